@@ -1,0 +1,8 @@
+export { AssertionError, assert, assertNever } from './assert.ts';
+export { type HotBytes, hot } from './hot-bytes.ts';
+export * from './ints.ts';
+export { isLogLevel, Log, type Logger, type LogLevel, type LogSink } from './log.ts';
+export { err, ok, type Result } from './result.ts';
+export * from './time.ts';
+export { Timer, TimerQueue } from './timers.ts';
+export type { WireFault } from './wire-fault.ts';

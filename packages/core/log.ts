@@ -1,0 +1,77 @@
+/** Logging with a level per source. A line is built only when its level is on. */
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'off';
+const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3, off: 4 };
+
+export const isLogLevel = (text: string): text is LogLevel => Object.hasOwn(RANK, text);
+
+/** Takes finished lines, without a newline. */
+export type LogSink = (line: string) => void;
+
+export class Logger {
+  readonly source: string;
+  private rank: number;
+  private readonly sink: LogSink;
+
+  constructor(source: string, level: LogLevel, sink: LogSink) {
+    this.source = source;
+    this.rank = RANK[level];
+    this.sink = sink;
+  }
+
+  setLevel(level: LogLevel): void {
+    this.rank = RANK[level];
+  }
+
+  /** Ask before building an expensive line. */
+  isOn(level: Exclude<LogLevel, 'off'>): boolean {
+    return RANK[level] >= this.rank;
+  }
+
+  debug(message: string): void {
+    if (this.rank <= RANK.debug) this.sink(`debug ${this.source}: ${message}`);
+  }
+
+  info(message: string): void {
+    if (this.rank <= RANK.info) this.sink(`info ${this.source}: ${message}`);
+  }
+
+  warn(message: string): void {
+    if (this.rank <= RANK.warn) this.sink(`warn ${this.source}: ${message}`);
+  }
+
+  error(message: string): void {
+    if (this.rank <= RANK.error) this.sink(`error ${this.source}: ${message}`);
+  }
+}
+
+/** All sources of a program. A level set for '*' is the default of sources not named. */
+export class Log {
+  private readonly sink: LogSink;
+  private readonly levels = new Map<string, LogLevel>();
+  private readonly loggers = new Map<string, Logger>();
+
+  constructor(sink: LogSink, level: LogLevel) {
+    this.sink = sink;
+    this.levels.set('*', level);
+  }
+
+  source(name: string): Logger {
+    let logger = this.loggers.get(name);
+    if (logger === undefined) {
+      logger = new Logger(name, this.levelOf(name), this.sink);
+      this.loggers.set(name, logger);
+    }
+    return logger;
+  }
+
+  /** Sets the level of one source, made or to be made, or of '*', the default. */
+  setLevel(source: string, level: LogLevel): void {
+    this.levels.set(source, level);
+    for (const [name, logger] of this.loggers) logger.setLevel(this.levelOf(name));
+  }
+
+  private levelOf(name: string): LogLevel {
+    return this.levels.get(name) ?? this.levels.get('*') ?? 'info';
+  }
+}

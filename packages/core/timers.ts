@@ -1,0 +1,154 @@
+/**
+ * The one queue of deadlines of an event loop. A target owns it: it sets `now` at the start of each turn,
+ * calls `run`, and sleeps until `nextDeadline`. Protocols read `now` and arm timers; they never read a clock.
+ *
+ * Moving a timer later only stores a number (the queue finds out when the old deadline passes), so a
+ * per-packet timer costs nothing; moving it earlier costs O(log n).
+ */
+
+import { assert } from './assert.ts';
+import { FOREVER, type Instant } from './time.ts';
+
+const IDLE = -1;
+
+export class Timer {
+  /** When to fire; FOREVER when stopped. Only TimerQueue writes it. */
+  at: Instant = FOREVER;
+  /** The deadline under which the queue holds it, at most `at`; and its place in the heap, or IDLE. */
+  queuedAt: Instant = FOREVER;
+  place: number = IDLE;
+  readonly fire: (now: Instant) => void;
+
+  constructor(fire: (now: Instant) => void) {
+    this.fire = fire;
+  }
+}
+
+export class TimerQueue {
+  /** The time of this turn, the same for everything that happens in it. */
+  now: Instant;
+  private readonly heap: Timer[] = [];
+
+  constructor(now: Instant) {
+    this.now = now;
+  }
+
+  /** Fires `timer` once when `now` reaches `at`, in place of any earlier arming. */
+  arm(timer: Timer, at: Instant): void {
+    timer.at = at;
+    if (timer.place !== IDLE) {
+      if (at >= timer.queuedAt) return;
+      timer.queuedAt = at;
+      this.siftUp(timer.place);
+      return;
+    }
+    if (at === FOREVER) return;
+    timer.queuedAt = at;
+    timer.place = this.heap.length;
+    this.heap.push(timer);
+    this.siftUp(timer.place);
+  }
+
+  /** Stops `timer`; harmless when it isn't armed. */
+  stop(timer: Timer): void {
+    timer.at = FOREVER;
+    if (timer.place !== IDLE && timer.place === this.heap.length - 1) this.removeTop(timer);
+  }
+
+  /** Sets `now` and fires what is due, in order of deadline; a timer armed meanwhile for now fires too. */
+  run(now: Instant): void {
+    assert(now >= this.now, 'time went back');
+    this.now = now;
+    for (;;) {
+      const timer = this.heap[0];
+      if (timer === undefined || timer.queuedAt > now) return;
+      if (timer.at > now) {
+        this.requeue(timer);
+        continue;
+      }
+      timer.at = FOREVER;
+      this.requeue(timer);
+      timer.fire(now);
+    }
+  }
+
+  /** When `run` has something to do next; FOREVER when nothing is armed. May be early, never late. */
+  nextDeadline(): Instant {
+    for (;;) {
+      const timer = this.heap[0];
+      if (timer === undefined) return FOREVER;
+      if (timer.at === timer.queuedAt) return timer.at;
+      this.requeue(timer);
+    }
+  }
+
+  /** Timers held, stopped ones included until their old deadline passes. */
+  get size(): number {
+    return this.heap.length;
+  }
+
+  /** Heap order and back pointers; for the simulator. */
+  checkInvariants(): void {
+    for (let i = 0; i < this.heap.length; i++) {
+      const timer = this.heap[i]!;
+      assert(timer.place === i);
+      assert(timer.queuedAt <= timer.at);
+      assert(i === 0 || this.heap[(i - 1) >> 1]!.queuedAt <= timer.queuedAt);
+    }
+  }
+
+  /** Puts the first timer at its true deadline, or out of the heap when it is stopped. */
+  private requeue(timer: Timer): void {
+    assert(timer.place === 0);
+    if (timer.at !== FOREVER) {
+      timer.queuedAt = timer.at;
+      this.siftDown(0);
+      return;
+    }
+    const last = this.heap[this.heap.length - 1]!;
+    this.swap(0, last.place);
+    this.removeTop(timer);
+    if (this.heap.length > 0) this.siftDown(0);
+  }
+
+  private removeTop(timer: Timer): void {
+    this.heap.pop();
+    timer.place = IDLE;
+    timer.queuedAt = FOREVER;
+  }
+
+  private siftUp(from: number): void {
+    let i = from;
+    while (i > 0) {
+      const parent = (i - 1) >> 1;
+      if (this.heap[parent]!.queuedAt <= this.heap[i]!.queuedAt) return;
+      this.swap(i, parent);
+      i = parent;
+    }
+  }
+
+  private siftDown(from: number): void {
+    let i = from;
+    for (;;) {
+      const left = 2 * i + 1;
+      if (left >= this.heap.length) return;
+      const right = left + 1;
+      const least =
+        right < this.heap.length && this.heap[right]!.queuedAt < this.heap[left]!.queuedAt
+          ? right
+          : left;
+      if (this.heap[i]!.queuedAt <= this.heap[least]!.queuedAt) return;
+      this.swap(i, least);
+      i = least;
+    }
+  }
+
+  private swap(a: number, b: number): void {
+    const first = this.heap[a]!;
+    const second = this.heap[b]!;
+    this.heap[a] = second;
+    this.heap[b] = first;
+    second.place = a;
+    first.place = b;
+  }
+}
