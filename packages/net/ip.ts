@@ -1,0 +1,60 @@
+/**
+ * What transports (UDP, TCP, ICMP) and IP see of each other. A packet is built in place, in the device's
+ * memory: `begin`, write the transport header and payload at `route.transportAt`, `finish`.
+ * Not here: IP itself (ipv4/) and the transports.
+ */
+
+import type { ChecksumRequest } from '#device';
+
+/** An IPv4 address as a signed 32-bit integer, network order: 10.0.2.15 is 0x0a00020f. */
+declare const ipv4: unique symbol;
+export type Ipv4Address = number & { readonly [ipv4]: true };
+
+export const PROTOCOL_ICMP = 1;
+export const PROTOCOL_TCP = 6;
+export const PROTOCOL_UDP = 17;
+
+/** A way to one destination: kept by a connection, shared between connections, refreshed by IP. */
+export interface Route {
+  readonly source: Ipv4Address;
+  readonly destination: Ipv4Address;
+  /** Where the transport header starts in the frame: 34 for IPv4 on Ethernet. */
+  readonly transportAt: number;
+  /** Largest IP packet that needs no fragmentation on this way. */
+  readonly mtuBytes: number;
+}
+
+export interface IpOutput {
+  /** The way to `destination`, from `source` when given; null when there is none. */
+  route(destination: Ipv4Address, source?: Ipv4Address): Route | null;
+  /** Memory for one frame (NetDevice.reserve), or null when the transmit queue is full. */
+  begin(): Uint8Array | null;
+  /**
+   * Writes the Ethernet and IP headers before `transportBytes` bytes at `route.transportAt` and sends the frame,
+   * followed by `parts` (see NetDevice.commit). When the next hop's link address isn't known yet the packet is
+   * copied into a bounded queue and ARP asked. `transportBytes` excludes `parts`. Don't-fragment is set for TCP.
+   */
+  finish(
+    route: Route,
+    protocol: number,
+    transportBytes: number,
+    parts: readonly Uint8Array[],
+    checksum: ChecksumRequest | null,
+  ): void;
+}
+
+/** A transport's receiving side, registered with IP by protocol number. */
+export interface TransportInput {
+  /**
+   * A packet for one of our addresses: transport header and payload in frame[at..end). Borrowed for this call.
+   * `checksumGood`: the transport checksum must not be verified (NetHandler.receive).
+   */
+  packet(
+    frame: Uint8Array,
+    at: number,
+    end: number,
+    source: Ipv4Address,
+    destination: Ipv4Address,
+    checksumGood: boolean,
+  ): void;
+}
