@@ -1,4 +1,6 @@
-/** Broken promises of ours. Never assert on what a peer, a disk or a user controls: return a fault. */
+/**
+ * Broken promises of ours. Never assert on what a peer, a disk or a user controls: return a fault.
+ */
 
 /** Thrown by a failed assertion; nothing catches it, so the image stops. */
 export class AssertionError extends Error {

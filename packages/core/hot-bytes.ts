@@ -1,8 +1,8 @@
 /**
  * The loops over bytes that are native in an image and TypeScript elsewhere: the internet checksum,
- * copies, searches, and fixed-layout integers. They know no protocol. Everywhere: offsets and counts
- * are non-negative integers, ranges lie inside the arrays, nothing is kept after the call; a range
- * outside an array throws a RangeError (a broken promise of ours).
+ * copies, searches, and fixed-layout integers. They know no protocol. Everywhere: offsets and
+ * counts are non-negative integers, ranges lie inside the arrays, nothing is kept after the call; a
+ * range outside an array throws a RangeError (a broken promise of ours).
  *
  * `hot` is the TypeScript implementation; the pvh build replaces this module's `hot` by the base's
  * (targets/pvh/hot-bytes.ts), so both must agree: hot-bytes.test.ts has the shared vectors.
@@ -14,8 +14,10 @@ export interface HotBytes {
   /** Sets `count` bytes from `at` to `value` (0..255). */
   fill(to: Uint8Array, at: number, count: number, value: number): void;
   /**
-   * Ones' complement sum of big-endian 16-bit words (RFC 1071), added to `sum` (0..0xffff) and folded to
-   * 16 bits, not inverted. An odd last byte counts as a word's high byte, so only the last part may be odd.
+   * Ones' complement sum of big-endian 16-bit words (RFC 1071), added to `sum` (0..0xffff) and
+   * folded to
+   * 16 bits, not inverted. An odd last byte counts as a word's high byte, so only the last part may
+   * be odd.
    */
   checksum(bytes: Uint8Array, at: number, count: number, sum: number): number;
   /** `copy` and `checksum` of the copied bytes in one pass; the ranges must not overlap. */
@@ -31,7 +33,10 @@ export interface HotBytes {
   equal(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number, count: number): boolean;
   /** Index of the first `byte` in [at, end), or -1. */
   indexOf(bytes: Uint8Array, byte: number, at: number, end: number): number;
-  /** Index of the first byte in [at, end) whose `table` entry (256 bytes) is 0; `end` when all are members. */
+  /**
+   * Index of the first byte in [at, end) whose `table` entry (256 bytes) is 0; `end` when all are
+   * members.
+   */
   span(bytes: Uint8Array, at: number, end: number, table: Uint8Array): number;
   /** The bytes of [at, end) as a string, one char code (0..255) a byte. */
   latin1(bytes: Uint8Array, at: number, end: number): string;
@@ -41,10 +46,14 @@ export interface HotBytes {
   writeLatin1(to: Uint8Array, at: number, text: string): number;
   /** UTF-8 of `text`, lone surrogates as U+FFFD, in a fresh array. */
   utf8Encode(text: string): Uint8Array;
-  /** Text of UTF-8 bytes; malformed sequences become U+FFFD (WHATWG Encoding) or, when `fatal`, null. */
+  /**
+   * Text of UTF-8 bytes; malformed sequences become U+FFFD (WHATWG Encoding) or, when `fatal`,
+   * null.
+   */
   utf8Decode(bytes: Uint8Array, at: number, end: number, fatal: boolean): string | null;
   /**
-   * Reads big-endian integers from `at`, one per character of `layout` — `b` 8, `h` 16, `w` 32 bits (as int32),
+   * Reads big-endian integers from `at`, one per character of `layout` — `b` 8, `h` 16, `w` 32 bits
+   * (as int32),
    * `x` one byte skipped — into out[0..]. Returns the offset after the last one.
    */
   unpack(layout: string, bytes: Uint8Array, at: number, out: Int32Array): number;

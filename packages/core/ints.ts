@@ -1,6 +1,6 @@
 /**
- * Integers in byte arrays, and arithmetic modulo 2^32: the only file where `>>> 0` and `| 0` appear.
- * Offsets must lie inside the array: reading past the end reads zeros.
+ * Integers in byte arrays, and arithmetic modulo 2^32: the only file where `>>> 0` and `| 0`
+ * appear. Offsets must lie inside the array: reading past the end reads zeros.
  */
 
 export const readU8 = (b: Uint8Array, at: number): number => b[at]!;
@@ -41,7 +41,10 @@ export function writeU32le(b: Uint8Array, at: number, value: number): void {
 export const toU32 = (value: number): number => value >>> 0;
 export const toI32 = (value: number): number => value | 0;
 
-/** A TCP sequence number (RFC 9293 §3.4) as a signed 32-bit integer; compare only with seqLess and its kin. */
+/**
+ * A TCP sequence number (RFC 9293 §3.4) as a signed 32-bit integer; compare only with seqLess and
+ * its kin.
+ */
 declare const seq: unique symbol;
 export type SeqNumber = number & { readonly [seq]: true };
 export const seqOf = (value: number): SeqNumber => (value | 0) as SeqNumber;

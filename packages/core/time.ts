@@ -1,6 +1,7 @@
 /**
- * Time as integers in a number. An Instant is microseconds of a monotonic clock whose zero means nothing
- * (boot, as a rule); a Duration is microseconds; a WallTime is milliseconds since 1970-01-01T00:00:00Z.
+ * Time as integers in a number. An Instant is microseconds of a monotonic clock whose zero means
+ * nothing (boot, as a rule); a Duration is microseconds; a WallTime is milliseconds since
+ * 1970-01-01T00:00:00Z.
  */
 
 declare const instant: unique symbol;

@@ -1,9 +1,10 @@
 /**
- * The one queue of deadlines of an event loop. A target owns it: it sets `now` at the start of each turn,
- * calls `run`, and sleeps until `nextDeadline`. Protocols read `now` and arm timers; they never read a clock.
+ * The one queue of deadlines of an event loop. A target owns it: it sets `now` at the start of each
+ * turn, calls `run`, and sleeps until `nextDeadline`. Protocols read `now` and arm timers; they
+ * never read a clock.
  *
- * Moving a timer later only stores a number (the queue finds out when the old deadline passes), so a
- * per-packet timer costs nothing; moving it earlier costs O(log n).
+ * Moving a timer later only stores a number (the queue finds out when the old deadline passes), so
+ * a per-packet timer costs nothing; moving it earlier costs O(log n).
  */
 
 import { assert } from './assert.ts';
@@ -14,7 +15,9 @@ const IDLE = -1;
 export class Timer {
   /** When to fire; FOREVER when stopped. Only TimerQueue writes it. */
   at: Instant = FOREVER;
-  /** The deadline under which the queue holds it, at most `at`; and its place in the heap, or IDLE. */
+  /**
+   * The deadline under which the queue holds it, at most `at`; and its place in the heap, or IDLE.
+   */
   queuedAt: Instant = FOREVER;
   place: number = IDLE;
   readonly fire: (now: Instant) => void;
@@ -55,7 +58,10 @@ export class TimerQueue {
     if (timer.place !== IDLE && timer.place === this.heap.length - 1) this.removeTop(timer);
   }
 
-  /** Sets `now` and fires what is due, in order of deadline; a timer armed meanwhile for now fires too. */
+  /**
+   * Sets `now` and fires what is due, in order of deadline; a timer armed meanwhile for now fires
+   * too.
+   */
   run(now: Instant): void {
     assert(now >= this.now, 'time went back');
     this.now = now;
@@ -72,7 +78,9 @@ export class TimerQueue {
     }
   }
 
-  /** When `run` has something to do next; FOREVER when nothing is armed. May be early, never late. */
+  /**
+   * When `run` has something to do next; FOREVER when nothing is armed. May be early, never late.
+   */
   nextDeadline(): Instant {
     for (;;) {
       const timer = this.heap[0];

@@ -9,7 +9,10 @@ export interface DatagramHandler {
 
 export interface DatagramSocket {
   readonly local: Endpoint;
-  /** Sends one message, at most 65,507 bytes; copied before return. False when it was dropped (queue full, no route). */
+  /**
+   * Sends one message, at most 65,507 bytes; copied before return. False when it was dropped (queue
+   * full, no route).
+   */
   send(bytes: Uint8Array, to: Endpoint): boolean;
   close(): void;
 }

@@ -1,4 +1,6 @@
-/** What every program stands on: clock, entropy, console. Passed in always; there are no defaults. */
+/**
+ * What every program stands on: clock, entropy, console. Passed in always; there are no defaults.
+ */
 
 import type { WallTime } from '#core';
 

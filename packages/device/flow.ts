@@ -1,6 +1,6 @@
 /**
- * A reliable ordered stream of bytes, both ways: a TCP connection, a TLS session, a host socket. Events are
- * pushed, synchronously; `flow-io.ts` has the promise-shaped adapter for applications.
+ * A reliable ordered stream of bytes, both ways: a TCP connection, a TLS session, a host socket.
+ * Events are pushed, synchronously; `flow-io.ts` has the promise-shaped adapter for applications.
  */
 
 /** Text form of an address, as in a URL but without brackets; and a port, 0..65535. */
@@ -18,7 +18,10 @@ export type FlowEnd =
   | 'timeout';
 
 export interface FlowHandler {
-  /** Bytes arrived in order. Borrowed for this call only: copy what you keep. Never called while paused. */
+  /**
+   * Bytes arrived in order. Borrowed for this call only: copy what you keep. Never called while
+   * paused.
+   */
   data(bytes: Uint8Array): void;
   /** `queuedBytes` fell to `lowWaterBytes` or under, after having been above. */
   drained(): void;
@@ -35,17 +38,23 @@ export interface Flow {
   readonly queuedBytes: number;
   /** The mark for `drained`; 65,536 unless set. */
   lowWaterBytes: number;
-  /** Sets who is told. Call before returning from the accept or connect callback; may be called again later. */
+  /**
+   * Sets who is told. Call before returning from the accept or connect callback; may be called
+   * again later.
+   */
   attach(handler: FlowHandler): void;
   /**
-   * Queues `bytes` for sending, without copying: the array is the flow's from now on and must never change.
-   * Always accepts; a writer that watches `queuedBytes` and waits for `drained` stays bounded. What is written
-   * in one turn of the event loop leaves in as few packets as possible. Ignored once closed or shut down.
+   * Queues `bytes` for sending, without copying: the array is the flow's from now on and must never
+   * change. Always accepts; a writer that watches `queuedBytes` and waits for `drained` stays
+   * bounded. What is written in one turn of the event loop leaves in as few packets as possible.
+   * Ignored once closed or shut down.
    */
   write(bytes: Uint8Array): void;
   /** Sends what is queued, then FIN: we send no more. */
   shutdown(): void;
-  /** Breaks the connection at once (RST); what is queued is dropped. `closed` follows, with 'reset'. */
+  /**
+   * Breaks the connection at once (RST); what is queued is dropped. `closed` follows, with 'reset'.
+   */
   abort(): void;
   /** Stops `data` events: bytes wait in the flow up to its receive window, then in the peer. */
   pause(): void;

@@ -1,6 +1,6 @@
 /**
- * A target, as a program sees it. Each target exports `launch(program)`, which makes the machine, runs the
- * program's event loop, and ends with the program's exit code.
+ * A target, as a program sees it. Each target exports `launch(program)`, which makes the machine,
+ * runs the program's event loop, and ends with the program's exit code.
  */
 
 import type { TimerQueue } from '#core';
@@ -25,5 +25,7 @@ export interface Machine {
   exit(code: number): never;
 }
 
-/** Resolves with the exit code; a server's never does. A rejection ends the machine with an error. */
+/**
+ * Resolves with the exit code; a server's never does. A rejection ends the machine with an error.
+ */
 export type Program = (machine: Machine) => Promise<number>;

@@ -1,20 +1,28 @@
 /**
- * A network interface that carries Ethernet frames (without preamble and FCS). Frames cross this interface
- * without being copied: received ones are borrowed by the handler for the length of a call, sent ones are
- * written straight into the device's memory.
+ * A network interface that carries Ethernet frames (without preamble and FCS). Frames cross this
+ * interface without being copied: received ones are borrowed by the handler for the length of a
+ * call, sent ones are written straight into the device's memory.
  */
 
 /** What the device can do for the sender. */
 export interface NetOffload {
   /** Fills in a TCP or UDP checksum given a ChecksumRequest. */
   readonly transmitChecksum: boolean;
-  /** Cuts one large TCP segment into frames: the largest IPv4 packet it accepts, 0 when it can't. */
+  /**
+   * Cuts one large TCP segment into frames: the largest IPv4 packet it accepts, 0 when it can't.
+   */
   readonly segmentBytesMax: number;
 }
 
-/** Asks the device for the ones' complement sum from `startAt` to the end, stored at `startAt + fieldAt`. */
+/**
+ * Asks the device for the ones' complement sum from `startAt` to the end, stored at `startAt +
+ * fieldAt`.
+ */
 export interface ChecksumRequest {
-  /** Offset in the frame where summing begins: the transport header. The field holds the pseudo-header's sum. */
+  /**
+   * Offset in the frame where summing begins: the transport header. The field holds the
+   * pseudo-header's sum.
+   */
   startAt: number;
   /** Offset of the checksum field from `startAt`. */
   fieldAt: number;
@@ -26,8 +34,8 @@ export interface ChecksumRequest {
 
 export interface NetHandler {
   /**
-   * A frame arrived. `frame` is borrowed for this call only. `checksumGood`: the device or host vouches for
-   * the transport checksum (it may not even be filled in), so it must not be verified.
+   * A frame arrived. `frame` is borrowed for this call only. `checksumGood`: the device or host
+   * vouches for the transport checksum (it may not even be filled in), so it must not be verified.
    */
   receive(frame: Uint8Array, checksumGood: boolean): void;
   /** After `reserve` returned null: there is room again. */
@@ -43,14 +51,15 @@ export interface NetDevice {
   /** Sets who is told; once, before any other call. */
   attach(handler: NetHandler): void;
   /**
-   * Memory for the next frame, at least 14 + mtuBytes long (contents unspecified), or null when the queue is
-   * full. The same memory comes back until it is committed; after commit it is the device's.
+   * Memory for the next frame, at least 14 + mtuBytes long (contents unspecified), or null when the
+   * queue is full. The same memory comes back until it is committed; after commit it is the
+   * device's.
    */
   reserve(): Uint8Array | null;
   /**
-   * Sends the first `headBytes` of the reserved memory followed by the bytes of `parts` (at most 16 of them,
-   * usually none). Parts are borrowed until the frame has left: their owner must never change them. Frames
-   * leave when the event loop's turn ends at the latest.
+   * Sends the first `headBytes` of the reserved memory followed by the bytes of `parts` (at most 16
+   * of them, usually none). Parts are borrowed until the frame has left: their owner must never
+   * change them. Frames leave when the event loop's turn ends at the latest.
    */
   commit(headBytes: number, parts: readonly Uint8Array[], checksum: ChecksumRequest | null): void;
   /** Counters by name, for logs and inspection. */

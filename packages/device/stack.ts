@@ -19,7 +19,10 @@ export interface Listener {
 export interface Stack {
   /** Accepts TCP connections on `port` of every address; `accept` must attach a handler. */
   listen(port: number, accept: (flow: Flow) => void): Promise<Result<Listener, ListenError>>;
-  /** Opens a TCP connection to a numeric address; `opened` must attach a handler to the flow it gets. */
+  /**
+   * Opens a TCP connection to a numeric address; `opened` must attach a handler to the flow it
+   * gets.
+   */
   connect(
     address: string,
     port: number,

@@ -1,7 +1,7 @@
 /**
- * What transports (UDP, TCP, ICMP) and IP see of each other. A packet is built in place, in the device's
- * memory: `begin`, write the transport header and payload at `route.transportAt`, `finish`.
- * Not here: IP itself (ipv4/) and the transports.
+ * What transports (UDP, TCP, ICMP) and IP see of each other. A packet is built in place, in the
+ * device's memory: `begin`, write the transport header and payload at `route.transportAt`,
+ * `finish`. Not here: IP itself (ipv4/) and the transports.
  */
 
 import type { ChecksumRequest } from '#device';
@@ -30,9 +30,10 @@ export interface IpOutput {
   /** Memory for one frame (NetDevice.reserve), or null when the transmit queue is full. */
   begin(): Uint8Array | null;
   /**
-   * Writes the Ethernet and IP headers before `transportBytes` bytes at `route.transportAt` and sends the frame,
-   * followed by `parts` (see NetDevice.commit). When the next hop's link address isn't known yet the packet is
-   * copied into a bounded queue and ARP asked. `transportBytes` excludes `parts`. Don't-fragment is set for TCP.
+   * Writes the Ethernet and IP headers before `transportBytes` bytes at `route.transportAt` and
+   * sends the frame, followed by `parts` (see NetDevice.commit). When the next hop's link address
+   * isn't known yet the packet is copied into a bounded queue and ARP asked. `transportBytes`
+   * excludes `parts`. Don't-fragment is set for TCP.
    */
   finish(
     route: Route,
@@ -46,7 +47,8 @@ export interface IpOutput {
 /** A transport's receiving side, registered with IP by protocol number. */
 export interface TransportInput {
   /**
-   * A packet for one of our addresses: transport header and payload in frame[at..end). Borrowed for this call.
+   * A packet for one of our addresses: transport header and payload in frame[at..end). Borrowed for
+   * this call.
    * `checksumGood`: the transport checksum must not be verified (NetHandler.receive).
    */
   packet(

@@ -3,8 +3,8 @@
  * engine shim, base/engine/. Only targets/pvh imports this file. Not here: any protocol or driver.
  *
  * The image's script finds one object of this shape as the global `__base`. All times are integers
- * held in a number; all addresses are physical and below 2^53. A call outside its documented ranges is
- * a broken promise of ours: the base throws a RangeError that ends the image.
+ * held in a number; all addresses are physical and below 2^53. A call outside its documented ranges
+ * is a broken promise of ours: the base throws a RangeError that ends the image.
  */
 
 /** One part of the payload: bytes that the CLI appended to the base, mapped read-only. */
@@ -32,11 +32,16 @@ export interface Base {
   // Time.
   /** Microseconds since boot; never goes back. */
   clockMonotonic(): number;
-  /** Microseconds since 1970-01-01T00:00:00Z; read from the RTC or kvm-clock at boot, then from the TSC. */
+  /**
+   * Microseconds since 1970-01-01T00:00:00Z; read from the RTC or kvm-clock at boot, then from the
+   * TSC.
+   */
   clockWall(): number;
 
   // Entropy.
-  /** Fills all of `out` from RDSEED or RDRAND; false (and `out` untouched) when the CPU has neither. */
+  /**
+   * Fills all of `out` from RDSEED or RDRAND; false (and `out` untouched) when the CPU has neither.
+   */
   entropyFill(out: Uint8Array): boolean;
 
   // Memory.
@@ -55,14 +60,18 @@ export interface Base {
   barrier(): void;
 
   // Interrupts are only wake-ups from the idle wait.
-  /** Routes a global system interrupt to a wake-up; the bit (0..30) it sets in `woken`. Level, active high or as given. */
+  /**
+   * Routes a global system interrupt to a wake-up; the bit (0..30) it sets in `woken`. Level,
+   * active high or as given.
+   */
   interruptLine(gsi: number, trigger: 'edge' | 'level', polarity: 'high' | 'low'): number;
   /** A fresh message-signalled interrupt: what to write into an MSI-X entry, and its bit. */
   interruptMessage(): { readonly address: number; readonly data: number; readonly bit: number };
   /**
-   * Registers the turn of the event loop. The base calls `turn(woken)`, then runs promise jobs until none is
-   * left, then: if `turn` returned -1, calls it again at once; else halts the CPU until an interrupt or until
-   * clockMonotonic() reaches the returned deadline (microseconds; Infinity: interrupts only).
+   * Registers the turn of the event loop. The base calls `turn(woken)`, then runs promise jobs
+   * until none is left, then: if `turn` returned -1, calls it again at once; else halts the CPU
+   * until an interrupt or until clockMonotonic() reaches the returned deadline (microseconds;
+   * Infinity: interrupts only).
    */
   onTurn(turn: (woken: number) => number): void;
 

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isLogLevel, Log } from './log.ts';
+
+test('levels › per source › override the default, whenever they are set', () => {
+  const lines: string[] = [];
+  const log = new Log((line) => lines.push(line), 'warn');
+  const tcp = log.source('tcp');
+  tcp.info('hidden');
+  log.setLevel('tcp', 'debug');
+  tcp.debug('shown');
+  log.source('ip').info('hidden');
+  log.setLevel('*', 'error');
+  log.source('ip').warn('hidden');
+  tcp.debug('still shown');
+  log.source('ip').error('shown');
+  assert.deepEqual(lines, ['debug tcp: shown', 'debug tcp: still shown', 'error ip: shown']);
+  assert.equal(tcp.isOn('debug'), true);
+  assert.equal(log.source('ip').isOn('warn'), false);
+});
+
+test('level off › an error › is not written', () => {
+  const log = new Log(() => assert.fail('written'), 'off');
+  log.source('x').error('hidden');
+});
+
+test('isLogLevel › other text › is refused', () => {
+  assert.equal(isLogLevel('info'), true);
+  assert.equal(isLogLevel('verbose'), false);
+  assert.equal(isLogLevel('toString'), false);
+});

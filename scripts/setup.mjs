@@ -1,0 +1,131 @@
+/**
+ * Sets a fresh machine up: npm packages, system packages, engine sources, the base. Idempotent;
+ * what is done stays done. Runs on Node 20 with nothing installed, so it is plain JavaScript with
+ * no imports but Node's.
+ *
+ * node scripts/setup.mjs [--for=start|test|bench]
+ */
+
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Debian packages by what needs them, each with a file that shows it is there. */
+const SYSTEM = {
+  start: {
+    'qemu-system-x86': '/usr/bin/qemu-system-x86_64',
+    gcc: '/usr/bin/gcc',
+    make: '/usr/bin/make',
+    'musl-tools': '/usr/bin/musl-gcc',
+    'dpkg-dev': '/usr/bin/dpkg-source',
+    'xz-utils': '/usr/bin/xz',
+  },
+  test: {
+    chromium: '/usr/bin/chromium',
+    curl: '/usr/bin/curl',
+    iproute2: '/usr/sbin/ip',
+    'iputils-ping': '/usr/bin/ping',
+    procps: '/usr/bin/ps',
+    'dnsmasq-base': '/usr/sbin/dnsmasq',
+  },
+  bench: {
+    wrk: '/usr/bin/wrk',
+    cpio: '/usr/bin/cpio',
+    zstd: '/usr/bin/zstd',
+  },
+};
+const NEEDS = { start: ['start'], test: ['start', 'test'], bench: ['start', 'test', 'bench'] };
+
+class SetupError extends Error {}
+
+function say(line) {
+  process.stderr.write(`setup: ${line}\n`);
+}
+
+/**
+ * Runs a command with its output shown only when it fails; a failure ends the set-up with `mend`.
+ */
+function run(command, args, mend, env = {}) {
+  const result = spawnSync(command, args, {
+    cwd: root,
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+    maxBuffer: 1 << 28,
+  });
+  if (result.status === 0) return;
+  process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}`);
+  throw new SetupError(`${command} ${args.join(' ')} failed; mend it and try again with: ${mend}`);
+}
+
+function npmPackages() {
+  const lock = readFileSync(join(root, 'package-lock.json'));
+  const want = createHash('sha256').update(lock).digest('hex');
+  const stamp = join(root, 'node_modules', '.morgana-setup');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === want) return;
+  say('installing npm packages (about 15 s)');
+  run('npm', ['ci', '--no-audit', '--no-fund'], 'npm ci');
+  writeFileSync(stamp, want);
+}
+
+function systemPackages(purpose) {
+  const wanted = Object.assign({}, ...NEEDS[purpose].map((need) => SYSTEM[need]));
+  const missing = Object.keys(wanted).filter((name) => !existsSync(wanted[name]));
+  if (missing.length === 0) return;
+  const install = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
+  if (!existsSync('/usr/bin/apt-get')) {
+    throw new SetupError(
+      `this machine lacks ${missing.join(', ')}; install them with its package manager`,
+    );
+  }
+  if (process.getuid() !== 0) throw new SetupError(`missing system packages; run: sudo ${install}`);
+  say(`installing system packages: ${missing.join(' ')} (a minute or two)`);
+  const env = { DEBIAN_FRONTEND: 'noninteractive' };
+  run('apt-get', ['update', '-qq'], 'apt-get update', env);
+  run('apt-get', install.split(' ').slice(1), install, env);
+}
+
+function base() {
+  const fetch = spawnSync(process.execPath, [join(root, 'scripts', 'fetch-sources.mjs')], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (fetch.status !== 0) throw new SetupError('fetching the engine sources failed, see above');
+  if (spawnSync('make', ['-q', '-C', 'base'], { cwd: root }).status === 0) return;
+  say('building the base and the engine (about a minute)');
+  run('make', ['-s', '-C', 'base'], 'make -C base');
+}
+
+/** Does all the set-up for `purpose`; throws SetupError with one sentence that says what to do. */
+export function setup(purpose) {
+  mkdirSync(join(root, '.cache'), { recursive: true });
+  npmPackages();
+  systemPackages(purpose);
+  base();
+}
+
+/** The environment in which node is the project's own version. */
+export function projectEnvironment() {
+  const bin = join(root, 'node_modules', '.bin');
+  return { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` };
+}
+
+export function main(argv, then) {
+  try {
+    const purpose = argv.find((arg) => arg.startsWith('--for='))?.slice(6) ?? 'test';
+    if (!Object.hasOwn(NEEDS, purpose)) throw new SetupError('--for is start, test or bench');
+    setup(purpose);
+    then?.();
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    process.stderr.write(`error: ${error.message}\n`);
+    process.exitCode = 2;
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  main(process.argv.slice(2), () => say('done'));
+}

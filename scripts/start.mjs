@@ -1,0 +1,20 @@
+/** `npm start`: sets the machine up, builds examples/static-site, boots it and prints its URL. */
+
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { main, projectEnvironment } from './setup.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+main(['--for=start'], () => {
+  const args = [join(root, 'tools/cli/main.ts'), 'run', 'examples/static-site'];
+  args.push('--target=pvh', '--publish=8080:80', '--memory=16', ...process.argv.slice(2));
+  const child = spawn('node', args, { cwd: root, stdio: 'inherit', env: projectEnvironment() });
+  // The terminal sends Ctrl-C to the whole group: the child ends, and we end with it.
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  child.on('exit', (code) => {
+    process.exitCode = code ?? 0;
+  });
+});

@@ -1,0 +1,188 @@
+/**
+ * What no compiler checks: the import rules of docs/architecture.md, banned ambient calls, size
+ * limits. Prints every violation as path:line and exits 1 when there is one. A file that must break
+ * a size limit carries a line `// tidy: long` (a table) or `// tidy: int32` (32-bit arithmetic on a
+ * hot path).
+ */
+
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+export const FILE_LINES_MAX = 500;
+export const LINE_COLUMNS_MAX = 100;
+export const BASE_LINES_MAX = 3_000;
+
+/** The rooms that a room's files may import, beside itself. Anything not listed is forbidden. */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  'packages/core': [],
+  'packages/device': ['packages/core'],
+  'packages/web': ['packages/core', 'packages/device', 'npm:core-js', 'npm:web-streams-polyfill'],
+  'packages/net': ['packages/core', 'packages/device'],
+  'packages/http': ['packages/core', 'packages/device', 'packages/web'],
+  'packages/stack': ['packages/core', 'packages/device', 'packages/net'],
+  'packages/morgana': [
+    'packages/core',
+    'packages/device',
+    'packages/http',
+    'packages/net',
+    'packages/stack',
+    'packages/web',
+  ],
+  'targets/pvh': ['packages/core', 'packages/device'],
+  'targets/node': ['packages/core', 'packages/device', 'node:'],
+  'targets/sim': ['packages/core', 'packages/device'],
+  'tools/cli': [
+    'packages/core',
+    'packages/morgana',
+    'targets/node',
+    'targets/pvh/build.ts',
+    'node:',
+    'npm:esbuild',
+  ],
+};
+
+/** Rooms whose files may import any public entry point, Node and the test libraries. */
+const FREE = ['tests', 'bench', 'scripts', 'base', 'examples', 'apps'];
+const TEST_IMPORTS = ['node:', 'npm:fast-check', 'packages/device', 'targets/sim', 'tests'];
+
+/** Ambient calls that packages and the simulator must not make: time and chance are passed in. */
+const BANNED: readonly [RegExp, string][] = [
+  [/\bDate\.now\(/, 'Date.now: take a Clock or TimerQueue.now'],
+  [/\bnew Date\(\)/, 'new Date(): take a Clock'],
+  [/\bMath\.random\(/, 'Math.random: take an Entropy'],
+  [/\bperformance\.now\(/, 'performance.now: take TimerQueue.now'],
+  [/(?<![.\w])set(Timeout|Interval|Immediate)\(/, 'an ambient timer: arm a Timer'],
+  [/\bcrypto\.(getRandomValues|randomUUID)\(/, 'ambient crypto: take an Entropy'],
+];
+
+interface Violation {
+  readonly path: string;
+  readonly line: number;
+  readonly what: string;
+}
+
+/** The room of a path relative to the root: two folders deep in packages, targets and tools. */
+export function roomOf(path: string): string {
+  const parts = path.split('/');
+  const deep = parts[0] === 'packages' || parts[0] === 'targets' || parts[0] === 'tools';
+  return parts.slice(0, deep ? 2 : 1).join('/');
+}
+
+/**
+ * What an import specifier names, as `packages/x`, `npm:x` or `node:x`, or a path below the root.
+ */
+export function resolveImport(
+  from: string,
+  specifier: string,
+  aliases: Map<string, string>,
+): string {
+  if (specifier.startsWith('node:')) return specifier;
+  if (specifier.startsWith('.')) return normalize(join(dirname(from), specifier));
+  if (specifier.startsWith('#targets/')) return `targets/${specifier.slice(9)}.ts`;
+  if (specifier.startsWith('#')) return aliases.get(specifier) ?? `unknown alias ${specifier}`;
+  if (specifier === 'morgana' || specifier.startsWith('morgana/'))
+    return 'packages/morgana/index.ts';
+  const parts = specifier.split('/');
+  return `npm:${parts.slice(0, specifier.startsWith('@') ? 2 : 1).join('/')}`;
+}
+
+export function mayImport(from: string, target: string): boolean {
+  const room = roomOf(from);
+  const isTest = /\.test(-d)?\.ts$|\/test-[^/]*\.ts$/.test(from);
+  if (FREE.includes(room.split('/')[0] ?? '')) return true;
+  if (roomOf(target) === room) return true;
+  if (from.endsWith('/build.ts')) return true;
+  const listed = [...(MAY_IMPORT[room] ?? []), ...(isTest ? TEST_IMPORTS : [])];
+  const conformance = from.startsWith('packages/device/conformance/');
+  if (conformance && target.startsWith('node:')) return true;
+  return listed.some((rule) =>
+    rule.endsWith(':') || rule.endsWith('.ts')
+      ? target.startsWith(rule)
+      : target === rule || target.startsWith(`${rule}/`),
+  );
+}
+
+/** Import rules of one file. */
+export function checkImports(
+  path: string,
+  text: string,
+  aliases: Map<string, string>,
+): Violation[] {
+  const found: Violation[] = [];
+  const pattern = /(?:\bfrom\s*|\bimport\s*\(?\s*)(['"])([^'"\n]+)\1/g;
+  for (const match of text.matchAll(pattern)) {
+    const target = resolveImport(path, match[2] ?? '', aliases);
+    if (mayImport(path, target)) continue;
+    const line = text.slice(0, match.index).split('\n').length;
+    found.push({ path, line, what: `${roomOf(path)} may not import ${match[2]} (${target})` });
+  }
+  return found;
+}
+
+function checkLines(path: string, text: string): Violation[] {
+  const found: Violation[] = [];
+  const lines = text.split('\n');
+  const pure = /^(packages|targets\/sim)\//.test(path) && !path.endsWith('.test.ts');
+  const int32 = path === 'packages/core/ints.ts' || lines.includes('// tidy: int32');
+  if (lines.length > FILE_LINES_MAX + 1 && !lines.includes('// tidy: long')) {
+    found.push({ path, line: lines.length, what: `more than ${FILE_LINES_MAX} lines` });
+  }
+  lines.forEach((line, index) => {
+    const report = (what: string) => found.push({ path, line: index + 1, what });
+    if (line.length > LINE_COLUMNS_MAX && !/https?:|'[^']{60,}'|`[^`]{60,}/.test(line)) {
+      report(`more than ${LINE_COLUMNS_MAX} columns`);
+    }
+    if (/@ts-(ignore|nocheck)/.test(line)) report('a silenced type error');
+    if (/\b(TODO|FIXME|XXX)\b(?!.*#\d)/.test(line) && path !== 'scripts/tidy.ts') {
+      report('a TODO without an issue number');
+    }
+    if (!pure) return;
+    const code = line.replace(/\/\/.*|^\s*\*.*|\/\*.*/, '');
+    if (!int32 && /(>>> 0|\| 0)(?![\w.])/.test(code)) {
+      report('32-bit arithmetic outside core/ints.ts');
+    }
+    if (path.startsWith('packages/web/')) return;
+    for (const [banned, what] of BANNED) if (banned.test(code)) report(what);
+  });
+  return found;
+}
+
+function checkBase(): Violation[] {
+  const files = globSync('base/**/*.{c,h,S,s,ld,lds}', { cwd: root });
+  let total = 0;
+  for (const file of files) {
+    if (file.startsWith('base/tests/')) continue;
+    total += readFileSync(join(root, file), 'utf8').split('\n').length - 1;
+  }
+  if (total <= BASE_LINES_MAX) return [];
+  return [
+    { path: 'base', line: total, what: `more than ${BASE_LINES_MAX} lines of C and assembly` },
+  ];
+}
+
+export function readAliases(): Map<string, string> {
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    imports: Record<string, string>;
+  };
+  return new Map(
+    Object.entries(manifest.imports).map(([name, path]) => [name, path.replace('./', '')]),
+  );
+}
+
+function main(): void {
+  const aliases = readAliases();
+  const pattern = '{packages,targets,tools,tests,bench,examples,apps,scripts,base}/**/*.ts';
+  const found = checkBase();
+  for (const path of globSync(pattern, { cwd: root, exclude: ['**/node_modules/**'] }).sort()) {
+    const text = readFileSync(join(root, path), 'utf8');
+    found.push(...checkImports(path, text, aliases), ...checkLines(path, text));
+  }
+  for (const { path, line, what } of found) process.stdout.write(`${path}:${line}: ${what}\n`);
+  process.stdout.write(`tidy: ${found.length} violations\n`);
+  process.exitCode = found.length === 0 ? 0 : 1;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) main();
