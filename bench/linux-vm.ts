@@ -1,0 +1,168 @@
+/**
+ * The rivals: a Linux virtual machine made of Debian's cloud kernel and an initramfs that holds one
+ * server (nginx or Node) and what it links to, nothing else. Built in .cache/bench from packages
+ * that apt downloads and nothing installs. Not here: how it is started (machines.ts).
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, realpath, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { type CpioEntry, cpio, kernelOfBzImage } from './archive.ts';
+import { BenchError, progress, run } from './process.ts';
+
+export const CACHE = join(import.meta.dirname, '../.cache/bench');
+const RIVAL = join(import.meta.dirname, 'rival');
+const KERNEL_META = 'linux-image-cloud-amd64';
+const NGINX_PACKAGES = ['nginx', 'libcrypt1', 'libpcre2-8-0', 'libssl3', 'zlib1g', 'libc6'];
+
+/** In the order in which they must be loaded. */
+const MODULES = [
+  'drivers/virtio/virtio_ring.ko',
+  'drivers/virtio/virtio.ko',
+  'drivers/virtio/virtio_mmio.ko',
+  'net/core/failover.ko',
+  'drivers/net/net_failover.ko',
+  'drivers/net/virtio_net.ko',
+];
+
+const DIRECTORIES = ['dev', 'etc', 'site', 'tmp', 'lib', 'lib/x86_64-linux-gnu', 'lib64'];
+
+export interface LinuxImage {
+  kernel: string;
+  initramfs: string;
+  /** What follows `--` on the kernel command line: bench/rival/init.c reads it. */
+  initArguments: string;
+}
+
+export type Server = 'nginx' | 'node';
+
+/** Builds (or finds built) the image of one rival with the site in `siteDirectory`. */
+export async function buildLinux(server: Server, siteDirectory: string): Promise<LinuxImage> {
+  await mkdir(CACHE, { recursive: true });
+  const root = await unpackPackages();
+  const release = (await readdir(join(root, 'lib/modules')))[0];
+  if (release === undefined) throw new BenchError('the kernel package has no lib/modules');
+  const kernel = join(CACHE, `vmlinux-${release}`);
+  if (!existsSync(kernel)) {
+    await writeFile(kernel, kernelOfBzImage(await readFile(join(root, `boot/vmlinuz-${release}`))));
+  }
+  const program = server === 'nginx' ? join(root, 'usr/sbin/nginx') : await hostNode();
+  const entries: CpioEntry[] = DIRECTORIES.map((path) => ({
+    kind: 'directory',
+    path,
+  }));
+
+  entries.push({ kind: 'device', path: 'dev/console', major: 5, minor: 1 });
+  entries.push({ kind: 'device', path: 'dev/null', major: 1, minor: 3 });
+  entries.push(await file(await compileInit(), 'init'));
+  for (const module of MODULES) {
+    entries.push(
+      await file(join(root, 'lib/modules', release, 'kernel', module), basename(module)),
+    );
+  }
+  entries.push(await file(program, 'server'));
+  entries.push(...(await libraries(program, server === 'nginx' ? root : '/')));
+  if (server === 'nginx') {
+    entries.push(await file(join(RIVAL, 'nginx.conf'), 'nginx.conf'));
+    entries.push(text('etc/passwd', 'nobody:x:65534:65534::/:\n'));
+    entries.push(text('etc/group', 'nogroup:x:65534:\n'));
+  }
+  if (server === 'node') entries.push({ kind: 'directory', path: 'proc' }, await nodeScript());
+  entries.push(...(await tree(siteDirectory, 'site')));
+  const initramfs = join(CACHE, `initramfs-${server}.cpio`);
+  await writeFile(initramfs, cpio(entries));
+  const modules = MODULES.map((module) => `/${basename(module)}`).join(' ');
+  const command =
+    server === 'nginx' ? '/server -e /dev/null -c /nginx.conf' : '/server /server.mjs';
+  return { kernel, initramfs, initArguments: `${modules} exec ${command}` };
+}
+
+function nodeScript(): Promise<CpioEntry> {
+  return file(join(RIVAL, 'server.mjs'), 'server.mjs');
+}
+
+/** Downloads the packages once and unpacks them; gives the directory. */
+async function unpackPackages(): Promise<string> {
+  const root = join(CACHE, 'root');
+  if (existsSync(join(root, 'complete'))) return root;
+  const debs = join(CACHE, 'debs');
+  await mkdir(debs, { recursive: true });
+  const depends = await run('apt-cache', ['depends', KERNEL_META]).catch(() => '');
+  const image = /Depends: (linux-image-\S+)/.exec(depends)?.[1];
+  if (image === undefined) {
+    throw new BenchError('apt does not know linux-image-cloud-amd64; run: apt-get update');
+  }
+  progress(`downloading ${image} and nginx with their libraries (not installing them)`);
+  await run('apt-get', ['download', image, ...NGINX_PACKAGES], { cwd: debs, timeoutMs: 300_000 });
+  for (const deb of await readdir(debs)) {
+    if (deb.endsWith('.deb')) await run('dpkg-deb', ['-x', join(debs, deb), root]);
+  }
+  await writeFile(join(root, 'complete'), '');
+  return root;
+}
+
+/** Node 20 of the host: the rival's Node is a release that people deploy, not our own newest. */
+async function hostNode(): Promise<string> {
+  if (existsSync('/usr/bin/node')) return realpath('/usr/bin/node');
+  throw new BenchError('the Node rival needs /usr/bin/node; run: apt-get install nodejs');
+}
+
+async function compileInit(): Promise<string> {
+  const init = join(CACHE, 'init');
+  const source = join(RIVAL, 'init.c');
+  await run('musl-gcc', ['-static', '-Os', '-s', '-Wall', '-Wextra', '-o', init, source]);
+  return init;
+}
+
+/** The shared libraries that `program` needs, transitively, looked for under `root`. */
+async function libraries(program: string, root: string): Promise<CpioEntry[]> {
+  const found = new Map<string, CpioEntry>();
+  const queue = [program];
+  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+    const dynamic = await run('readelf', ['-d', next]);
+    for (const match of dynamic.matchAll(/NEEDED.*\[(.+)\]/g)) {
+      const name = match[1] ?? '';
+      if (found.has(name)) continue;
+      const path = libraryPath(root, name);
+      const at = name.startsWith('ld-linux') ? `lib64/${name}` : `lib/x86_64-linux-gnu/${name}`;
+      found.set(name, await file(path, at));
+      queue.push(path);
+    }
+  }
+  const loader = 'ld-linux-x86-64.so.2';
+  if (!found.has(loader))
+    found.set(loader, await file(libraryPath(root, loader), `lib64/${loader}`));
+  return [...found.values()];
+}
+
+function libraryPath(root: string, name: string): string {
+  const directories = ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu', 'lib64'];
+  const path = directories.map((d) => join(root, d, name)).find((p) => existsSync(p));
+  if (path === undefined) throw new BenchError(`library ${name} was not found under ${root}`);
+  return path;
+}
+
+function text(path: string, content: string): CpioEntry {
+  return { kind: 'file', path, bytes: Buffer.from(content), executable: false };
+}
+
+async function file(from: string, path: string): Promise<CpioEntry> {
+  const executable = ((await stat(from)).mode & 0o111) !== 0;
+  return { kind: 'file', path, bytes: await readFile(from), executable };
+}
+
+async function tree(from: string, to: string): Promise<CpioEntry[]> {
+  const entries: CpioEntry[] = [];
+  const made = new Set<string>();
+  for (const name of (await readdir(from, { recursive: true })).sort()) {
+    const path = join(from, name);
+    if ((await stat(path)).isDirectory()) {
+      entries.push({ kind: 'directory', path: `${to}/${name}` });
+      made.add(name);
+      continue;
+    }
+    if (dirname(name) !== '.' && !made.has(dirname(name)))
+      throw new BenchError(`unsorted: ${name}`);
+    entries.push(await file(path, `${to}/${name}`));
+  }
+  return entries;
+}

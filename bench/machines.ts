@@ -1,0 +1,104 @@
+/**
+ * The machines of the bench, each a QEMU command line: ours and the two rivals. All run in the
+ * same QEMU, machine type, accelerator and CPU model, with one virtual CPU.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CACHE, type LinuxImage } from './linux-vm.ts';
+import type { Link } from './network.ts';
+import { keep } from './process.ts';
+
+export type MachineName = 'morgana' | 'nginx' | 'node';
+
+export interface Machine {
+  name: MachineName;
+  /** What it gets when memory isn't what is measured: ours its target, the rivals plenty. */
+  memoryMiB: number;
+  /** No less than this is tried, and no more, in the search for the smallest memory. */
+  memoryMiBRange: readonly [number, number];
+  bootMsMax: number;
+  /** The part of the QEMU command line that is this machine's own. */
+  arguments: readonly string[];
+}
+
+export interface Running {
+  machine: Machine;
+  link: Link;
+  child: ChildProcess;
+  /** performance.now() just before QEMU was spawned. */
+  spawnedAt: number;
+  console: string;
+}
+
+export function morganaMachine(image: string): Machine {
+  return {
+    name: 'morgana',
+    memoryMiB: 8,
+    memoryMiBRange: [2, 64],
+    bootMsMax: 10_000,
+    arguments: [
+      ...['-M', 'microvm,acpi=off,x-option-roms=off,rtc=on'],
+      ...['-device', 'isa-debug-exit,iobase=0x501,iosize=0x04'],
+      ...['-device', 'virtio-rng-device', '-kernel', image],
+    ],
+  };
+}
+
+/**
+ * `tscKhz` is the host's: the emulated counter runs at that rate, and a kernel that is told so
+ * doesn't spend 100 ms on measuring it. ACPI stays on because Debian's kernel finds virtio-mmio
+ * devices in no other way.
+ */
+export function linuxMachine(name: 'nginx' | 'node', image: LinuxImage, tscKhz: number): Machine {
+  const kernelArguments = [
+    'quiet loglevel=0 console=ttyS0 mitigations=off panic=-1 reboot=t no_timer_check tsc=reliable',
+    `tsc_early_khz=${tscKhz} random.trust_cpu=on ipv6.disable=1 audit=0 apparmor=0 selinux=0`,
+    'rcupdate.rcu_expedited=1 cryptomgr.notests transparent_hugepage=never',
+    process.env.BENCH_LINUX_ARGUMENTS ?? '',
+    `-- ${image.initArguments}`,
+  ].join(' ');
+  return {
+    name,
+    memoryMiB: 256,
+    memoryMiBRange: [48, 256],
+    bootMsMax: 60_000,
+    arguments: [
+      ...['-M', 'microvm,x-option-roms=off,rtc=on,pit=off,pic=off'],
+      ...['-kernel', image.kernel, '-initrd', image.initramfs, '-append', kernelArguments],
+    ],
+  };
+}
+
+/** Starts a machine; its console goes to a file in .cache/bench. */
+export async function start(
+  machine: Machine,
+  link: Link,
+  memoryMiB: number = machine.memoryMiB,
+): Promise<Running> {
+  await mkdir(CACHE, { recursive: true });
+  const consoleFile = join(CACHE, `console-${machine.name}-${link.kind}.log`);
+  const output = openSync(consoleFile, 'w');
+  const args = [
+    ...['-accel', 'tcg', '-cpu', 'Nehalem-v1,+rdrand', '-smp', '1', '-m', `${memoryMiB}`],
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
+    ...['-global', 'virtio-mmio.force-legacy=false', '-netdev', link.netdev],
+    ...['-device', `virtio-net-device,netdev=n0,mac=${link.mac}`],
+    ...machine.arguments,
+  ];
+  const spawnedAt = performance.now();
+  const child = keep('qemu-system-x86_64', args, { stdio: ['ignore', output, output] });
+  closeSync(output);
+  return { machine, link, child, spawnedAt, console: consoleFile };
+}
+
+/** The last lines of a machine's console, for an error. */
+export async function lastWords(running: Running): Promise<string> {
+  const lines = (await readFile(running.console, 'utf8')).trim().split('\n');
+  return lines.slice(-8).join('\n') || '(its console is empty)';
+}
+
+export function ended(running: Running): boolean {
+  return running.child.exitCode !== null || running.child.signalCode !== null;
+}

@@ -1,0 +1,136 @@
+/** `npm run bench`: measures our image against its rivals. Read first: bench/README.md. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buildLinux, CACHE } from './linux-vm.ts';
+import { linuxMachine, type Machine, morganaMachine } from './machines.ts';
+import { type ImageParts, measureImage } from './measure/image.ts';
+import { inNamespace } from './network.ts';
+import { HELP, type Options, parseOptions } from './options.ts';
+import { BenchError, killKept, progress, require, run, UsageError } from './process.ts';
+import { asData, formatTable } from './report.ts';
+import type { Line } from './results.ts';
+import { assembleSite } from './site.ts';
+import { runSuite } from './suite.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const IMAGE = join(CACHE, 'morgana.img');
+
+async function main(): Promise<void> {
+  const args = process.argv.slice(2);
+  const options = parseOptions(args);
+  if (options.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  if (options.inside) {
+    const site = await assembleSite();
+    const machines = await buildMachines(options, site.directory);
+    const lines = await runSuite('tap', machines, site, options.only, options.quick);
+    process.stdout.write(JSON.stringify(lines));
+    return;
+  }
+  await require(['qemu-system-x86_64', 'wrk', 'musl-gcc', 'gzip', 'xz']);
+  const lines = await measure(options, args);
+  const table = `${formatTable(lines)}\n`;
+  if (options.json) {
+    process.stderr.write(table);
+    process.stdout.write(`${JSON.stringify(asData(lines), null, 2)}\n`);
+  } else {
+    process.stdout.write(table);
+  }
+}
+
+async function measure(options: Options, args: readonly string[]): Promise<Line[]> {
+  const site = await assembleSite();
+  const lines: Line[] = [];
+  const machines = await buildMachines(options, site.directory);
+  if (options.only.has('image')) lines.push(...(await measureImage(await emptyImages(options))));
+  const [first] = options.nets;
+  for (const net of options.nets) {
+    // The smallest memory doesn't depend on the network: it is searched for once.
+    const only = new Set(options.only);
+    only.delete('image');
+    if (net !== first) only.delete('memory');
+    if (only.size === 0) continue;
+    if (net === 'user') {
+      lines.push(...(await runSuite('user', machines, site, only, options.quick)));
+    } else {
+      lines.push(...(await measureInNamespace(args, options, only)));
+    }
+  }
+  return lines;
+}
+
+async function measureInNamespace(
+  args: readonly string[],
+  options: Options,
+  only: ReadonlySet<string>,
+): Promise<Line[]> {
+  const passed = args.filter((argument) => !/^--(only|net|json|image)\b/.test(argument));
+  if (options.morgana) passed.push(`--image=${options.image ?? IMAGE}`);
+  const script = join(import.meta.dirname, 'main.ts');
+  const names = [...only].join(',');
+  const out = await inNamespace([script, ...passed, `--only=${names}`, '--inside-namespace']);
+  const lines: Line[] = JSON.parse(out);
+  return lines;
+}
+
+async function buildMachines(options: Options, siteDirectory: string): Promise<Machine[]> {
+  const machines: Machine[] = [];
+  if (options.morgana) {
+    if (options.image === null) await buildMorgana(siteDirectory, IMAGE);
+    machines.push(morganaMachine(options.image ?? IMAGE));
+  }
+  if (options.rivals.length === 0) return machines;
+  const tscKhz = await measureTscKhz();
+  for (const server of options.rivals) {
+    machines.push(linuxMachine(server, await buildLinux(server, siteDirectory), tscKhz));
+  }
+  return machines;
+}
+
+/** The images with an empty site: what each way costs before there is any content. */
+async function emptyImages(options: Options): Promise<ImageParts[]> {
+  const empty = join(CACHE, 'empty');
+  await mkdir(empty, { recursive: true });
+  const images: ImageParts[] = [];
+  if (options.morgana) {
+    const image = join(CACHE, 'morgana-empty.img');
+    await buildMorgana(empty, image);
+    images.push({ name: 'morgana', files: [image] });
+  }
+  for (const server of options.rivals) {
+    const { kernel, initramfs } = await buildLinux(server, empty);
+    images.push({ name: server, files: [kernel, initramfs] });
+  }
+  return images;
+}
+
+async function buildMorgana(siteDirectory: string, image: string): Promise<void> {
+  progress(`building ${image}`);
+  const cli = join(ROOT, 'tools/cli/main.ts');
+  const build = [cli, 'build', siteDirectory, '--target=pvh', `--output=${image}`];
+  await run(process.execPath, build, { cwd: ROOT, timeoutMs: 600_000 });
+}
+
+/** The rate of the host's time stamp counter, which an emulated machine sees as its own. */
+async function measureTscKhz(): Promise<number> {
+  const program = join(CACHE, 'tsc');
+  const source = join(import.meta.dirname, 'rival/tsc.c');
+  await run('musl-gcc', ['-static', '-O2', '-o', program, source]);
+  return Number(await run(program, []));
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => process.exit(130));
+}
+process.on('exit', killKept);
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    const text = error instanceof BenchError ? error.message : error;
+    process.stderr.write(`error: ${text instanceof Error ? text.stack : text}\n`);
+    process.exit(error instanceof UsageError ? 1 : 2);
+  },
+);

@@ -1,0 +1,33 @@
+/** From the spawn of QEMU to the first byte of a 200 response, DHCP included, in alternating runs. */
+import { firstByte } from '../client.ts';
+import { start } from '../machines.ts';
+import { setBooting } from '../network.ts';
+import { progress, stop } from '../process.ts';
+import { addSample, type Line } from '../results.ts';
+import type { Suite } from '../suite.ts';
+
+export async function measureBoot(suite: Suite): Promise<Line[]> {
+  const line: Line = {
+    id: 'boot',
+    what: 'QEMU spawned to first byte of a 200',
+    unit: 'ms',
+    net: suite.net,
+    better: 'less',
+    samples: {},
+  };
+  const rounds = suite.quick ? 3 : 9;
+  for (const { link } of suite.places) await setBooting(link, true);
+  for (let round = 0; round < rounds; round++) {
+    progress(`boot through ${suite.net}, round ${round + 1} of ${rounds}`);
+    for (const { machine, link } of suite.places) {
+      const running = await start(machine, link);
+      try {
+        addSample(line, machine.name, await firstByte(running));
+      } finally {
+        await stop(running.child);
+      }
+    }
+  }
+  for (const { link } of suite.places) await setBooting(link, false);
+  return [line];
+}
