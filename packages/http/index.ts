@@ -1,0 +1,5 @@
+export type { Exchange, ExchangeHandler, HeaderField, HttpHandler } from './exchange.ts';
+export { DEFAULT_LIMITS, type HttpLimits } from './limits.ts';
+export { PreparedResponse } from './prepared-response.ts';
+export { isBodyless, statusText } from './status.ts';
+export { RequestHead } from './wire/request-head.ts';
