@@ -60,20 +60,22 @@ export class TimerQueue {
 
   /**
    * Sets `now` and fires what is due, in order of deadline; a timer armed meanwhile for now fires
-   * too.
+   * too. Returns whether any fired.
    */
-  run(now: Instant): void {
+  run(now: Instant): boolean {
     assert(now >= this.now, 'time went back');
     this.now = now;
+    let fired = false;
     for (;;) {
       const timer = this.heap[0];
-      if (timer === undefined || timer.queuedAt > now) return;
+      if (timer === undefined || timer.queuedAt > now) return fired;
       if (timer.at > now) {
         this.requeue(timer);
         continue;
       }
       timer.at = FOREVER;
       this.requeue(timer);
+      fired = true;
       timer.fire(now);
     }
   }
