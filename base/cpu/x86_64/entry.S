@@ -1,0 +1,232 @@
+/*
+ * From the virtual machine monitor's PVH jump (32-bit, paging off, ebx = hvm_start_info) to C in
+ * 64-bit mode, then the entry stubs of exceptions, interrupts and musl's `syscall` instructions.
+ * Not here: what they do (traps.c, syscall.c). Read first: the x86/HVM direct boot ABI.
+ */
+#define PTE_P 1
+#define PTE_W 2
+#define PTE_PS 0x80
+#define STACK_BYTES (256 * 1024)
+
+    .section .note.pvh, "a", @note
+    .balign 4
+    .long 4, 8, 18              /* name bytes, descriptor bytes, XEN_ELFNOTE_PHYS32_ENTRY */
+    .asciz "Xen"
+    .quad pvh_entry
+
+    .section .text.entry, "ax"
+    .code32
+    .globl pvh_entry
+pvh_entry:
+    cli
+    cld
+    movl $base_stack_top, %esp
+    movl %ebx, base_start_info
+    /* Boot map: the first 4 GiB in 2 MiB pages; paging_init() then gives each its protection. */
+    movl $(base_pdpt + PTE_P + PTE_W), base_pml4
+    movl $(base_pd + PTE_P + PTE_W), %eax
+    movl $base_pdpt, %edi
+    movl $4, %ecx
+1:  movl %eax, (%edi)
+    addl $4096, %eax
+    addl $8, %edi
+    loop 1b
+    movl $(PTE_P + PTE_W + PTE_PS), %eax
+    movl $base_pd, %edi
+    movl $2048, %ecx
+2:  movl %eax, (%edi)
+    addl $0x200000, %eax
+    addl $8, %edi
+    loop 2b
+
+    movl $0x80000001, %eax
+    cpuid
+    btl $20, %edx               /* No-execute. */
+    jnc no_nx
+    movl $0x620, %eax           /* PAE, OSFXSR, OSXMMEXCPT */
+    movl %eax, %cr4
+    movl $base_pml4, %eax
+    movl %eax, %cr3
+    movl $0xc0000080, %ecx
+    rdmsr
+    orl $0x901, %eax            /* NXE, LME, SCE */
+    wrmsr
+    movl $0x80010023, %eax      /* PG, WP, NE, MP, PE */
+    movl %eax, %cr0
+    lgdt base_gdt_pointer
+    ljmp $8, $long_mode
+no_nx:
+    movw $0x3f8, %dx            /* A CPU without no-execute pages: say "NX?" on COM1, stop. */
+    movb $'N', %al
+    outb %al, %dx
+    movb $'X', %al
+    outb %al, %dx
+    movb $'?', %al
+    outb %al, %dx
+    movl $126, %eax
+    movw $0x501, %dx
+    outl %eax, %dx
+3:  hlt
+    jmp 3b
+
+    .code64
+long_mode:
+    movl $16, %eax
+    movl %eax, %ds
+    movl %eax, %es
+    movl %eax, %ss
+    xorl %eax, %eax
+    movl %eax, %fs
+    movl %eax, %gs
+    xorl %ebp, %ebp
+    movl base_start_info, %edi
+    call base_boot
+    ud2
+
+    .data
+    .balign 8
+base_gdt:
+    .quad 0
+    .quad 0x00af9b000000ffff    /* 0x08: code, 64-bit */
+    .quad 0x00cf93000000ffff    /* 0x10: data */
+    .globl base_gdt_tss
+base_gdt_tss:
+    .quad 0, 0                  /* 0x18: TSS, filled by traps_init() */
+base_gdt_end:
+base_gdt_pointer:
+    .word base_gdt_end - base_gdt - 1
+    .quad base_gdt
+    .globl base_start_info
+base_start_info:
+    .long 0
+
+    .section .stacks, "aw", @nobits
+    .balign 4096
+    .globl base_pml4, base_pdpt, base_pd
+base_pml4: .skip 4096
+base_pdpt: .skip 4096
+base_pd:   .skip 4 * 4096
+    .globl base_stack_guard, base_stack_bottom, base_stack_top
+base_stack_guard: .skip 4096
+base_stack_bottom: .skip STACK_BYTES
+base_stack_top:
+
+    .text
+/* Every stub leaves the same frame, struct trap_frame of cpu.h, and calls base_trap(frame). */
+    .altmacro
+    .macro stub vector, has_error
+    .balign 16
+    .if !\has_error
+    pushq $0
+    .endif
+    pushq $\vector
+    jmp trap_common
+    .endm
+
+    .balign 16
+    .globl base_trap_stubs
+base_trap_stubs:
+    .set vector, 0
+    .rept 96
+    .if (vector == 8) || ((vector >= 10) && (vector <= 14)) || (vector == 17) || (vector == 21) \
+        || (vector == 29) || (vector == 30)
+    stub %vector, 1
+    .else
+    stub %vector, 0
+    .endif
+    .set vector, vector + 1
+    .endr
+
+trap_common:
+    cld
+    pushq %r15
+    pushq %r14
+    pushq %r13
+    pushq %r12
+    pushq %r11
+    pushq %r10
+    pushq %r9
+    pushq %r8
+    pushq %rbp
+    pushq %rdi
+    pushq %rsi
+    pushq %rdx
+    pushq %rcx
+    pushq %rbx
+    pushq %rax
+    movq %rsp, %rdi
+    call base_trap              /* 20 words and the CPU's 16-byte alignment: rsp is aligned. */
+    popq %rax
+    popq %rbx
+    popq %rcx
+    popq %rdx
+    popq %rsi
+    popq %rdi
+    popq %rbp
+    popq %r8
+    popq %r9
+    popq %r10
+    popq %r11
+    popq %r12
+    popq %r13
+    popq %r14
+    popq %r15
+    addq $16, %rsp
+    iretq
+
+/*
+ * musl's `syscall` arrives here in ring 0, on the caller's stack, whose 128 bytes below rsp (the
+ * red zone) belong to the caller. Everything but rax, rcx and r11 is preserved; base_syscall() is
+ * compiled without SSE, so the vector registers are too.
+ */
+    .globl base_syscall_entry
+base_syscall_entry:
+    leaq -128(%rsp), %rsp
+    pushq %r11
+    pushq %rcx
+    pushq %r10
+    pushq %r9
+    pushq %r8
+    pushq %rdi
+    pushq %rsi
+    pushq %rdx
+    pushq %rbp
+    movq %rsp, %rbp
+    andq $-16, %rsp
+    movq %r10, %rcx             /* fourth argument */
+    movq %r8, %r9
+    movq %rcx, %r8
+    movq %rdx, %rcx
+    movq %rsi, %rdx
+    movq %rdi, %rsi
+    movq %rax, %rdi             /* base_syscall(number, a0, a1, a2, a3, a4) */
+    call base_syscall
+    movq %rbp, %rsp
+    popq %rbp
+    popq %rdx
+    popq %rsi
+    popq %rdi
+    popq %r8
+    popq %r9
+    popq %r10
+    popq %rcx
+    popq %r11
+    leaq 128(%rsp), %rsp
+    pushq %r11
+    popfq
+    jmpq *%rcx
+
+/* base_start_libc(stack): enters musl's start-up code on a stack laid out as by a Linux exec. */
+    .globl base_start_libc
+base_start_libc:
+    movq %rdi, %rsp
+    movq $base_main, %rdi
+    movq (%rsp), %rsi
+    leaq 8(%rsp), %rdx
+    xorl %ecx, %ecx
+    xorl %r8d, %r8d
+    xorl %r9d, %r9d
+    call __libc_start_main
+    ud2
+
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,108 @@
+/* The global `__base` of targets/pvh/base.ts, but for `hot` (hot.c) and devices (devices.c). */
+#include "engine.h"
+#include <string.h>
+
+static JSValue console_write_js(ARGUMENTS) {
+    UNUSED_ARGUMENTS;
+    size_t bytes;
+    const char *text = JS_ToCStringLen(ctx, &bytes, argv[0]);
+    if (text == NULL) return JS_EXCEPTION;
+    console_write(text, bytes);
+    JS_FreeCString(ctx, text);
+    return JS_UNDEFINED;
+}
+
+static JSValue console_read_js(ARGUMENTS) {
+    UNUSED_ARGUMENTS, (void)argv;
+    return VALUE(console_read());
+}
+
+static JSValue exit_js(ARGUMENTS) {
+    UNUSED_ARGUMENTS;
+    uint64_t code;
+    if (!natural_of(argv[0], &code) || code > BASE_EXIT_MAX) return THROW_RANGE("exit code");
+    machine_exit((int)code);
+}
+
+static JSValue clock_monotonic_js(ARGUMENTS) {
+    UNUSED_ARGUMENTS, (void)argv;
+    return JS_NewInt64(ctx, (int64_t)clock_monotonic_us());
+}
+
+static JSValue clock_wall_js(ARGUMENTS) {
+    UNUSED_ARGUMENTS, (void)argv;
+    return JS_NewInt64(ctx, (int64_t)clock_wall_us());
+}
+
+static JSValue entropy_fill_js(ARGUMENTS) {
+    UNUSED_ARGUMENTS;
+    struct view out;
+    if (!bytes_of(argv[0], &out)) return JS_ThrowTypeError(ctx, "entropyFill needs a Uint8Array");
+    return JS_NewBool(ctx, entropy_fill(out.bytes, out.count));
+}
+
+static JSValue used_bytes_js(ARGUMENTS) {
+    UNUSED_ARGUMENTS, (void)argv;
+    return JS_NewInt64(ctx, (int64_t)(machine.ram_bytes - heap.total_bytes + heap.used_bytes));
+}
+
+static JSValue heap_bytes_js(ARGUMENTS) {
+    UNUSED_ARGUMENTS, (void)argv;
+    return JS_NewInt64(ctx, (int64_t)engine_heap_used(JS_GetRuntime(ctx)));
+}
+
+/* A view on memory that JavaScript does not own: the image's contents, DMA memory. */
+JSValue engine_new_bytes(JSContext *ctx, uint8_t *bytes, size_t count) {
+    if (count > INT32_MAX) return THROW_RANGE("more than 2 GiB in one array");
+    JSValue buffer = JS_NewArrayBuffer(ctx, bytes, count, NULL, NULL, 0);
+    if (JS_IsException(buffer)) return buffer;
+    JSValue view = JS_NewTypedArray(ctx, 1, &buffer, JS_TYPED_ARRAY_UINT8);
+    JS_FreeValue(ctx, buffer);
+    return view;
+}
+
+static JSValue payload_array(JSContext *ctx) {
+    JSValue array = JS_NewArray(ctx);
+    uint32_t next = 0;
+    for (uint32_t i = 0; i < payload_section_count(); i++) {
+        struct section section = payload_section(i);
+        if (section.kind != BASE_SECTION_CONTENT) continue;
+        JSValue entry = JS_NewObject(ctx);
+        uint8_t *bytes = (uint8_t *)(uint64_t)section.bytes;
+        JS_SetPropertyStr(ctx, entry, "name",
+            JS_NewStringLen(ctx, section.name, section.name_bytes));
+        JS_SetPropertyStr(ctx, entry, "bytes", engine_new_bytes(ctx, bytes, section.byte_count));
+        JS_SetPropertyUint32(ctx, array, next++, entry);
+    }
+    return array;
+}
+
+static const JSCFunctionListEntry functions[] = {
+    METHOD("consoleWrite", 1, console_write_js),
+    METHOD("consoleRead", 0, console_read_js),
+    METHOD("exit", 1, exit_js),
+    METHOD("clockMonotonic", 0, clock_monotonic_js),
+    METHOD("clockWall", 0, clock_wall_js),
+    METHOD("entropyFill", 1, entropy_fill_js),
+};
+
+static const JSCFunctionListEntry memory_functions[] = {
+    METHOD("usedBytes", 0, used_bytes_js),
+    METHOD("heapBytes", 0, heap_bytes_js),
+};
+
+void engine_install_base(JSContext *ctx) {
+    JSValue base = JS_NewObject(ctx), memory = JS_NewObject(ctx), global = JS_GetGlobalObject(ctx);
+    JS_SetPropertyStr(ctx, base, "abiVersion", VALUE(BASE_ABI_VERSION));
+    JS_SetPropertyStr(ctx, base, "cmdline", JS_NewString(ctx, machine.cmdline));
+    JS_SetPropertyStr(ctx, base, "payload", payload_array(ctx));
+    JS_SetPropertyFunctionList(ctx, base, functions, COUNT_OF(functions));
+    JS_SetPropertyStr(ctx, memory, "totalBytes", JS_NewInt64(ctx, (int64_t)machine.ram_bytes));
+    JS_SetPropertyFunctionList(ctx, memory, memory_functions, COUNT_OF(memory_functions));
+    JS_SetPropertyStr(ctx, base, "memory", memory);
+    engine_install_devices(ctx, base);
+    engine_install_hot(ctx, base);
+    engine_loop_install(ctx, base);
+    JS_SetPropertyStr(ctx, global, "__base", base);
+    JS_FreeValue(ctx, global);
+}

@@ -1,0 +1,75 @@
+/*
+ * The host's compiler: `bytecode INPUT.js OUTPUT [NAME]` writes the global script as bytecode of the
+ * engine that the base carries, stamped (base_abi.h). Source text is stripped, line numbers stay.
+ * Exit status: 0, 1 for wrong arguments, 2 for an error in the script or in writing.
+ */
+#include "base_abi.h"
+#include "quickjs.h"
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SOURCE_BYTES_MAX (256l << 20)
+
+static int fail(const char *what, const char *name) {
+    fprintf(stderr, "error: bytecode: %s: %s\n", what, name);
+    return 2;
+}
+
+/* The file's bytes and a zero; the caller frees them. NULL when it cannot be read. */
+static char *read_source(const char *path, size_t *bytes) {
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) return NULL;
+    char *text = NULL;
+    long size = fseek(file, 0, SEEK_END) == 0 ? ftell(file) : -1;
+    if (size >= 0 && size <= SOURCE_BYTES_MAX && fseek(file, 0, SEEK_SET) == 0) {
+        text = malloc((size_t)size + 1);
+        *bytes = text ? fread(text, 1, (size_t)size, file) : 0;
+        if (text != NULL) text[*bytes] = 0;
+        if (text != NULL && *bytes != (size_t)size) {
+            free(text);
+            text = NULL;
+        }
+    }
+    fclose(file);
+    return text;
+}
+
+static int print_exception(JSContext *ctx) {
+    JSValue error = JS_GetException(ctx);
+    JSValue stack = JS_GetPropertyStr(ctx, error, "stack");
+    const char *message = JS_ToCString(ctx, error), *place = JS_ToCString(ctx, stack);
+    fprintf(stderr, "error: bytecode: %s\n%s", message ? message : "?", place ? place : "");
+    return 2;
+}
+
+static int write_output(const char *path, const uint8_t *code, size_t bytes) {
+    const struct base_bytecode_header stamp = {
+        BASE_BYTECODE_MAGIC, BASE_ABI_VERSION, BASE_ENGINE_STAMP,
+    };
+    FILE *file = fopen(path, "wb");
+    if (file == NULL) return fail("cannot write", path);
+    bool whole = fwrite(&stamp, sizeof(stamp), 1, file) == 1 && fwrite(code, 1, bytes, file) == bytes;
+    if (fclose(file) != 0 || !whole) return fail("cannot write", path);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    if (argc != 3 && argc != 4) {
+        fprintf(stderr, "usage: bytecode INPUT.js OUTPUT [NAME]\n");
+        return 1;
+    }
+    size_t source_bytes = 0, code_bytes;
+    char *source = read_source(argv[1], &source_bytes);
+    if (source == NULL) return fail("cannot read", argv[1]);
+    JSRuntime *rt = JS_NewRuntime();
+    JSContext *ctx = rt ? JS_NewContext(rt) : NULL;
+    if (ctx == NULL) return fail("out of memory for", argv[1]);
+    JS_SetStripInfo(rt, JS_STRIP_SOURCE);
+    JSValue function = JS_Eval(ctx, source, source_bytes, argc == 4 ? argv[3] : "main.js",
+        JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_COMPILE_ONLY);
+    if (JS_IsException(function)) return print_exception(ctx);
+    uint8_t *code = JS_WriteObject(ctx, &code_bytes, function, JS_WRITE_OBJ_BYTECODE);
+    if (code == NULL) return print_exception(ctx);
+    return write_output(argv[2], code, code_bytes);
+}

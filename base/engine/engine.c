@@ -1,0 +1,90 @@
+/*
+ * The engine's start: a runtime on the base's heap, the standard globals, `__base`, then the
+ * payload's section "main" as a global script, then the event loop (loop.c).
+ */
+#include "engine.h"
+#include <string.h>
+
+#define STACK_RESERVE_BYTES (40 * 1024) /* For native code below the deepest JavaScript call. */
+
+static void *engine_malloc(JSMallocState *state, size_t bytes) {
+    void *memory = heap_allocate(bytes);
+    if (memory == NULL) return NULL;
+    state->malloc_count++;
+    state->malloc_size += heap_size_of(memory);
+    return memory;
+}
+
+static void engine_free(JSMallocState *state, void *memory) {
+    if (memory == NULL) return;
+    state->malloc_count--;
+    state->malloc_size -= heap_size_of(memory);
+    heap_free(memory);
+}
+
+static void *engine_realloc(JSMallocState *state, void *memory, size_t bytes) {
+    if (memory == NULL) return bytes == 0 ? NULL : engine_malloc(state, bytes);
+    if (bytes == 0) {
+        engine_free(state, memory);
+        return NULL;
+    }
+    size_t old_bytes = heap_size_of(memory);
+    void *moved = heap_reallocate(memory, bytes);
+    if (moved != NULL) state->malloc_size += heap_size_of(moved) - old_bytes;
+    return moved;
+}
+
+static const JSMallocFunctions engine_allocator = {
+    engine_malloc, engine_free, engine_realloc, heap_size_of,
+};
+
+static JSContext *new_context(void) {
+    JSRuntime *rt = JS_NewRuntime2(&engine_allocator, NULL);
+    if (rt == NULL) panic("out of memory: the engine needs a larger machine");
+    JS_SetMaxStackSize(rt, (size_t)(base_stack_top - base_stack_bottom) - STACK_RESERVE_BYTES);
+    JS_SetCanBlock(rt, 0);
+    JSContext *ctx = JS_NewContext(rt);
+    if (ctx == NULL) panic("out of memory: the engine needs a larger machine");
+    return ctx;
+}
+
+static bool is_main(struct section s) {
+    return s.kind != BASE_SECTION_CONTENT && s.name_bytes == 4 && memcmp(s.name, "main", 4) == 0;
+}
+
+static struct section find_main(void) {
+    for (uint32_t i = 0; i < payload_section_count(); i++) {
+        struct section section = payload_section(i);
+        if (is_main(section)) return section;
+    }
+    refuse_image("its payload has no program: no section \"main\"", "", 0);
+}
+
+static JSValue evaluate_bytecode(JSContext *ctx, struct section main) {
+    const struct base_bytecode_header *stamp = (const void *)main.bytes;
+    if (main.byte_count < sizeof(*stamp)
+        || memcmp(stamp->magic, BASE_BYTECODE_MAGIC, sizeof(stamp->magic)) != 0) {
+        refuse_image("its program is not bytecode of the base's compiler", "", 0);
+    }
+    if (stamp->abi_version != BASE_ABI_VERSION || stamp->engine_stamp != BASE_ENGINE_STAMP) {
+        refuse_image("its program is bytecode for another engine: build it again", "", 0);
+    }
+    JSValue function = JS_ReadObject(ctx, main.bytes + sizeof(*stamp),
+        main.byte_count - sizeof(*stamp), JS_READ_OBJ_BYTECODE);
+    if (JS_IsException(function)) return function;
+    return JS_EvalFunction(ctx, function);
+}
+
+int engine_run(void) {
+    JSContext *ctx = new_context();
+    clock_calibrate();
+    engine_install_base(ctx);
+    struct section main = find_main();
+    JSValue result = main.kind == BASE_SECTION_BYTECODE
+        ? evaluate_bytecode(ctx, main)
+        : JS_Eval(ctx, (const char *)main.bytes, main.byte_count, "main.js", JS_EVAL_TYPE_GLOBAL);
+    if (JS_IsException(result)) engine_uncaught(ctx);
+    JS_FreeValue(ctx, result);
+    engine_loop(ctx);
+    return BASE_EXIT_OK;
+}

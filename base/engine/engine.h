@@ -1,0 +1,74 @@
+/* What the shim's files share: the context, argument readers, and the parts of `__base`. */
+#ifndef ENGINE_H
+#define ENGINE_H
+#include "base.h"
+#include "layout.h"
+
+#define VALUE(n) JS_NewInt32(ctx, (int32_t)(n))
+#define THROW_RANGE(what) JS_ThrowRangeError(ctx, "%s", what)
+#define ARGUMENTS JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv
+#define UNUSED_ARGUMENTS (void)self, (void)argc
+#define METHOD(name, length, function) JS_CFUNC_DEF(name, length, function)
+
+/* A Uint8Array's or Int32Array's elements; `count` is 0 when its buffer is detached. */
+struct view {
+    uint8_t *bytes;
+    uint32_t count;
+};
+
+static inline bool view_of(JSValueConst value, uint16_t class_id, struct view *out) {
+    if (JS_VALUE_GET_TAG(value) != JS_TAG_OBJECT) return false;
+    const uint8_t *object = JS_VALUE_GET_PTR(value);
+    if (*(const uint16_t *)(object + LAYOUT_OBJECT_CLASS_AT) != class_id) return false;
+    out->bytes = *(uint8_t *const *)(object + LAYOUT_OBJECT_POINTER_AT);
+    out->count = *(const uint32_t *)(object + LAYOUT_OBJECT_COUNT_AT);
+    return true;
+}
+
+static inline bool bytes_of(JSValueConst value, struct view *out) {
+    return view_of(value, LAYOUT_CLASS_UINT8_ARRAY, out);
+}
+
+/* A non-negative integer below 2^53, given as an int or a double. */
+static inline bool natural_of(JSValueConst value, uint64_t *out) {
+    if (JS_VALUE_GET_TAG(value) == JS_TAG_INT) {
+        *out = (uint64_t)JS_VALUE_GET_INT(value);
+        return JS_VALUE_GET_INT(value) >= 0;
+    }
+    if (JS_VALUE_GET_TAG(value) != JS_TAG_FLOAT64) return false;
+    double number = JS_VALUE_GET_FLOAT64(value);
+    if (!(number >= 0 && number < 9007199254740992.0)) return false;
+    *out = (uint64_t)number;
+    return (double)*out == number;
+}
+
+/* [at, at + count) inside `view`; both arguments naturals. */
+static inline bool range_of(JSValueConst at, JSValueConst count, struct view view,
+                            uint32_t *out_at, uint32_t *out_count) {
+    uint64_t a, n;
+    if (!natural_of(at, &a) || !natural_of(count, &n)) return false;
+    if (a > view.count || n > view.count - a) return false;
+    *out_at = (uint32_t)a;
+    *out_count = (uint32_t)n;
+    return true;
+}
+
+static inline const struct engine_string *string_of(JSValueConst value) {
+    return JS_VALUE_GET_PTR(value);
+}
+static inline const uint8_t *string8(const struct engine_string *string) {
+    return (const uint8_t *)(string + 1);
+}
+static inline const uint16_t *string16(const struct engine_string *string) {
+    return (const uint16_t *)(string + 1);
+}
+
+void engine_install_base(JSContext *ctx);
+void engine_install_hot(JSContext *ctx, JSValueConst base);
+void engine_install_devices(JSContext *ctx, JSValueConst base);
+JSValue engine_new_bytes(JSContext *ctx, uint8_t *bytes, size_t count);
+/* Prints an uncaught exception, taken from the context, and stops with BASE_EXIT_UNCAUGHT. */
+_Noreturn void engine_uncaught(JSContext *ctx);
+void engine_loop_install(JSContext *ctx, JSValueConst base);
+void engine_loop(JSContext *ctx);
+#endif
