@@ -4,7 +4,7 @@
  * that apt downloads and nothing installs. Not here: how it is started (machines.ts).
  */
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, realpath, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type CpioEntry, cpio, kernelOfBzImage } from './archive.ts';
 import { BenchError, progress, run } from './process.ts';
@@ -24,19 +24,34 @@ const MODULES = [
   'drivers/net/virtio_net.ko',
 ];
 
-const DIRECTORIES = ['dev', 'etc', 'site', 'tmp', 'lib', 'lib/x86_64-linux-gnu', 'lib64'];
+const DISK_MODULES = ['drivers/block/virtio_blk.ko'];
+
+const DIRECTORIES = ['dev', 'etc', 'proc', 'site', 'tmp', 'lib', 'lib/x86_64-linux-gnu', 'lib64'];
 
 export interface LinuxImage {
   kernel: string;
   initramfs: string;
+  /** A file system with the server, where the initramfs has only the first process. */
+  disk: string | null;
   /** What follows `--` on the kernel command line: bench/rival/init.c reads it. */
   initArguments: string;
 }
 
 export type Server = 'nginx' | 'node';
 
-/** Builds (or finds built) the image of one rival with the site in `siteDirectory`. */
-export async function buildLinux(server: Server, siteDirectory: string): Promise<LinuxImage> {
+/**
+ * Where the server's files are. In the initramfs a machine boots 80 ms sooner; on a disk, of which
+ * only what is touched is read, it needs 18 MiB less. Node's 99 MB would be in memory twice while
+ * an initramfs is unpacked, so Node always gets a disk.
+ */
+export type Form = 'initramfs' | 'disk';
+
+/** Builds the image of one rival with the site in `siteDirectory`. */
+export async function buildLinux(
+  server: Server,
+  siteDirectory: string,
+  form: Form,
+): Promise<LinuxImage> {
   await mkdir(CACHE, { recursive: true });
   const root = await unpackPackages();
   const release = (await readdir(join(root, 'lib/modules')))[0];
@@ -45,39 +60,65 @@ export async function buildLinux(server: Server, siteDirectory: string): Promise
   if (!existsSync(kernel)) {
     await writeFile(kernel, kernelOfBzImage(await readFile(join(root, `boot/vmlinuz-${release}`))));
   }
-  const program = server === 'nginx' ? join(root, 'usr/sbin/nginx') : await hostNode();
-  const entries: CpioEntry[] = DIRECTORIES.map((path) => ({
-    kind: 'directory',
-    path,
-  }));
-
-  entries.push({ kind: 'device', path: 'dev/console', major: 5, minor: 1 });
-  entries.push({ kind: 'device', path: 'dev/null', major: 1, minor: 3 });
-  entries.push(await file(await compileInit(), 'init'));
-  for (const module of MODULES) {
-    entries.push(
-      await file(join(root, 'lib/modules', release, 'kernel', module), basename(module)),
-    );
+  const modules = form === 'disk' ? [...MODULES, ...DISK_MODULES] : MODULES;
+  const entries: CpioEntry[] = [
+    { kind: 'directory', path: 'dev' },
+    { kind: 'device', path: 'dev/console', major: 5, minor: 1 },
+    { kind: 'device', path: 'dev/null', major: 1, minor: 3 },
+    await file(await compileInit(), 'init'),
+  ];
+  for (const module of modules) {
+    const path = join(root, 'lib/modules', release, 'kernel', module);
+    entries.push(data(basename(module), withoutSignature(await readFile(path))));
   }
+  const content = [...(await serverEntries(server, root)), ...(await tree(siteDirectory, 'site'))];
+  const disk = form === 'disk' ? await makeDisk(server, content) : null;
+  if (disk === null) entries.push(...content.slice(1));
+  else entries.push({ kind: 'directory', path: 'root' });
+  const initramfs = join(CACHE, `initramfs-${server}-${form}.cpio`);
+  await writeFile(initramfs, cpio(entries));
+  const loaded = modules.map((module) => `/${basename(module)}`).join(' ');
+  const command =
+    server === 'nginx' ? '/server -e /dev/null -c /nginx.conf' : '/server /server.mjs';
+  const initArguments = `${loaded} ${disk === null ? '' : 'disk '}exec ${command}`;
+  return { kernel, initramfs, disk, initArguments };
+}
+
+/** The file system of a server: its directories (first of them dev), program, libraries, set-up. */
+async function serverEntries(server: Server, root: string): Promise<CpioEntry[]> {
+  const entries: CpioEntry[] = DIRECTORIES.map((path) => ({ kind: 'directory', path }));
+  const program = server === 'nginx' ? join(root, 'usr/sbin/nginx') : await hostNode();
   entries.push(await file(program, 'server'));
   entries.push(...(await libraries(program, server === 'nginx' ? root : '/')));
   if (server === 'nginx') {
     entries.push(await file(join(RIVAL, 'nginx.conf'), 'nginx.conf'));
-    entries.push(text('etc/passwd', 'nobody:x:65534:65534::/:\n'));
-    entries.push(text('etc/group', 'nogroup:x:65534:\n'));
+    entries.push(data('etc/passwd', 'root:x:0:0::/:\n'));
+    entries.push(data('etc/group', 'root:x:0:\n'));
+  } else {
+    entries.push(await file(join(RIVAL, 'server.mjs'), 'server.mjs'));
   }
-  if (server === 'node') entries.push({ kind: 'directory', path: 'proc' }, await nodeScript());
-  entries.push(...(await tree(siteDirectory, 'site')));
-  const initramfs = join(CACHE, `initramfs-${server}.cpio`);
-  await writeFile(initramfs, cpio(entries));
-  const modules = MODULES.map((module) => `/${basename(module)}`).join(' ');
-  const command =
-    server === 'nginx' ? '/server -e /dev/null -c /nginx.conf' : '/server /server.mjs';
-  return { kernel, initramfs, initArguments: `${modules} exec ${command}` };
+  return entries;
 }
 
-function nodeScript(): Promise<CpioEntry> {
-  return file(join(RIVAL, 'server.mjs'), 'server.mjs');
+/** An ext4 file system (the cloud kernel has it built in) just large enough, without a journal. */
+async function makeDisk(server: Server, entries: readonly CpioEntry[]): Promise<string> {
+  const staging = join(CACHE, `disk-${server}`);
+  await rm(staging, { recursive: true, force: true });
+  await mkdir(staging);
+  let kib = 2048;
+  for (const entry of entries) {
+    const path = join(staging, entry.path);
+    if (entry.kind === 'directory') await mkdir(path);
+    if (entry.kind !== 'file') continue;
+    await writeFile(path, entry.bytes, { mode: entry.executable ? 0o755 : 0o644 });
+    kib += Math.ceil(entry.bytes.length / 4096) * 4 + 4;
+  }
+  const disk = join(CACHE, `disk-${server}.img`);
+  await rm(disk, { force: true });
+  const features = ['-O', '^has_journal,^resize_inode', '-m', '0', '-N', '1024', '-b', '4096'];
+  const size = `${Math.ceil(kib * 1.02)}k`;
+  await run('mke2fs', ['-q', '-t', 'ext4', ...features, '-d', staging, disk, size]);
+  return disk;
 }
 
 /** Downloads the packages once and unpacks them; gives the directory. */
@@ -141,8 +182,20 @@ function libraryPath(root: string, name: string): string {
   return path;
 }
 
-function text(path: string, content: string): CpioEntry {
+function data(path: string, content: string | Buffer): CpioEntry {
   return { kind: 'file', path, bytes: Buffer.from(content), executable: false };
+}
+
+/**
+ * A kernel module without the signature at its end (Linux Documentation/admin-guide/
+ * module-signing.rst): checking RSA in emulation costs milliseconds for each module.
+ */
+function withoutSignature(module: Buffer): Buffer {
+  const magic = '~Module signature appended~\n';
+  if (module.subarray(-magic.length).toString('latin1') !== magic) return module;
+  // Before the magic: struct module_signature of 12 bytes, which ends with the big-endian length.
+  const signatureBytes = module.readUInt32BE(module.length - magic.length - 4);
+  return module.subarray(0, module.length - magic.length - 12 - signatureBytes);
 }
 
 async function file(from: string, path: string): Promise<CpioEntry> {

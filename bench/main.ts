@@ -84,7 +84,13 @@ async function buildMachines(options: Options, siteDirectory: string): Promise<M
   if (options.rivals.length === 0) return machines;
   const tscKhz = await measureTscKhz();
   for (const server of options.rivals) {
-    machines.push(linuxMachine(server, await buildLinux(server, siteDirectory), tscKhz));
+    const disk = linuxMachine(server, await buildLinux(server, siteDirectory, 'disk'), tscKhz);
+    if (server === 'node') {
+      machines.push(disk);
+      continue;
+    }
+    const image = await buildLinux(server, siteDirectory, 'initramfs');
+    machines.push({ ...linuxMachine(server, image, tscKhz), frugal: disk });
   }
   return machines;
 }
@@ -100,8 +106,9 @@ async function emptyImages(options: Options): Promise<ImageParts[]> {
     images.push({ name: 'morgana', files: [image] });
   }
   for (const server of options.rivals) {
-    const { kernel, initramfs } = await buildLinux(server, empty);
-    images.push({ name: server, files: [kernel, initramfs] });
+    const form = server === 'node' ? 'disk' : 'initramfs';
+    const { kernel, initramfs, disk } = await buildLinux(server, empty, form);
+    images.push({ name: server, files: [kernel, initramfs, ...(disk === null ? [] : [disk])] });
   }
   return images;
 }

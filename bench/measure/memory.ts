@@ -17,7 +17,7 @@ export async function measureMemory(suite: Suite): Promise<Line[]> {
     samples: {},
   };
   for (const { machine, link } of suite.places) {
-    addSample(line, machine.name, await smallest(machine, link, suite.site));
+    addSample(line, machine.name, await smallest(machine.frugal ?? machine, link, suite.site));
   }
   return [line];
 }

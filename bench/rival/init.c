@@ -1,7 +1,7 @@
 /* The first process of the rival Linux VM: loads the network driver's modules, configures eth0 by
  * DHCP and becomes the web server. As small and as quick as we can make it, so that the rival's
  * boot time is the kernel's and the server's, not a distribution's. The kernel command line gives
- * everything: `-- MODULE.ko ... exec SERVER ARGUMENT ...`. Read first: RFC 2131 §3.1, §4.4.1.
+ * everything: `-- MODULE.ko ... [disk] exec SERVER ARGUMENT ...`; `disk` makes /dev/vda the root. Read first: RFC 2131 §3.1, §4.4.1.
  * Not here: lease renewal (a bench machine lives for less than a lease). */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -110,11 +110,20 @@ static void configure(int fd, const uint8_t *mac) {
     if (ioctl(fd, SIOCADDRT, &route) != 0) die("route");
 }
 
+static void enter_disk(void) {
+    if (mount("devtmpfs", "/dev", "devtmpfs", 0, 0) != 0) die("/dev");
+    if (mount("/dev/vda", "/root", "ext4", MS_RDONLY, 0) != 0) die("/dev/vda");
+    if (mount("/dev", "/root/dev", 0, MS_MOVE, 0) != 0) die("/root/dev");
+    if (chroot("/root") != 0 || chdir("/") != 0) die("/root");
+}
+
 int main(int argc, char **argv) {
-    int i = 1;
-    for (; i < argc && strcmp(argv[i], "exec") != 0; i++) load(argv[i]);
+    int i = 1, on_disk = 0;
+    for (; i < argc && strcmp(argv[i], "exec") != 0; i++) {
+        if (strcmp(argv[i], "disk") == 0) on_disk = 1;
+        else load(argv[i]);
+    }
     if (i + 1 >= argc) die("usage: MODULE.ko ... exec SERVER");
-    mount("proc", "/proc", "proc", 0, 0); /* Only Node reads it; nginx's image has no /proc. */
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), one = 1;
     struct ifreq ifr = {.ifr_name = "eth0"};
     uint8_t mac[6];
@@ -130,8 +139,9 @@ int main(int argc, char **argv) {
     if (bind(fd, (struct sockaddr *)&from, sizeof from) != 0) die("bind");
     if (fork() == 0) {
         configure(fd, mac);
-        _exit(0);
+        _exit(0); /* The lease outlives the bench: nobody renews it. */
     }
+    if (on_disk) enter_disk();
     execv(argv[i + 1], argv + i + 1);
     die(argv[i + 1]);
 }
