@@ -1,0 +1,7 @@
+/** The WinterTC minimum common API for engines without it. Read first: README.md, platform.ts, inject.ts. */
+
+export { type BodyContent, type ByteSource, type ByteStream, Payload } from './body.ts';
+export * from './inject.ts';
+export { inspect } from './inspect.ts';
+export { installWeb, type WebPlatform } from './platform.ts';
+export { Incoming } from './request.ts';

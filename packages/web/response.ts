@@ -1,0 +1,94 @@
+/** Response, Fetch §5.5. */
+
+import { Body, type BodyInit, extractBody } from './body.ts';
+import { Headers, type HeadersInit } from './headers.ts';
+import { URL } from './url.ts';
+
+export interface ResponseInit {
+  status?: number;
+  statusText?: string;
+  headers?: HeadersInit | Headers;
+}
+
+const REASON = /^[\t\x20-\x7e\x80-\xff]*$/;
+const isNullBody = (status: number): boolean =>
+  status === 204 || status === 304 || status === 205 || status === 101;
+const isRedirect = (status: number): boolean =>
+  status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+
+export class Response extends Body {
+  readonly type: 'default' | 'error' = 'default';
+  readonly status: number;
+  readonly statusText: string;
+  readonly url = '';
+  readonly redirected = false;
+  readonly headers: Headers;
+
+  constructor(body?: BodyInit | null, init: ResponseInit = {}) {
+    super();
+    const { status = 200, statusText = '', headers } = init;
+    const code = Math.trunc(Number(status));
+    if (!(code >= 200 && code <= 599)) {
+      throw new RangeError(`Response: the status ${status} is outside of 200..599`);
+    }
+    if (statusText !== '' && !REASON.test(statusText)) {
+      throw new TypeError('Response: a character of statusText is not allowed');
+    }
+    this.status = code;
+    this.statusText = String(statusText);
+    this.headers = new Headers(headers);
+    if (body === undefined || body === null) return;
+    if (isNullBody(code)) throw new TypeError(`Response: status ${code} has no body`);
+    const { payload, type } = extractBody(body);
+    this._payload = payload;
+    if (type !== '' && !this.headers._map.has('content-type')) {
+      this.headers._map.set('content-type', type);
+    }
+  }
+
+  get ok(): boolean {
+    return this.status >= 200 && this.status <= 299;
+  }
+
+  clone(): Response {
+    const copy = new Response(null, this);
+    copy._payload = this._clonePayload();
+    return copy;
+  }
+
+  _contentType(): string {
+    return this.headers.get('content-type') ?? '';
+  }
+
+  get [Symbol.toStringTag](): string {
+    return 'Response';
+  }
+
+  static json(data: unknown, init: ResponseInit = {}): Response {
+    const text = JSON.stringify(data);
+    if (text === undefined) throw new TypeError('Response.json: the value has no JSON form');
+    const response = new Response(text, init);
+    // A string's own type is replaced; a type that init gave is kept.
+    if (init.headers === undefined || !new Headers(init.headers).has('content-type')) {
+      response.headers._map.set('content-type', 'application/json');
+    }
+    return response;
+  }
+
+  /** `url` must be absolute: there is no document to resolve it against. */
+  static redirect(url: string | URL, status = 302): Response {
+    const location = new URL(String(url)).href;
+    if (!isRedirect(status)) throw new RangeError(`Response.redirect: status ${status}`);
+    const response = new Response(null, { status, headers: { location } });
+    response.headers._guard = 'immutable';
+    return response;
+  }
+
+  /** A network error: status 0, which no server may send. */
+  static error(): Response {
+    const response = new Response(null);
+    Object.assign(response, { type: 'error', status: 0 });
+    response.headers._guard = 'immutable';
+    return response;
+  }
+}
