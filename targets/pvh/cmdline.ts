@@ -78,6 +78,7 @@ function parseMmioWindow(text: string): MmioWindow | null {
 
 /** The inverse of the splitting above: one word of a command line that reads back as `text`. */
 export function quoteWord(text: string): string {
-  if (text !== '' && text !== '--' && !/[ "]/.test(text) && !text.startsWith(MMIO_WORD)) return text;
+  if (text !== '' && text !== '--' && !/[ "]/.test(text) && !text.startsWith(MMIO_WORD))
+    return text;
   return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }

@@ -194,7 +194,11 @@ export class VirtioNet implements NetDevice {
   }
 
   commit(headBytes: number, parts: readonly Uint8Array[], checksum: ChecksumRequest | null): void {
-    if (this.txNext === null) return this.commitNowhere();
+    if (this.txNext === null) {
+      // The device may be stopped between reserve and commit; anything else is our mistake.
+      assert(this.stopped, 'commit without reserve');
+      return;
+    }
     if (!(headBytes <= this.txHeadBytesMax)) throw new RangeError(`head of ${headBytes} bytes`);
     const free = this.txFree;
     const left = --this.txFreeCount;
@@ -268,6 +272,12 @@ export class VirtioNet implements NetDevice {
     return !(this.rx.hasCompletions() || (this.waiting && this.tx.hasCompletions()));
   }
 
+  /** True when the device has read every frame committed; takes back what it has read. */
+  hasSentAll(): boolean {
+    if (!this.stopped) this.reclaim();
+    return this.stopped || this.tx.outstanding === 0;
+  }
+
   private disarm(): void {
     this.armed = false;
     this.rx.suppressInterrupts();
@@ -300,7 +310,10 @@ export class VirtioNet implements NetDevice {
     for (let i = 0; i < count; i++) {
       const id = heads[i]!;
       const bytes = lengths[i]! - HEADER_BYTES;
-      if (bytes < 0) return this.stop(shortFrame(bytes));
+      if (bytes < 0) {
+        this.stop({ kind: 'used length', queue: RECEIVE_QUEUE, bytes: lengths[i]! });
+        return;
+      }
       const header = (id * bufferBytes + HEADER_AT) >> 1;
       if (mergeable && rxHeaders[header + 5] !== 1) {
         const skip = this.receiveMerged(i, count, header);
@@ -366,7 +379,10 @@ export class VirtioNet implements NetDevice {
   private reclaim(): void {
     const { tx, txFree, txParts } = this;
     const count = tx.collect();
-    if (count < 0) return this.stop(tx.fault!);
+    if (count < 0) {
+      this.stop(tx.fault!);
+      return;
+    }
     let free = this.txFreeCount;
     for (let i = 0; i < count; i++) {
       const slot = tx.heads[i]!;
@@ -374,12 +390,8 @@ export class VirtioNet implements NetDevice {
       if (txParts[slot] !== null) this.unchain(slot);
     }
     this.txFreeCount = free;
-    if (free !== 0 && this.partFreeCount >= PARTS_MAX) this.txNext = this.txViews[txFree[free - 1]!]!;
-  }
-
-  private commitNowhere(): void {
-    // The device may be stopped between reserve and commit; anything else is our mistake.
-    assert(this.stopped, 'commit without reserve');
+    if (free !== 0 && this.partFreeCount >= PARTS_MAX)
+      this.txNext = this.txViews[txFree[free - 1]!]!;
   }
 
   private chain(slot: number, parts: readonly Uint8Array[]): void {
@@ -465,7 +477,12 @@ interface NetParts {
 function chooseFeatures(offered: number): number {
   const known = NET_FEATURE;
   let chosen =
-    known.checksum | known.guestChecksum | known.mtu | known.mac | known.mergeableBuffers | known.status;
+    known.checksum |
+    known.guestChecksum |
+    known.mtu |
+    known.mac |
+    known.mergeableBuffers |
+    known.status;
   if ((offered & known.checksum) !== 0) chosen |= known.hostTso4;
   // Large received frames need merging: no single buffer of ours holds one.
   const large = known.guestChecksum | known.mergeableBuffers;
@@ -476,12 +493,6 @@ function chooseFeatures(offered: number): number {
 /** Six bytes that may name one station: not multicast, not all zero. */
 const isStationAddress = (mac: Uint8Array): boolean =>
   (mac[0]! & 1) === 0 && mac.some((byte) => byte !== 0);
-
-const shortFrame = (bytes: number): VirtioFault => ({
-  kind: 'used length',
-  queue: RECEIVE_QUEUE,
-  bytes: bytes + HEADER_BYTES,
-});
 
 const halves = (memory: Uint8Array): Uint16Array =>
   new Uint16Array(memory.buffer, memory.byteOffset, memory.length >> 1);

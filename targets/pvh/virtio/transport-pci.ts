@@ -170,7 +170,8 @@ export class PciTransport implements VirtioTransport {
     this.configBit = 1 << vectors[VECTOR_CONFIG].bit;
     this.write(common.configMsixVector, 16, VECTOR_CONFIG);
     const vector = this.read(common.configMsixVector, 16);
-    if (vector !== VECTOR_CONFIG) return err({ kind: 'malformed', what: 'MSI-X vector', value: vector });
+    if (vector !== VECTOR_CONFIG)
+      return err({ kind: 'malformed', what: 'MSI-X vector', value: vector });
     return ok(this.queueBit | this.configBit);
   }
 
@@ -203,9 +204,11 @@ export class PciTransport implements VirtioTransport {
     this.write(common.queueSize, 16, queue.size);
     this.write(common.queueMsixVector, 16, VECTOR_QUEUES);
     const vector = this.read(common.queueMsixVector, 16);
-    if (vector !== VECTOR_QUEUES) return err({ kind: 'malformed', what: 'MSI-X vector', value: vector });
+    if (vector !== VECTOR_QUEUES)
+      return err({ kind: 'malformed', what: 'MSI-X vector', value: vector });
     const offset = this.read(common.queueNotifyOff, 16) * notifyMultiplier;
-    if (offset + 2 > notify.bytes) return err({ kind: 'malformed', what: 'notify offset', value: offset });
+    if (offset + 2 > notify.bytes)
+      return err({ kind: 'malformed', what: 'notify offset', value: offset });
     this.notifyAddresses[queue.index] = notify.address + offset;
     this.writeAddress(common.queueTable, queue.physical.table);
     this.writeAddress(common.queueAvailable, queue.physical.available);
@@ -251,7 +254,8 @@ export class PciTransport implements VirtioTransport {
 
 /** Walks the capability list, §4.1.4: the first capability of each kind counts. */
 function findRegions(fn: PciFunction): Result<Regions, VirtioFault> {
-  let at = (fn.read32(pci.command) & STATUS_CAPABILITIES_BIT) !== 0 ? fn.read8(pci.capabilities) : 0;
+  let at =
+    (fn.read32(pci.command) & STATUS_CAPABILITIES_BIT) !== 0 ? fn.read8(pci.capabilities) : 0;
   const found = new Map<number, Region>();
   let notifyMultiplier = 0;
   let msixAt = 0;

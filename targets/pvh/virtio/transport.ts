@@ -138,7 +138,8 @@ export class VirtioDevice {
   acknowledge(woken: number): number {
     const reasons = this.transport.acknowledge(woken);
     if ((reasons & INTERRUPT_CONFIG_BIT) !== 0) {
-      if ((this.transport.readStatus() & STATUS.needsReset) !== 0) this.stop({ kind: 'needs reset' });
+      if ((this.transport.readStatus() & STATUS.needsReset) !== 0)
+        this.stop({ kind: 'needs reset' });
     }
     return reasons;
   }

@@ -22,7 +22,10 @@ const USED_NO_NOTIFY_BIT = 1;
 export const AVAILABLE_RING_AT = 2;
 export const QUEUE_ENTRIES_MAX = 1024;
 
-assert(new Uint8Array(new Uint16Array([1]).buffer)[0] === 1, 'virtio needs a little-endian machine');
+assert(
+  new Uint8Array(new Uint16Array([1]).buffer)[0] === 1,
+  'virtio needs a little-endian machine',
+);
 
 export class Virtqueue {
   /** Number of the queue in its device. */
@@ -62,7 +65,7 @@ export class Virtqueue {
     this.eventIndex = eventIndex;
     const availableAt = 16 * size;
     const usedAt = roundUp(availableAt + 6 + 2 * size, 64);
-    const memory = base.dmaAllocate(usedAt + 6 + 8 * size, 4096);
+    const memory = base.dmaAllocate(usedAt + 6 + 8 * size, 64);
     const at = memory.byteOffset;
     this.descriptors = new Uint32Array(memory.buffer, at, 4 * size);
     this.available = new Uint16Array(memory.buffer, at + availableAt, 3 + size);
@@ -197,5 +200,4 @@ export class Virtqueue {
   }
 }
 
-const roundUp = (value: number, multiple: number): number =>
-  Math.ceil(value / multiple) * multiple;
+const roundUp = (value: number, multiple: number): number => Math.ceil(value / multiple) * multiple;

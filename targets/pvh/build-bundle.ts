@@ -1,0 +1,186 @@
+/**
+ * Bundles a program for the image with esbuild: one script of exactly what the entry reaches. A module that
+ * doesn't exist in an image (node:, or not found) is a fault that tells the chain of imports.
+ */
+
+import { isBuiltin } from 'node:module';
+import { dirname, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type BuildFailure, build, type Metafile, type Plugin } from 'esbuild';
+import { err, ok, type Result } from '#core';
+
+/** A module file, or a module's text whose imports are resolved from `resolveDir`. */
+export type BundleEntry =
+  | { readonly file: string }
+  | { readonly text: string; readonly resolveDir: string; readonly name: string };
+
+export interface BundleOptions {
+  readonly entry: BundleEntry;
+  readonly define: Readonly<Record<string, string>>;
+  readonly inject: readonly string[];
+  readonly minifyNames: boolean;
+}
+
+export interface BundledModule {
+  /** Relative to the entry's folder, as in messages. */
+  readonly path: string;
+  /** "app", a package of ours ("net"), or "npm:NAME". */
+  readonly part: string;
+  readonly bytes: number;
+}
+
+export interface Bundle {
+  readonly text: string;
+  readonly modules: readonly BundledModule[];
+}
+
+export type BundleFault =
+  | {
+      readonly kind: 'no such module';
+      readonly specifier: string;
+      /** It exists on Node, not in an image. */
+      readonly node: boolean;
+      /** From the entry to the importer. */
+      readonly chain: readonly string[];
+    }
+  | { readonly kind: 'syntax'; readonly message: string };
+
+export function formatBundleFault(fault: BundleFault): string {
+  if (fault.kind === 'syntax') return fault.message;
+  const why = fault.node ? "is Node's, and an image has no Node in it" : "can't be found";
+  const chain = [...fault.chain, fault.specifier].map(
+    (step, i) => `  ${i === 0 ? '' : '-> '}${step}`,
+  );
+  return `the module "${fault.specifier}" ${why}; it is imported by\n${chain.join('\n')}`;
+}
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const ROOT = resolve(HERE, '../..');
+const MISSING = 'missing';
+
+export async function bundle(options: BundleOptions): Promise<Result<Bundle, BundleFault>> {
+  const { entry } = options;
+  const folder = 'file' in entry ? dirname(resolve(entry.file)) : resolve(entry.resolveDir);
+  const given =
+    'file' in entry
+      ? { entryPoints: [resolve(entry.file)] }
+      : {
+          stdin: {
+            contents: entry.text,
+            resolveDir: folder,
+            sourcefile: entry.name,
+            loader: 'ts' as const,
+          },
+        };
+  try {
+    const result = await build({
+      ...given,
+      absWorkingDir: folder,
+      bundle: true,
+      write: false,
+      metafile: true,
+      outfile: 'main.js',
+      format: 'iife',
+      platform: 'neutral',
+      mainFields: ['module', 'main'],
+      conditions: ['morgana', 'worker', 'import', 'default'],
+      target: 'es2023',
+      charset: 'utf8',
+      legalComments: 'none',
+      minifySyntax: true,
+      minifyWhitespace: true,
+      minifyIdentifiers: options.minifyNames,
+      define: { ...options.define },
+      inject: [...options.inject],
+      tsconfigRaw: { compilerOptions: { useDefineForClassFields: true } },
+      logLevel: 'silent',
+      plugins: [imagePlugin()],
+    });
+    const missing = findMissing(result.metafile);
+    if (missing !== null) return err(missing);
+    const { text } = result.outputFiles[0]!;
+    return ok({ text, modules: listModules(result.metafile, folder) });
+  } catch (error) {
+    const failure = error as BuildFailure;
+    if (!Array.isArray(failure.errors)) throw error;
+    const lines = failure.errors.map(({ text, location }) =>
+      location === null ? text : `${location.file}:${location.line}:${location.column}: ${text}`,
+    );
+    return err({ kind: 'syntax', message: lines.join('\n') });
+  }
+}
+
+/** Puts the base's hot bytes in place of core's, and notes modules that don't exist in an image. */
+function imagePlugin(): Plugin {
+  const portable = resolve(ROOT, 'packages/core/hot-bytes.ts');
+  const native = resolve(HERE, 'hot-bytes.ts');
+  const inner = Symbol('inner');
+  return {
+    name: 'morgana-image',
+    setup(esbuild) {
+      esbuild.onResolve({ filter: /.*/ }, async (args) => {
+        if (args.pluginData === inner || args.kind === 'entry-point') return null;
+        if (isBuiltin(args.path)) {
+          // An npm package of the same name (buffer, events, punycode) is as good as any other.
+          const own = args.path.startsWith('node:') ? null : await find(args.path);
+          return own ?? { path: args.path, namespace: MISSING, pluginData: 'node' };
+        }
+        return (await find(args.path)) ?? { path: args.path, namespace: MISSING };
+
+        async function find(path: string) {
+          const { importer, namespace, resolveDir, kind } = args;
+          const options = { importer, namespace, resolveDir, kind, pluginData: inner };
+          const found = await esbuild.resolve(path, options);
+          if (found.errors.length > 0 || found.external) return null;
+          const { sideEffects, suffix } = found;
+          const chosen = found.path === portable ? native : found.path;
+          return { path: chosen, namespace: found.namespace, sideEffects, suffix };
+        }
+      });
+      esbuild.onLoad({ filter: /.*/, namespace: MISSING }, () => ({
+        contents: 'module.exports = {}',
+      }));
+    },
+  };
+}
+
+/** The first module that doesn't exist, with the shortest chain of imports to it. */
+function findMissing(metafile: Metafile): BundleFault | null {
+  const entry = Object.values(metafile.outputs)[0]!.entryPoint!;
+  const from = new Map<string, string | null>([[entry, null]]);
+  for (const path of from.keys()) {
+    if (path.startsWith(`${MISSING}:`)) {
+      const specifier = path.slice(MISSING.length + 1);
+      const chain: string[] = [];
+      for (let step = from.get(path); step; step = from.get(step)) chain.unshift(step);
+      return { kind: 'no such module', specifier, node: isBuiltin(specifier), chain };
+    }
+    // A Map's keys may grow while they are walked: this is the queue of a breadth-first search.
+    for (const { path: next } of metafile.inputs[path]?.imports ?? []) {
+      if (!from.has(next)) from.set(next, path);
+    }
+  }
+  return null;
+}
+
+function listModules(metafile: Metafile, folder: string): BundledModule[] {
+  const { inputs } = Object.values(metafile.outputs)[0]!;
+  const modules = Object.entries(inputs).map(([path, { bytesInOutput }]) => ({
+    path,
+    part: partOf(resolve(folder, path)),
+    bytes: bytesInOutput,
+  }));
+  return modules.sort((a, b) => b.bytes - a.bytes || (a.path < b.path ? -1 : 1));
+}
+
+/** Which line of the report a file counts for. */
+export function partOf(file: string): string {
+  const npm = file.lastIndexOf('/node_modules/');
+  const own = relative(ROOT, file).split('/');
+  if (npm >= 0 && (own[0] === '..' || own.includes('node_modules'))) {
+    const [scope, name] = file.slice(npm + '/node_modules/'.length).split('/');
+    return `npm:${scope!.startsWith('@') ? `${scope}/${name}` : scope}`;
+  }
+  if (own[0] === 'packages') return own[1]!;
+  return own[0] === 'targets' ? `target ${own[1]}` : 'app';
+}
