@@ -75,6 +75,5 @@ export interface HttpHandler {
    * Answers now or later. A throw or a rejection is logged and becomes a 500 and the end of this connection only
    * (an abort, when the response had begun).
    */
-  // biome-ignore lint/suspicious/noConfusingVoidType: handlers are void functions or async functions.
   request(exchange: Exchange): void | Promise<void>;
 }

@@ -1,5 +1,7 @@
 export type { Exchange, ExchangeHandler, HeaderField, HttpHandler } from './exchange.ts';
 export { DEFAULT_LIMITS, type HttpLimits } from './limits.ts';
 export { PreparedResponse } from './prepared-response.ts';
+export { HttpServer, type HttpServerOptions } from './server.ts';
+export { StaticSite } from './static-site.ts';
 export { isBodyless, statusText } from './status.ts';
 export { RequestHead } from './wire/request-head.ts';

@@ -4,12 +4,13 @@
  */
 
 import { assert, hot } from '#core';
+import { latin1Bytes } from './latin1-bytes.ts';
 import { statusText } from './status.ts';
 
 /** Up to this, head and body are kept in one array: one write, one packet. */
 export const JOINED_BODY_BYTES_MAX = 1_100;
 
-const CRLF = hot.utf8Encode('\r\n');
+const NONE = new Uint8Array(0);
 
 export class PreparedResponse {
   readonly status: number;
@@ -19,7 +20,7 @@ export class PreparedResponse {
   private readonly headText: string;
   private readonly joined: boolean;
   private stamp = -1;
-  private bytes: Uint8Array = CRLF;
+  private bytes: Uint8Array = NONE;
 
   /**
    * `fieldLines`: the fields, each ended by CRLF, Content-Length included, Date and Connection not. `parts` must add up to it
@@ -57,6 +58,6 @@ export class PreparedResponse {
 
   /** The head alone, with `connection` ("close" or "keep-alive") said in it. */
   headWith(connection: string, dateLine: string): Uint8Array {
-    return hot.utf8Encode(`${this.headText}${dateLine}Connection: ${connection}\r\n\r\n`);
+    return latin1Bytes(`${this.headText}${dateLine}Connection: ${connection}\r\n\r\n`);
   }
 }

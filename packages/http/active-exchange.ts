@@ -1,0 +1,192 @@
+/** The exchange in progress on a connection: the response's head and framing (RFC 9112 §6, §7). */
+
+import { hot } from '#core';
+import type { Endpoint } from '#device';
+import type { HttpConnection } from './connection.ts';
+import type { Exchange, ExchangeHandler, HeaderField } from './exchange.ts';
+import { latin1Bytes } from './latin1-bytes.ts';
+import { JOINED_BODY_BYTES_MAX, type PreparedResponse } from './prepared-response.ts';
+import { isBodyless, statusText } from './status.ts';
+import { isFieldValue, isToken } from './wire/chars.ts';
+import type { RequestHead } from './wire/request-head.ts';
+
+/** Fields that say how this connection frames the message: the server's, never the handler's. */
+const FRAMING = new Set([
+  'connection',
+  'content-length',
+  'keep-alive',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** How the body of a streamed response is delimited. */
+type Framing = 'none' | 'length' | 'chunked' | 'close';
+
+export class ActiveExchange implements Exchange {
+  readonly head: RequestHead;
+  handler: ExchangeHandler | null = null;
+  isPaused = false;
+  /** 100 (Continue) was sent; the handler was told of the end of the body. */
+  continued = false;
+  bodyEnded = false;
+  responded = false;
+  finished = false;
+  /** The connection may serve another request after this response. */
+  keepAlive: boolean;
+  private readonly connection: HttpConnection;
+  private framing: Framing = 'none';
+  private leftBytes = 0;
+  private chunks = 0;
+
+  constructor(connection: HttpConnection, head: RequestHead, keepAlive: boolean) {
+    this.connection = connection;
+    this.head = head;
+    this.keepAlive = keepAlive;
+  }
+
+  get local(): Endpoint {
+    return this.connection.flow.local;
+  }
+
+  get remote(): Endpoint {
+    return this.connection.flow.remote;
+  }
+
+  get queuedBytes(): number {
+    return this.finished ? 0 : this.connection.flow.queuedBytes;
+  }
+
+  attach(handler: ExchangeHandler): void {
+    if (this.handler !== null || this.finished) return;
+    this.handler = handler;
+    this.connection.bodyWanted();
+  }
+
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    if (!this.isPaused || this.finished) return;
+    this.isPaused = false;
+    this.connection.bodyWanted();
+  }
+
+  /** Sends a response made before; `parts` empty for HEAD. */
+  respondPrepared(response: PreparedResponse): void {
+    this.responded = true;
+    const { dateLine, stamp } = this.connection.server.date();
+    if (this.keepAlive && this.head.minorVersion === 1) {
+      this.connection.send(response.headBytes(stamp, dateLine));
+      if (!response.isWhole) this.connection.sendAll(response.parts);
+    } else {
+      const connection = this.keepAlive ? 'keep-alive' : 'close';
+      this.connection.send(response.headWith(connection, dateLine));
+      this.connection.sendAll(response.parts);
+    }
+    this.done();
+  }
+
+  respond(status: number, fields: readonly HeaderField[], body: Uint8Array): void {
+    if (this.responded || this.finished) return;
+    const head = this.headText(status, fields, body.length);
+    this.responded = true;
+    const isSent = this.head.method !== 'HEAD' && !isBodyless(status);
+    if (isSent && body.length <= JOINED_BODY_BYTES_MAX) {
+      const bytes = new Uint8Array(head.length + body.length);
+      hot.writeLatin1(bytes, 0, head);
+      hot.copy(bytes, head.length, body, 0, body.length);
+      this.connection.send(bytes);
+    } else {
+      this.connection.send(latin1Bytes(head));
+      if (isSent) this.connection.send(body);
+    }
+    this.done();
+  }
+
+  begin(status: number, fields: readonly HeaderField[], lengthBytes: number | null): void {
+    if (this.responded || this.finished) return;
+    // A 1.0 client knows no chunks: the end of the connection ends the body (RFC 9112 §6.3).
+    const closes = lengthBytes === null && this.head.minorVersion === 0;
+    if (closes) this.keepAlive = false;
+    const head = this.headText(status, fields, lengthBytes);
+    this.responded = true;
+    if (this.head.method === 'HEAD' || isBodyless(status)) this.framing = 'none';
+    else this.framing = lengthBytes !== null ? 'length' : closes ? 'close' : 'chunked';
+    this.leftBytes = lengthBytes ?? 0;
+    this.connection.send(latin1Bytes(head));
+  }
+
+  write(bytes: Uint8Array): void {
+    if (!this.responded || this.finished || this.framing === 'none' || bytes.length === 0) return;
+    if (this.framing === 'length') {
+      if (bytes.length > this.leftBytes) throw new RangeError('more bytes than announced');
+      this.leftBytes -= bytes.length;
+    } else if (this.framing === 'chunked') {
+      const size = `${bytes.length.toString(16)}\r\n`;
+      this.connection.send(latin1Bytes(this.chunks++ === 0 ? size : `\r\n${size}`));
+    }
+    this.connection.send(bytes);
+  }
+
+  finish(): void {
+    if (!this.responded || this.finished) return;
+    if (this.framing === 'length' && this.leftBytes > 0) {
+      this.abort();
+      return;
+    }
+    if (this.framing === 'chunked') {
+      this.connection.send(latin1Bytes(this.chunks === 0 ? '0\r\n\r\n' : '\r\n0\r\n\r\n'));
+    }
+    this.done();
+  }
+
+  abort(): void {
+    if (this.finished) return;
+    this.finished = true;
+    this.handler = null;
+    this.connection.abort();
+  }
+
+  /** The connection ends the exchange: tells the handler, once. */
+  cut(): void {
+    if (this.finished) return;
+    this.finished = true;
+    const handler = this.handler;
+    this.handler = null;
+    handler?.aborted();
+  }
+
+  private done(): void {
+    this.finished = true;
+    this.handler = null;
+    this.connection.responseDone();
+  }
+
+  private headText(
+    status: number,
+    fields: readonly HeaderField[],
+    lengthBytes: number | null,
+  ): string {
+    if (!Number.isInteger(status) || status < 200 || status > 599) {
+      throw new RangeError(`status ${status}`);
+    }
+    let text = `HTTP/1.1 ${status} ${statusText(status)}\r\n`;
+    let hasDate = false;
+    for (const [name, value] of fields) {
+      if (!isToken(name) || !isFieldValue(value)) throw new RangeError(`header field ${name}`);
+      const lower = name.toLowerCase();
+      if (FRAMING.has(lower)) continue;
+      if (lower === 'date') hasDate = true;
+      text += `${name}: ${value}\r\n`;
+    }
+    if (!hasDate) text += this.connection.server.date().dateLine;
+    if (!isBodyless(status)) {
+      if (lengthBytes !== null) text += `Content-Length: ${lengthBytes}\r\n`;
+      else if (this.head.minorVersion === 1) text += 'Transfer-Encoding: chunked\r\n';
+    }
+    if (!this.keepAlive) text += 'Connection: close\r\n';
+    else if (this.head.minorVersion === 0) text += 'Connection: keep-alive\r\n';
+    return `${text}\r\n`;
+  }
+}

@@ -1,0 +1,496 @@
+/**
+ * One HTTP/1.1 connection: heads, bodies, their order, and what a client may cost (RFC 9112 §9). Requests are
+ * answered one after the other; while one is in progress, or its predecessors' responses wait for the
+ * client, the bytes of the next wait: one data event's here, the rest in the paused flow.
+ * Not here: the response's bytes (active-exchange.ts), parsing (wire/), limits on all connections (server.ts).
+ */
+
+import { after, hot, type Instant } from '#core';
+import type { Flow, FlowEnd, FlowHandler } from '#device';
+import { ActiveExchange } from './active-exchange.ts';
+import { HeldBytes } from './held-bytes.ts';
+import type { PreparedResponse } from './prepared-response.ts';
+import { RequestBody } from './request-body.ts';
+import type { ConnectionTimer, HttpServer } from './server.ts';
+import { RequestHead } from './wire/request-head.ts';
+
+type State =
+  /** For a head, or the rest of one. */
+  | 'waiting'
+  /** An exchange: its response isn't complete, or its body isn't. */
+  | 'busy'
+  /** We send no more, and wait for the client to close (RFC 9112 §9.6). */
+  | 'lingering'
+  | 'gone';
+
+const NONE = new Uint8Array(0);
+const CONTINUE = hot.utf8Encode('HTTP/1.1 100 Continue\r\n\r\n');
+const CR = 13;
+const LF = 10;
+
+export class HttpConnection implements FlowHandler {
+  readonly flow: Flow;
+  readonly server: HttpServer;
+  private state: State = 'waiting';
+  private readonly timer: ConnectionTimer;
+  /** When this state ends by itself; the timer may be armed for earlier, so that moving on costs nothing. */
+  private deadline: Instant;
+
+  // Input.
+  private readonly held: HeldBytes;
+  private isTaking = false;
+  private isPaused = false;
+  private peerEnded = false;
+  private isHeadTimed = false;
+
+  // The exchange in progress; both are set or both null.
+  private exchange: ActiveExchange | null = null;
+  private body: RequestBody | null = null;
+
+  // The last head that was answered from the head alone, and the answer.
+  private lastBytes: Uint8Array = NONE;
+  private lastAnswer: PreparedResponse | null = null;
+
+  // Progress, as counts since the connection began and as they were at the last look.
+  private writtenBytes = 0;
+  private takenBytesSeen = 0;
+  private bodyBytesSeen = 0;
+  private discardedBytes = 0;
+
+  constructor(server: HttpServer, flow: Flow, timer: ConnectionTimer) {
+    this.server = server;
+    this.flow = flow;
+    this.timer = timer;
+    this.held = new HeldBytes(server.heldTotal);
+    this.deadline = after(server.timers.now, server.limits.idleMax);
+    this.lastBytes = server.lastBytes;
+    this.lastAnswer = server.lastAnswer;
+    timer.owner = this;
+    server.timers.arm(timer.timer, this.deadline);
+    flow.lowWaterBytes = server.limits.queuedBytesMax;
+  }
+
+  /** It has nothing in progress: the first to go when there are too many. */
+  get isWaiting(): boolean {
+    return this.state === 'waiting';
+  }
+
+  data(bytes: Uint8Array): void {
+    const answer = this.lastAnswer;
+    if (
+      answer !== null &&
+      this.state === 'waiting' &&
+      bytes.length === this.lastBytes.length &&
+      this.held.length === 0 &&
+      hot.equal(bytes, 0, this.lastBytes, 0, bytes.length) &&
+      this.flow.queuedBytes <= this.server.limits.queuedBytesMax
+    ) {
+      this.sendAnswer(answer);
+      return;
+    }
+    this.dataSlow(bytes);
+  }
+
+  drained(): void {
+    if (this.state === 'busy') {
+      const handler = this.exchange!.handler;
+      if (handler !== null) this.guarded(() => handler.drained());
+    }
+    this.takeHeld();
+  }
+
+  end(): void {
+    this.peerEnded = true;
+    this.takeHeld();
+  }
+
+  closed(_how: FlowEnd): void {
+    this.release();
+  }
+
+  /** The deadline passed, or an earlier one that was moved since. */
+  timeout(now: Instant): void {
+    if (now < this.deadline) {
+      this.server.timers.arm(this.timer.timer, this.deadline);
+      return;
+    }
+    switch (this.state) {
+      case 'waiting':
+        if (this.isHeadTimed) this.fail(408);
+        else if (this.flow.queuedBytes > 0) this.requireProgress();
+        else this.finishFlow();
+        return;
+      case 'busy':
+        this.requireProgress();
+        return;
+      case 'lingering':
+        if (this.flow.queuedBytes > 0) this.requireProgress();
+        else this.flow.abort();
+        return;
+      case 'gone':
+        return;
+    }
+  }
+
+  /** Queues response bytes; they are the flow's from now on. */
+  send(bytes: Uint8Array): void {
+    this.writtenBytes += bytes.length;
+    this.flow.write(bytes);
+  }
+
+  sendAll(parts: readonly Uint8Array[]): void {
+    for (const part of parts) this.send(part);
+  }
+
+  abort(): void {
+    this.flow.abort();
+  }
+
+  /** The handler asks for the body, for the first time or again. */
+  bodyWanted(): void {
+    const exchange = this.exchange;
+    const body = this.body;
+    if (exchange === null || body === null) return;
+    if (exchange.head.expectsContinue && body.receivedBytes === 0 && !exchange.responded) {
+      if (!body.isDone && this.held.length === 0 && !exchange.continued) {
+        exchange.continued = true;
+        this.send(CONTINUE);
+      }
+    }
+    this.restartProgress();
+    if (body.isDone) this.endBody(exchange);
+    else this.takeHeld();
+  }
+
+  /** The response is complete: on to the rest of the body, the next request, or the end. */
+  responseDone(): void {
+    const exchange = this.exchange;
+    const body = this.body;
+    if (exchange === null || body === null) return;
+    const isCheap = body.remainingBytes <= this.server.limits.discardBytesMax;
+    const isComing = !exchange.head.expectsContinue || exchange.continued || body.receivedBytes > 0;
+    if (!exchange.keepAlive || (!body.isDone && !(isCheap && isComing))) {
+      this.finishFlow();
+      return;
+    }
+    if (body.isDone) this.next();
+    this.takeHeld();
+  }
+
+  /** Answers what is wrong with the request, and ends the connection. */
+  fail(status: number): void {
+    if (this.state === 'lingering' || this.state === 'gone') return;
+    const exchange = this.exchange;
+    const isHead = exchange !== null && exchange.head.method === 'HEAD';
+    if (exchange !== null) {
+      const wasResponded = exchange.responded;
+      exchange.cut();
+      if (wasResponded) {
+        this.flow.abort();
+        return;
+      }
+    }
+    const response = this.server.errorResponse(status);
+    this.send(response.headWith('close', this.server.date().dateLine));
+    if (!isHead) this.sendAll(response.parts);
+    this.finishFlow();
+  }
+
+  /** The server closes: no further request here. */
+  closeWhenIdle(): void {
+    this.lastAnswer = null;
+    if (this.exchange !== null) this.exchange.keepAlive = false;
+    else if (this.state === 'waiting') this.finishFlow();
+  }
+
+  /** Makes room for another connection: ends at once. */
+  evict(): void {
+    this.release();
+    this.flow.abort();
+  }
+
+  private release(): void {
+    if (this.state === 'gone') return;
+    this.state = 'gone';
+    this.held.clear();
+    this.server.forget(this, this.timer);
+    this.exchange?.cut();
+    this.exchange = null;
+    this.body = null;
+  }
+
+  private sendAnswer(answer: PreparedResponse): void {
+    const server = this.server;
+    const now = server.timers.now;
+    if (now >= server.dateUntil) server.refreshDate();
+    server.requests++;
+    this.deadline = after(now, server.limits.idleMax);
+    const bytes = answer.headBytes(server.stamp, server.dateLine);
+    this.writtenBytes += bytes.length;
+    this.flow.write(bytes);
+    if (!answer.isWhole) this.sendAll(answer.parts);
+  }
+
+  private dataSlow(bytes: Uint8Array): void {
+    if (this.held.length > 0 || this.isTaking) {
+      const scannedAt = this.held.length;
+      if (!this.held.append(bytes, 0)) {
+        this.fail(503);
+        return;
+      }
+      if (
+        this.state === 'waiting' &&
+        this.isHeadTimed &&
+        this.held.length <= this.server.limits.headBytesMax &&
+        !this.held.mayEndHead(scannedAt)
+      )
+        return;
+      this.takeHeld();
+      return;
+    }
+    this.isTaking = true;
+    const taken = this.take(bytes, bytes.length);
+    this.isTaking = false;
+    if (taken < bytes.length && !this.held.append(bytes, taken)) this.fail(503);
+    this.settle();
+  }
+
+  /** Goes on with the bytes that had to wait, if any and if they may. */
+  private takeHeld(): void {
+    if (this.isTaking) return;
+    this.isTaking = true;
+    for (let before = -1; this.held.length > 0 && this.held.length !== before; ) {
+      before = this.held.length;
+      const bytes = this.held.bytes;
+      const taken = this.take(bytes, before);
+      this.held.dropFirst(taken);
+    }
+    this.isTaking = false;
+    this.settle();
+  }
+
+  /** Takes what can be taken now of [0, end); returns the offset of the rest. */
+  private take(bytes: Uint8Array, end: number): number {
+    let at = 0;
+    while (at < end) {
+      const before = at;
+      if (this.state === 'waiting') {
+        if (this.flow.queuedBytes > this.server.limits.queuedBytesMax) return at;
+        at += this.takeHead(bytes, at, end);
+      } else if (this.state === 'busy') {
+        if (!this.canTakeBody()) return at;
+        at = this.takeBody(bytes, at, end);
+        continue;
+      } else {
+        this.discard(end - at);
+        return end;
+      }
+      if (at === before) return at;
+    }
+    return at;
+  }
+
+  /** Returns the bytes taken, 0 when the head isn't complete. */
+  private takeHead(bytes: Uint8Array, at: number, end: number): number {
+    const answer = this.lastAnswer;
+    const last = this.lastBytes;
+    if (answer !== null && end - at >= last.length && hot.equal(bytes, at, last, 0, last.length)) {
+      this.isHeadTimed = false;
+      this.sendAnswer(answer);
+      return last.length;
+    }
+    if (bytes[at] === CR) {
+      // RFC 9112 §2.2: an empty line before the request line is ignored.
+      if (at + 1 === end) return 0;
+      if (bytes[at + 1] === LF) return 2;
+    }
+    const head = this.server.parser.parse(bytes, at, end);
+    if (head === null) return 0;
+    this.isHeadTimed = false;
+    if (!(head instanceof RequestHead)) {
+      this.fail(head.status);
+      return end - at;
+    }
+    this.dispatch(head);
+    return head.bytes.length;
+  }
+
+  private dispatch(head: RequestHead): void {
+    const server = this.server;
+    if (head.method === 'CONNECT' || head.method === 'TRACE') {
+      this.fail(501);
+      return;
+    }
+    const answer = server.answer(head);
+    const keepAlive = head.keepAlive && !server.isClosing;
+    if (answer !== null && keepAlive && head.bodyBytes === 0 && head.minorVersion === 1) {
+      this.lastBytes = head.bytes;
+      this.lastAnswer = answer;
+      if (!head.isPrivate) server.shareAnswer(head.bytes, answer);
+      this.sendAnswer(answer);
+      return;
+    }
+    server.requests++;
+    const exchange = new ActiveExchange(this, head, keepAlive);
+    this.exchange = exchange;
+    this.body = new RequestBody(head.bodyBytes, server.limits.bodyBytesMax);
+    this.state = 'busy';
+    this.discardedBytes = 0;
+    this.bodyBytesSeen = 0;
+    this.restartProgress();
+    if (this.body.fault !== 0) this.fail(this.body.fault);
+    else if (answer !== null) exchange.respondPrepared(answer);
+    else server.call(exchange, this);
+  }
+
+  /** True when the bytes that come now are body, and somebody takes them. */
+  private canTakeBody(): boolean {
+    const exchange = this.exchange!;
+    if (this.body!.isDone) return false;
+    return exchange.finished || (exchange.handler !== null && !exchange.isPaused);
+  }
+
+  /** Takes one piece of the body; returns the offset after it. */
+  private takeBody(bytes: Uint8Array, at: number, end: number): number {
+    const body = this.body!;
+    const exchange = this.exchange!;
+    const next = body.take(bytes, at, end);
+    if (body.fault !== 0) {
+      if (exchange.finished) this.finishFlow();
+      else this.fail(body.fault);
+      return end;
+    }
+    const handler = exchange.handler;
+    if (body.dataEnd > body.dataAt && handler !== null) {
+      this.guarded(() => handler.data(bytes.subarray(body.dataAt, body.dataEnd)));
+    } else if (exchange.finished) {
+      this.discardedBytes += next - at;
+      if (this.discardedBytes > this.server.limits.discardBytesMax) this.finishFlow();
+    }
+    if (body.isDone && this.state === 'busy') {
+      if (exchange.finished) this.next();
+      else this.endBody(exchange);
+    }
+    return next;
+  }
+
+  /** Tells the handler, once and not while paused, that the body is complete. */
+  private endBody(exchange: ActiveExchange): void {
+    const handler = exchange.handler;
+    if (handler === null || exchange.isPaused || exchange.bodyEnded) return;
+    exchange.bodyEnded = true;
+    this.guarded(() => handler.end());
+  }
+
+  private guarded(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      const exchange = this.exchange;
+      if (exchange !== null) this.server.handlerFailed(exchange.head, this, error);
+    }
+  }
+
+  /** Ready for the next request. */
+  private next(): void {
+    this.exchange = null;
+    this.body = null;
+    this.state = 'waiting';
+    this.deadline = after(this.server.timers.now, this.server.limits.idleMax);
+  }
+
+  /** After input was taken: pauses, resumes or closes the flow, and times a head that has begun. */
+  private settle(): void {
+    if (this.state === 'gone') return;
+    const hasRest = this.held.length > 0;
+    if (this.state === 'lingering') {
+      this.held.clear();
+      this.setPaused(false);
+      return;
+    }
+    if (this.peerEnded && !hasRest && this.body !== null && !this.body.isDone) {
+      // The rest of the body will never come (RFC 9112 §8).
+      this.fail(400);
+      return;
+    }
+    const isBlocked =
+      this.state === 'busy'
+        ? !this.canTakeBody()
+        : this.flow.queuedBytes > this.server.limits.queuedBytesMax;
+    this.setPaused(hasRest && isBlocked);
+    if (isBlocked || this.state === 'busy') return;
+    if (this.peerEnded) this.finishFlow();
+    else if (hasRest && !this.isHeadTimed) {
+      this.isHeadTimed = true;
+      this.deadline = after(this.server.timers.now, this.server.limits.headMax);
+      this.server.timers.arm(this.timer.timer, this.deadline);
+    }
+  }
+
+  private setPaused(isPaused: boolean): void {
+    if (isPaused === this.isPaused) return;
+    this.isPaused = isPaused;
+    if (isPaused) this.flow.pause();
+    else this.flow.resume();
+  }
+
+  /** Starts a new period for the body or the response to make progress. */
+  private restartProgress(): void {
+    const now = this.server.timers.now;
+    this.deadline = after(now, this.server.limits.progressEvery);
+    this.bodyBytesSeen = this.body === null ? 0 : this.body.receivedBytes;
+    this.takenBytesSeen = this.writtenBytes - this.flow.queuedBytes;
+    this.server.timers.arm(this.timer.timer, this.deadline);
+  }
+
+  /** Ends the connection when the client has moved too little since the last look. */
+  private requireProgress(): void {
+    const least = this.server.limits.progressBytesMin;
+    const queued = this.flow.queuedBytes;
+    const taken = this.writtenBytes - queued - this.takenBytesSeen;
+    const body = this.body;
+    const exchange = this.exchange;
+    if (body !== null && exchange !== null && !body.isDone && this.canTakeBody()) {
+      if (body.receivedBytes - this.bodyBytesSeen < least) {
+        if (exchange.finished) this.finishFlow();
+        else this.fail(408);
+        return;
+      }
+    } else if (queued > 0 && taken < least) {
+      this.server.log.debug('a client reads too slowly');
+      this.flow.abort();
+      return;
+    }
+    this.restartProgress();
+  }
+
+  /** Throws away what comes after the end; too much of it breaks the connection. */
+  private discard(bytes: number): void {
+    this.discardedBytes += bytes;
+    if (this.discardedBytes > this.server.limits.discardBytesMax) this.flow.abort();
+  }
+
+  /**
+   * Sends what is queued, then FIN; then waits for the client's own, so that what it still sends isn't answered
+   * by a reset that destroys the response (RFC 9112 §9.6).
+   */
+  private finishFlow(): void {
+    if (this.state === 'lingering' || this.state === 'gone') return;
+    this.state = 'lingering';
+    this.discardedBytes = 0;
+    this.exchange?.cut();
+    this.exchange = null;
+    this.body = null;
+    this.held.clear();
+    this.flow.shutdown();
+    if (this.gone()) return;
+    this.setPaused(false);
+    this.deadline = after(this.server.timers.now, this.server.limits.lingerMax);
+    this.server.timers.arm(this.timer.timer, this.deadline);
+  }
+
+  /** A shutdown or abort may have closed the flow within the call. */
+  private gone(): boolean {
+    return this.state === 'gone';
+  }
+}

@@ -1,0 +1,198 @@
+/**
+ * The HTTP/1.1 server: gives flows to connections and requests to one handler. Synchronous: time comes from the
+ * timer queue, nothing is awaited. Read first: RFC 9110 §3, RFC 9112 §9; exchange.ts.
+ */
+
+import { assert, type Instant, instantOfMicros, type Logger, Timer, type TimerQueue } from '#core';
+import type { Clock, Flow } from '#device';
+import type { ActiveExchange } from './active-exchange.ts';
+import { HttpConnection } from './connection.ts';
+import type { HttpHandler } from './exchange.ts';
+import type { HeldTotal } from './held-bytes.ts';
+import { latin1Bytes } from './latin1-bytes.ts';
+import { DEFAULT_LIMITS, type HttpLimits } from './limits.ts';
+import { PreparedResponse } from './prepared-response.ts';
+import { statusText } from './status.ts';
+import { formatHttpDate } from './wire/http-date.ts';
+import { type RequestHead, RequestHeadParser } from './wire/request-head.ts';
+
+/** A timer that outlives its connection: stopped timers stay in the queue for a while, so they are used again. */
+export class ConnectionTimer {
+  owner: HttpConnection | null = null;
+  readonly timer: Timer = new Timer((now) => this.owner?.timeout(now));
+}
+
+export interface HttpServerOptions {
+  readonly handler: HttpHandler;
+  readonly timers: TimerQueue;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** What differs from DEFAULT_LIMITS. */
+  readonly limits?: Partial<HttpLimits>;
+}
+
+export class HttpServer {
+  readonly timers: TimerQueue;
+  readonly log: Logger;
+  readonly limits: HttpLimits;
+  readonly parser: RequestHeadParser;
+  readonly heldTotal: HeldTotal;
+  /** Requests whose head was understood. */
+  requests = 0;
+  /** No more requests on a connection than the one in progress. */
+  isClosing = false;
+
+  // The Date field, good until `dateUntil`; `stamp` counts its changes.
+  stamp = 0;
+  dateLine = '';
+  dateUntil: Instant = instantOfMicros(0);
+
+  // A head without credentials that was answered last, for connections to start from.
+  lastBytes: Uint8Array = new Uint8Array(0);
+  lastAnswer: PreparedResponse | null = null;
+
+  private readonly handler: HttpHandler;
+  private readonly clock: Clock;
+  private readonly connections = new Set<HttpConnection>();
+  private readonly freeTimers: ConnectionTimer[] = [];
+  private readonly errors = new Map<number, PreparedResponse>();
+  private evicted = 0;
+  private faults = 0;
+  private handlerFailures = 0;
+
+  constructor(options: HttpServerOptions) {
+    this.handler = options.handler;
+    this.timers = options.timers;
+    this.clock = options.clock;
+    this.log = options.log;
+    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    assert(this.limits.targetBytesMax + 64 < this.limits.headBytesMax, 'targets fit into heads');
+    assert(this.limits.connectionsMax > 0, 'at least one connection');
+    this.parser = new RequestHeadParser(this.limits);
+    this.heldTotal = { bytes: 0, bytesMax: this.limits.heldBytesMax };
+    this.refreshDate();
+  }
+
+  /** Serves a new connection; the server attaches itself to `flow` and ends it. */
+  accept(flow: Flow): void {
+    if (this.connections.size >= this.limits.connectionsMax) this.evictOne();
+    const timer = this.freeTimers.pop() ?? new ConnectionTimer();
+    const connection = new HttpConnection(this, flow, timer);
+    this.connections.add(connection);
+    flow.attach(connection);
+    if (this.connections.size > this.limits.connectionsMax) connection.evict();
+  }
+
+  /** Ends the connections that wait for a request, and the others after the response in progress. */
+  close(): void {
+    this.isClosing = true;
+    this.lastAnswer = null;
+    for (const connection of [...this.connections]) connection.closeWhenIdle();
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return {
+      connections: this.connections.size,
+      requests: this.requests,
+      evicted: this.evicted,
+      faults: this.faults,
+      handlerFailures: this.handlerFailures,
+      heldBytes: this.heldTotal.bytes,
+    };
+  }
+
+  /** The current Date field. */
+  date(): { readonly dateLine: string; readonly stamp: number } {
+    if (this.timers.now >= this.dateUntil) this.refreshDate();
+    return this;
+  }
+
+  refreshDate(): void {
+    const wallMillis: number = this.clock.wall();
+    const seconds = Math.floor(wallMillis / 1_000);
+    const leftMillis = 1_000 - (wallMillis - seconds * 1_000);
+    this.dateUntil = instantOfMicros(this.timers.now + Math.ceil(leftMillis * 1_000));
+    this.dateLine = `Date: ${formatHttpDate(seconds)}\r\n`;
+    this.stamp++;
+  }
+
+  /** The handler's answer from the head alone; a handler that throws gives 500. */
+  answer(head: RequestHead): PreparedResponse | null {
+    if (head.path === '*') return SERVER_OPTIONS;
+    try {
+      return this.handler.answer(head);
+    } catch (error) {
+      this.reportFailure(head, error);
+      return this.errorResponse(500);
+    }
+  }
+
+  /** New connections start with what was asked last: the same head comes often. */
+  shareAnswer(bytes: Uint8Array, answer: PreparedResponse): void {
+    this.lastBytes = bytes;
+    this.lastAnswer = answer;
+  }
+
+  call(exchange: ActiveExchange, connection: HttpConnection): void {
+    try {
+      const pending = this.handler.request(exchange);
+      pending?.then(undefined, (error: unknown) => {
+        if (!exchange.finished) this.handlerFailed(exchange.head, connection, error);
+        else this.reportFailure(exchange.head, error);
+      });
+    } catch (error) {
+      this.handlerFailed(exchange.head, connection, error);
+    }
+  }
+
+  handlerFailed(head: RequestHead, connection: HttpConnection, error: unknown): void {
+    this.reportFailure(head, error);
+    connection.fail(500);
+  }
+
+  /** A small text that names `status`; the connection ends after it. */
+  errorResponse(status: number): PreparedResponse {
+    if (status < 500) this.faults++;
+    let response = this.errors.get(status);
+    if (response === undefined) {
+      const body = latin1Bytes(`${status} ${statusText(status)}\n`);
+      const fields = `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\n`;
+      response = new PreparedResponse(status, fields, [body]);
+      this.errors.set(status, response);
+    }
+    return response;
+  }
+
+  /** The connection is gone; its timer serves another. */
+  forget(connection: HttpConnection, timer: ConnectionTimer): void {
+    this.connections.delete(connection);
+    timer.owner = null;
+    this.timers.stop(timer.timer);
+    this.freeTimers.push(timer);
+  }
+
+  checkInvariants(): void {
+    assert(this.connections.size <= this.limits.connectionsMax);
+    assert(this.heldTotal.bytes >= 0);
+    assert(this.heldTotal.bytes <= this.limits.heldBytesMax);
+  }
+
+  private reportFailure(head: RequestHead, error: unknown): void {
+    this.handlerFailures++;
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.log.error(`${head.method} ${head.path}: ${text}`);
+  }
+
+  /** Makes room: the oldest connection that has no request in progress goes. O(connections) at worst. */
+  private evictOne(): void {
+    for (const connection of this.connections) {
+      if (!connection.isWaiting) continue;
+      this.evicted++;
+      connection.evict();
+      return;
+    }
+  }
+}
+
+/** OPTIONS * asks about the server as a whole (RFC 9110 §9.3.7). */
+const SERVER_OPTIONS = new PreparedResponse(204, '', []);
