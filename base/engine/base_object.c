@@ -51,12 +51,13 @@ static JSValue heap_bytes_js(ARGUMENTS) {
     return JS_NewInt64(ctx, (int64_t)engine_heap_used(JS_GetRuntime(ctx)));
 }
 
-/* A view on memory that JavaScript does not own: the image's contents, DMA memory. */
-JSValue engine_new_bytes(JSContext *ctx, uint8_t *bytes, size_t count) {
+JSValue engine_new_bytes(JSContext *ctx, uint8_t *bytes, size_t count,
+                         JSFreeArrayBufferDataFunc *free_bytes) {
     if (count > INT32_MAX) return THROW_RANGE("more than 2 GiB in one array");
-    JSValue buffer = JS_NewArrayBuffer(ctx, bytes, count, NULL, NULL, 0);
+    JSValue buffer = JS_NewArrayBuffer(ctx, bytes, count, free_bytes, NULL, 0);
     if (JS_IsException(buffer)) return buffer;
-    JSValue view = JS_NewTypedArray(ctx, 1, &buffer, JS_TYPED_ARRAY_UINT8);
+    JSValue arguments[] = {buffer, JS_UNDEFINED, JS_UNDEFINED}; /* The engine reads all three. */
+    JSValue view = JS_NewTypedArray(ctx, 3, arguments, JS_TYPED_ARRAY_UINT8);
     JS_FreeValue(ctx, buffer);
     return view;
 }
@@ -71,7 +72,8 @@ static JSValue payload_array(JSContext *ctx) {
         uint8_t *bytes = (uint8_t *)(uint64_t)section.bytes;
         JS_SetPropertyStr(ctx, entry, "name",
             JS_NewStringLen(ctx, section.name, section.name_bytes));
-        JS_SetPropertyStr(ctx, entry, "bytes", engine_new_bytes(ctx, bytes, section.byte_count));
+        JS_SetPropertyStr(ctx, entry, "bytes",
+            engine_new_bytes(ctx, bytes, section.byte_count, NULL));
         JS_SetPropertyUint32(ctx, array, next++, entry);
     }
     return array;

@@ -23,7 +23,7 @@ static JSValue dma_allocate_js(ARGUMENTS) {
     }
     dma_at = at + bytes;
     memset((void *)at, 0, bytes);
-    return engine_new_bytes(ctx, (uint8_t *)at, bytes);
+    return engine_new_bytes(ctx, (uint8_t *)at, bytes, NULL);
 }
 
 static JSValue physical_address_js(ARGUMENTS) {
@@ -33,9 +33,10 @@ static JSValue physical_address_js(ARGUMENTS) {
     return JS_NewInt64(ctx, (int64_t)(uint64_t)view.bytes);
 }
 
-static bool device_address(JSValueConst value, JSValueConst width, uint64_t *address) {
-    uint64_t bits;
-    if (!natural_of(value, address) || !natural_of(width, &bits)) return false;
+static bool device_address(JSValueConst value, JSValueConst width, uint64_t *address,
+                           uint64_t *width_bits) {
+    if (!natural_of(value, address) || !natural_of(width, width_bits)) return false;
+    uint64_t bits = *width_bits;
     if (bits != 8 && bits != 16 && bits != 32) return false;
     if (*address % (bits / 8) != 0 || is_ram(*address, bits / 8)) return false;
     return *address >= PAGE_BYTES && paging_map_device(*address);
@@ -43,9 +44,9 @@ static bool device_address(JSValueConst value, JSValueConst width, uint64_t *add
 
 static JSValue mmio_read_js(ARGUMENTS) {
     UNUSED_ARGUMENTS;
-    uint64_t at;
-    if (!device_address(argv[0], argv[1], &at)) return THROW_RANGE("device address or width");
-    switch (JS_VALUE_GET_INT(argv[1])) {
+    uint64_t at, bits;
+    if (!device_address(argv[0], argv[1], &at, &bits)) return THROW_RANGE("device address or width");
+    switch (bits) {
     case 8:
         return VALUE(*(volatile uint8_t *)at);
     case 16:
@@ -57,10 +58,10 @@ static JSValue mmio_read_js(ARGUMENTS) {
 
 static JSValue mmio_write_js(ARGUMENTS) {
     UNUSED_ARGUMENTS;
-    uint64_t at, value;
-    if (!device_address(argv[0], argv[1], &at)) return THROW_RANGE("device address or width");
+    uint64_t at, bits, value;
+    if (!device_address(argv[0], argv[1], &at, &bits)) return THROW_RANGE("device address or width");
     if (!natural_of(argv[2], &value)) return THROW_RANGE("value");
-    switch (JS_VALUE_GET_INT(argv[1])) {
+    switch (bits) {
     case 8:
         *(volatile uint8_t *)at = (uint8_t)value;
         break;

@@ -66,7 +66,9 @@ static inline const uint16_t *string16(const struct engine_string *string) {
 void engine_install_base(JSContext *ctx);
 void engine_install_hot(JSContext *ctx, JSValueConst base);
 void engine_install_devices(JSContext *ctx, JSValueConst base);
-JSValue engine_new_bytes(JSContext *ctx, uint8_t *bytes, size_t count);
+/* A Uint8Array on `bytes`; `free_bytes` (or NULL) is called when its buffer goes. */
+JSValue engine_new_bytes(JSContext *ctx, uint8_t *bytes, size_t count,
+                         JSFreeArrayBufferDataFunc *free_bytes);
 /* Prints an uncaught exception, taken from the context, and stops with BASE_EXIT_UNCAUGHT. */
 _Noreturn void engine_uncaught(JSContext *ctx);
 void engine_loop_install(JSContext *ctx, JSValueConst base);

@@ -1,2 +1,428 @@
+/*
+ * `hot` of packages/core/hot-bytes.ts, natively: each function's contract is there. Every range is
+ * checked before the first byte moves; a range outside an array throws a RangeError.
+ */
 #include "engine.h"
-void engine_install_hot(JSContext *ctx, JSValueConst base) { JS_SetPropertyStr(ctx, base, "hot", JS_NewObject(ctx)); }
+#include <string.h>
+
+#define OUTSIDE THROW_RANGE("range outside of the bytes")
+
+struct range {
+    uint8_t *bytes;
+    uint32_t count, at;
+};
+
+static bool range_at(JSValueConst array, JSValueConst at, JSValueConst count, struct range *out) {
+    struct view view;
+    if (!bytes_of(array, &view) || !range_of(at, count, view, &out->at, &out->count)) return false;
+    out->bytes = view.bytes + out->at;
+    return true;
+}
+
+/* [at, end) of `array`. */
+static bool range_to(JSValueConst array, JSValueConst at, JSValueConst end, struct range *out) {
+    struct view view;
+    uint64_t from, to;
+    if (!bytes_of(array, &view) || !natural_of(at, &from) || !natural_of(end, &to)) return false;
+    if (from > to || to > view.count) return false;
+    out->bytes = view.bytes + from;
+    out->at = (uint32_t)from;
+    out->count = (uint32_t)(to - from);
+    return true;
+}
+
+/* The characters of a string argument; `*held` is to be freed after use. */
+static const struct engine_string *text_of(JSContext *ctx, JSValueConst value, JSValue *held) {
+    *held = JS_UNDEFINED;
+    if (JS_VALUE_GET_TAG(value) == JS_TAG_STRING) return string_of(value);
+    if (JS_VALUE_GET_TAG(value) != JS_TAG_STRING_ROPE) {
+        JS_ThrowTypeError(ctx, "not a string");
+        return NULL;
+    }
+    *held = engine_flat_string(ctx, value);
+    return JS_IsException(*held) ? NULL : string_of(*held);
+}
+
+static inline uint32_t char_at(const struct engine_string *text, uint32_t index) {
+    return text->wide ? string16(text)[index] : string8(text)[index];
+}
+
+static inline uint64_t load64(const uint8_t *from) {
+    uint64_t word;
+    __builtin_memcpy(&word, from, 8);
+    return word;
+}
+
+/* The bytes past the last whole word, as a little-endian word padded with zeros. */
+static inline uint64_t load_tail(const uint8_t *from, uint32_t count) {
+    uint64_t word = 0;
+    for (uint32_t i = 0; i < count; i++) word |= (uint64_t)from[i] << (8 * i);
+    return word;
+}
+
+/* RFC 1071 §2 (B): the sum does not depend on byte order, so words are added as they lie. */
+static inline uint64_t add_word(uint64_t total, uint64_t word) {
+    return total + (word & UINT32_MAX) + (word >> 32);
+}
+
+static uint64_t sum_start(uint64_t sum) {
+    return __builtin_bswap16((uint16_t)sum);
+}
+
+static JSValue sum_end(JSContext *ctx, uint64_t total) {
+    total = (total & UINT32_MAX) + (total >> 32);
+    total = (total & UINT16_MAX) + (total >> 16 & UINT16_MAX) + (total >> 32);
+    total = (total & UINT16_MAX) + (total >> 16);
+    total = (total & UINT16_MAX) + (total >> 16);
+    return VALUE(__builtin_bswap16((uint16_t)total));
+}
+
+static bool sum_of(JSValueConst value, uint64_t *total) {
+    uint64_t sum;
+    if (!natural_of(value, &sum) || sum > UINT16_MAX) return false;
+    *total = sum_start(sum);
+    return true;
+}
+
+static JSValue copy_js(ARGUMENTS) {
+    UNUSED_ARGUMENTS;
+    struct range to, from;
+    if (!range_at(argv[0], argv[1], argv[4], &to)) return OUTSIDE;
+    if (!range_at(argv[2], argv[3], argv[4], &from)) return OUTSIDE;
+    memmove(to.bytes, from.bytes, to.count);
+    return JS_UNDEFINED;
+}
+
+static JSValue fill_js(ARGUMENTS) {
+    UNUSED_ARGUMENTS;
+    struct range to;
+    uint64_t value;
+    if (!range_at(argv[0], argv[1], argv[2], &to)) return OUTSIDE;
+    if (!natural_of(argv[3], &value) || value > UINT8_MAX) return THROW_RANGE("not a byte");
+    memset(to.bytes, (int)value, to.count);
+    return JS_UNDEFINED;
+}
+
+static JSValue checksum_js(ARGUMENTS) {
+    UNUSED_ARGUMENTS;
+    struct range of;
+    uint64_t total;
+    if (!range_at(argv[0], argv[1], argv[2], &of) || !sum_of(argv[3], &total)) return OUTSIDE;
+    uint32_t i = 0;
+    for (; i + 8 <= of.count; i += 8) total = add_word(total, load64(of.bytes + i));
+    total = add_word(total, load_tail(of.bytes + i, of.count - i));
+    return sum_end(ctx, total);
+}
+
+static JSValue copy_checksum_js(ARGUMENTS) {
+    UNUSED_ARGUMENTS;
+    struct range to, from;
+    uint64_t total;
+    if (!range_at(argv[0], argv[1], argv[4], &to) || !sum_of(argv[5], &total)) return OUTSIDE;
+    if (!range_at(argv[2], argv[3], argv[4], &from)) return OUTSIDE;
+    uint32_t i = 0;
+    for (; i + 8 <= to.count; i += 8) {
+        uint64_t word = load64(from.bytes + i);
+        __builtin_memcpy(to.bytes + i, &word, 8);
+        total = add_word(total, word);
+    }
+    total = add_word(total, load_tail(from.bytes + i, to.count - i));
+    for (; i < to.count; i++) to.bytes[i] = from.bytes[i];
+    return sum_end(ctx, total);
+}
+
+static JSValue equal_js(ARGUMENTS) {
+    UNUSED_ARGUMENTS;
+    struct range a, b;
+    if (!range_at(argv[0], argv[1], argv[4], &a)) return OUTSIDE;
+    if (!range_at(argv[2], argv[3], argv[4], &b)) return OUTSIDE;
+    return JS_NewBool(ctx, memcmp(a.bytes, b.bytes, a.count) == 0);
+}
+
+static JSValue index_of_js(ARGUMENTS) {
+    UNUSED_ARGUMENTS;
+    struct range in;
+    uint64_t byte;
+    if (!range_to(argv[0], argv[2], argv[3], &in)) return OUTSIDE;
+    if (!natural_of(argv[1], &byte) || byte > UINT8_MAX) return THROW_RANGE("not a byte");
+    const uint8_t *found = memchr(in.bytes, (int)byte, in.count);
+    return VALUE(found == NULL ? -1 : found - in.bytes + in.at);
+}
+
+static JSValue span_js(ARGUMENTS) {
+    UNUSED_ARGUMENTS;
+    struct range in;
+    struct view table;
+    if (!range_to(argv[0], argv[1], argv[2], &in)) return OUTSIDE;
+    if (!bytes_of(argv[3], &table) || table.count < 256) return THROW_RANGE("a short table");
+    uint32_t i = 0;
+    while (i < in.count && table.bytes[in.bytes[i]] != 0) i++;
+    return VALUE(in.at + i);
+}
+
+static JSValue latin1_js(ARGUMENTS) {
+    UNUSED_ARGUMENTS;
+    struct range from;
+    JSValue text;
+    if (!range_to(argv[0], argv[1], argv[2], &from)) return OUTSIDE;
+    if (from.count == 0) return JS_NewStringLen(ctx, "", 0);
+    uint8_t *to = engine_new_string8(ctx, from.count, &text);
+    if (to != NULL) memcpy(to, from.bytes, from.count);
+    return text;
+}
+
+static JSValue latin1_lower_js(ARGUMENTS) {
+    UNUSED_ARGUMENTS;
+    struct range from;
+    JSValue text;
+    if (!range_to(argv[0], argv[1], argv[2], &from)) return OUTSIDE;
+    if (from.count == 0) return JS_NewStringLen(ctx, "", 0);
+    uint8_t *to = engine_new_string8(ctx, from.count, &text);
+    if (to == NULL) return text;
+    for (uint32_t i = 0; i < from.count; i++) {
+        uint8_t c = from.bytes[i];
+        to[i] = (uint8_t)(c + ((uint8_t)(c - 'A') < 26 ? 'a' - 'A' : 0));
+    }
+    return text;
+}
+
+static JSValue write_latin1_js(ARGUMENTS) {
+    UNUSED_ARGUMENTS;
+    struct view to;
+    uint64_t at;
+    JSValue held;
+    const struct engine_string *text = text_of(ctx, argv[2], &held);
+    if (text == NULL) return JS_EXCEPTION;
+    uint32_t length = text->length;
+    bool fits = bytes_of(argv[0], &to) && natural_of(argv[1], &at) && at <= to.count
+        && length <= to.count - at;
+    if (fits && !text->wide) memcpy(to.bytes + at, string8(text), length);
+    for (uint32_t i = 0; fits && text->wide && i < length; i++) {
+        to.bytes[at + i] = (uint8_t)string16(text)[i];
+    }
+    JS_FreeValue(ctx, held);
+    return fits ? VALUE(length) : OUTSIDE;
+}
+
+/* One code point from `*index` on; a surrogate without its other half becomes U+FFFD. */
+static uint32_t next_code_point(const struct engine_string *text, uint32_t *index) {
+    uint32_t c = char_at(text, (*index)++);
+    if (c < 0xd800 || c > 0xdfff) return c;
+    if (c > 0xdbff || *index == text->length) return 0xfffd;
+    uint32_t low = char_at(text, *index);
+    if (low < 0xdc00 || low > 0xdfff) return 0xfffd;
+    (*index)++;
+    return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+}
+
+/* UTF-8 of `text` at `out`, or only its length when `out` is NULL. */
+static size_t encode_utf8(const struct engine_string *text, uint8_t *out) {
+    size_t n = 0;
+    for (uint32_t i = 0; i < text->length;) {
+        uint32_t c = next_code_point(text, &i);
+        uint32_t more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+        if (out != NULL) {
+            static const uint8_t lead[] = {0, 0xc0, 0xe0, 0xf0};
+            out[n] = (uint8_t)(lead[more] | c >> (6 * more));
+            for (uint32_t k = 1; k <= more; k++) {
+                out[n + k] = (uint8_t)(0x80 | (c >> (6 * (more - k)) & 0x3f));
+            }
+        }
+        n += 1 + more;
+    }
+    return n;
+}
+
+static void free_bytes(JSRuntime *rt, void *opaque, void *bytes) {
+    (void)opaque;
+    js_free_rt(rt, bytes);
+}
+
+static JSValue utf8_encode_js(ARGUMENTS) {
+    UNUSED_ARGUMENTS;
+    JSValue held;
+    const struct engine_string *text = text_of(ctx, argv[0], &held);
+    if (text == NULL) return JS_EXCEPTION;
+    size_t count = encode_utf8(text, NULL);
+    uint8_t *bytes = js_malloc(ctx, count + 1);
+    if (bytes != NULL) encode_utf8(text, bytes);
+    JS_FreeValue(ctx, held);
+    if (bytes == NULL) return JS_EXCEPTION;
+    return engine_new_bytes(ctx, bytes, count, free_bytes);
+}
+
+/*
+ * One code point at [from, end), WHATWG Encoding §8.1.1: a malformed sequence is as long as its
+ * longest valid start and gives U+FFFD with `*valid` false.
+ */
+static uint32_t decode_one(const uint8_t **from, const uint8_t *end, bool *valid) {
+    uint32_t first = *(*from)++;
+    uint32_t lower = 0x80, upper = 0xbf, more;
+    if (first < 0x80) return first;
+    if (first >= 0xc2 && first <= 0xdf) more = 1;
+    else if (first >= 0xe0 && first <= 0xef) more = 2;
+    else if (first >= 0xf0 && first <= 0xf4) more = 3;
+    else more = 0;
+    if (first == 0xe0) lower = 0xa0;
+    if (first == 0xed) upper = 0x9f;
+    if (first == 0xf0) lower = 0x90;
+    if (first == 0xf4) upper = 0x8f;
+    uint32_t c = first & (0x3fu >> more);
+    for (uint32_t i = 0; i < more; i++) {
+        if (*from == end || **from < lower || **from > upper) break;
+        c = c << 6 | (*(*from)++ & 0x3f);
+        lower = 0x80, upper = 0xbf;
+        if (i + 1 == more) return c;
+    }
+    *valid = false;
+    return 0xfffd;
+}
+
+static JSValue decode_wide(JSContext *ctx, struct range from, bool fatal) {
+    const uint8_t *end = from.bytes + from.count;
+    uint32_t length = 0;
+    bool valid = true;
+    JSValue text;
+    for (const uint8_t *at = from.bytes; at < end;) {
+        length += decode_one(&at, end, &valid) < 0x10000 ? 1 : 2;
+    }
+    if (fatal && !valid) return JS_NULL;
+    uint16_t *to = engine_new_string16(ctx, length, &text);
+    if (to == NULL) return text;
+    for (const uint8_t *at = from.bytes; at < end;) {
+        uint32_t c = decode_one(&at, end, &valid);
+        if (c >= 0x10000) {
+            *to++ = (uint16_t)(0xd7c0 + (c >> 10));
+            c = 0xdc00 | (c & 0x3ff);
+        }
+        *to++ = (uint16_t)c;
+    }
+    return text;
+}
+
+static JSValue utf8_decode_js(ARGUMENTS) {
+    UNUSED_ARGUMENTS;
+    struct range from;
+    if (!range_to(argv[0], argv[1], argv[2], &from)) return OUTSIDE;
+    uint32_t i = 0;
+    while (i + 8 <= from.count && !(load64(from.bytes + i) & 0x8080808080808080ull)) i += 8;
+    while (i < from.count && from.bytes[i] < 0x80) i++;
+    if (i == from.count) return latin1_js(ctx, self, argc, argv);
+    return decode_wide(ctx, from, JS_ToBool(ctx, argv[3]));
+}
+
+/* Bytes that a layout takes in memory, and how many values; false at an unknown character. */
+static bool measure_layout(const struct engine_string *layout, uint32_t *bytes, uint32_t *values) {
+    if (layout->wide) return false;
+    uint32_t b = 0, n = 0;
+    for (uint32_t i = 0; i < layout->length; i++) {
+        switch (string8(layout)[i]) {
+        case 'b': b += 1, n++; break;
+        case 'h': b += 2, n++; break;
+        case 'w': b += 4, n++; break;
+        case 'x': b += 1; break;
+        default: return false;
+        }
+    }
+    *bytes = b;
+    *values = n;
+    return true;
+}
+
+struct layout_call {
+    const struct engine_string *layout;
+    uint8_t *bytes;
+    int32_t *values;
+    int32_t end;
+};
+
+/* Checks the arguments that pack and unpack share; an exception is pending when it is false. */
+static bool layout_call(JSContext *ctx, JSValueConst *argv, struct layout_call *out) {
+    struct view bytes, values;
+    uint64_t at;
+    uint32_t need_bytes, need_values;
+    if (JS_VALUE_GET_TAG(argv[0]) != JS_TAG_STRING
+        || !measure_layout(string_of(argv[0]), &need_bytes, &need_values)) {
+        THROW_RANGE("unknown layout");
+        return false;
+    }
+    if (!bytes_of(argv[1], &bytes) || !natural_of(argv[2], &at) || at > bytes.count
+        || need_bytes > bytes.count - at || at + need_bytes > INT32_MAX
+        || !view_of(argv[3], LAYOUT_CLASS_INT32_ARRAY, &values) || need_values > values.count) {
+        OUTSIDE;
+        return false;
+    }
+    out->layout = string_of(argv[0]);
+    out->bytes = bytes.bytes + at;
+    out->values = (int32_t *)(void *)values.bytes;
+    out->end = (int32_t)(at + need_bytes);
+    return true;
+}
+
+static JSValue unpack_js(ARGUMENTS) {
+    UNUSED_ARGUMENTS;
+    struct layout_call call;
+    if (!layout_call(ctx, argv, &call)) return JS_EXCEPTION;
+    const uint8_t *p = call.bytes;
+    int32_t *v = call.values;
+    for (uint32_t i = 0; i < call.layout->length; i++) {
+        switch (string8(call.layout)[i]) {
+        case 'b': *v++ = *p++; break;
+        case 'h': *v++ = p[0] << 8 | p[1], p += 2; break;
+        case 'w':
+            *v++ = (int32_t)((uint32_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3]);
+            p += 4;
+            break;
+        default: p++;
+        }
+    }
+    return VALUE(call.end);
+}
+
+static JSValue pack_js(ARGUMENTS) {
+    UNUSED_ARGUMENTS;
+    struct layout_call call;
+    if (!layout_call(ctx, argv, &call)) return JS_EXCEPTION;
+    uint8_t *p = call.bytes;
+    const int32_t *v = call.values;
+    for (uint32_t i = 0; i < call.layout->length; i++) {
+        uint32_t value = 0;
+        switch (string8(call.layout)[i]) {
+        case 'w':
+            value = (uint32_t)*v++;
+            *p++ = (uint8_t)(value >> 24), *p++ = (uint8_t)(value >> 16);
+            *p++ = (uint8_t)(value >> 8), *p++ = (uint8_t)value;
+            break;
+        case 'h':
+            value = (uint32_t)*v++;
+            *p++ = (uint8_t)(value >> 8), *p++ = (uint8_t)value;
+            break;
+        case 'b': *p++ = (uint8_t)*v++; break;
+        default: *p++ = 0;
+        }
+    }
+    return VALUE(call.end);
+}
+
+static const JSCFunctionListEntry functions[] = {
+    METHOD("copy", 5, copy_js),
+    METHOD("fill", 4, fill_js),
+    METHOD("checksum", 4, checksum_js),
+    METHOD("copyChecksum", 6, copy_checksum_js),
+    METHOD("equal", 5, equal_js),
+    METHOD("indexOf", 4, index_of_js),
+    METHOD("span", 4, span_js),
+    METHOD("latin1", 3, latin1_js),
+    METHOD("latin1Lower", 3, latin1_lower_js),
+    METHOD("writeLatin1", 3, write_latin1_js),
+    METHOD("utf8Encode", 1, utf8_encode_js),
+    METHOD("utf8Decode", 4, utf8_decode_js),
+    METHOD("unpack", 4, unpack_js),
+    METHOD("pack", 4, pack_js),
+};
+
+void engine_install_hot(JSContext *ctx, JSValueConst base) {
+    JSValue hot = JS_NewObject(ctx);
+    JS_SetPropertyFunctionList(ctx, hot, functions, COUNT_OF(functions));
+    JS_SetPropertyStr(ctx, base, "hot", hot);
+}
