@@ -5,3 +5,4 @@ export * from './inject.ts';
 export { inspect } from './inspect.ts';
 export { installWeb, type WebPlatform } from './platform.ts';
 export { Incoming } from './request.ts';
+export { canonicalUrl } from './url.ts';
