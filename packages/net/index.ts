@@ -1,0 +1,12 @@
+/** TCP/IP below applications. `#net/wire` has the formats. */
+export type { IcmpError, IcmpErrorInput, IcmpErrorKind } from './icmpv4/icmpv4.ts';
+export * from './ip.ts';
+export * from './ip-address.ts';
+export type { InterfaceAddress } from './ipv4/interface-addresses.ts';
+export {
+  type ConfigurationListener,
+  type NetConfiguration,
+  NetStack,
+  type NetStackOptions,
+} from './net-stack.ts';
+export { Udp, type UdpReceiver, UdpSocket } from './udp/udp.ts';

@@ -1,0 +1,253 @@
+/**
+ * Sending IPv4: finding the way, and headers from a template. A Route keeps the 34 bytes of both headers with
+ * the sum of their constant part, so a packet costs one copy and four byte stores. Read first: ip.ts, RFC 791.
+ * Not here: fragmentation (what exceeds the MTU is the transport's mistake), path MTU discovery.
+ */
+
+import { assert, hot, readU16be, writeU16be, writeU32be } from '#core';
+import type { ChecksumRequest, Entropy, NetDevice } from '#device';
+import type { Neighbor } from '../arp/neighbor.ts';
+import type { NeighborCache } from '../arp/neighbor-cache.ts';
+import { type IpOutput, type Ipv4Address, PROTOCOL_TCP, type Route } from '../ip.ts';
+import { IPV4_ANY, IPV4_BROADCAST, isHostAddress, isMulticast } from '../ip-address.ts';
+import { routesMax, ttlDefault } from '../limits.ts';
+import {
+  ETHERNET_HEADER_BYTES,
+  ETHERTYPE_IPV4,
+  emitEthernetHeader,
+  MAC_BROADCAST,
+  MAC_BYTES,
+} from '../wire/ethernet.ts';
+import { IPV4_BYTES_MAX, IPV4_DONT_FRAGMENT_BIT, IPV4_HEADER_BYTES } from '../wire/ipv4.ts';
+import type { InterfaceAddresses } from './interface-addresses.ts';
+
+const HEADERS_BYTES = ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES;
+/** Offsets in the frame. */
+const at = {
+  version: 14,
+  totalBytes: 16,
+  identification: 18,
+  fragment: 20,
+  ttl: 22,
+  protocol: 23,
+  checksum: 24,
+  source: 26,
+  destination: 30,
+} as const;
+const NO_PARTS: readonly Uint8Array[] = [];
+
+class Ipv4Route implements Route {
+  readonly source: Ipv4Address;
+  readonly destination: Ipv4Address;
+  readonly transportAt: number = HEADERS_BYTES;
+  mtuBytes: number;
+  neighbor: Neighbor;
+  /** The neighbour's epoch when `template` was made; -1 before. */
+  epoch = -1;
+  /** Headers of a TCP packet with length and checksum zero. */
+  readonly template = new Uint8Array(HEADERS_BYTES);
+  /** Folded sum of the IP header in `template`. */
+  sum = 0;
+
+  constructor(source: Ipv4Address, destination: Ipv4Address, mtuBytes: number, neighbor: Neighbor) {
+    this.source = source;
+    this.destination = destination;
+    this.mtuBytes = mtuBytes;
+    this.neighbor = neighbor;
+  }
+}
+
+export class Ipv4Output implements IpOutput {
+  readonly counters = { ipv4Sent: 0, ipv4NoRoute: 0, ipv4TransmitFull: 0, ipv4Queued: 0 };
+  private readonly device: NetDevice;
+  private readonly addresses: InterfaceAddresses;
+  private readonly arp: NeighborCache;
+  private readonly routes = new Map<Ipv4Address, Ipv4Route>();
+  /** Stands in for a neighbour on ways to groups, whose link address follows from the destination. */
+  private readonly group: Neighbor;
+  private identification: number;
+  private mtuBytes: number;
+  private reserved: Uint8Array | null = null;
+  private sent = 0;
+
+  constructor(
+    device: NetDevice,
+    addresses: InterfaceAddresses,
+    arp: NeighborCache,
+    group: Neighbor,
+    entropy: Entropy,
+  ) {
+    this.device = device;
+    this.addresses = addresses;
+    this.arp = arp;
+    this.group = group;
+    this.mtuBytes = device.mtuBytes;
+    const random = new Uint8Array(2);
+    entropy.fill(random);
+    this.identification = readU16be(random, 0);
+  }
+
+  /** Our addresses or the MTU changed: every way is looked up again. */
+  reset(mtuBytes: number): void {
+    assert(mtuBytes <= this.device.mtuBytes);
+    this.mtuBytes = mtuBytes;
+    this.routes.clear();
+    this.arp.flush();
+    this.group.epoch = this.arp.nextEpoch();
+  }
+
+  route(destination: Ipv4Address, source?: Ipv4Address): Route | null {
+    const from = source ?? this.addresses.primary;
+    const known = this.routes.get(destination);
+    if (known !== undefined && known.source === from) return known;
+    const neighbor = this.nextHop(destination, from);
+    if (neighbor === null) return null;
+    const route = new Ipv4Route(from, destination, this.mtuBytes, neighbor);
+    if (this.routes.size >= routesMax) {
+      for (const oldest of this.routes.keys()) {
+        this.routes.delete(oldest);
+        break;
+      }
+    }
+    this.routes.set(destination, route);
+    return route;
+  }
+
+  begin(): Uint8Array | null {
+    this.reserved = this.device.reserve();
+    if (this.reserved === null) this.counters.ipv4TransmitFull += 1;
+    return this.reserved;
+  }
+
+  finish(
+    route: Route,
+    protocol: number,
+    transportBytes: number,
+    parts: readonly Uint8Array[],
+    checksum: ChecksumRequest | null,
+  ): void {
+    // Only `route` makes routes; checking it for each packet would cost more than the copy below.
+    const way = route as Ipv4Route;
+    const frame = this.reserved;
+    if (frame === null) assert(false, 'finish without begin');
+    if (way.epoch !== way.neighbor.epoch && !this.refresh(way)) {
+      this.counters.ipv4NoRoute += 1;
+      return;
+    }
+    let totalBytes = IPV4_HEADER_BYTES + transportBytes;
+    for (let i = 0; i < parts.length; i++) totalBytes += parts[i]!.length;
+    if (totalBytes > way.mtuBytes) checkSegmented(totalBytes, checksum);
+    hot.copy(frame, 0, way.template, 0, HEADERS_BYTES);
+    frame[at.totalBytes] = totalBytes >> 8;
+    frame[at.totalBytes + 1] = totalBytes;
+    let sum = way.sum + totalBytes;
+    if (protocol !== PROTOCOL_TCP) sum += this.patchForProtocol(frame, protocol);
+    // Fewer than six 16-bit terms: two folds leave 16 bits.
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = 0xffff - ((sum & 0xffff) + (sum >> 16));
+    frame[at.checksum] = sum >> 8;
+    frame[at.checksum + 1] = sum;
+    this.sent += 1;
+    if (way.epoch === way.neighbor.epoch) {
+      this.reserved = null;
+      this.device.commit(HEADERS_BYTES + transportBytes, parts, checksum);
+    } else {
+      this.enqueue(way, frame, HEADERS_BYTES + transportBytes, parts, checksum);
+    }
+  }
+
+  /** Folds the hot path's counter into the named ones. */
+  snapshot(): Readonly<Record<string, number>> {
+    this.counters.ipv4Sent = this.sent;
+    return this.counters;
+  }
+
+  /** Undoes what the template has for TCP; returns what that adds to the sum. */
+  private patchForProtocol(frame: Uint8Array, protocol: number): number {
+    // TCP's packets are atomic, their identification is 0 (RFC 6864 §4.1); others may be fragmented on the way.
+    this.identification = (this.identification + 1) & 0xffff;
+    writeU16be(frame, at.identification, this.identification);
+    writeU16be(frame, at.fragment, 0);
+    frame[at.protocol] = protocol;
+    const removed = IPV4_DONT_FRAGMENT_BIT + PROTOCOL_TCP;
+    // Subtraction in ones' complement is adding the inverse.
+    return this.identification + protocol + (0xffff - removed);
+  }
+
+  /** Keeps the packet until ARP answers; the reserved memory is free again. */
+  private enqueue(
+    route: Ipv4Route,
+    frame: Uint8Array,
+    headBytes: number,
+    parts: readonly Uint8Array[],
+    checksum: ChecksumRequest | null,
+  ): void {
+    this.counters.ipv4Queued += 1;
+    this.reserved = null;
+    this.arp.enqueue(route.neighbor, {
+      head: frame.slice(0, headBytes),
+      parts: parts.length === 0 ? NO_PARTS : [...parts],
+      checksum: checksum === null ? null : { ...checksum },
+    });
+  }
+
+  /**
+   * Makes the template anew after a change at the neighbour or in our addresses. Leaves `route.epoch` unequal
+   * to the neighbour's when its link address isn't known. False when there is no way any more.
+   */
+  private refresh(route: Ipv4Route): boolean {
+    const neighbor = this.nextHop(route.destination, route.source);
+    if (neighbor === null) return false;
+    route.neighbor = neighbor;
+    route.mtuBytes = this.mtuBytes;
+    const isUsable = neighbor === this.group || this.arp.use(neighbor);
+    const mac = neighbor === this.group ? groupMac(route.destination) : neighbor.mac;
+    this.writeTemplate(route, mac);
+    route.epoch = isUsable ? neighbor.epoch : -1;
+    return true;
+  }
+
+  private writeTemplate(route: Ipv4Route, mac: Uint8Array): void {
+    const b = route.template;
+    emitEthernetHeader(b, 0, mac, this.device.mac, ETHERTYPE_IPV4);
+    b[at.version] = 0x45;
+    writeU16be(b, at.fragment, IPV4_DONT_FRAGMENT_BIT);
+    b[at.ttl] = ttlDefault;
+    b[at.protocol] = PROTOCOL_TCP;
+    writeU32be(b, at.source, route.source);
+    writeU32be(b, at.destination, route.destination);
+    route.sum = hot.checksum(b, at.version, IPV4_HEADER_BYTES, 0);
+  }
+
+  /** The neighbour that packets from `source` to `destination` go to (RFC 1122 §3.3.1.1), or null. */
+  private nextHop(destination: Ipv4Address, source: Ipv4Address): Neighbor | null {
+    if (source === IPV4_ANY) {
+      // Only to find out our address (RFC 1122 §3.2.1.3 (a)).
+      return destination === IPV4_BROADCAST ? this.group : null;
+    }
+    if (!this.addresses.isOurs(source)) return null;
+    if (this.addresses.isBroadcast(destination) || isMulticast(destination)) return this.group;
+    if (!isHostAddress(destination) || this.addresses.isOurs(destination)) return null;
+    if (this.addresses.isOnLink(destination)) return this.arp.neighbor(destination);
+    const gateway = this.addresses.gateway;
+    return gateway === null ? null : this.arp.neighbor(gateway);
+  }
+}
+
+/** A packet over the MTU must be one that the device cuts. */
+function checkSegmented(totalBytes: number, checksum: ChecksumRequest | null): void {
+  assert(checksum !== null && checksum.segmentBytes > 0, 'packet exceeds the MTU');
+  assert(totalBytes <= IPV4_BYTES_MAX);
+}
+
+/** RFC 1112 §6.4 for multicast groups, else the broadcast address. */
+function groupMac(destination: Ipv4Address): Uint8Array {
+  if (!isMulticast(destination)) return MAC_BROADCAST;
+  const mac = new Uint8Array(MAC_BYTES);
+  mac[0] = 0x01;
+  mac[2] = 0x5e;
+  mac[3] = (destination >> 16) & 0x7f;
+  mac[4] = destination >> 8;
+  mac[5] = destination;
+  return mac;
+}

@@ -1,0 +1,65 @@
+/** Every bound of the stack outside of TCP, and what happens at it. */
+
+import { assert, millis, seconds } from '#core';
+
+/** Entries of the ARP cache; the next one evicts the one that serves least (arp/neighbor-cache.ts). */
+export const neighborsMax = 256;
+/** Packets that wait for one link address; the next one replaces the oldest (RFC 1122 §2.3.2.2). */
+export const neighborQueuePacketsMax = 8;
+/** After this time without confirmation an entry is asked for again (RFC 1122 §2.3.2.1: on the order of a minute). */
+export const neighborLifetime = seconds(60);
+/** Between requests for one address: at most one a second (RFC 1122 §2.3.2.1). */
+export const arpRequestInterval = seconds(1);
+/** Requests without an answer before the waiting packets are dropped. */
+export const arpRequestsMax = 3;
+/** RFC 5227 §1.1: ANNOUNCE_NUM, ANNOUNCE_INTERVAL, DEFEND_INTERVAL. */
+export const arpAnnouncements = 2;
+export const arpAnnounceInterval = seconds(2);
+export const arpDefendInterval = seconds(10);
+
+/** Addresses of the interface; configuring more is refused by assertion. */
+export const addressesMax = 16;
+/** Cached ways to destinations; the oldest leaves the cache, its holders keep it. */
+export const routesMax = 256;
+/** Time to live of what we send (RFC 1122 §3.2.1.7, the assigned numbers' 64). */
+export const ttlDefault = 64;
+
+/** ICMP errors sent: this many at once, then this many a second; the rest are dropped (RFC 1812 §4.3.2.8). */
+export const icmpErrorsBurst = 10;
+export const icmpErrorsPerSecond = 10;
+/** Bytes of the offending packet's payload in an ICMP error we send (RFC 792: 64 bits). */
+export const icmpErrorPayloadBytes = 8;
+
+/** Open UDP sockets; `bind` refuses the next with 'not permitted'. */
+export const udpSocketsMax = 1024;
+/** Ports for port 0 (RFC 6335 §6), and how many random ones are tried before a linear search. */
+export const ephemeralPortMin = 49_152;
+export const ephemeralPortMax = 65_535;
+export const ephemeralPortTries = 8;
+
+/** RFC 2131 §4.1: first wait, doubled up to the last, each moved by up to a second either way. */
+export const dhcpRetryFirst = seconds(4);
+export const dhcpRetryMax = seconds(64);
+export const dhcpRetryJitter = seconds(1);
+/** DHCPREQUESTs without an answer before the client begins again. */
+export const dhcpRequestsMax = 4;
+/** Least wait between DHCPREQUESTs of a renewal (RFC 2131 §4.4.5). */
+export const dhcpRenewIntervalMin = seconds(60);
+/** Least wait before beginning again after a DHCPNAK, doubled for each in a row. */
+export const dhcpNakWait = millis(500);
+/** Shorter leases than this are refused: renewing them would be most of the traffic. */
+export const dhcpLeaseSecondsMin = 10;
+/** Leases at or over this never end here (RFC 2131 §3.3: 0xffffffff is infinity); keeps timers exact. */
+export const dhcpLeaseSecondsMax = 0x7fffffff;
+/** DNS servers taken from a lease; the rest are ignored. */
+export const dnsServersMax = 4;
+/** BOOTP relays may drop anything shorter (RFC 951, RFC 1542 §2.1). */
+export const dhcpMessageBytesMin = 300;
+/** What every link carries (RFC 791); smaller MTUs from a lease are ignored. */
+export const mtuBytesMin = 576;
+
+assert(ephemeralPortTries < ephemeralPortMax - ephemeralPortMin);
+// Every open socket leaves a free ephemeral port, so the linear search always ends.
+assert(udpSocketsMax < ephemeralPortMax - ephemeralPortMin);
+// A lease outlives the first retransmission of its request.
+assert(dhcpLeaseSecondsMin * 1_000_000 > dhcpRetryFirst + dhcpRetryJitter);

@@ -1,0 +1,198 @@
+/**
+ * The one joiner of this package: a network device, its Ethernet, ARP, IPv4, ICMP, UDP and DHCP. Transports of
+ * other packages register by protocol number. Not here: TCP (tcp/, joined by packages/stack), names, routes
+ * beyond one gateway.
+ */
+
+import type { Logger, TimerQueue } from '#core';
+import { assert, Timer } from '#core';
+import type { Entropy, NetDevice } from '#device';
+import { Neighbor } from './arp/neighbor.ts';
+import { NeighborCache } from './arp/neighbor-cache.ts';
+import { Dhcpv4Client } from './dhcpv4/dhcpv4-client.ts';
+import type { Lease } from './dhcpv4/lease.ts';
+import { type IcmpErrorInput, Icmpv4 } from './icmpv4/icmpv4.ts';
+import {
+  type IpOutput,
+  type Ipv4Address,
+  PROTOCOL_ICMP,
+  PROTOCOL_UDP,
+  type TransportInput,
+} from './ip.ts';
+import { formatIpv4Address, IPV4_BROADCAST } from './ip-address.ts';
+import { type InterfaceAddress, InterfaceAddresses } from './ipv4/interface-addresses.ts';
+import { Ipv4Input } from './ipv4/ipv4-input.ts';
+import { Ipv4Output } from './ipv4/ipv4-output.ts';
+import { mtuBytesMin } from './limits.ts';
+import { EthernetLink } from './link/ethernet-link.ts';
+import { Udp } from './udp/udp.ts';
+
+export interface NetConfiguration {
+  /** The first one is the source of what has no other; at least one. */
+  readonly addresses: readonly InterfaceAddress[];
+  readonly gateway: Ipv4Address | null;
+  readonly dnsServers: readonly Ipv4Address[];
+  readonly domain: string | null;
+  /** Largest IP packet, at most the device's; null: the device's. */
+  readonly mtuBytes: number | null;
+}
+
+export interface NetStackOptions {
+  readonly device: NetDevice;
+  readonly timers: TimerQueue;
+  readonly entropy: Entropy;
+  readonly logger: Logger;
+}
+
+/** Told about a new configuration, or null when there is none any more. */
+export type ConfigurationListener = (configuration: NetConfiguration | null) => void;
+
+export class NetStack {
+  readonly ip: IpOutput;
+  readonly udp: Udp;
+  readonly device: NetDevice;
+  private readonly options: NetStackOptions;
+  private readonly interfaceAddresses = new InterfaceAddresses();
+  private readonly arp: NeighborCache;
+  private readonly output: Ipv4Output;
+  private readonly input: Ipv4Input;
+  private readonly icmp: Icmpv4;
+  private readonly link: EthernetLink;
+  private dhcp: Dhcpv4Client | null = null;
+  private current: NetConfiguration | null = null;
+  private readonly configurationListeners: ConfigurationListener[] = [];
+  private readonly readyListeners: (() => void)[] = [];
+
+  /** Attaches to the device, and is silent until configured or told to use DHCP. */
+  constructor(options: NetStackOptions) {
+    const { device, timers, entropy, logger } = options;
+    assert(device.mtuBytes >= mtuBytesMin);
+    this.options = options;
+    this.device = device;
+    const addresses = this.interfaceAddresses;
+    this.arp = new NeighborCache(device, timers, addresses, logger);
+    const group = new Neighbor(
+      IPV4_BROADCAST,
+      this.arp.nextEpoch(),
+      timers.now,
+      new Timer(() => {}),
+    );
+    this.output = new Ipv4Output(device, addresses, this.arp, group, entropy);
+    this.ip = this.output;
+    this.icmp = new Icmpv4(this.output, addresses, timers);
+    this.input = new Ipv4Input(addresses, (frame, at, end) =>
+      this.icmp.protocolUnreachable(frame, at, end),
+    );
+    this.udp = new Udp(this.output, addresses, entropy, (frame, at, end) =>
+      this.icmp.portUnreachable(frame, at, end),
+    );
+    this.input.register(PROTOCOL_ICMP, this.icmp);
+    this.registerTransport(PROTOCOL_UDP, this.udp, this.udp);
+    this.link = new EthernetLink(
+      device,
+      this.input,
+      (frame) => this.arp.receive(frame),
+      () => {
+        for (const listener of this.readyListeners) listener();
+      },
+    );
+  }
+
+  /** Once a protocol. `errors` hears of ICMP errors about this protocol's packets. */
+  registerTransport(protocol: number, input: TransportInput, errors?: IcmpErrorInput): void {
+    this.input.register(protocol, input);
+    if (errors !== undefined) this.icmp.registerErrors(protocol, errors);
+  }
+
+  /** After `ip.begin` returned null: `listener` is called whenever there is room again. */
+  onTransmitReady(listener: () => void): void {
+    this.readyListeners.push(listener);
+  }
+
+  /** Told about every later change; read `configuration` for now. */
+  onConfiguration(listener: ConfigurationListener): void {
+    this.configurationListeners.push(listener);
+  }
+
+  get configuration(): NetConfiguration | null {
+    return this.current;
+  }
+
+  /** Uses fixed addresses from now on, in place of earlier ones; null: none. Not while DHCP runs. */
+  configure(configuration: NetConfiguration | null): void {
+    assert(this.dhcp === null || configuration === null);
+    this.apply(configuration);
+  }
+
+  /** Gets an address by DHCP and keeps it; the first message leaves at once. */
+  startDhcp(hostName?: string): void {
+    assert(this.dhcp === null);
+    const { device, timers, entropy, logger } = this.options;
+    this.dhcp = new Dhcpv4Client({
+      mac: device.mac,
+      udp: this.udp,
+      timers,
+      entropy,
+      logger,
+      mtuBytes: device.mtuBytes,
+      listener: {
+        acquiring: (isAcquiring) => {
+          this.input.acceptsAnyDestination = isAcquiring;
+        },
+        configured: (lease) => this.apply(configurationOf(lease)),
+        deconfigured: () => this.apply(null),
+      },
+      ...(hostName === undefined ? {} : { hostName }),
+    });
+    const isStarted = this.dhcp.start();
+    assert(isStarted, 'port 68 was taken before DHCP started');
+  }
+
+  /** "10.0.2.15/24", empty until configured. */
+  addresses(): string[] {
+    return this.interfaceAddresses.list.map(
+      ({ address, prefixBits }) => `${formatIpv4Address(address)}/${prefixBits}`,
+    );
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return {
+      ...this.link.counters,
+      ...this.arp.counters,
+      ...this.input.snapshot(),
+      ...this.output.snapshot(),
+      ...this.icmp.counters,
+      ...this.udp.counters,
+      ...this.dhcp?.counters,
+    };
+  }
+
+  checkInvariants(): void {
+    this.arp.checkInvariants();
+    this.udp.checkInvariants();
+    this.icmp.checkInvariants();
+    this.dhcp?.checkInvariants();
+    assert((this.current === null) === (this.interfaceAddresses.list.length === 0));
+  }
+
+  private apply(configuration: NetConfiguration | null): void {
+    assert(configuration === null || configuration.addresses.length > 0);
+    if (isSame(configuration, this.current)) return;
+    this.current = configuration;
+    this.interfaceAddresses.set(configuration?.addresses ?? [], configuration?.gateway ?? null);
+    const mtuBytes = configuration?.mtuBytes ?? this.device.mtuBytes;
+    this.output.reset(Math.min(mtuBytes, this.device.mtuBytes));
+    this.input.reset();
+    if (configuration !== null) this.arp.announce();
+    for (const listener of this.configurationListeners) listener(configuration);
+  }
+}
+
+function configurationOf(lease: Lease): NetConfiguration {
+  const { address, prefixBits, gateway, dnsServers, domain, mtuBytes } = lease;
+  return { addresses: [{ address, prefixBits }], gateway, dnsServers, domain, mtuBytes };
+}
+
+/** A renewed lease mostly changes nothing, and must not disturb what is under way. */
+const isSame = (a: NetConfiguration | null, b: NetConfiguration | null): boolean =>
+  JSON.stringify(a) === JSON.stringify(b);

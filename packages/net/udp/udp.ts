@@ -1,0 +1,212 @@
+/**
+ * UDP (RFC 768, RFC 1122 §4.1): sockets by port. Two faces: `open` with numeric addresses for protocols in this
+ * package, `bind` for applications (device/datagram.ts). Not here: connected sockets, multicast groups.
+ */
+
+import { assert, err, hot, ok, type Result, readU16be } from '#core';
+import type { DatagramHandler, DatagramSocket, Entropy, ListenError } from '#device';
+import type { IcmpError, IcmpErrorInput } from '../icmpv4/icmpv4.ts';
+import { type IpOutput, type Ipv4Address, PROTOCOL_UDP, type TransportInput } from '../ip.ts';
+import { formatIpv4Address, parseIpv4Address } from '../ip-address.ts';
+import type { InterfaceAddresses } from '../ipv4/interface-addresses.ts';
+import {
+  ephemeralPortMax,
+  ephemeralPortMin,
+  ephemeralPortTries,
+  udpSocketsMax,
+} from '../limits.ts';
+import { pseudoHeaderSum } from '../wire/checksum.ts';
+import { IPV4_HEADER_BYTES } from '../wire/ipv4.ts';
+import { checkUdp, emitUdp, UDP_HEADER_BYTES, udpChecksum, udpLengthBytes } from '../wire/udp.ts';
+
+/** Receives messages with numeric addresses; `bytes` is borrowed for the call. */
+export interface UdpReceiver {
+  datagram(
+    bytes: Uint8Array,
+    source: Ipv4Address,
+    sourcePort: number,
+    destination: Ipv4Address,
+  ): void;
+}
+
+/** Told about a packet for a port of ours that nobody opened. */
+export type NoPort = (frame: Uint8Array, at: number, end: number) => void;
+
+export class Udp implements TransportInput, IcmpErrorInput {
+  readonly counters = {
+    udpReceived: 0,
+    udpSent: 0,
+    udpMalformed: 0,
+    udpBadChecksum: 0,
+    udpNoPort: 0,
+    udpNotSent: 0,
+    udpErrors: 0,
+  };
+  private readonly ip: IpOutput;
+  private readonly addresses: InterfaceAddresses;
+  private readonly entropy: Entropy;
+  private readonly noPort: NoPort;
+  private readonly sockets = new Map<number, UdpSocket>();
+
+  constructor(ip: IpOutput, addresses: InterfaceAddresses, entropy: Entropy, noPort: NoPort) {
+    this.ip = ip;
+    this.addresses = addresses;
+    this.entropy = entropy;
+    this.noPort = noPort;
+  }
+
+  /**
+   * Opens `port` (0: a random free one). `takesAnyDestination`: also messages to addresses that aren't ours,
+   * which IP passes on only before we have one.
+   */
+  open(
+    port: number,
+    receiver: UdpReceiver,
+    takesAnyDestination = false,
+  ): Result<UdpSocket, ListenError> {
+    assert(port >= 0 && port <= 65_535);
+    if (this.sockets.size >= udpSocketsMax) return err({ kind: 'not permitted', port });
+    if (this.sockets.has(port)) return err({ kind: 'port in use', port });
+    const chosen = port === 0 ? this.ephemeralPort() : port;
+    const socket = new UdpSocket(this, chosen, receiver, takesAnyDestination);
+    this.sockets.set(chosen, socket);
+    return ok(socket);
+  }
+
+  /** As `open`, for applications. */
+  bind(port: number, handler: DatagramHandler): Result<DatagramSocket, ListenError> {
+    const receiver: UdpReceiver = {
+      datagram(bytes, source, sourcePort) {
+        handler.receive(bytes, { address: formatIpv4Address(source), port: sourcePort });
+      },
+    };
+    const opened = this.open(port, receiver);
+    if (!opened.ok) return opened;
+    const socket = opened.value;
+    const addresses = this.addresses;
+    return ok({
+      get local() {
+        return { address: formatIpv4Address(addresses.primary), port: socket.port };
+      },
+      send(bytes, to) {
+        const address = parseIpv4Address(to.address);
+        return address !== null && socket.send(bytes, address, to.port);
+      },
+      close: () => socket.close(),
+    });
+  }
+
+  packet(
+    frame: Uint8Array,
+    at: number,
+    end: number,
+    source: Ipv4Address,
+    destination: Ipv4Address,
+    checksumGood: boolean,
+  ): void {
+    const b = frame.subarray(at, end);
+    if (checkUdp(b) !== null) {
+      this.counters.udpMalformed += 1;
+      return;
+    }
+    const lengthBytes = udpLengthBytes(b);
+    // Zero: the sender computed none (RFC 768).
+    if (!checksumGood && udpChecksum(b) !== 0) {
+      const pseudoSum = pseudoHeaderSum(source, destination, PROTOCOL_UDP, lengthBytes);
+      if (hot.checksum(b, 0, lengthBytes, pseudoSum) !== 0xffff) {
+        this.counters.udpBadChecksum += 1;
+        return;
+      }
+    }
+    const socket = this.sockets.get(readU16be(b, 2));
+    const isOurs = this.addresses.isOurs(destination);
+    const isTaken = isOurs || this.addresses.isBroadcast(destination);
+    if (socket === undefined || (!isTaken && !socket.takesAnyDestination)) {
+      this.counters.udpNoPort += 1;
+      if (isOurs) this.noPort(frame, at, end);
+      return;
+    }
+    this.counters.udpReceived += 1;
+    const payload = b.subarray(UDP_HEADER_BYTES, lengthBytes);
+    socket.receiver.datagram(payload, source, readU16be(b, 0), destination);
+  }
+
+  /** Applications have no use for these yet: a datagram may be lost at any time. */
+  icmpError(_error: IcmpError): void {
+    this.counters.udpErrors += 1;
+  }
+
+  /** Called by UdpSocket. */
+  send(
+    sourcePort: number,
+    payload: Uint8Array,
+    to: Ipv4Address,
+    port: number,
+    from: Ipv4Address | undefined,
+  ): boolean {
+    const route = this.ip.route(to, from);
+    const lengthBytes = UDP_HEADER_BYTES + payload.length;
+    // No fragmentation yet: what exceeds the way's MTU is dropped like any datagram that has no way.
+    const fits = route !== null && IPV4_HEADER_BYTES + lengthBytes <= route.mtuBytes && port !== 0;
+    const frame = fits ? this.ip.begin() : null;
+    if (route === null || frame === null) {
+      this.counters.udpNotSent += 1;
+      return false;
+    }
+    const pseudoSum = pseudoHeaderSum(route.source, to, PROTOCOL_UDP, lengthBytes);
+    emitUdp(frame, route.transportAt, { sourcePort, destinationPort: port, payload }, pseudoSum);
+    this.counters.udpSent += 1;
+    this.ip.finish(route, PROTOCOL_UDP, lengthBytes, [], null);
+    return true;
+  }
+
+  /** Called by UdpSocket. */
+  closed(socket: UdpSocket): void {
+    if (this.sockets.get(socket.port) === socket) this.sockets.delete(socket.port);
+  }
+
+  checkInvariants(): void {
+    assert(this.sockets.size <= udpSocketsMax);
+    for (const [port, socket] of this.sockets) assert(port === socket.port && port > 0);
+  }
+
+  /** RFC 6056 §3.3.1, simple random selection; after a few tries the next free one. */
+  private ephemeralPort(): number {
+    const random = new Uint8Array(2);
+    const count = ephemeralPortMax - ephemeralPortMin + 1;
+    let port = ephemeralPortMin;
+    for (let i = 0; i < ephemeralPortTries; i++) {
+      this.entropy.fill(random);
+      port = ephemeralPortMin + (readU16be(random, 0) % count);
+      if (!this.sockets.has(port)) return port;
+    }
+    // limits.ts: there are more ephemeral ports than sockets, so this ends.
+    while (this.sockets.has(port)) port = port === ephemeralPortMax ? ephemeralPortMin : port + 1;
+    return port;
+  }
+}
+
+export class UdpSocket {
+  readonly port: number;
+  readonly receiver: UdpReceiver;
+  readonly takesAnyDestination: boolean;
+  private readonly udp: Udp;
+  private isOpen = true;
+
+  constructor(udp: Udp, port: number, receiver: UdpReceiver, takesAnyDestination: boolean) {
+    this.udp = udp;
+    this.port = port;
+    this.receiver = receiver;
+    this.takesAnyDestination = takesAnyDestination;
+  }
+
+  /** Sends one message, copied before return; false when it was dropped or the socket closed. `from`: one of our addresses. */
+  send(bytes: Uint8Array, to: Ipv4Address, port: number, from?: Ipv4Address): boolean {
+    return this.isOpen && this.udp.send(this.port, bytes, to, port, from);
+  }
+
+  close(): void {
+    this.isOpen = false;
+    this.udp.closed(this);
+  }
+}

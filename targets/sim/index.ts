@@ -1,0 +1,11 @@
+/** The simulator: machines and a network in virtual time, from one seed. */
+export { launch, type SimLaunch, type SimProcess } from './launch.ts';
+export { PcapRecorder } from './pcap.ts';
+export {
+  SimNetDevice,
+  type SimNetDeviceOptions,
+  simNetDeviceDefaults,
+} from './sim-net-device.ts';
+export { SimRandom } from './sim-random.ts';
+export { noFaults, type SimFaults, SimSwitch } from './sim-switch.ts';
+export { type SimHost, SimTimeout, SimWorld, settle } from './sim-world.ts';

@@ -1,0 +1,146 @@
+/** A DHCP server for tests: gives out addresses by MAC, forgets nothing, and can be told to misbehave. */
+
+import { writeU32be } from '#core';
+import { type Ipv4Address, ipv4AddressOf, type NetStack } from '#net';
+import {
+  DHCPV4_ACK,
+  DHCPV4_BOOT_REPLY,
+  DHCPV4_DISCOVER,
+  DHCPV4_NAK,
+  DHCPV4_OFFER,
+  DHCPV4_REQUEST,
+  type Dhcpv4Option,
+  type Dhcpv4Repr,
+  dhcpv4MessageType,
+  dhcpv4Option,
+  dhcpv4OptionI32,
+  ETHERNET_HEADER_BYTES,
+  ETHERTYPE_IPV4,
+  emitDhcpv4,
+  emitEthernetHeader,
+  emitIpv4,
+  emitUdp,
+  MAC_BROADCAST,
+  parseDhcpv4,
+  pseudoHeaderSum,
+} from '#net/wire';
+
+export interface DhcpServerOptions {
+  readonly stack: NetStack;
+  readonly address: Ipv4Address;
+  readonly prefixBits: number;
+  /** Addresses are this one and those after it. */
+  readonly firstAddress: Ipv4Address;
+  leaseSeconds: number;
+  /** Replies go to all stations and 255.255.255.255, or to the client's station and future address. */
+  readonly repliesToAll: boolean;
+  readonly extra?: readonly Dhcpv4Option[];
+}
+
+export class TestDhcpServer {
+  /** Message types received, in order. */
+  readonly received: number[] = [];
+  /** Answers every REQUEST with NAK while true. */
+  refuses = false;
+  /** Receives and says nothing while true. */
+  isSilent = false;
+  private readonly options: DhcpServerOptions;
+  private readonly leases = new Map<string, Ipv4Address>();
+
+  constructor(options: DhcpServerOptions) {
+    this.options = options;
+    options.stack.configure({
+      addresses: [{ address: options.address, prefixBits: options.prefixBits }],
+      gateway: null,
+      dnsServers: [],
+      domain: null,
+      mtuBytes: null,
+    });
+    options.stack.udp.open(67, { datagram: (bytes) => this.request(bytes) });
+  }
+
+  private request(bytes: Uint8Array): void {
+    const parsed = parseDhcpv4(bytes);
+    if (!parsed.ok) return;
+    const message = parsed.value;
+    const type = dhcpv4MessageType(message);
+    if (type === null) return;
+    this.received.push(type);
+    if (this.isSilent) return;
+    if (type === DHCPV4_DISCOVER) this.reply(message, DHCPV4_OFFER);
+    if (type !== DHCPV4_REQUEST) return;
+    const chosen = dhcpv4OptionI32(message, dhcpv4Option.serverIdentifier);
+    if (chosen !== null && chosen !== this.options.address) return;
+    this.reply(message, this.refuses ? DHCPV4_NAK : DHCPV4_ACK);
+  }
+
+  private leaseFor(mac: Uint8Array): Ipv4Address {
+    const key = mac.join(':');
+    const known = this.leases.get(key);
+    if (known !== undefined) return known;
+    const address = ipv4AddressOf(this.options.firstAddress + this.leases.size);
+    this.leases.set(key, address);
+    return address;
+  }
+
+  private reply(request: Dhcpv4Repr, type: number): void {
+    const { address, prefixBits, leaseSeconds, extra } = this.options;
+    const yourAddress = ipv4AddressOf(type === DHCPV4_NAK ? 0 : this.leaseFor(request.clientMac));
+    const options: Dhcpv4Option[] = [
+      { code: dhcpv4Option.messageType, value: Uint8Array.of(type) },
+      { code: dhcpv4Option.serverIdentifier, value: u32(address) },
+    ];
+    if (type !== DHCPV4_NAK) {
+      options.push(
+        { code: dhcpv4Option.leaseSeconds, value: u32(leaseSeconds) },
+        { code: dhcpv4Option.netmask, value: u32(-1 << (32 - prefixBits)) },
+        { code: dhcpv4Option.router, value: u32(address) },
+        ...(extra ?? []),
+      );
+    }
+    const repr: Dhcpv4Repr = {
+      ...request,
+      operation: DHCPV4_BOOT_REPLY,
+      clientAddress: ipv4AddressOf(0),
+      yourAddress,
+      options,
+    };
+    this.sendRaw(repr, type === DHCPV4_NAK ? null : yourAddress);
+  }
+
+  /** Builds the whole frame: the client has no address that ARP could find. */
+  private sendRaw(repr: Dhcpv4Repr, to: Ipv4Address | null): void {
+    const { stack, address, repliesToAll } = this.options;
+    const frame = stack.device.reserve();
+    if (frame === null) return;
+    const isToAll = repliesToAll || to === null;
+    const destination = isToAll ? ipv4AddressOf(-1) : to;
+    const mac = isToAll ? MAC_BROADCAST : repr.clientMac;
+    const message = new Uint8Array(1024);
+    const payload = message.subarray(0, emitDhcpv4(message, repr));
+    const datagram = new Uint8Array(payload.length + 8);
+    const sum = pseudoHeaderSum(address, destination, 17, datagram.length);
+    emitUdp(datagram, 0, { sourcePort: 67, destinationPort: 68, payload }, sum);
+    emitEthernetHeader(frame, 0, mac, stack.device.mac, ETHERTYPE_IPV4);
+    const ipBytes = emitIpv4(frame, ETHERNET_HEADER_BYTES, {
+      trafficClass: 0,
+      identification: 0,
+      dontFragment: false,
+      moreFragments: false,
+      fragmentOffset: 0,
+      ttl: 64,
+      protocol: 17,
+      source: address,
+      destination,
+      options: new Uint8Array(0),
+      payload: datagram,
+    });
+    stack.device.commit(ETHERNET_HEADER_BYTES + ipBytes, [], null);
+  }
+}
+
+function u32(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  writeU32be(bytes, 0, value);
+  return bytes;
+}
