@@ -1,7 +1,7 @@
 /**
- * The two formats that the rival's parts need: a Debian kernel's bzImage, unpacked to the ELF inside
- * it (Linux Documentation/arch/x86/boot.rst, LZ4's "legacy" frames), and a cpio archive in the
- * "newc" form for its initramfs (Documentation/driver-api/early-userspace/buffer-format.rst).
+ * The two formats that the rival's parts need: a Debian kernel's bzImage, unpacked to the ELF
+ * inside it (Linux Documentation/arch/x86/boot.rst, LZ4's "legacy" frames), and a cpio archive in
+ * the "newc" form for its initramfs (Documentation/driver-api/early-userspace/buffer-format.rst).
  */
 import { BenchError } from './process.ts';
 

@@ -1,11 +1,11 @@
-/** The bench's own HTTP client: the wait for a machine's first byte, and the check of every file. */
+/** The bench's HTTP client: the wait for a machine's first byte, and the check of every file. */
 import { Agent, get } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ended, lastWords, type Running } from './machines.ts';
 import type { Link } from './network.ts';
 import { BenchError } from './process.ts';
-import type { Site, SiteFile } from './site.ts';
+import { type Site, type SiteFile, SMALL_PATH } from './site.ts';
 
 /**
  * A new attempt this often, each given up after this long. Attempts overlap: user networking
@@ -17,7 +17,7 @@ const ATTEMPT_MS_MAX = 500;
 const REQUEST_MS_MAX = 15_000;
 
 /** Milliseconds from the spawn of QEMU to the first byte of a 200 response. */
-export function firstByte(running: Running, path = '/'): Promise<number> {
+export function firstByte(running: Running, path = SMALL_PATH): Promise<number> {
   const { machine, link, spawnedAt } = running;
   const sockets = new Set<Socket>();
   return new Promise<number>((resolve, reject) => {

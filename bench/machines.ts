@@ -45,6 +45,8 @@ export function morganaMachine(image: string): Machine {
       ...['-M', 'microvm,acpi=off,x-option-roms=off,rtc=on'],
       ...['-device', 'isa-debug-exit,iobase=0x501,iosize=0x04'],
       ...['-device', 'virtio-rng-device', '-kernel', image],
+      // Boot-time arguments of the image stand after this: none.
+      ...['-append', '--'],
     ],
   };
 }
@@ -58,7 +60,8 @@ export function linuxMachine(name: 'nginx' | 'node', image: LinuxImage, tscKhz: 
   const kernelArguments = [
     'quiet loglevel=0 console=ttyS0 mitigations=off panic=-1 reboot=t no_timer_check tsc=reliable',
     `tsc_early_khz=${tscKhz} random.trust_cpu=on ipv6.disable=1 audit=0`,
-    'noreplace-smp lsm=none init_on_alloc=0 rcupdate.rcu_expedited=1 cryptomgr.notests transparent_hugepage=never',
+    'noreplace-smp lsm=none init_on_alloc=0 rcupdate.rcu_expedited=1 cryptomgr.notests',
+    'transparent_hugepage=never',
     `-- ${image.initArguments}`,
   ].join(' ');
   const disk = ['-drive', `file=${image.disk},format=raw,if=none,id=d0,read-only=on,cache=unsafe`];

@@ -1,8 +1,8 @@
 /**
  * How a machine of the bench reaches the host: QEMU's user networking (a TCP/IP stack inside QEMU,
- * a forwarded port), or a tap device with checksum and segmentation offloads and dnsmasq as DHCP server. Taps are
- * made only inside a network and process namespace of the bench's own (`inNamespace`), which the
- * kernel takes away, with all processes in it, when the bench ends, however it ends.
+ * a forwarded port), or a tap device with checksum and segmentation offloads and dnsmasq as DHCP
+ * server. Taps are made only inside network and process namespaces of the bench's own
+ * (`inNamespace`): the kernel takes them away, with all that is in them, however the bench ends.
  */
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
@@ -52,7 +52,7 @@ function freePort(): Promise<number> {
   });
 }
 
-/** Makes `count` taps, each a network of its own with one address to lease; for inside the namespace only. */
+/** Makes `count` taps, each a network with one address to lease; only for inside the namespace. */
 export async function tapLinks(count: number): Promise<Link[]> {
   await run('ip', ['link', 'set', 'lo', 'up']);
   const links: Link[] = [];

@@ -1,4 +1,4 @@
-/** The table and the JSON of the bench, with the targets of issue 2 and whether they are reached. */
+/** The table and the JSON of the bench, with issue 2's targets and whether they are reached. */
 import type { MachineName } from './machines.ts';
 import { type Line, medianOf, spreadOf } from './results.ts';
 

@@ -3,7 +3,6 @@
  * 1 KiB and one of 1 MiB. Their bytes are fixed and don't compress, so that every server sends
  * them as they are.
  */
-import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CACHE } from './linux-vm.ts';
@@ -29,11 +28,7 @@ export interface Site {
 export async function assembleSite(): Promise<Site> {
   const directory = join(CACHE, 'site');
   await rm(directory, { recursive: true, force: true });
-  if (existsSync(EXAMPLE)) await cp(EXAMPLE, directory, { recursive: true });
-  else {
-    await mkdir(directory);
-    await writeFile(join(directory, 'index.html'), '<h1>hi</h1>');
-  }
+  await cp(EXAMPLE, directory, { recursive: true });
   await mkdir(join(directory, 'bench'), { recursive: true });
   await writeFile(join(directory, SMALL_PATH), noise(SMALL_BYTES));
   await writeFile(join(directory, LARGE_PATH), noise(LARGE_BYTES));

@@ -1,4 +1,4 @@
-/** From the spawn of QEMU to the first byte of a 200 response, DHCP included, in alternating runs. */
+/** From QEMU's spawn to the first byte of a 200 response, DHCP included, in alternating runs. */
 import { firstByte } from '../client.ts';
 import { start } from '../machines.ts';
 import { setBooting } from '../network.ts';

@@ -1,7 +1,8 @@
 /* The first process of the rival Linux VM: loads the network driver's modules, configures eth0 by
  * DHCP and becomes the web server. As small and as quick as we can make it, so that the rival's
  * boot time is the kernel's and the server's, not a distribution's. The kernel command line gives
- * everything: `-- MODULE.ko ... [disk] exec SERVER ARGUMENT ...`; `disk` makes /dev/vda the root. Read first: RFC 2131 §3.1, §4.4.1.
+ * everything: `-- MODULE.ko ... [disk] exec SERVER ARGUMENT ...`; `disk` makes /dev/vda the root.
+ * Read first: RFC 2131 §3.1, §4.4.1.
  * Not here: lease renewal (a bench machine lives for less than a lease). */
 #include <arpa/inet.h>
 #include <fcntl.h>

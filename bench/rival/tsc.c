@@ -17,6 +17,7 @@ int main(void) {
     nanosleep(&pause, 0);
     int64_t end_ns = now_ns();
     uint64_t end = __rdtsc();
-    printf("%llu\n", (unsigned long long)((double)(end - start) * 1e6 / (double)(end_ns - start_ns)));
+    double khz = (double)(end - start) * 1e6 / (double)(end_ns - start_ns);
+    printf("%.0f\n", khz);
     return 0;
 }
