@@ -5,4 +5,5 @@ export * from './dhcpv4.ts';
 export * from './ethernet.ts';
 export * from './icmpv4.ts';
 export * from './ipv4.ts';
+export * from './tcp.ts';
 export * from './udp.ts';

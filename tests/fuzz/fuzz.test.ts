@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SimRandom } from '#targets/sim/index';
+import { canary, type PlantedBug } from './canary.ts';
+import { registry } from './registry.ts';
+import { fuzz, WireViolation } from './wire-case.ts';
+
+const SMOKE_ROUNDS = 4_000;
+
+for (const wire of registry) {
+  test(`${wire.name} › any bytes › a fault or a repr that survives writing`, () => {
+    const tally = fuzz(wire, new SimRandom(1), SMOKE_ROUNDS);
+    // Both outcomes in numbers, else the mutations are too tame or too wild to tell anything.
+    assert(tally.same > SMOKE_ROUNDS / 50, JSON.stringify(tally));
+    assert(tally.fault > 10, JSON.stringify(tally));
+  });
+}
+
+const bugs: readonly PlantedBug[] = ['throws', 'loses a bit', 'writes too far', 'changes input'];
+for (const bug of bugs) {
+  test(`canary › ${bug} › the fuzzer finds it`, () => {
+    assert.throws(() => fuzz(canary(bug), new SimRandom(1), SMOKE_ROUNDS), WireViolation);
+  });
+}
