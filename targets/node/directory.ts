@@ -1,0 +1,26 @@
+/** A directory of the host as a key-value device, as it was when it was read. No variants: those are made for images. */
+
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import type { KvEntry, KvReadOnly } from '#device';
+
+/** Reads all regular files below `directory`; throws Node's error when it can't. O(bytes). */
+export function readDirectory(directory: string): KvReadOnly {
+  const entries = new Map<string, KvEntry>();
+  for (const found of readdirSync(directory, { withFileTypes: true, recursive: true })) {
+    const file = path.join(found.parentPath, found.name);
+    const stats = statSync(file, { throwIfNoEntry: false });
+    // A link that leads nowhere is as good as no file.
+    if (stats?.isFile() !== true) continue;
+    const bytes = new Uint8Array(readFileSync(file));
+    entries.set(path.relative(directory, file).split(path.sep).join('/'), {
+      bytes,
+      modifiedSeconds: Math.floor(stats.mtimeMs / 1_000),
+      digest: createHash('sha256').update(bytes).digest('hex').slice(0, 32),
+      variants: [],
+    });
+  }
+  const paths = [...entries.keys()].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  return { get: (name) => entries.get(name) ?? null, paths: () => paths };
+}

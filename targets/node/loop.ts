@@ -1,0 +1,56 @@
+/** The event loop of a Node process as a machine's: each callback of Node's is one turn of the timer queue. */
+
+import { instantOfMicros, TimerQueue } from '#core';
+
+/** setTimeout's largest wait; a longer one is taken in steps. */
+const WAIT_MILLIS_MAX = 0x7fffffff;
+
+const nowMicros = (): number => Math.floor(performance.now() * 1_000);
+
+export class NodeLoop {
+  readonly timers: TimerQueue = new TimerQueue(instantOfMicros(nowMicros()));
+  private wake: NodeJS.Timeout | null = null;
+  private wakeAt = Number.POSITIVE_INFINITY;
+  private planned = false;
+
+  /** Runs `work` with `timers.now` set, after the timers that are due. Every entry from Node goes through here. */
+  turn(work: () => void): void {
+    this.timers.run(instantOfMicros(nowMicros()));
+    work();
+    this.plan();
+  }
+
+  /** Looks for the next deadline once the turn's promises have run: they may arm timers too. */
+  plan(): void {
+    if (this.planned) return;
+    this.planned = true;
+    setImmediate(() => {
+      this.planned = false;
+      this.sleepUntilNext();
+    });
+  }
+
+  /** Nothing will be called any more. */
+  stop(): void {
+    if (this.wake !== null) clearTimeout(this.wake);
+    this.wake = null;
+    this.wakeAt = Number.POSITIVE_INFINITY;
+  }
+
+  private sleepUntilNext(): void {
+    const deadline = this.timers.nextDeadline();
+    if (deadline === this.wakeAt) return;
+    this.stop();
+    // An empty queue holds no timeout, so it doesn't keep the process alive.
+    if (deadline === Number.POSITIVE_INFINITY) return;
+    this.wakeAt = deadline;
+    const waitMillis = Math.ceil((deadline - nowMicros()) / 1_000);
+    this.wake = setTimeout(
+      () => {
+        this.stop();
+        this.turn(() => {});
+      },
+      Math.min(Math.max(waitMillis, 0), WAIT_MILLIS_MAX),
+    );
+  }
+}
