@@ -105,6 +105,9 @@ void engine_install_base(JSContext *ctx) {
     engine_install_devices(ctx, base);
     engine_install_hot(ctx, base);
     engine_loop_install(ctx, base);
+#ifdef BASE_TEST
+    engine_install_fault(ctx, base);
+#endif
     JS_SetPropertyStr(ctx, global, "__base", base);
     JS_FreeValue(ctx, global);
 }

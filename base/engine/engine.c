@@ -5,11 +5,25 @@
 #include "engine.h"
 #include <string.h>
 
+#define OUT_OF_MEMORY_RESERVE_BYTES (16 * 1024)
 #define STACK_RESERVE_BYTES (40 * 1024) /* For native code below the deepest JavaScript call. */
+
+static void *reserve;
+
+void engine_keep_reserve(void) {
+    if (reserve == NULL) reserve = heap_allocate(OUT_OF_MEMORY_RESERVE_BYTES);
+}
+
+/* The allocation fails, but the error that says so can be made from the reserve. */
+static void *out_of_memory(void) {
+    heap_free(reserve);
+    reserve = NULL;
+    return NULL;
+}
 
 static void *engine_malloc(JSMallocState *state, size_t bytes) {
     void *memory = heap_allocate(bytes);
-    if (memory == NULL) return NULL;
+    if (memory == NULL) return out_of_memory();
     state->malloc_count++;
     state->malloc_size += heap_size_of(memory);
     return memory;
@@ -30,7 +44,8 @@ static void *engine_realloc(JSMallocState *state, void *memory, size_t bytes) {
     }
     size_t old_bytes = heap_size_of(memory);
     void *moved = heap_reallocate(memory, bytes);
-    if (moved != NULL) state->malloc_size += heap_size_of(moved) - old_bytes;
+    if (moved == NULL) return out_of_memory();
+    state->malloc_size += heap_size_of(moved) - old_bytes;
     return moved;
 }
 
@@ -79,6 +94,7 @@ int engine_run(void) {
     JSContext *ctx = new_context();
     clock_calibrate();
     engine_install_base(ctx);
+    engine_keep_reserve();
     struct section main = find_main();
     JSValue result = main.kind == BASE_SECTION_BYTECODE
         ? evaluate_bytecode(ctx, main)

@@ -69,8 +69,12 @@ void engine_install_devices(JSContext *ctx, JSValueConst base);
 /* A Uint8Array on `bytes`; `free_bytes` (or NULL) is called when its buffer goes. */
 JSValue engine_new_bytes(JSContext *ctx, uint8_t *bytes, size_t count,
                          JSFreeArrayBufferDataFunc *free_bytes);
+/* base-test.elf only. */
+void engine_install_fault(JSContext *ctx, JSValueConst base);
 /* Prints an uncaught exception, taken from the context, and stops with BASE_EXIT_UNCAUGHT. */
 _Noreturn void engine_uncaught(JSContext *ctx);
 void engine_loop_install(JSContext *ctx, JSValueConst base);
 void engine_loop(JSContext *ctx);
+/* Takes back the reserve that lets an out-of-memory error be made and printed. */
+void engine_keep_reserve(void);
 #endif

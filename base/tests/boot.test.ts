@@ -1,0 +1,382 @@
+/**
+ * Boots one image per behaviour of the base, on both machine types, and judges its console and its
+ * exit code. Needs `make -C base` and QEMU. Not here: drivers and protocols (tests/boot/).
+ */
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { after, describe, test } from 'node:test';
+import { buildSync } from 'esbuild';
+import { imageOf, payloadOf } from './pack.mjs';
+
+const here = import.meta.dirname;
+const built = path.join(here, '../../build/base');
+const work = fs.mkdtempSync(path.join(os.tmpdir(), 'morgana-base-'));
+after(() => fs.rmSync(work, { recursive: true }));
+
+const MACHINES = {
+  microvm: 'microvm,acpi=off,x-option-roms=off,rtc=on',
+  q35: 'q35',
+  pc: 'pc',
+} as const;
+type Machine = keyof typeof MACHINES;
+const BOTH: readonly Machine[] = ['microvm', 'q35'];
+const BOOT_TIMEOUT_MS = 20_000;
+
+interface Section {
+  readonly kind: 'bytecode' | 'source' | 'content';
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+interface Run {
+  readonly code: number | null;
+  readonly text: string;
+  /** Milliseconds from the first line that holds the key to the next one, by the host's clock. */
+  readonly marks: readonly { readonly line: string; readonly atMs: number; readonly cpuMs: number }[];
+}
+
+interface Options {
+  readonly machine?: Machine;
+  readonly cmdline?: string;
+  readonly cpu?: string;
+  readonly memory?: string;
+  readonly input?: string;
+}
+
+/** User and system time that a process has used; its fields 14 and 15 are in 1/100 s. */
+function cpuMs(pid: number): number {
+  const fields = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
+/** QEMU's status as base_abi.h's exit code: 0, odd and above 1, else null. */
+function exitCode(status: number | null): number | null {
+  if (status === 0) return 0;
+  return status !== null && status > 1 && status % 2 === 1 ? (status - 1) / 2 : null;
+}
+
+function boot(image: string, options: Options): Promise<Run> {
+  const child = spawn('qemu-system-x86_64', [
+    ...['-M', MACHINES[options.machine ?? 'microvm'], '-accel', 'tcg'],
+    ...['-cpu', options.cpu ?? 'Nehalem-v1,+rdrand', '-m', options.memory ?? '8'],
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
+    ...['-device', 'isa-debug-exit,iobase=0x501,iosize=0x04', '-kernel', image],
+    ...['-append', options.cmdline ?? ''],
+  ]);
+  const marks: { line: string; atMs: number; cpuMs: number }[] = [];
+  let text = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    const from = text.length;
+    text += chunk.replaceAll('\r', '');
+    const line = text.slice(from).trim();
+    marks.push({ line, atMs: performance.now(), cpuMs: cpuMs(child.pid ?? 0) });
+    if (options.input && line.endsWith('ready')) child.stdin.write(options.input);
+  });
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    stderr += chunk;
+  });
+  const timer = setTimeout(() => child.kill('SIGKILL'), BOOT_TIMEOUT_MS);
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (status) => {
+      clearTimeout(timer);
+      assert.equal(stderr, '', 'QEMU complains');
+      resolve({ code: exitCode(status), text, marks });
+    });
+  });
+}
+
+function source(behaviour: string): Section {
+  const bytes = fs.readFileSync(path.join(here, behaviour, 'test.js'));
+  return { kind: 'source', name: 'main', bytes };
+}
+
+let images = 0;
+function imageFile(payload: Buffer, base = 'base.elf'): string {
+  const file = path.join(work, `${images++}.elf`);
+  fs.writeFileSync(file, imageOf(fs.readFileSync(path.join(built, base)), payload));
+  return file;
+}
+
+interface Expectation extends Options {
+  readonly behaviour: string;
+  readonly code: number;
+  readonly text: readonly (string | RegExp)[];
+  readonly never?: readonly RegExp[];
+  readonly contents?: readonly Section[];
+  readonly base?: string;
+  readonly machines?: readonly Machine[];
+}
+
+function judge(run: Run, expected: Expectation): void {
+  for (const part of expected.text) {
+    if (typeof part === 'string') assert.ok(run.text.includes(part), `no "${part}" in:\n${run.text}`);
+    else assert.match(run.text, part);
+  }
+  for (const part of expected.never ?? []) assert.doesNotMatch(run.text, part);
+  assert.equal(run.code, expected.code, run.text);
+}
+
+const content: Section = { kind: 'content', name: 'a/b.txt', bytes: Buffer.from('hello') };
+const fault = (kind: string, code: number, ...text: (string | RegExp)[]): Expectation => ({
+  behaviour: 'fault',
+  cmdline: `fault=${kind}`,
+  base: 'base-test.elf',
+  code,
+  text,
+  never: code === 125 ? [/survived/] : [],
+});
+
+const expectations: readonly Expectation[] = [
+  { behaviour: 'hello', code: 0, text: [/^hello from ABI 1: 1,4,9 é€\n$/], machines: ['microvm', 'q35', 'pc'] },
+  { behaviour: 'hello', cpu: 'qemu64', code: 0, text: ['hello'], memory: '5G' },
+  { behaviour: 'hello', cpu: 'max', code: 0, text: ['hello'], memory: '64' },
+  { behaviour: 'exit-code', cmdline: 'code=0', code: 0, text: ['leaving with 0'] },
+  { behaviour: 'exit-code', cmdline: 'code=1', code: 1, text: ['leaving with 1'] },
+  { behaviour: 'exit-code', cmdline: 'code=126', code: 126, text: ['leaving with 126'] },
+  {
+    behaviour: 'exit-range',
+    code: 0,
+    text: ['-1 RangeError', '127 RangeError', '1.5 RangeError', '1 RangeError', 'undefined RangeError'],
+    machines: ['microvm'],
+  },
+  fault('write-text', 125, 'page fault: write to a page of code', /rip [0-9a-f]{16} {2}rsp/),
+  fault('write-rodata', 125, 'page fault: write to a read-only page'),
+  fault('execute-data', 125, 'page fault: execution of a page that holds data'),
+  fault('null', 125, 'page fault: null dereference', /cr2 0{15}8/),
+  fault('unmapped', 125, 'page fault: access to an unmapped page'),
+  fault('stack-overflow', 125, 'page fault: stack overflow (guard page)'),
+  fault('divide', 125, 'divide error'),
+  fault('invalid-opcode', 125, 'invalid opcode'),
+  fault('syscall', 0, 'survived: -38001'),
+  {
+    behaviour: 'write-contents',
+    contents: [content],
+    code: 125,
+    text: ['a/b.txt 5 104', "page fault: write to the image's read-only contents"],
+  },
+  {
+    behaviour: 'js-stack-overflow',
+    code: 0,
+    text: [/(caught InternalError: stack overflow\n)(caught .*stack overflow\n){2}/],
+  },
+  { behaviour: 'entropy', code: 0, text: ['entropy: true'] },
+  { behaviour: 'entropy', cpu: 'Nehalem-v1', code: 123, text: ['no entropy, untouched: true'] },
+  { behaviour: 'entropy', cpu: 'max', code: 0, text: ['entropy: true'], machines: ['microvm'] },
+  { behaviour: 'busy', code: 0, text: ['1000 turns'], machines: ['microvm'] },
+  { behaviour: 'clock', code: 0, text: ['steps true drift true', 'date agrees true'] },
+  {
+    behaviour: 'clock',
+    cmdline: 'wall_ms=86400000 tsc_khz=2000000',
+    code: 0,
+    text: [/wall 8640\d{7}\n/],
+    machines: ['microvm'],
+  },
+  {
+    behaviour: 'memory',
+    code: 0,
+    text: ['heap for JavaScript: true', 'most of it in one buffer'],
+  },
+  {
+    behaviour: 'out-of-memory',
+    cmdline: 'size=65536',
+    code: 124,
+    text: ['Uncaught InternalError: out of memory'],
+  },
+  {
+    behaviour: 'out-of-memory',
+    cmdline: 'size=16',
+    code: 124,
+    text: ['Uncaught InternalError: out of memory'],
+    machines: ['microvm'],
+  },
+  {
+    behaviour: 'out-of-memory-caught',
+    code: 0,
+    text: ['round 2: InternalError out of memory'],
+    machines: ['microvm'],
+  },
+  { behaviour: 'garbage', code: 0, text: ['40 MiB of cycles'], machines: ['microvm'] },
+  {
+    behaviour: 'uncaught',
+    code: 124,
+    text: ['Uncaught TypeError: thrown on purpose\n', /at thrower \(main\.js:3/],
+  },
+  {
+    behaviour: 'uncaught',
+    cmdline: 'in=turn',
+    code: 124,
+    text: ['Uncaught TypeError: thrown on purpose\n'],
+    machines: ['microvm'],
+  },
+  {
+    behaviour: 'unhandled-rejection',
+    code: 124,
+    text: ['handled\nhandled late\n', 'Unhandled rejection: RangeError: refused on purpose\n', 'at refuses'],
+  },
+  { behaviour: 'interrupt-line', code: 0, text: ['woken true after 2 turns'] },
+  {
+    behaviour: 'device-access',
+    code: 0,
+    text: [
+      'virtio-mmio 74726976',
+      'high number\nram RangeError\nnull RangeError\nodd RangeError\nwidth RangeError\nport RangeError\n',
+      'dma 100 70000 0 0 true\noffset 5\nalign RangeError RangeError\n',
+    ],
+    machines: ['microvm'],
+  },
+  {
+    behaviour: 'device-access',
+    code: 0,
+    text: ['pci 8086 8086\nhigh number\nram RangeError', 'dma 100 70000 0 0 true\noffset 5'],
+    machines: ['q35'],
+  },
+  { behaviour: 'console-read', input: 'hello\n', code: 0, text: ['typed hello – ok'] },
+  { behaviour: 'builtins', code: 0, text: [/^checked 12\n$/], machines: ['microvm'] },
+];
+
+describe('base', { concurrency: 2 }, () => {
+  for (const expected of expectations) {
+    for (const machine of expected.machines ?? BOTH) {
+      const options = [expected.cmdline, expected.cpu, expected.memory].filter(Boolean).join(' ');
+      test(`${expected.behaviour} › ${machine} ${options} › exit ${expected.code}`, async () => {
+        const payload = payloadOf([source(expected.behaviour), ...(expected.contents ?? [])]);
+        judge(await boot(imageFile(payload, expected.base), { ...expected, machine }), expected);
+      });
+    }
+  }
+
+  for (const machine of BOTH) {
+    test(`idle › ${machine} › halts and wakes on time`, async () => {
+      const run = await boot(imageFile(payloadOf([source('idle')])), { machine });
+      assert.equal(run.code, 0, run.text);
+      const lateUs = Number(/median late (\d+) us/.exec(run.text)?.[1]);
+      assert.ok(lateUs < 20_000, `median ${lateUs} us late`);
+      const begins = run.marks.find(({ line }) => line.includes('begins'));
+      const ends = run.marks.find(({ line }) => line.includes('ends'));
+      assert.ok(begins && ends);
+      assert.ok(ends.cpuMs - begins.cpuMs <= 200, `${ends.cpuMs - begins.cpuMs} ms of CPU in 1 s idle`);
+    });
+
+    test(`clock rate › ${machine} › a second is a second`, async () => {
+      const run = await boot(imageFile(payloadOf([source('clock-rate')])), { machine });
+      const begins = run.marks.find(({ line }) => line.includes('begins'));
+      const ends = run.marks.find(({ line }) => line.includes('ends'));
+      assert.ok(begins && ends, run.text);
+      const error = Math.abs(ends.atMs - begins.atMs - 1000);
+      assert.ok(error < 100, `${error} ms off`);
+    });
+  }
+
+  test('hot bytes › the shared vectors pass natively', async () => {
+    const entry = path.join(work, 'vectors.ts');
+    const vectors = path.join(here, '../../packages/core/hot-vectors.ts');
+    fs.writeFileSync(
+      entry,
+      `import { hotVectors } from '${vectors}';
+       const all = hotVectors(__base.hot);
+       for (const { name, run } of all) {
+         try { run(); } catch (error) { __base.consoleWrite(name + ': ' + error + '\\n'); }
+       }
+       __base.consoleWrite('ran ' + all.length + '\\n');`,
+    );
+    const script = path.join(work, 'vectors.js');
+    buildSync({ entryPoints: [entry], bundle: true, format: 'iife', outfile: script, logLevel: 'error' });
+    const bytecode = path.join(work, 'vectors.bin');
+    execFileSync(path.join(built, 'bytecode'), [script, bytecode]);
+    const main: Section = { kind: 'bytecode', name: 'main', bytes: fs.readFileSync(bytecode) };
+    const run = await boot(imageFile(payloadOf([main])), {});
+    assert.match(run.text, /^ran [1-9]\d+\n$/);
+    assert.equal(run.code, 0);
+  });
+
+  test('bytecode › line numbers of errors stay, source text goes', async () => {
+    const bytecode = path.join(work, 'uncaught.bin');
+    const script = path.join(here, 'uncaught/test.js');
+    execFileSync(path.join(built, 'bytecode'), [script, bytecode, 'app.js']);
+    assert.ok(!fs.readFileSync(bytecode, 'latin1').includes('cmdline.includes("in=turn")'));
+    const main: Section = { kind: 'bytecode', name: 'main', bytes: fs.readFileSync(bytecode) };
+    const run = await boot(imageFile(payloadOf([main])), {});
+    assert.match(run.text, /at thrower \(app\.js:3/);
+    assert.equal(run.code, 124);
+  });
+});
+
+describe('payload', { concurrency: 2 }, () => {
+  const good = () => payloadOf([source('hello'), content]);
+  const HEADER_BYTES = 32;
+  const ENTRY_BYTES = 32;
+  const damaged: Record<string, [(payload: Buffer) => void, RegExp]> = {
+    magic: [(p) => p.write('X', 0), /there is no payload/],
+    version: [(p) => p.writeUInt32LE(2, 8), /another version of the base/],
+    'section count': [(p) => p.writeUInt32LE(5000, 12), /table of sections is damaged/],
+    'sections past the end': [(p) => p.writeUInt32LE(4000, 12), /table of sections is damaged/],
+    'total above memory': [(p) => p.writeBigUInt64LE(1n << 40n, 16), /larger than memory/],
+    'total below header': [(p) => p.writeBigUInt64LE(8n, 16), /larger than memory/],
+    'reserved word': [(p) => p.writeBigUInt64LE(1n, 24), /table of sections is damaged/],
+    kind: [(p) => p.writeUInt32LE(9, HEADER_BYTES), /unknown kind/],
+    'name length': [(p) => p.writeUInt32LE(256, HEADER_BYTES + 4), /name is outside/],
+    'name offset': [(p) => p.writeBigUInt64LE(1n << 63n, HEADER_BYTES + 8), /name is outside/],
+    alignment: [(p) => p.writeBigUInt64LE(97n, HEADER_BYTES + 16), /is outside the payload: main/],
+    offset: [(p) => p.writeBigUInt64LE(1n << 62n, HEADER_BYTES + 16), /is outside the payload: main/],
+    length: [
+      (p) => p.writeBigUInt64LE((1n << 64n) - 16n, HEADER_BYTES + ENTRY_BYTES + 24),
+      /is outside the payload: a\/b\.txt/,
+    ],
+    'source without a zero': [
+      (p) => p.writeBigUInt64LE(p.readBigUInt64LE(HEADER_BYTES + 24) - 1n, HEADER_BYTES + 24),
+      /not followed by a zero: main/,
+    ],
+    'no main': [(p) => p.writeUInt32LE(3, HEADER_BYTES), /no section "main"/],
+    'source as bytecode': [(p) => p.writeUInt32LE(1, HEADER_BYTES), /not bytecode/],
+  };
+  for (const [name, [damage, message]] of Object.entries(damaged)) {
+    test(`damaged ${name} › refused with a sentence`, async () => {
+      const payload = good();
+      damage(payload);
+      const run = await boot(imageFile(payload), {});
+      assert.match(run.text, /^base: this image cannot start: /);
+      assert.match(run.text, message);
+      assert.equal(run.code, 126);
+    });
+  }
+
+  test('bytecode of another engine › refused', async () => {
+    const file = path.join(work, 'other.bin');
+    execFileSync(path.join(built, 'bytecode'), [path.join(here, 'hello/test.js'), file]);
+    const bytes = fs.readFileSync(file);
+    bytes.writeUInt32LE(1, 12);
+    const run = await boot(imageFile(payloadOf([{ kind: 'bytecode', name: 'main', bytes }])), {});
+    assert.match(run.text, /bytecode for another engine/);
+    assert.equal(run.code, 126);
+  });
+
+  test('the base alone › says what is missing', async () => {
+    const run = await boot(path.join(built, 'base.elf'), {});
+    assert.match(run.text, /there is no payload after the base/);
+    assert.equal(run.code, 126);
+  });
+
+  test('bytecode tool › syntax error, missing file, wrong arguments', () => {
+    const tool = path.join(built, 'bytecode');
+    const script = path.join(work, 'broken.js');
+    fs.writeFileSync(script, 'let = ;\n');
+    const status = (...args: string[]) => {
+      try {
+        execFileSync(tool, args, { stdio: 'pipe' });
+        return 'ok';
+      } catch (error) {
+        const { status: code, stderr } = error as { status: number; stderr: Buffer };
+        return `${code} ${stderr.toString()}`;
+      }
+    };
+    assert.match(status(script, path.join(work, 'o')), /^2 error: bytecode: SyntaxError/);
+    assert.match(status(path.join(work, 'none.js'), 'o'), /^2 error: bytecode: cannot read/);
+    assert.match(status(script), /^1 usage/);
+    assert.match(status(path.join(here, 'hello/test.js'), '/nowhere/o'), /^2 error: bytecode: cannot write/);
+  });
+});
