@@ -9,4 +9,10 @@ export {
   NetStack,
   type NetStackOptions,
 } from './net-stack.ts';
+export {
+  DEFAULT_LIMITS as TCP_LIMITS,
+  type TcpConfig,
+  type TcpLimits,
+  TcpStack,
+} from './tcp/index.ts';
 export { Udp, type UdpReceiver, UdpSocket } from './udp/udp.ts';

@@ -1,0 +1,55 @@
+// tidy: int32
+/**
+ * RFC 9293 §3.10.7.4, fifth step, for acknowledgments that advance sndUna: release what is acknowledged, time it,
+ * let the congestion window grow (RFC 5681, RFC 3465 with L = 2). Shared by the fast path and the general one.
+ */
+
+import { after, FOREVER, micros, type SeqNumber } from '#core';
+import type { Connection } from './connection.ts';
+import { CONGESTION_WINDOW_BYTES_MAX } from './limits.ts';
+import { recoveryAcknowledged } from './recovery.ts';
+import { locate, release } from './send-queue.ts';
+import { sampleRtt } from './timers.ts';
+
+/** `acked` sequence numbers from sndUna on, 1..sndMax - sndUna, are acknowledged. May call `drained`. */
+export function acknowledge(c: Connection, acked: number): void {
+  const flight = (c.sndNxt - c.sndUna) | 0;
+  const una = ((c.sndUna + acked) | 0) as SeqNumber;
+  c.sndUna = una;
+  // A FIN counts as one sequence number and is no byte.
+  // biome-ignore lint/complexity/useMathMinMax: a call would cost more, and this runs for each packet.
+  const bytes = acked < c.queuedBytes ? acked : c.queuedBytes;
+  if (bytes > 0) release(c, bytes);
+  if (acked > flight) {
+    c.sndNxt = una;
+    locate(c, una);
+  }
+  if (c.rttAt >= 0 && ((una - c.rttSeq) | 0) >= 0) sampleRtt(c);
+  c.retries = 0;
+  if (c.scoreboard !== null) c.scoreboard.acknowledge(una);
+  if (c.recovering) recoveryAcknowledged(c, acked);
+  else {
+    c.dupAcks = 0;
+    // Only a window that was in use grows, RFC 2861's reason.
+    if (2 * flight > c.cwnd) grow(c, acked, flight);
+  }
+  c.rtoAt = una === c.sndMax ? FOREVER : after(c.stack.timers.now, micros(c.rto));
+  if (c.rtoAt < c.timer.at) c.stack.timers.arm(c.timer, c.rtoAt);
+  if (c.aboveLowWater && c.queuedBytes <= c.lowWaterBytes) {
+    c.aboveLowWater = false;
+    c.handler.drained();
+  }
+}
+
+function grow(c: Connection, acked: number, flight: number): void {
+  if (c.cwnd >= CONGESTION_WINDOW_BYTES_MAX) return;
+  if (c.cwnd < c.ssthresh) {
+    c.cwnd += Math.min(acked, 2 * c.mss);
+    return;
+  }
+  if (flight + c.mss < c.cwnd) return;
+  c.growth += acked;
+  if (c.growth < c.cwnd) return;
+  c.growth -= c.cwnd;
+  c.cwnd += c.mss;
+}

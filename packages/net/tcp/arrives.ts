@@ -1,0 +1,198 @@
+// tidy: int32
+/**
+ * SEGMENT ARRIVES, RFC 9293 §3.10.7.4: the synchronized states and SYN_RECEIVED, step by step in the RFC's order.
+ * SYN_SENT is in arrives-syn-sent.ts, LISTEN and CLOSED are in stack.ts, TIME_WAIT in time-wait.ts.
+ * With RFC 5961: a RST counts only at rcvNxt exactly, a SYN never does, both are challenged.
+ */
+
+import type { Instant } from '#core';
+import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/tcp.ts';
+import { acknowledge } from './ack.ts';
+import type { Connection } from './connection.ts';
+import { emitControl } from './emit.ts';
+import { CHALLENGE_INTERVAL } from './limits.ts';
+import { sendAck, sendSyn } from './output.ts';
+import { receiveFin, receiveText } from './receive.ts';
+import { duplicateAcknowledged, updateScoreboard } from './recovery.ts';
+import type { Segment } from './segment.ts';
+import { CLOSING, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK, SYN_RECEIVED } from './state.ts';
+import { startFinWait2 } from './timers.ts';
+
+export function segmentArrives(c: Connection, s: Segment): void {
+  if (c.state === SYN_RECEIVED && !isSynAgain(c, s)) return;
+  // First: the sequence number.
+  if (!isAcceptable(c, s)) {
+    c.stack.counts.unacceptable += 1;
+    if (s.flags & TCP_RST) return;
+    // A segment with data deserves an answer (it may be a probe or a lost acknowledgment); others are rationed.
+    if (s.payloadBytes > 0 || s.flags & TCP_FIN) sendAck(c);
+    else challenge(c);
+    return;
+  }
+  // Second: RST. (Third, security, is obsolete.)
+  if (s.flags & TCP_RST) {
+    if (s.seq === c.rcvNxt) c.stack.remove(c, 'reset');
+    else challenge(c);
+    return;
+  }
+  // Fourth: SYN.
+  if (s.flags & TCP_SYN) {
+    challenge(c);
+    return;
+  }
+  // Fifth: ACK.
+  if ((s.flags & TCP_ACK) === 0) {
+    c.stack.counts.noAck += 1;
+    return;
+  }
+  if (c.state === SYN_RECEIVED && !opens(c, s)) return;
+  if (!receiveAck(c, s)) return;
+  // Sixth, the urgent pointer: ignored, urgent data stays in line (RFC 6093 §4).
+  // Seventh and eighth: text and FIN.
+  const before = c.state;
+  if (before === ESTABLISHED || before === FIN_WAIT_1 || before === FIN_WAIT_2) {
+    if (s.payloadBytes > 0) receiveText(c, s);
+    if (s.flags & TCP_FIN) receiveFin(c, s);
+  }
+  // What the peer says keeps a half-closed connection alive.
+  if (c.state === FIN_WAIT_2) startFinWait2(c);
+}
+
+/**
+ * A SYN in SYN_RECEIVED: the peer's own again, when our answer was lost, or its answer in a simultaneous open. True
+ * when there is something left of the segment.
+ */
+function isSynAgain(c: Connection, s: Segment): boolean {
+  if ((s.flags & TCP_SYN) === 0 || ((s.seq + 1) | 0) !== c.rcvNxt) return true;
+  if (s.flags & TCP_ACK) {
+    s.seq = c.rcvNxt;
+    s.flags &= ~TCP_SYN;
+    return true;
+  }
+  c.stack.counts.retransmitted += 1;
+  sendSyn(c);
+  return false;
+}
+
+/**
+ * RFC 9293 §3.10.7.4 Table 6, and then trims the segment to the window. With a window of zero a segment at rcvNxt
+ * keeps its acknowledgment and loses its text.
+ */
+function isAcceptable(c: Connection, s: Segment): boolean {
+  const window = (c.rcvEdge - c.rcvNxt) | 0;
+  const offset = (s.seq - c.rcvNxt) | 0;
+  const fin = s.flags & TCP_FIN;
+  const length = s.payloadBytes + fin + (s.flags & TCP_SYN ? 1 : 0);
+  if (length === 0) return offset === 0 || (offset > 0 && offset < window);
+  if (offset > 0 && offset >= window) return false;
+  if (offset < 0 && offset + length <= 0) return false;
+  if (offset < 0 && (s.flags & TCP_SYN) === 0) {
+    s.seq = c.rcvNxt;
+    const cut = Math.min(-offset, s.payloadBytes);
+    s.payloadAt += cut;
+    s.payloadBytes -= cut;
+  }
+  const room = window - Math.max(0, offset);
+  if (s.payloadBytes + fin > room) {
+    c.ackNow = true; // The sender must learn where the window ends.
+    s.flags &= ~TCP_FIN;
+    s.payloadBytes = Math.min(s.payloadBytes, room);
+  }
+  return true;
+}
+
+/** Fifth step in SYN_RECEIVED: true when the connection is open now. */
+function opens(c: Connection, s: Segment): boolean {
+  if (((s.ack - c.sndUna) | 0) <= 0 || ((c.sndMax - s.ack) | 0) < 0) {
+    c.stack.counts.badAck += 1;
+    c.stack.reset(s);
+    return false;
+  }
+  c.sndWnd = s.window << c.sndShift;
+  c.sndWndMax = c.sndWnd;
+  c.sndWl1 = s.seq;
+  return opened(c, s.ack);
+}
+
+/** Our SYN is acknowledged by `ack`: tells who waits. False when the connection is gone again. */
+export function opened(c: Connection, ack: number): boolean {
+  acknowledge(c, (ack - c.sndUna) | 0);
+  c.enter('open');
+  c.stack.leftHalfOpen(c);
+  const opener = c.opener;
+  c.opener = null;
+  if (opener === null || !opener.opened(c)) {
+    c.stack.abort(c, 'reset');
+    return false;
+  }
+  if (!c.isAttached && !c.isClosed()) {
+    c.stack.log.error('a new connection got no handler and is reset');
+    c.stack.abort(c, 'reset');
+  }
+  return !c.isClosed();
+}
+
+/** Fifth step in the synchronized states; false ends the segment. */
+function receiveAck(c: Connection, s: Segment): boolean {
+  const acked = (s.ack - c.sndUna) | 0;
+  // RFC 5961 §5: an acknowledgment too old or of something never sent.
+  if (((c.sndMax - s.ack) | 0) < 0 || acked < -c.sndWndMax) {
+    c.stack.counts.badAck += 1;
+    challenge(c);
+    return false;
+  }
+  if (acked < 0) return true;
+  const news = c.sackOk && s.options.sackCount > 0 ? updateScoreboard(c, s.options) : 0;
+  const window = s.window << c.sndShift;
+  const sameWindow = window === c.sndWnd;
+  // WL2 needs no place of its own: acknowledgments below sndUna don't come here.
+  if (((s.seq - c.sndWl1) | 0) >= 0) {
+    c.sndWl1 = s.seq;
+    c.sndWnd = window;
+    if (window > c.sndWndMax) c.sndWndMax = window;
+  }
+  if (acked > 0) {
+    acknowledge(c, acked);
+    if (c.isClosed()) return false;
+    // New holes beside the progress, RFC 6675 §5: another loss may have become certain.
+    if (news > 0 && !c.recovering) duplicateAcknowledged(c);
+  } else if (c.sndMax === c.sndUna || c.sndNxt === c.sndUna) {
+    c.retries = 0; // An answer to a probe: the peer lives, RFC 9293 §3.8.6.1.
+  } else if (c.sackOk ? news > 0 : s.payloadBytes === 0 && sameWindow && !(s.flags & TCP_FIN)) {
+    duplicateAcknowledged(c);
+  }
+  if (c.finSent && c.sndUna === c.sndMax) return finAcked(c);
+  return true;
+}
+
+/** Our FIN is acknowledged. */
+function finAcked(c: Connection): boolean {
+  switch (c.state) {
+    case FIN_WAIT_1:
+      c.enter('finAcked');
+      return true;
+    case CLOSING:
+      c.enter('finAcked');
+      c.stack.timeWait(c);
+      return false;
+    case LAST_ACK:
+      c.stack.remove(c, 'closed');
+      return false;
+    default:
+      // FIN_WAIT_2: acknowledged before.
+      return true;
+  }
+}
+
+/** An acknowledgment that asks whether the peer meant it, RFC 5961; rationed for each connection. */
+export function challenge(c: Connection): void {
+  const now = c.stack.timers.now;
+  if (now < c.challengedAt) {
+    c.stack.counts.challengesHeld += 1;
+    return;
+  }
+  c.challengedAt = (now + CHALLENGE_INTERVAL) as Instant;
+  c.stack.counts.challenges += 1;
+  if (c.state === SYN_RECEIVED) emitControl(c, c.sndNxt, TCP_ACK, null);
+  else sendAck(c);
+}

@@ -1,0 +1,62 @@
+/** Counters of a stack: segments, and what was dropped, by reason. */
+
+export interface TcpCounters {
+  segmentsIn: number;
+  segmentsOut: number;
+  predicted: number;
+  retransmitted: number;
+  timeouts: number;
+  recoveries: number;
+  probes: number;
+  outOfOrder: number;
+  opened: number;
+  challenges: number;
+  challengesHeld: number;
+  strayResets: number;
+  strayResetsHeld: number;
+  /** Dropped: shorter than its header says; wrong checksum; malformed options. */
+  malformed: number;
+  checksum: number;
+  badOptions: number;
+  /** Dropped or trimmed to nothing: outside the window; no ACK flag; an acknowledgment out of range; no SYN. */
+  unacceptable: number;
+  noAck: number;
+  badAck: number;
+  noSyn: number;
+  /** Refused because a table or the memory is full. */
+  connectionsFull: number;
+  halfOpenEvicted: number;
+  timeWaitEvicted: number;
+  receiveMemory: number;
+  transmitFull: number;
+}
+
+export function zeroCounters(): TcpCounters {
+  return {
+    segmentsIn: 0,
+    segmentsOut: 0,
+    predicted: 0,
+    retransmitted: 0,
+    timeouts: 0,
+    recoveries: 0,
+    probes: 0,
+    outOfOrder: 0,
+    opened: 0,
+    challenges: 0,
+    challengesHeld: 0,
+    strayResets: 0,
+    strayResetsHeld: 0,
+    malformed: 0,
+    checksum: 0,
+    badOptions: 0,
+    unacceptable: 0,
+    noAck: 0,
+    badAck: 0,
+    noSyn: 0,
+    connectionsFull: 0,
+    halfOpenEvicted: 0,
+    timeWaitEvicted: 0,
+    receiveMemory: 0,
+    transmitFull: 0,
+  };
+}

@@ -1,0 +1,211 @@
+// tidy: int32
+/**
+ * Segments out: headers and payload written into the device's memory. Nothing here decides; output.ts does. Each
+ * function returns false when the device has no room, and then nothing has happened but that the stack will
+ * come back to the connection.
+ */
+
+import { assert, hot, type SeqNumber } from '#core';
+import { PROTOCOL_TCP, type Route } from '../ip.ts';
+import {
+  TCP_ACK,
+  TCP_HEADER_BYTES,
+  TCP_HEADER_LAYOUT,
+  TCP_SYN,
+  type TcpOptions,
+  writeTcpOptions,
+} from '../wire/tcp.ts';
+import type { Connection } from './connection.ts';
+import type { TcpStack } from './stack.ts';
+import { advertisedWindow } from './window.ts';
+
+const NO_PARTS: readonly Uint8Array[] = [];
+const PARTS_MAX = 16;
+
+/** The part of a chunk in which the payload lies; no view when it is all of it. */
+function slice(chunk: Uint8Array, from: number, to: number): Uint8Array {
+  return from === 0 && to === chunk.length ? chunk : chunk.subarray(from, to);
+}
+
+/**
+ * Sends `length` bytes from the cursor, as sequence number `seq`, and moves the cursor behind them. More than mss
+ * bytes only when the device cuts segments; then the payload is lent to it, not copied.
+ */
+export function emitData(c: Connection, seq: number, length: number, flags: number): boolean {
+  const stack = c.stack;
+  const frame = stack.ip.begin();
+  if (frame === null) {
+    stack.stall(c);
+    return false;
+  }
+  const at = c.route.transportAt;
+  const bytes = TCP_HEADER_BYTES + length;
+  const h = stack.headerOut;
+  h[0] = c.portsOut;
+  h[1] = seq;
+  h[2] = c.rcvNxt;
+  h[3] = 0x5000 | flags;
+  if (c.queue === null) {
+    h[4] = c.windowField;
+    c.rcvEdge = ((c.rcvNxt + c.windowBytes) | 0) as SeqNumber;
+  } else h[4] = advertisedWindow(c);
+  let sum = c.pseudoSum + bytes;
+  if (sum > 0xffff) sum -= 0xffff;
+  let parts = NO_PARTS;
+  const request = stack.checksumRequest;
+  if (length > c.mss) {
+    assert(request !== null);
+    parts = takeParts(c, length);
+    request.segmentBytes = c.mss;
+    request.headerBytes = at + TCP_HEADER_BYTES;
+  } else if (length > 0) sum = copyPayload(c, frame, at + TCP_HEADER_BYTES, length, sum);
+  if (request === null) {
+    h[5] = 0;
+    hot.pack(TCP_HEADER_LAYOUT, frame, at, h);
+    sum = hot.checksum(frame, at, TCP_HEADER_BYTES, sum);
+    frame[at + 16] = ~sum >> 8;
+    frame[at + 17] = ~sum;
+  } else {
+    request.startAt = at;
+    h[5] = sum;
+    hot.pack(TCP_HEADER_LAYOUT, frame, at, h);
+  }
+  const inFrame = parts === NO_PARTS ? bytes : TCP_HEADER_BYTES;
+  stack.ip.finish(c.route, PROTOCOL_TCP, inFrame, parts, request);
+  if (request !== null) request.segmentBytes = 0;
+  stack.counts.segmentsOut += 1;
+  c.sentAt = stack.timers.now;
+  c.ackSegments = 0;
+  c.ackNow = false;
+  return true;
+}
+
+/** Copies from the cursor on and moves it; returns `sum` with the payload added, when we sum ourselves. */
+function copyPayload(
+  c: Connection,
+  frame: Uint8Array,
+  at: number,
+  length: number,
+  sum: number,
+): number {
+  const software = c.stack.checksumRequest === null;
+  const chunk = c.chunks[c.cursor]!;
+  const from = c.cursorAt;
+  const to = from + length;
+  if (to < chunk.length) {
+    c.cursorAt = to;
+    if (software) return hot.copyChecksum(frame, at, chunk, from, length, sum);
+    hot.copy(frame, at, chunk, from, length);
+    return sum;
+  }
+  let done = 0;
+  while (done < length) {
+    const source = c.chunks[c.cursor]!;
+    const have = source.length - c.cursorAt;
+    const count = Math.min(have, length - done);
+    hot.copy(frame, at + done, source, c.cursorAt, count);
+    done += count;
+    if (count === have) {
+      c.cursor += 1;
+      c.cursorAt = 0;
+    } else c.cursorAt += count;
+  }
+  // In one piece: chunks may be odd, and a sum can't go on after an odd part.
+  return software ? hot.checksum(frame, at, length, sum) : sum;
+}
+
+/** Views of `length` bytes from the cursor on, at most PARTS_MAX of them, and moves it. */
+function takeParts(c: Connection, length: number): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  let left = length;
+  while (left > 0) {
+    const chunk = c.chunks[c.cursor]!;
+    const have = chunk.length - c.cursorAt;
+    const count = Math.min(have, left);
+    parts.push(slice(chunk, c.cursorAt, c.cursorAt + count));
+    left -= count;
+    if (count === have) {
+      c.cursor += 1;
+      c.cursorAt = 0;
+    } else c.cursorAt += count;
+  }
+  assert(parts.length <= PARTS_MAX);
+  return parts;
+}
+
+/** How many of `length` bytes from the cursor on fit one frame's parts: whole segments, at least one. */
+export function largeBytes(c: Connection, length: number): number {
+  let bytes = -c.cursorAt;
+  const end = c.cursor + PARTS_MAX;
+  for (let i = c.cursor; i < end && i < c.chunks.length; i++) {
+    bytes += c.chunks[i]!.length;
+    if (bytes >= length) return length;
+  }
+  return bytes <= c.mss ? c.mss : bytes - (bytes % c.mss);
+}
+
+/** A segment without payload, perhaps with options. `window` is the field. */
+export function emitBare(
+  stack: TcpStack,
+  route: Route,
+  pseudoSum: number,
+  ports: number,
+  seq: number,
+  ack: number,
+  flags: number,
+  window: number,
+  options: TcpOptions | null,
+): boolean {
+  const frame = stack.ip.begin();
+  if (frame === null) return false;
+  const at = route.transportAt;
+  let bytes = TCP_HEADER_BYTES;
+  if (options !== null) bytes += writeTcpOptions(frame, at + bytes, options);
+  const h = stack.headerOut;
+  h[0] = ports;
+  h[1] = seq;
+  h[2] = ack;
+  h[3] = (bytes << 10) | flags;
+  h[4] = window;
+  let sum = pseudoSum + bytes;
+  if (sum > 0xffff) sum -= 0xffff;
+  const request = stack.checksumRequest;
+  if (request === null) {
+    h[5] = 0;
+    hot.pack(TCP_HEADER_LAYOUT, frame, at, h);
+    sum = hot.checksum(frame, at, bytes, sum);
+    frame[at + 16] = ~sum >> 8;
+    frame[at + 17] = ~sum;
+  } else {
+    request.startAt = at;
+    h[5] = sum;
+    hot.pack(TCP_HEADER_LAYOUT, frame, at, h);
+  }
+  stack.ip.finish(route, PROTOCOL_TCP, bytes, NO_PARTS, request);
+  stack.counts.segmentsOut += 1;
+  return true;
+}
+
+/** A connection's segment without payload that carries an acknowledgment and the window. */
+export function emitControl(
+  c: Connection,
+  seq: number,
+  flags: number,
+  options: TcpOptions | null,
+): boolean {
+  const { stack, route, pseudoSum, portsOut } = c;
+  let window: number;
+  if (flags & TCP_SYN) {
+    // RFC 7323 §2.2: the window of a SYN is not scaled.
+    window = Math.min(0xffff, c.windowBytes);
+    c.rcvEdge = ((c.rcvNxt + window) | 0) as SeqNumber;
+  } else window = advertisedWindow(c);
+  const ack = flags & TCP_ACK ? c.rcvNxt : 0;
+  if (!emitBare(stack, route, pseudoSum, portsOut, seq, ack, flags, window, options)) {
+    stack.stall(c);
+    return false;
+  }
+  c.ackSegments = 0;
+  c.ackNow = false;
+  return true;
+}

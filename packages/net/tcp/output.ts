@@ -1,0 +1,180 @@
+// tidy: int32
+/**
+ * What to send now: RFC 9293 §3.8.6.2.1 (silly window avoidance), Nagle's rule in Minshall's variant, RFC 5681's
+ * window. Called once for each connection that something happened to, at the end of the turn.
+ */
+
+import { after, FOREVER, type SeqNumber } from '#core';
+import {
+  clearTcpOptions,
+  SACK_BLOCKS_MAX,
+  TCP_ACK,
+  TCP_FIN,
+  TCP_PSH,
+  TCP_SYN,
+} from '../wire/tcp.ts';
+import type { Connection } from './connection.ts';
+import { emitControl, emitData, largeBytes } from './emit.ts';
+import { ACK_DELAY, INITIAL_WINDOW_SEGMENTS, windowShiftOf } from './limits.ts';
+import { sendRecovering } from './recovery.ts';
+import { locate } from './send-queue.ts';
+import { ESTABLISHED, isFinQueued, SYN_RECEIVED, SYN_SENT } from './state.ts';
+import { armRetransmit, armTimer, startPersist } from './timers.ts';
+
+/** Sends what may leave now, and an acknowledgment when one is due that nothing carried. */
+export function output(c: Connection): void {
+  if (c.state < ESTABLISHED) {
+    // A SYN that found no room in the device.
+    if (c.state !== 0 && c.sndNxt === c.iss) sendSyn(c);
+    return;
+  }
+  // Only an acknowledgment without data can carry SACK blocks, RFC 2018 §4.
+  if (c.ackNow && c.queue !== null && !sendAck(c)) return;
+  if (c.recovering) sendRecovering(c);
+  else sendNew(c, c.cwnd);
+  if (c.ackSegments === 0 && !c.ackNow) return;
+  if (c.ackNow || c.ackSegments >= 2) sendAck(c);
+  else if (c.ackAt === FOREVER) {
+    c.ackAt = after(c.stack.timers.now, ACK_DELAY);
+    armTimer(c, c.ackAt);
+  }
+}
+
+/** Sends from sndNxt on, as far as the peer's window and `cwnd` let it. */
+export function sendNew(c: Connection, cwnd: number): void {
+  const mss = c.mss;
+  // biome-ignore lint/complexity/useMathMinMax: a call would cost more, and this runs for each packet.
+  let window = c.sndWnd < cwnd ? c.sndWnd : cwnd;
+  if (c.sndMax === c.sndUna && c.cwnd > INITIAL_WINDOW_SEGMENTS * mss) {
+    // RFC 5681 §4.1: after an idle RTO the window is no longer known to be good.
+    if (c.stack.timers.now - c.sentAt > c.rto) {
+      c.cwnd = INITIAL_WINDOW_SEGMENTS * mss;
+      if (window > c.cwnd) window = c.cwnd;
+    }
+  }
+  for (;;) {
+    if (c.sndNxt !== c.sndMax && c.scoreboard !== null) skipSacked(c);
+    const flight = (c.sndNxt - c.sndUna) | 0;
+    const unsent = c.queuedBytes - flight;
+    if (unsent <= 0 && (unsent < 0 || !isFinQueued(c.state))) return;
+    let length = window - flight;
+    if (length > unsent) length = unsent;
+    if (length > mss) length = c.segmentBytesMax > mss ? wholeSegments(c, length, unsent) : mss;
+    if (length < mss) {
+      if (unsent === 0) length = 0;
+      else if (!maySendLess(c, length, unsent, flight)) {
+        if (flight === 0) startPersist(c);
+        return;
+      }
+    }
+    if (!sendSegment(c, length, length === unsent)) return;
+    if (flight === 0) armRetransmit(c);
+  }
+}
+
+/** One segment at sndNxt, with FIN when it is the last of all. */
+function sendSegment(c: Connection, length: number, isLast: boolean): boolean {
+  const fin = isLast && isFinQueued(c.state) ? 1 : 0;
+  const flags = isLast ? TCP_ACK | TCP_PSH | fin : TCP_ACK;
+  if (!emitData(c, c.sndNxt, length, flags)) return false;
+  c.sndNxt = ((c.sndNxt + length + fin) | 0) as SeqNumber;
+  if (length < c.mss) c.sndSmall = c.sndNxt;
+  if (fin !== 0) c.finSent = true;
+  if (((c.sndNxt - c.sndMax) | 0) > 0) {
+    c.sndMax = c.sndNxt;
+    if (c.rttAt < 0) {
+      c.rttAt = c.stack.timers.now;
+      c.rttSeq = c.sndNxt;
+    }
+  } else c.stack.counts.retransmitted += 1;
+  return true;
+}
+
+/** Whole segments of at most `length` bytes for the device to cut, or all of what is left. */
+function wholeSegments(c: Connection, length: number, unsent: number): number {
+  let large = Math.min(length, c.segmentBytesMax);
+  if (large < unsent) large -= large % c.mss;
+  return largeBytes(c, large);
+}
+
+/** A segment that isn't full may leave: RFC 9293 §3.8.6.2.1 and §3.7.4. */
+function maySendLess(c: Connection, length: number, unsent: number, flight: number): boolean {
+  if (length <= 0) return false;
+  if (length < unsent) return 2 * length >= c.sndWndMax;
+  if (flight === 0 || !c.nagle || c.sndNxt !== c.sndMax || isFinQueued(c.state)) return true;
+  // Minshall: wait only for a segment that wasn't full either. (After 2 GiB of full ones the comparison may err,
+  // and a small segment waits once for an acknowledgment.)
+  return ((c.sndSmall - c.sndUna) | 0) <= 0;
+}
+
+/** While going back after a timeout: what the peer reported since needs no retransmission. */
+function skipSacked(c: Connection): void {
+  const hole = c.scoreboard!.nextHole(c.sndNxt);
+  if (hole === c.sndNxt) return;
+  c.sndNxt = hole;
+  locate(c, hole);
+}
+
+/** An acknowledgment by itself. */
+export function sendAck(c: Connection): boolean {
+  // RFC 9293 §3.10.7.4: SEQ is SND.NXT; never beyond the peer's window, where it would be dropped.
+  const edge = (c.sndUna + c.sndWnd) | 0;
+  const seq = ((edge - c.sndMax) | 0) < 0 ? edge : c.sndMax;
+  const queue = c.queue;
+  if (queue === null || queue.starts.length === 0 || !c.sackOk) {
+    return emitControl(c, seq, TCP_ACK, null);
+  }
+  const options = c.stack.optionsOut;
+  clearTcpOptions(options);
+  const count = queue.starts.length;
+  let first = 0;
+  for (let i = 0; i < count; i++) {
+    if (((queue.starts[i]! - queue.recent) | 0) <= 0) first = i;
+  }
+  // The range that grew last comes first, RFC 2018 §4; then the others, from there on around.
+  for (let i = 0; i < count && i < SACK_BLOCKS_MAX; i++) {
+    const range = (first + i) % count;
+    options.sack[2 * i] = queue.starts[range]!;
+    options.sack[2 * i + 1] = queue.ends[range]!;
+    options.sackCount = i + 1;
+  }
+  return emitControl(c, seq, TCP_ACK, options);
+}
+
+/** SYN or, in SYN_RECEIVED, SYN-ACK; again with the same options when it is a retransmission. */
+export function sendSyn(c: Connection): void {
+  const options = c.stack.optionsOut;
+  clearTcpOptions(options);
+  options.mss = c.stack.mssOf(c.route, 0);
+  // In an answer only what the peer offered (RFC 7323 §2.2, RFC 2018 §2); the shift is -1 when it didn't.
+  const isAnswer = c.state === SYN_RECEIVED;
+  options.windowShift = isAnswer ? c.rcvShift : windowShiftOf(c.windowBytes);
+  if (isAnswer && !c.windowScaling) options.windowShift = -1;
+  options.sackPermitted = isAnswer ? c.sackOk : true;
+  const flags = c.state === SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK;
+  if (!emitControl(c, c.iss, flags, options)) return;
+  if (c.sndNxt === c.iss) {
+    c.sndNxt = ((c.iss + 1) | 0) as SeqNumber;
+    c.sndMax = c.sndNxt;
+    c.rttSeq = c.sndNxt;
+    c.rttAt = c.stack.timers.now;
+  }
+  armRetransmit(c);
+}
+
+/** Sends [seq, seq + length) again, without moving sndNxt. */
+export function retransmit(c: Connection, seq: SeqNumber, length: number): boolean {
+  const { cursor, cursorAt } = c;
+  const offset = (seq - c.sndUna) | 0;
+  const bytes = Math.min(length, c.queuedBytes - offset);
+  locate(c, seq);
+  const isLast = offset + bytes === c.queuedBytes;
+  const fin = isLast && c.finSent ? TCP_FIN : 0;
+  const sent = emitData(c, seq, bytes, TCP_ACK | (isLast ? TCP_PSH : 0) | fin);
+  c.cursor = cursor;
+  c.cursorAt = cursorAt;
+  if (!sent) return false;
+  c.stack.counts.retransmitted += 1;
+  c.rttAt = -1; // Karn's rule, RFC 6298 §3.
+  return true;
+}

@@ -1,0 +1,51 @@
+// tidy: int32
+/** What is written and not acknowledged, as the application's own arrays: release from the front, find a place. */
+
+import { assert, type SeqNumber } from '#core';
+import type { Connection } from './connection.ts';
+
+const NO_BYTES = new Uint8Array(0);
+const COMPACT_CHUNKS = 32;
+
+/** Forgets the first `count` bytes, which are acknowledged. O(chunks released), amortised. */
+export function release(c: Connection, count: number): void {
+  c.queuedBytes -= count;
+  const chunks = c.chunks;
+  if (c.queuedBytes === 0) {
+    chunks.length = 0;
+    c.head = 0;
+    c.headAt = 0;
+    c.cursor = 0;
+    c.cursorAt = 0;
+    return;
+  }
+  let left = count + c.headAt;
+  let head = c.head;
+  for (;;) {
+    const bytes = chunks[head]!.length;
+    if (left < bytes) break;
+    left -= bytes;
+    chunks[head] = NO_BYTES; // Lets the array go now.
+    head += 1;
+  }
+  c.headAt = left;
+  if (head >= COMPACT_CHUNKS && head * 2 >= chunks.length) {
+    chunks.splice(0, head);
+    c.cursor -= head;
+    head = 0;
+  }
+  c.head = head;
+}
+
+/** Puts the cursor at `seq`, sndUna..sndUna + queuedBytes + 1 (after a FIN). O(chunks before it). */
+export function locate(c: Connection, seq: SeqNumber): void {
+  let left = ((seq - c.sndUna) | 0) + c.headAt;
+  assert(left >= c.headAt);
+  let i = c.head;
+  while (i < c.chunks.length && left >= c.chunks[i]!.length) {
+    left -= c.chunks[i]!.length;
+    i += 1;
+  }
+  c.cursor = i;
+  c.cursorAt = i < c.chunks.length ? left : 0;
+}

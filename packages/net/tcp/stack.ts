@@ -1,0 +1,466 @@
+// tidy: int32
+/**
+ * TCP for all connections of a machine: the way from a packet to its connection, the table, and the end of the turn.
+ * Read first: state.ts, connection.ts. Not here: listeners and SYNs (listen.ts), active opens (connect.ts), what a
+ * segment does to a connection (predicted.ts, arrives.ts), IP (IpOutput).
+ */
+
+import { after, assert, hot, type Logger, type Result, Timer, type TimerQueue } from '#core';
+import type {
+  ChecksumRequest,
+  ConnectError,
+  Entropy,
+  Flow,
+  FlowEnd,
+  ListenError,
+  Listener,
+  NetOffload,
+} from '#device';
+import type { TransportInput } from '../ip.ts';
+import { type IpOutput, type Ipv4Address, PROTOCOL_TCP, type Route } from '../ip.ts';
+import { pseudoHeaderSum } from '../wire/checksum.ts';
+import {
+  clearTcpOptions,
+  emptyTcpOptions,
+  readTcpOptions,
+  TCP_ACK,
+  TCP_CHECKSUM_AT,
+  TCP_FIN,
+  TCP_HEADER_BYTES,
+  TCP_HEADER_BYTES_MAX,
+  TCP_RECEIVE_LAYOUT,
+  TCP_RST,
+  TCP_SYN,
+} from '../wire/tcp.ts';
+import { segmentArrives } from './arrives.ts';
+import { arrivesSynSent } from './arrives-syn-sent.ts';
+import { connect } from './connect.ts';
+import type { Connection } from './connection.ts';
+import { type TcpCounters, zeroCounters } from './counters.ts';
+import { emitBare } from './emit.ts';
+import { InitialSequence } from './isn.ts';
+import {
+  checkLimits,
+  DEFAULT_LIMITS,
+  MSS_DEFAULT,
+  MSS_MIN,
+  type TcpLimits,
+  TRANSMIT_RETRY,
+} from './limits.ts';
+import { arrivesListen, listen, type TcpListener } from './listen.ts';
+import { output, sendAck } from './output.ts';
+import { receivePredicted } from './predicted.ts';
+import { deliver } from './receive.ts';
+import type { ReceiveMemory } from './receive-queue.ts';
+import { emptySegment, type Segment } from './segment.ts';
+import { CLOSED, SYN_RECEIVED, SYN_SENT } from './state.ts';
+import { TimeWaitTable } from './time-wait.ts';
+
+const IP_HEADER_BYTES = 20;
+const SECOND = 1_000_000;
+
+export interface TcpConfig {
+  readonly ip: IpOutput;
+  readonly timers: TimerQueue;
+  readonly entropy: Entropy;
+  readonly log: Logger;
+  readonly offload: NetOffload;
+  readonly limits?: TcpLimits;
+  /** Nagle's rule for all connections; true unless said otherwise. */
+  readonly nagle?: boolean;
+}
+
+/** The table's key: equal keys are possible between different local ports only, so chains are short. */
+export const keyOf = (remote: Ipv4Address, ports: number): number =>
+  remote * 65_536 + ((ports >>> 16) ^ (ports & 0xffff));
+
+export class TcpStack implements TransportInput {
+  readonly ip: IpOutput;
+  readonly timers: TimerQueue;
+  readonly entropy: Entropy;
+  readonly log: Logger;
+  readonly limits: TcpLimits;
+  readonly nagle: boolean;
+  readonly isn: InitialSequence;
+  readonly counts: TcpCounters = zeroCounters();
+  readonly listeners = new Map<number, TcpListener>();
+  readonly waiting: TimeWaitTable;
+  /** Half-open connections, oldest first. */
+  readonly halfOpen = new Set<Connection>();
+  readonly receiveMemory: ReceiveMemory;
+  /** Scratch of emit.ts and output.ts: one header, one record of options; and the device's request, if it sums. */
+  readonly headerOut = new Int32Array(7);
+  readonly optionsOut = emptyTcpOptions();
+  readonly checksumRequest: ChecksumRequest | null;
+
+  /** Connections by key; `chain` links those with one key. */
+  private readonly table = new Map<number, Connection>();
+  private connectionCount = 0;
+  private readonly headerIn = new Int32Array(5);
+  private readonly segment: Segment = emptySegment();
+  private readonly segmentBytesLimit: number;
+  /** Connections to settle at the end of the turn. */
+  private dirty: Connection[] = [];
+  private settling: Connection[] = [];
+  private readonly turnTimer: Timer;
+  private stalled = false;
+  /** Stray RSTs in the second that began at strayFrom. */
+  private strayFrom = 0;
+  private strayCount = 0;
+
+  constructor(config: TcpConfig) {
+    this.ip = config.ip;
+    this.timers = config.timers;
+    this.entropy = config.entropy;
+    this.log = config.log;
+    this.limits = config.limits ?? DEFAULT_LIMITS;
+    checkLimits(this.limits);
+    this.nagle = config.nagle ?? true;
+    this.isn = new InitialSequence(config.entropy);
+    this.waiting = new TimeWaitTable(this);
+    this.receiveMemory = { usedBytes: 0, bytesMax: this.limits.receiveMemoryBytesMax };
+    const { transmitChecksum, segmentBytesMax } = config.offload;
+    this.checksumRequest = transmitChecksum
+      ? { startAt: 0, fieldAt: TCP_CHECKSUM_AT, segmentBytes: 0, headerBytes: 0 }
+      : null;
+    // A device that cuts segments must sum them too.
+    this.segmentBytesLimit = transmitChecksum ? Math.min(segmentBytesMax, 65_535) : 0;
+    this.turnTimer = new Timer(() => this.flush());
+  }
+
+  /** Accepts connections to `port`, 0 for any free one; `accept` must attach a handler. */
+  listen(port: number, accept: (flow: Flow) => void): Result<Listener, ListenError> {
+    return listen(this, port, accept);
+  }
+
+  /** Opens a connection. `opened` may be called before this returns when it fails at once. */
+  connect(
+    address: Ipv4Address,
+    port: number,
+    opened: (result: Result<Flow, ConnectError>) => void,
+  ): void {
+    connect(this, address, port, opened);
+  }
+
+  packet(
+    frame: Uint8Array,
+    at: number,
+    end: number,
+    source: Ipv4Address,
+    destination: Ipv4Address,
+    checksumGood: boolean,
+  ): void {
+    const bytes = end - at;
+    this.counts.segmentsIn += 1;
+    if (bytes < TCP_HEADER_BYTES) {
+      this.counts.malformed += 1;
+      return;
+    }
+    const h = this.headerIn;
+    hot.unpack(TCP_RECEIVE_LAYOUT, frame, at, h);
+    const ports = h[0]!;
+    let c = this.table.get(source * 65_536 + ((ports >>> 16) ^ (ports & 0xffff)));
+    while (
+      c !== undefined &&
+      (c.portsIn !== ports || c.remoteAddress !== source || c.localAddress !== destination)
+    ) {
+      c = c.chain;
+    }
+    if (!checksumGood) {
+      let sum = bytes;
+      if (c !== undefined) sum += c.pseudoSum;
+      else sum += pseudoHeaderSum(source, destination, PROTOCOL_TCP, 0);
+      if (sum > 0xffff) sum -= 0xffff;
+      if (hot.checksum(frame, at, bytes, sum) !== 0xffff) {
+        this.counts.checksum += 1;
+        return;
+      }
+    }
+    if (c === undefined) {
+      if (this.readSegment(frame, at, end, source, destination)) this.arrivesElsewhere();
+      return;
+    }
+    // While this is set, writes by handlers wait for the settling below.
+    c.scheduled = true;
+    if (c.predictable && receivePredicted(c, h, frame, at, end)) this.counts.predicted += 1;
+    else if (this.readSegment(frame, at, end, source, destination)) {
+      if (c.state === SYN_SENT) arrivesSynSent(c, this.segment);
+      else if (c.state !== CLOSED) {
+        segmentArrives(c, this.segment);
+        c.updatePrediction();
+      }
+    }
+    this.settle(c);
+  }
+
+  /** The device has room again. */
+  transmitReady(): void {
+    if (this.stalled) this.flush();
+  }
+
+  /** Ends the turn: tells handlers what they are owed and sends what was written. The turn timer calls it too. */
+  flush(): void {
+    this.stalled = false;
+    const list = this.dirty;
+    if (list.length === 0) return;
+    // What is scheduled from here on waits for the next round, so that this loop is bounded.
+    this.dirty = this.settling;
+    this.settling = list;
+    for (let i = 0; i < list.length; i++) this.settle(list[i]!);
+    list.length = 0;
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return { ...this.counts, connections: this.connectionCount, timeWait: this.waiting.size };
+  }
+
+  /** State of all connections, for logs and inspection. */
+  connections(): Readonly<Record<string, number | string>>[] {
+    return [...this.all()].map((c) => c.info());
+  }
+
+  checkInvariants(): void {
+    let count = 0;
+    for (const c of this.all()) {
+      assert(c.state !== CLOSED, 'a closed connection in the table');
+      c.checkInvariants();
+      count += 1;
+    }
+    assert(count === this.connectionCount && count <= this.limits.connectionsMax);
+    assert(this.halfOpen.size <= this.limits.halfOpenMax);
+    for (const c of this.halfOpen) assert(c.state === SYN_RECEIVED);
+    assert(this.receiveMemory.usedBytes <= this.receiveMemory.bytesMax);
+    assert(this.receiveMemory.usedBytes >= 0);
+    this.waiting.checkInvariants();
+  }
+
+  // What follows is for the files of this folder.
+
+  /** Has `c` settled at the end of the turn. */
+  schedule(c: Connection): void {
+    c.scheduled = true;
+    this.dirty.push(c);
+    if (this.timers.now < this.turnTimer.at && !this.stalled) {
+      this.timers.arm(this.turnTimer, this.timers.now);
+    }
+  }
+
+  /** The device had no room for a segment of `c`: comes back when it has, or after a while. */
+  stall(c: Connection): void {
+    this.counts.transmitFull += 1;
+    this.stalled = true;
+    c.scheduled = true;
+    this.dirty.push(c);
+    const at = after(this.timers.now, TRANSMIT_RETRY);
+    if (at < this.turnTimer.at) this.timers.arm(this.turnTimer, at);
+  }
+
+  get isFull(): boolean {
+    return this.connectionCount >= this.limits.connectionsMax;
+  }
+
+  add(c: Connection): void {
+    const key = keyOf(c.remoteAddress, c.portsIn);
+    c.chain = this.table.get(key);
+    this.table.set(key, c);
+    this.connectionCount += 1;
+  }
+
+  /** A connection between these, or one that waited not long enough, exists. */
+  isTaken(remote: Ipv4Address, ports: number): boolean {
+    const key = keyOf(remote, ports);
+    for (let c = this.table.get(key); c !== undefined; c = c.chain) {
+      if (c.portsIn === ports && c.remoteAddress === remote) return true;
+    }
+    return this.waiting.has(key);
+  }
+
+  leftHalfOpen(c: Connection): void {
+    this.halfOpen.delete(c);
+    this.counts.opened += 1;
+  }
+
+  /** RFC 9293 §3.10.5 ABORT: tells the peer, if it knows us. */
+  abort(c: Connection, how: FlowEnd): void {
+    if (c.state !== SYN_SENT) {
+      const { route, pseudoSum, portsOut, sndMax, rcvNxt } = c;
+      emitBare(this, route, pseudoSum, portsOut, sndMax, rcvNxt, TCP_RST | TCP_ACK, 0, null);
+    }
+    this.remove(c, how);
+  }
+
+  /** Both sides have finished and the peer's FIN is to be acknowledged, perhaps again. */
+  timeWait(c: Connection): void {
+    sendAck(c);
+    this.waiting.add(c, keyOf(c.remoteAddress, c.portsIn));
+    this.remove(c, 'closed');
+  }
+
+  /** Takes a connection out of the table; whoever waits for it or holds it is told at the end of the turn. */
+  remove(c: Connection, how: FlowEnd): void {
+    if (c.state !== CLOSED) c.enter('gone');
+    this.unlink(c);
+    this.halfOpen.delete(c);
+    this.timers.stop(c.timer);
+    c.rtoAt = c.timer.at;
+    c.ackAt = c.timer.at;
+    c.chunks.length = 0;
+    c.queuedBytes = 0;
+    c.head = 0;
+    c.headAt = 0;
+    c.cursor = 0;
+    c.cursorAt = 0;
+    c.scoreboard = null;
+    if (how !== 'closed') {
+      // RFC 9293 §3.10.7.4: all segment queues are flushed. What came before an orderly end is still delivered.
+      c.queue?.release();
+      c.queue = null;
+      c.endDue = false;
+    }
+    c.over = how;
+    if (!c.scheduled) this.schedule(c);
+  }
+
+  /** RFC 9293 §3.10.7.1: a RST in answer to a segment that no connection accepts. */
+  reset(s: Segment): void {
+    if (s.flags & TCP_RST) return;
+    const now = this.timers.now;
+    if (now - this.strayFrom >= SECOND) {
+      this.strayFrom = now;
+      this.strayCount = 0;
+    }
+    if (this.strayCount >= this.limits.strayResetsPerSecondMax) {
+      this.counts.strayResetsHeld += 1;
+      return;
+    }
+    this.strayCount += 1;
+    const route = this.ip.route(s.source, s.destination);
+    if (route === null) return;
+    this.counts.strayResets += 1;
+    const pseudoSum = pseudoHeaderSum(s.destination, s.source, PROTOCOL_TCP, 0);
+    const ports = (s.ports << 16) | (s.ports >>> 16);
+    if (s.flags & TCP_ACK) {
+      emitBare(this, route, pseudoSum, ports, s.ack, 0, TCP_RST, 0, null);
+      return;
+    }
+    const length = s.payloadBytes + (s.flags & TCP_SYN ? 1 : 0) + (s.flags & TCP_FIN ? 1 : 0);
+    const ack = (s.seq + length) | 0;
+    emitBare(this, route, pseudoSum, ports, 0, ack, TCP_RST | TCP_ACK, 0, null);
+  }
+
+  /** RFC 6691: what fits the way, and no more than the peer's option says; 0 for no bound by the peer. */
+  mssOf(route: Route, peerMss: number): number {
+    const fits = route.mtuBytes - IP_HEADER_BYTES - TCP_HEADER_BYTES;
+    return peerMss === 0 ? fits : Math.max(MSS_MIN, Math.min(fits, peerMss));
+  }
+
+  /** As mssOf for a SYN's options: a peer that says nothing takes 536. */
+  peerMssOf(route: Route, optionMss: number): number {
+    return this.mssOf(route, optionMss === 0 ? MSS_DEFAULT : optionMss);
+  }
+
+  /** Payload of the largest segment that may be handed to the device, whole multiples of `mss`. */
+  segmentBytesMaxOf(mss: number): number {
+    const payload = this.segmentBytesLimit - IP_HEADER_BYTES - TCP_HEADER_BYTES_MAX;
+    return Math.max(mss, payload - (payload % mss));
+  }
+
+  /** Fills the general path's segment from the header just read; false when it is malformed. */
+  private readSegment(
+    frame: Uint8Array,
+    at: number,
+    end: number,
+    source: Ipv4Address,
+    destination: Ipv4Address,
+  ): boolean {
+    const h = this.headerIn;
+    const s = this.segment;
+    const headerBytes = (h[3]! >> 12) * 4;
+    if (headerBytes < TCP_HEADER_BYTES || at + headerBytes > end) {
+      this.counts.malformed += 1;
+      return false;
+    }
+    s.source = source;
+    s.destination = destination;
+    s.ports = h[0]!;
+    s.seq = h[1]! as typeof s.seq;
+    s.ack = h[2]! as typeof s.ack;
+    s.flags = h[3]! & 0xff;
+    s.window = h[4]!;
+    s.frame = frame;
+    s.payloadAt = at + headerBytes;
+    s.payloadBytes = end - s.payloadAt;
+    if (headerBytes === TCP_HEADER_BYTES) {
+      clearTcpOptions(s.options);
+      return true;
+    }
+    const fault = readTcpOptions(frame, at + TCP_HEADER_BYTES, s.payloadAt, s.options);
+    if (fault !== null) this.counts.badOptions += 1;
+    return fault === null;
+  }
+
+  /** The segment belongs to no connection: TIME_WAIT, LISTEN or CLOSED. */
+  private arrivesElsewhere(): void {
+    const s = this.segment;
+    const key = keyOf(s.source, s.ports);
+    const record = this.waiting.find(key, s);
+    const listener = this.listeners.get(s.ports & 0xffff);
+    if (record !== null) {
+      const first = this.waiting.arrives(key, record, s);
+      if (first === null) return;
+      if (listener !== undefined) {
+        arrivesListen(this, listener, s, first);
+        return;
+      }
+    }
+    if (listener !== undefined) arrivesListen(this, listener, s, null);
+    else this.reset(s);
+  }
+
+  /** Tells the handler what it is owed, then sends what may be sent. */
+  private settle(c: Connection): void {
+    c.scheduled = true;
+    if (c.queue !== null && !c.paused) deliver(c);
+    const isRead = c.queue === null || c.queue.readyBytes === 0;
+    if (c.endDue && isRead) {
+      c.endDue = false;
+      c.handler.end();
+    }
+    c.scheduled = false;
+    if (c.over === null) {
+      output(c);
+      return;
+    }
+    // A paused reader gets the rest first.
+    if (!isRead) return;
+    const how = c.over;
+    const opener = c.opener;
+    c.over = null;
+    c.opener = null;
+    if (opener !== null) opener.failed(c, how);
+    else c.handler.closed(how);
+  }
+
+  private unlink(c: Connection): void {
+    const key = keyOf(c.remoteAddress, c.portsIn);
+    let link = this.table.get(key);
+    if (link === c) {
+      if (c.chain === undefined) this.table.delete(key);
+      else this.table.set(key, c.chain);
+      this.connectionCount -= 1;
+      return;
+    }
+    for (; link !== undefined; link = link.chain) {
+      if (link.chain !== c) continue;
+      link.chain = c.chain;
+      this.connectionCount -= 1;
+      return;
+    }
+  }
+
+  private *all(): Generator<Connection> {
+    for (const first of this.table.values()) {
+      for (let c: Connection | undefined = first; c !== undefined; c = c.chain) yield c;
+    }
+  }
+}

@@ -1,0 +1,124 @@
+/** Two stacks on a link in virtual time: whole transfers, with everything that a bad link does to them. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Flow, FlowEnd, FlowHandler } from '#device';
+import { Random, TestLink, THERE } from './test-link.ts';
+
+/** Keeps what arrives; `ended` and `closed` as told. */
+class Sink implements FlowHandler {
+  bytes = 0;
+  sum = 1;
+  ended = false;
+  how: FlowEnd | null = null;
+  drains = 0;
+  onDrained: () => void = () => {};
+  onEnd: () => void = () => {};
+
+  data(bytes: Uint8Array): void {
+    assert.ok(bytes.length > 0);
+    assert.equal(this.ended, false);
+    this.bytes += bytes.length;
+    this.sum = mix(this.sum, bytes);
+  }
+
+  drained(): void {
+    this.drains += 1;
+    this.onDrained();
+  }
+
+  end(): void {
+    assert.equal(this.ended, false);
+    this.ended = true;
+    this.onEnd();
+  }
+
+  closed(how: FlowEnd): void {
+    assert.equal(this.how, null);
+    this.how = how;
+  }
+}
+
+/** An order-sensitive sum that doesn't care how bytes are cut. */
+function mix(sum: number, bytes: Uint8Array): number {
+  let s = sum;
+  for (let i = 0; i < bytes.length; i++) s = (s * 31 + bytes[i]!) % 0x7fffffff;
+  return s;
+}
+
+/** Writes `total` seeded bytes in pieces, staying near the low-water mark, then shuts down. */
+class Source {
+  sum = 1;
+  written = 0;
+  private readonly random: Random;
+  private readonly flow: Flow;
+  private readonly total: number;
+  private readonly pieceMax: number;
+
+  constructor(flow: Flow, total: number, seed: number, pieceMax: number) {
+    this.flow = flow;
+    this.total = total;
+    this.random = new Random(seed);
+    this.pieceMax = pieceMax;
+  }
+
+  pump(): void {
+    if (this.written === this.total) return;
+    while (this.flow.queuedBytes <= 2 * this.flow.lowWaterBytes && this.written < this.total) {
+      const length = Math.min(
+        this.total - this.written,
+        1 + Math.floor(this.random.next() * this.pieceMax),
+      );
+      const piece = new Uint8Array(length);
+      piece.fill(Math.floor(this.random.next() * 256));
+      piece[0] = 7;
+      this.sum = mix(this.sum, piece);
+      this.written += length;
+      this.flow.write(piece);
+    }
+    if (this.written === this.total) this.flow.shutdown();
+  }
+}
+
+function transfer(link: TestLink, up: number, down: number, pieceMax: number, micros: number) {
+  const client = new Sink();
+  const server = new Sink();
+  const sources: Source[] = [];
+  const start = (flow: Flow, sink: Sink, total: number, seed: number) => {
+    flow.attach(sink);
+    const source = new Source(flow, total, seed, pieceMax);
+    sources.push(source);
+    sink.onDrained = () => source.pump();
+    if (total === 0) flow.shutdown();
+    else source.pump();
+    return source;
+  };
+  let fromServer: Source | null = null;
+  let fromClient: Source | null = null;
+  const listening = link.there.listen(80, (flow) => {
+    fromServer = start(flow, server, down, 2);
+  });
+  assert.ok(listening.ok);
+  link.here.connect(THERE, 80, (result) => {
+    assert.ok(result.ok);
+    fromClient = start(result.value, client, up, 1);
+  });
+  const started = link.now;
+  const done = link.runUntil(() => client.how !== null && server.how !== null, micros);
+  const took = (link.now - started) / 1e6;
+  assert.ok(done, `not done: up ${server.bytes} of ${up}, down ${client.bytes} of ${down}`);
+  assert.equal(server.how, 'closed');
+  assert.equal(client.how, 'closed');
+  assert.equal(server.bytes, up);
+  assert.equal(client.bytes, down);
+  assert.equal(server.sum, (fromClient as Source | null)?.sum);
+  assert.equal(client.sum, (fromServer as Source | null)?.sum);
+  assert.ok(client.ended && server.ended);
+  link.check();
+  return took;
+}
+
+test('a clean link › 1 MB both ways › arrives and closes', () => {
+  const took = transfer(new TestLink(), 1_000_000, 1_000_000, 5_000, 60e6);
+  assert.ok(took < 1, `${took} s`);
+});
