@@ -18,7 +18,11 @@ export interface BundleOptions {
   readonly entry: BundleEntry;
   readonly define: Readonly<Record<string, string>>;
   readonly inject: readonly string[];
+  /** Specifiers that mean another module, as esbuild's `alias`. */
+  readonly alias: Readonly<Record<string, string>>;
   readonly minifyNames: boolean;
+  /** Keeps line breaks, and each module under a comment with its path: for analysis, not for images. */
+  readonly readable?: boolean;
 }
 
 export interface BundledModule {
@@ -32,6 +36,7 @@ export interface BundledModule {
 export interface Bundle {
   readonly text: string;
   readonly modules: readonly BundledModule[];
+  readonly metafile: Metafile;
 }
 
 export type BundleFault =
@@ -87,11 +92,12 @@ export async function bundle(options: BundleOptions): Promise<Result<Bundle, Bun
       target: 'es2023',
       charset: 'utf8',
       legalComments: 'none',
-      minifySyntax: true,
-      minifyWhitespace: true,
+      minifySyntax: options.readable !== true,
+      minifyWhitespace: options.readable !== true,
       minifyIdentifiers: options.minifyNames,
       define: { ...options.define },
       inject: [...options.inject],
+      alias: { ...options.alias },
       tsconfigRaw: { compilerOptions: { useDefineForClassFields: true } },
       logLevel: 'silent',
       plugins: [imagePlugin()],
@@ -99,7 +105,8 @@ export async function bundle(options: BundleOptions): Promise<Result<Bundle, Bun
     const missing = findMissing(result.metafile);
     if (missing !== null) return err(missing);
     const { text } = result.outputFiles[0]!;
-    return ok({ text, modules: listModules(result.metafile, folder) });
+    const { metafile } = result;
+    return ok({ text, modules: listModules(metafile, folder), metafile });
   } catch (error) {
     const failure = error as BuildFailure;
     if (!Array.isArray(failure.errors)) throw error;

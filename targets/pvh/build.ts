@@ -8,13 +8,20 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Metafile } from 'esbuild';
 import { err, ok, type Result } from '#core';
 import { emitKvPack } from '#device';
-import { type BundleEntry, type BundleFault, bundle, formatBundleFault } from './build-bundle.ts';
+import {
+  type Bundle,
+  type BundleEntry,
+  type BundleFault,
+  bundle,
+  formatBundleFault,
+} from './build-bundle.ts';
 import type { ContentFile } from './build-content.ts';
 import { appendPayload, type PayloadInput } from './build-elf.ts';
 
-export type { BundleEntry } from './build-bundle.ts';
+export { type BundleEntry, bundle, formatBundleFault } from './build-bundle.ts';
 export { type ContentFile, type ContentOptions, readContent } from './build-content.ts';
 
 export interface BuildOptions {
@@ -30,6 +37,8 @@ export interface BuildOptions {
   readonly define?: Readonly<Record<string, string>>;
   /** Modules whose exports stand in for globals, as esbuild's `inject`; absolute paths. */
   readonly inject?: readonly string[];
+  /** Specifiers that mean another module, as esbuild's `alias`. */
+  readonly alias?: Readonly<Record<string, string>>;
   /** Shortens local names: fewer bytes, unreadable profiles. */
   readonly minifyNames?: boolean;
 }
@@ -51,6 +60,8 @@ export interface BuildReport {
   };
   /** Every module in the bundle with its bytes of bundled text, largest first. */
   readonly modules: readonly { readonly path: string; readonly bytes: number }[];
+  /** What esbuild says about the bundle: who imports whom. Paths as in `modules`. */
+  readonly metafile: Metafile;
 }
 
 export type BuildFault =
@@ -77,6 +88,7 @@ export async function buildPvhImage(
     entry: options.entry,
     define: options.define ?? {},
     inject: options.inject ?? [],
+    alias: options.alias ?? {},
     minifyNames: options.minifyNames ?? false,
   });
   if (!bundled.ok) return bundled;
@@ -95,7 +107,7 @@ export async function buildPvhImage(
   const image = appendPayload(base, sections);
   if (!image.ok) return err({ kind: 'base', path: options.baseElf, why: image.error });
   writeFileSync(options.output, image.value, { mode: 0o755 });
-  return ok(report(base.length, image.value.length, sections, bundled.value.modules));
+  return ok(report(base.length, image.value.length, sections, bundled.value));
 }
 
 /** Bytecode of `text`; the text itself when the compiler is missing or can't run on this host. */
@@ -108,7 +120,8 @@ function compile(text: string, tool: string | null): Result<PayloadInput, BuildF
     const output = join(folder, 'main.bin');
     writeFileSync(input, text);
     const ran = spawnSync(tool, [input, output, 'main.js'], { encoding: 'utf8' });
-    if (ran.error !== undefined) return ok(source);
+    // No status: a signal ended it, as on a processor without its instructions.
+    if (ran.error !== undefined || ran.status === null) return ok(source);
     if (ran.status !== 0) return err({ kind: 'compile', message: ran.stderr.trim() });
     return ok({ kind: 'bytecode', name: 'main', bytes: readFileSync(output) });
   } finally {
@@ -121,7 +134,7 @@ function report(
   base: number,
   imageBytes: number,
   sections: readonly PayloadInput[],
-  modules: readonly { readonly path: string; readonly part: string; readonly bytes: number }[],
+  { modules, metafile }: Bundle,
 ): BuildReport {
   const [program, ...contents] = sections;
   let textLeft = modules.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -149,5 +162,6 @@ function report(
       padding: imageBytes - base - sum,
     },
     modules: modules.map(({ path, bytes }) => ({ path, bytes })),
+    metafile,
   };
 }

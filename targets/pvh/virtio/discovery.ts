@@ -16,7 +16,7 @@ export interface BadDevice {
 }
 
 export interface Discovery {
-  /** In the order of the command line, then of PCI addresses. */
+  /** In the order of the command line (the virtual machine's own), then of PCI addresses. */
   readonly transports: readonly VirtioTransport[];
   readonly bad: readonly BadDevice[];
 }
@@ -24,9 +24,7 @@ export interface Discovery {
 export function discover(base: Base, mmioWindows: readonly MmioWindow[]): Discovery {
   const transports: VirtioTransport[] = [];
   const bad: BadDevice[] = [];
-  // QEMU names its windows from the highest address down; devices were added from the lowest up.
-  const windows = mmioWindows.toSorted((a, b) => a.address - b.address);
-  for (const window of windows) {
+  for (const window of mmioWindows) {
     const probed = MmioTransport.probe(base, window);
     if (!probed.ok) bad.push({ name: mmioName(window), fault: probed.error });
     else if (probed.value !== null) transports.push(probed.value);

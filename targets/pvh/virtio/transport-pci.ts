@@ -34,7 +34,6 @@ const CAPABILITY_MSIX = 0x11;
 const CAPABILITIES_MAX = 48;
 const MSIX_ENABLE_BIT = 0x80000000; // Of the word at the capability.
 const MSIX_MASK_ALL_BIT = 0x40000000;
-const NO_VECTOR = 0xffff;
 const VECTOR_QUEUES = 0;
 const VECTOR_CONFIG = 1;
 

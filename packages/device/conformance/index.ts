@@ -1,0 +1,1 @@
+export { type NetCase, type NetWire, netCases, testFrame } from './net.ts';
