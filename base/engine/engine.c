@@ -34,6 +34,8 @@ static void engine_free(JSMallocState *state, void *memory) {
     state->malloc_count--;
     state->malloc_size -= heap_size_of(memory);
     heap_free(memory);
+    bool room = heap.total_bytes - heap.used_bytes > 4 * OUT_OF_MEMORY_RESERVE_BYTES;
+    if (__builtin_expect(reserve == NULL, 0) && room) engine_keep_reserve();
 }
 
 static void *engine_realloc(JSMallocState *state, void *memory, size_t bytes) {

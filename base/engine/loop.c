@@ -76,7 +76,6 @@ static void bound_garbage(JSContext *ctx) {
     JSRuntime *rt = JS_GetRuntime(ctx);
     size_t most = heap.total_bytes / 4 * 3;
     if (engine_gc_threshold(rt) > most && engine_heap_used(rt) < most) JS_SetGCThreshold(rt, most);
-    engine_keep_reserve();
 }
 
 void engine_loop(JSContext *ctx) {
