@@ -1,33 +1,21 @@
 /**
- * Bodies, Fetch §2.2.4, §5.3. A body stays what it was given as (text, bytes, a source of chunks); a ReadableStream is
- * made only when `.body` is touched, by streams.ts, which an image without streams doesn't link.
+ * Bodies, Fetch §2.2.4, §5.3. A body stays what it was given as (text, bytes, a source of chunks); a stream is made only
+ * when `.body` is touched: a ReadableStream where an app names any of the streams, else a BodyStream.
  */
 
 import { hot } from '#core';
 import { Blob, concatBytes } from './blob.ts';
+import {
+  BodyStream,
+  type ByteSource,
+  type ByteStream,
+  type StreamMaker,
+  StreamSource,
+  teeSource,
+} from './body-stream.ts';
 import { bytesOf } from './encoding.ts';
 import { encodeMultipart, FormData, parseMultipart } from './form-data.ts';
 import { URLSearchParams } from './url-search-params.ts';
-
-/** Bytes that come one chunk after the other: a request's body on the wire. */
-export interface ByteSource {
-  /** The next chunk (the caller's from now on), or null after the last; rejects when broken. One call at a time. */
-  read(): Promise<Uint8Array | null>;
-  /** No more will be read. */
-  cancel(reason: unknown): void;
-}
-
-/** What is used of a ReadableStream, ours or another's. */
-export interface ByteStream {
-  readonly locked: boolean;
-  getReader(): ByteStreamReader;
-  tee(): [ByteStream, ByteStream];
-}
-
-export interface ByteStreamReader {
-  read(): Promise<{ done: boolean; value?: unknown }>;
-  cancel(reason?: unknown): Promise<void>;
-}
 
 export type BodyInit =
   | string
@@ -41,9 +29,7 @@ export type BodyInit =
 /** A body as a reader takes it. */
 export type BodyContent = string | Uint8Array | ByteSource;
 
-/** Makes a stream of a source; `started` is called at the first read. */
-type StreamMaker = (source: ByteSource, started: () => void) => ByteStream;
-let makeStream: StreamMaker | null = null;
+let makeStream: StreamMaker = (source, started) => new BodyStream(source, started);
 
 /** streams.ts gives its constructor here, so that it is linked only where wanted. */
 export function installStreams(maker: StreamMaker): void {
@@ -102,7 +88,7 @@ export class Payload {
     if (typeof this.content === 'string' || this.content instanceof Uint8Array) {
       return [this, new Payload(this.content)];
     }
-    const [first, second] = this.asStream().tee();
+    const [first, second] = teeSource(sourceOf(this.content));
     return [new Payload(first), new Payload(second)];
   }
 }
@@ -131,27 +117,6 @@ class OneChunk implements ByteSource {
 
   cancel(): void {
     this.content = null;
-  }
-}
-
-class StreamSource implements ByteSource {
-  private readonly reader: ByteStreamReader;
-
-  constructor(stream: ByteStream) {
-    this.reader = stream.getReader();
-  }
-
-  async read(): Promise<Uint8Array | null> {
-    const { done, value } = await this.reader.read();
-    if (done) return null;
-    if (value instanceof Uint8Array) return value;
-    const error = new TypeError('a body stream must give Uint8Array chunks');
-    this.cancel(error);
-    throw error;
-  }
-
-  cancel(reason: unknown): void {
-    this.reader.cancel(reason).catch(() => {});
   }
 }
 

@@ -17,11 +17,8 @@ const isRedirect = (status: number): boolean =>
   status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
 
 export class Response extends Body {
-  readonly type: 'default' | 'error' = 'default';
   readonly status: number;
   readonly statusText: string;
-  readonly url = '';
-  readonly redirected = false;
   readonly headers: Headers;
 
   constructor(body?: BodyInit | null, init: ResponseInit = {}) {
@@ -44,6 +41,18 @@ export class Response extends Body {
     if (type !== '' && !this.headers._map.has('content-type')) {
       this.headers._map.set('content-type', type);
     }
+  }
+
+  get type(): 'default' | 'error' {
+    return this.status === 0 ? 'error' : 'default';
+  }
+
+  get url(): string {
+    return '';
+  }
+
+  get redirected(): boolean {
+    return false;
   }
 
   get ok(): boolean {
@@ -87,7 +96,7 @@ export class Response extends Body {
   /** A network error: status 0, which no server may send. */
   static error(): Response {
     const response = new Response(null);
-    Object.assign(response, { type: 'error', status: 0 });
+    Object.assign(response, { status: 0 });
     response.headers._guard = 'immutable';
     return response;
   }

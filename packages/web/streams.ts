@@ -15,7 +15,8 @@ import {
   WritableStreamDefaultController,
   WritableStreamDefaultWriter,
 } from 'web-streams-polyfill';
-import { type ByteSource, type ByteStream, installStreams } from './body.ts';
+import { installStreams } from './body.ts';
+import type { ByteSource, ByteStream } from './body-stream.ts';
 import { TextDecoder, type TextDecoderOptions, TextEncoder } from './encoding.ts';
 
 export {

@@ -1,6 +1,7 @@
 /**
  * structuredClone, HTML §2.7. Copies primitives and their wrappers, Date, RegExp, ArrayBuffer and its views, Map, Set,
- * errors, arrays, plain objects, Blob and File, with cycles. Not here: transfer (an engine can't detach a buffer).
+ * errors, arrays, plain objects, Blob and File, with cycles. Deviates: a transferred ArrayBuffer is detached only where
+ * the engine can do that (ArrayBuffer.prototype.transfer); else it is copied.
  */
 
 import { Blob } from './blob.ts';
@@ -20,8 +21,13 @@ const ERRORS = new Map<string, ErrorConstructor>([
 
 /** A deep copy; throws a DataCloneError on functions, symbols, promises and the like. */
 export function structuredClone<T>(value: T, options: { transfer?: readonly unknown[] } = {}): T {
-  if ((options.transfer?.length ?? 0) > 0) throw uncloneable('an object to be transferred');
-  return clone(value, new Map()) as T;
+  const transfer = options.transfer ?? [];
+  for (const one of transfer) {
+    if (!(one instanceof ArrayBuffer)) throw uncloneable('an object to be transferred');
+  }
+  const copy = clone(value, new Map()) as T;
+  for (const one of transfer as (ArrayBuffer & { transfer?: () => unknown })[]) one.transfer?.();
+  return copy;
 }
 
 function clone(value: unknown, seen: Map<object, unknown>): unknown {
