@@ -139,7 +139,8 @@ export class RequestHeadParser {
     const headEnd = this.fields(head, bytes, at, fieldsAt, end);
     if (typeof headEnd !== 'number') return headEnd;
     head.fieldsAt = fieldsAt - at;
-    head.bytes = bytes.slice(at, headEnd);
+    head.bytes = new Uint8Array(headEnd - at);
+    hot.copy(head.bytes, 0, bytes, at, headEnd - at);
     return this.framing(head) ?? head;
   }
 
@@ -188,8 +189,11 @@ export class RequestHeadParser {
     let at = fieldsAt;
     for (let count = 0; ; count++) {
       if (at + 2 > limitAt) return fault(431, bytes, headAt, at);
-      if (at + 1 >= end) return null;
-      if (bytes[at] === CR && bytes[at + 1] === LF) return at + 2;
+      if (at >= end) return null;
+      if (bytes[at] === CR) {
+        if (at + 1 === end) return null;
+        return bytes[at + 1] === LF ? at + 2 : fault(400, bytes, headAt, at + 1);
+      }
       if (count === this.limits.fieldsMax) return fault(431, bytes, headAt, at);
       // A line that begins with white space is obs-fold, a space before the colon smuggles: both end here.
       const nameEnd = hot.span(bytes, at, end, TOKEN);
