@@ -44,7 +44,8 @@ async function measure(options: Options, args: readonly string[]): Promise<Line[
   const site = await assembleSite();
   const lines: Line[] = [];
   const machines = await buildMachines(options, site.directory);
-  if (options.only.has('image')) lines.push(...(await measureImage(await emptyImages(options))));
+  if (options.only.has('image'))
+    lines.push(...(await measureImage(await emptyImages(options), options.quick)));
   const [first] = options.nets;
   for (const net of options.nets) {
     // The smallest memory doesn't depend on the network: it is searched for once.

@@ -12,7 +12,7 @@ export interface ImageParts {
   files: readonly string[];
 }
 
-export async function measureImage(images: readonly ImageParts[]): Promise<Line[]> {
+export async function measureImage(images: readonly ImageParts[], quick: boolean): Promise<Line[]> {
   const forms = [
     ['image', 'image without the content', bytesOf],
     ['image-gzip', 'the same through gzip -9', (file: string) => compressed('gzip', file)],
@@ -20,6 +20,8 @@ export async function measureImage(images: readonly ImageParts[]): Promise<Line[
   ] as const;
   const lines: Line[] = [];
   for (const [id, what, measure] of forms) {
+    // xz takes a minute on the rivals' images.
+    if (quick && id === 'image-xz') continue;
     progress(what);
     const line: Line = { id, what, unit: 'bytes', net: null, better: 'less', samples: {} };
     for (const image of images) {

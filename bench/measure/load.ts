@@ -9,12 +9,13 @@ import type { Suite } from '../suite.ts';
 
 const CONNECTIONS = 16;
 const FIRST_SECONDS = 5;
-const WARM_SECONDS = 7;
+const WARM_SECONDS = 5;
 
 /** In rounds, each of which measures every machine, so that a slow minute of the host hits all. */
 async function rounds(suite: Suite, all: readonly Running[], line: Line, load: Load) {
   const count = suite.quick ? 2 : 5;
   const scale = line.unit === 'MB/s' ? LARGE_BYTES / 1e6 : 1;
+  for (const running of all) await requestsPerSecond(running, { ...load, seconds: WARM_SECONDS });
   for (let round = 0; round < count; round++) {
     progress(`${line.what} through ${suite.net}, round ${round + 1} of ${count}`);
     for (const running of all) {
@@ -42,7 +43,6 @@ export async function measureRequests(suite: Suite, all: readonly Running[]): Pr
   for (const running of all) {
     const rate = await requestsPerSecond(running, { ...load, seconds: FIRST_SECONDS });
     addSample(first, running.machine.name, rate);
-    await requestsPerSecond(running, { ...load, seconds: WARM_SECONDS });
   }
   await rounds(suite, all, line, { ...load, seconds: suite.quick ? 2 : 5 });
   return [line, first];
