@@ -1,0 +1,162 @@
+/**
+ * Boot-time arguments: their specifications (plain data), parsing and help text. Pure: what argv says in,
+ * values or one sentence out. Arguments are `--name=value`; unknown and repeated ones are refused.
+ */
+
+import { err, ok, type Result } from '#core';
+
+/** Each kind of argument and the type of its value. */
+export interface ArgKinds {
+  port: number;
+  int: number;
+  string: string;
+  boolean: boolean;
+  ipv4: string;
+  ipv4Cidr: string;
+}
+
+export type ArgKind = keyof ArgKinds;
+
+export interface ArgSpec<K extends ArgKind = ArgKind> {
+  readonly kind: K;
+  readonly doc: string;
+  readonly default?: ArgKinds[K];
+  /** Bounds of an 'int'. */
+  readonly min?: number;
+  readonly max?: number;
+}
+
+export type ArgSpecs = { readonly [name: string]: ArgSpec };
+export type ArgValue<S extends ArgSpec> = ArgKinds[S['kind']];
+export type ArgValues<A extends ArgSpecs> = { readonly [N in keyof A]: ArgValue<A[N]> };
+
+export type ArgError = {
+  readonly kind: 'unknown' | 'repeated' | 'missing' | 'malformed' | 'value';
+  /** One line: what is wrong and what would be right. */
+  readonly message: string;
+};
+
+export type Parsed =
+  | { readonly help: true }
+  | {
+      readonly help: false;
+      readonly values: Readonly<Record<string, string | number | boolean>>;
+      /** Names that the command line gave, as opposed to defaults. */
+      readonly given: ReadonlySet<string>;
+    };
+
+const EXPECTED: Record<ArgKind, string> = {
+  port: 'a port number, 1 to 65535',
+  int: 'a decimal integer',
+  string: 'text',
+  boolean: 'true or false',
+  ipv4: 'an IPv4 address, as 10.0.2.15',
+  ipv4Cidr: 'an IPv4 address and prefix length, as 10.0.2.15/24',
+};
+
+/** Reads `argv` by `specs`; the first mistake ends it. */
+export function parseArguments(argv: readonly string[], specs: ArgSpecs): Result<Parsed, ArgError> {
+  const values: Record<string, string | number | boolean> = {};
+  const given = new Set<string>();
+  if (argv.includes('--help')) return ok({ help: true });
+  for (const word of argv) {
+    const found = /^--([a-z][a-zA-Z0-9-]*)(?:=(.*))?$/s.exec(word);
+    if (found === null) return refuse('malformed', `'${word}' is not of the form --name=value`);
+    const name = found[1]!;
+    const spec = Object.hasOwn(specs, name) ? specs[name] : undefined;
+    if (spec === undefined) return refuse('unknown', `there is no argument --${name}; see --help`);
+    if (given.has(name)) return refuse('repeated', `--${name} is given twice`);
+    const text = found[2] ?? (spec.kind === 'boolean' ? 'true' : undefined);
+    if (text === undefined) return refuse('malformed', `--${name} needs a value: --${name}=...`);
+    const value = readValue(spec, text);
+    if (value === null) {
+      return refuse('value', `--${name}=${text}: expected ${expected(spec)}`);
+    }
+    given.add(name);
+    values[name] = value;
+  }
+  for (const [name, spec] of Object.entries(specs)) {
+    if (given.has(name)) continue;
+    if (spec.default === undefined) return refuse('missing', `--${name} is required: ${spec.doc}`);
+    values[name] = spec.default;
+  }
+  return ok({ help: false, values, given });
+}
+
+const refuse = (kind: ArgError['kind'], message: string): Result<Parsed, ArgError> =>
+  err({ kind, message });
+
+function expected(spec: ArgSpec): string {
+  const { min, max } = spec;
+  if (spec.kind !== 'int' || (min === undefined && max === undefined)) return EXPECTED[spec.kind];
+  if (min === undefined) return `an integer of at most ${max}`;
+  return max === undefined ? `an integer of at least ${min}` : `an integer, ${min} to ${max}`;
+}
+
+/** The value that `text` means, or null. */
+function readValue(spec: ArgSpec, text: string): string | number | boolean | null {
+  switch (spec.kind) {
+    case 'string':
+      return text;
+    case 'boolean':
+      return text === 'true' ? true : text === 'false' ? false : null;
+    case 'port':
+      return readInteger(text, 1, 65_535);
+    case 'int':
+      return readInteger(text, spec.min, spec.max);
+    case 'ipv4':
+      return isIpv4(text) ? text : null;
+    case 'ipv4Cidr': {
+      const [address, prefix, ...rest] = text.split('/');
+      if (address === undefined || prefix === undefined || rest.length > 0) return null;
+      return isIpv4(address) && readInteger(prefix, 0, 32) !== null ? text : null;
+    }
+  }
+}
+
+function readInteger(
+  text: string,
+  min = Number.MIN_SAFE_INTEGER,
+  max = Number.MAX_SAFE_INTEGER,
+): number | null {
+  if (!/^-?\d{1,16}$/.test(text)) return null;
+  const value = Number(text);
+  return value >= min && value <= max ? value : null;
+}
+
+/** Four decimal numbers without leading zeros: what every reader takes for the same address. */
+function isIpv4(text: string): boolean {
+  return /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.|$)){4}$/.test(text) && !text.endsWith('.');
+}
+
+/** The lines of `--help`: one group of arguments after the other. */
+export function helpLines(
+  name: string,
+  groups: readonly { readonly title: string; readonly specs: ArgSpecs }[],
+): string[] {
+  const lines = [`${name}: boot-time arguments`];
+  for (const { title, specs } of groups) {
+    if (Object.keys(specs).length === 0) continue;
+    lines.push('', `${title}:`);
+    for (const [arg, spec] of Object.entries(specs)) {
+      const head = `  --${arg}=${placeholder(spec)}`;
+      lines.push(`${head.padEnd(28)} ${spec.doc}${defaultNote(spec)}`);
+    }
+  }
+  return lines;
+}
+
+const PLACEHOLDER: Record<ArgKind, string> = {
+  port: 'PORT',
+  int: 'INTEGER',
+  string: 'TEXT',
+  boolean: 'true|false',
+  ipv4: 'ADDRESS',
+  ipv4Cidr: 'ADDRESS/PREFIX',
+};
+const placeholder = (spec: ArgSpec): string => PLACEHOLDER[spec.kind];
+
+function defaultNote(spec: ArgSpec): string {
+  if (spec.default === undefined) return ' (required)';
+  return spec.default === '' ? '' : ` (default ${spec.default})`;
+}

@@ -1,0 +1,127 @@
+/**
+ * `morgana/config`: what a morgana.config.ts is written with. The file is evaluated on the developer's
+ * machine at build time and declares devices and boot-time arguments; nothing of it is linked into the image.
+ * Not here: reading the arguments (arguments.ts) and connecting the devices (run.ts), which happen at boot.
+ */
+
+import type { ArgSpec, ArgSpecs } from './arguments.ts';
+import { type DeviceSpec, type DeviceSpecs, declareDevice, deviceOrder } from './devices.ts';
+
+export type { ArgSpec, ArgSpecs, ArgValue, ArgValues } from './arguments.ts';
+export type { DeviceKinds, DeviceSpec, DeviceSpecs } from './devices.ts';
+
+export interface UnikernelConfig<
+  D extends DeviceSpecs = DeviceSpecs,
+  A extends ArgSpecs = ArgSpecs,
+> {
+  /** What logs and `describe` call it: lower-case letters, digits, '-'; at most 63 characters. */
+  readonly name: string;
+  /** The module that exports `start`, relative to the configuration file. */
+  readonly main: string;
+  readonly devices: D;
+  readonly args: A;
+}
+
+/** Names that `start` receives besides the devices. */
+const RESERVED_DEVICES = new Set(['args', 'log', 'clock', 'entropy', 'timers']);
+/** Arguments that every image may have already: see run.ts and packages/stack. */
+const RESERVED_ARGS = new Set(['help', 'log', 'ipv4', 'gateway', 'hostname']);
+
+/** Declares a unikernel; its type carries what `Start<typeof config>` hands to `start`. Throws on a bad name. */
+export function defineUnikernel<const D extends DeviceSpecs, const A extends ArgSpecs>(config: {
+  readonly name: string;
+  readonly main: string;
+  readonly devices?: D;
+  readonly args?: A;
+}): UnikernelConfig<D, A> {
+  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(config.name)) {
+    throw new TypeError(`name '${config.name}' must be lower-case letters, digits and '-'`);
+  }
+  for (const name of Object.keys(config.devices ?? {})) {
+    if (RESERVED_DEVICES.has(name)) throw new TypeError(`device name '${name}' is reserved`);
+  }
+  for (const name of Object.keys(config.args ?? {})) {
+    if (RESERVED_ARGS.has(name)) throw new TypeError(`argument name '${name}' is reserved`);
+    if (!/^[a-z][a-zA-Z0-9-]*$/.test(name)) {
+      throw new TypeError(`argument name '${name}' must be letters, digits and '-'`);
+    }
+  }
+  checkSharing(config.devices ?? {});
+  return {
+    name: config.name,
+    main: config.main,
+    devices: config.devices ?? ({} as D),
+    args: config.args ?? ({} as A),
+  };
+}
+
+/** One device has one name, and an Ethernet interface one owner: a stack or the application. */
+function checkSharing(devices: DeviceSpecs): void {
+  const specs = Object.values(devices);
+  if (new Set(specs).size !== specs.length) throw new TypeError('one device has two names');
+  const owners = new Map<unknown, string>();
+  const nodes = deviceOrder(devices);
+  for (const node of nodes) {
+    const claimed = node.needs.map((at) => nodes[at]!);
+    if (node.named) claimed.push(node);
+    for (const { kind, options } of claimed) {
+      if (kind !== 'net.ethernet') continue;
+      const owner = owners.get(options.index);
+      if (owner !== undefined) {
+        throw new TypeError(
+          `devices '${owner}' and '${node.name}' both use Ethernet interface ${options.index}`,
+        );
+      }
+      owners.set(options.index, node.name);
+    }
+  }
+}
+
+/** An argument with a default is optional; without one it must be given at boot. */
+type Options<T> = { readonly doc: string; readonly default?: T };
+
+/** Boot-time arguments, each given as `--name=value`. `doc` is its line in `--help`. */
+export const arg = {
+  /** A port number, 1..65535. */
+  port: (options: Options<number>): ArgSpec<'port'> => ({ kind: 'port', ...options }),
+  /** Any text, also empty. */
+  string: (options: Options<string>): ArgSpec<'string'> => ({ kind: 'string', ...options }),
+  /** A decimal integer in min..max, both safe integers. */
+  int: (
+    options: Options<number> & { readonly min?: number; readonly max?: number },
+  ): ArgSpec<'int'> => ({ kind: 'int', ...options }),
+  /** `--name`, `--name=true` or `--name=false`; false unless a default says otherwise. */
+  boolean: (options: Options<boolean>): ArgSpec<'boolean'> => ({
+    kind: 'boolean',
+    default: false,
+    ...options,
+  }),
+  /** An IPv4 address, "10.0.2.15". */
+  ipv4: (options: Options<string>): ArgSpec<'ipv4'> => ({ kind: 'ipv4', ...options }),
+  /** An IPv4 address with its prefix length, "10.0.2.15/24". */
+  ipv4Cidr: (options: Options<string>): ArgSpec<'ipv4Cidr'> => ({ kind: 'ipv4Cidr', ...options }),
+} as const;
+
+/** The machine's first Ethernet interface: what stands under a stack that names none. */
+const firstInterface = declareDevice('net.ethernet', { index: 0 }, [], null);
+
+export const net = {
+  /** One Ethernet interface, in the order of discovery: frames, for an application with its own protocol. */
+  ethernet: (options: { readonly index?: number } = {}): DeviceSpec<'net.ethernet'> =>
+    declareDevice('net.ethernet', { index: options.index ?? 0 }, [], callSite()),
+  /** TCP and UDP: our own over the given interface (the first, unless named), or the host's sockets. */
+  stack: (over: DeviceSpec<'net.ethernet'> = firstInterface): DeviceSpec<'net.stack'> =>
+    declareDevice('net.stack', {}, [over], callSite()),
+} as const;
+
+export const kv = {
+  /** The files of a directory, read at build time and linked into the image; relative to the configuration. */
+  directory: (path: string): DeviceSpec<'kv.directory'> =>
+    declareDevice('kv.directory', { path }, [], callSite()),
+} as const;
+
+/** "file:line" of the caller of the function above, for messages; null where the engine has no stack text. */
+function callSite(): string | null {
+  const frame = new Error().stack?.split('\n')[3] ?? '';
+  return /(?:\(|at )(?:file:\/\/)?([^()]+:\d+):\d+\)?$/.exec(frame)?.[1] ?? null;
+}

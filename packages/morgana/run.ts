@@ -1,0 +1,187 @@
+/**
+ * Runs a unikernel on a machine: reads the boot-time arguments, connects the devices in the order of the
+ * graph, calls `start`. The CLI generates the module that calls this (tools/cli/entry.ts), with the
+ * implementations that the target has: only those are linked.
+ */
+
+import { isLogLevel, Log, type LogLevel } from '#core';
+import type { Machine } from '#device';
+import { type ArgSpecs, helpLines, parseArguments } from './arguments.ts';
+import type { DeviceKind, DeviceKinds, DeviceNode } from './devices.ts';
+import type { Environment } from './index.ts';
+
+/** Exit codes as in BSD's sysexits.h, so that they differ from the CLI's own 1 and 2. */
+export const EXIT_USAGE = 64;
+export const EXIT_UNAVAILABLE = 69;
+export const EXIT_SOFTWARE = 70;
+
+type Values = Readonly<Record<string, string | number | boolean>>;
+
+export interface ConnectRequest {
+  readonly machine: Machine;
+  readonly node: DeviceNode;
+  /** The devices that `node` needs, connected. */
+  readonly needs: readonly unknown[];
+  /** Values of the connector's own `args`. */
+  readonly args: Values;
+  readonly log: Log;
+}
+
+/** One target's implementation of a kind of device. */
+export interface Connector<K extends DeviceKind> {
+  /** Boot-time arguments that come with this implementation. */
+  readonly args: ArgSpecs;
+  /** The device, or one sentence that says what the machine lacks. */
+  connect(request: ConnectRequest): Promise<DeviceKinds[K] | { readonly lacks: string }>;
+}
+
+export type Connectors = { readonly [K in DeviceKind]?: Connector<K> };
+
+/** What `start` gets, before the configuration's types are put on it. */
+export type AnyContext = Environment & {
+  readonly args: Values;
+  readonly [device: string]: unknown;
+};
+
+export interface Unikernel {
+  readonly name: string;
+  readonly args: ArgSpecs;
+  /** The graph in connecting order (devices.ts, deviceOrder). */
+  readonly devices: readonly DeviceNode[];
+  readonly connectors: Connectors;
+  start(context: AnyContext): Promise<number | undefined> | Promise<void>;
+}
+
+const LOG_ARGS: ArgSpecs = {
+  log: {
+    kind: 'string',
+    default: 'info',
+    doc: 'debug, info, warn, error or off, or by source: warn,stack:debug',
+  },
+};
+
+/** A Program for a target's `launch`. Resolves with an exit code; never, when `start` leaves servers running. */
+export async function runUnikernel(machine: Machine, unikernel: Unikernel): Promise<number> {
+  const standard = standardArgs(unikernel);
+  const parsed = parseArguments(machine.bootArguments, { ...unikernel.args, ...standard });
+  if (!parsed.ok) return usage(machine, parsed.error.message);
+  if (parsed.value.help) {
+    const groups = [
+      { title: 'of this program', specs: unikernel.args },
+      { title: 'of every image', specs: standard },
+    ];
+    for (const line of helpLines(unikernel.name, groups)) machine.console.writeLine(line);
+    return 0;
+  }
+  const { values } = parsed.value;
+  const log = new Log((line) => machine.console.writeLine(`${stamp(machine)} ${line}`), 'info');
+  const wrong = setLevels(log, String(values.log));
+  if (wrong !== null) return usage(machine, wrong);
+  return startUnikernel(machine, unikernel, values, log);
+}
+
+async function startUnikernel(
+  machine: Machine,
+  unikernel: Unikernel,
+  values: Values,
+  log: Log,
+): Promise<number> {
+  const logger = log.source(unikernel.name);
+  const devices = await connectAll(machine, unikernel, values, log);
+  if (typeof devices === 'string') {
+    logger.error(devices);
+    return EXIT_UNAVAILABLE;
+  }
+  const { clock, entropy, timers } = machine;
+  const args: Record<string, string | number | boolean> = {};
+  for (const name of Object.keys(unikernel.args)) args[name] = values[name]!;
+  const context: AnyContext = { ...devices, args, log: logger, clock, entropy, timers };
+  try {
+    const code = await unikernel.start(context);
+    if (code !== undefined) return code;
+  } catch (error) {
+    logger.error(describeError(error));
+    return EXIT_SOFTWARE;
+  }
+  return new Promise<number>(() => {});
+}
+
+function standardArgs(unikernel: Unikernel): ArgSpecs {
+  let specs = LOG_ARGS;
+  for (const { kind } of unikernel.devices) {
+    specs = { ...specs, ...unikernel.connectors[kind]?.args };
+  }
+  return specs;
+}
+
+/** The named devices, or one sentence about the one that can't be had. */
+async function connectAll(
+  machine: Machine,
+  unikernel: Unikernel,
+  args: Values,
+  log: Log,
+): Promise<Record<string, unknown> | string> {
+  const connected: unknown[] = [];
+  const named: Record<string, unknown> = {};
+  for (const node of unikernel.devices) {
+    const needs = node.needs.map((at) => connected[at]);
+    const connector = unikernel.connectors[node.kind];
+    // A device that only stands under another may be missing: a host's sockets need no interface.
+    const device = await connector?.connect({ machine, node, needs, args, log });
+    if (isLack(device)) return `device '${node.name}' (${node.kind}): ${device.lacks}`;
+    if (node.named) named[node.name] = device;
+    connected.push(device);
+  }
+  return named;
+}
+
+const isLack = (device: unknown): device is { readonly lacks: string } =>
+  typeof device === 'object' && device !== null && Object.hasOwn(device, 'lacks');
+
+function usage(machine: Machine, message: string): number {
+  machine.console.writeLine(`error: ${message}`);
+  return EXIT_USAGE;
+}
+
+/** Seconds since boot, as Linux prints them. */
+const stamp = (machine: Machine): string =>
+  `[${(machine.timers.now / 1_000_000).toFixed(3).padStart(9)}]`;
+
+/** Applies "LEVEL" or "LEVEL,source:LEVEL,..."; one sentence when it is neither. */
+function setLevels(log: Log, text: string): string | null {
+  const seen = new Set<string>();
+  for (const part of text.split(',')) {
+    const colon = part.indexOf(':');
+    const source = colon < 0 ? '*' : part.slice(0, colon);
+    const level = part.slice(colon + 1) as LogLevel;
+    if (source === '' || !isLogLevel(level)) {
+      return `--log=${text}: expected debug, info, warn, error or off, or source:level, not '${part}'`;
+    }
+    if (seen.has(source)) return `--log=${text}: '${source}' is given twice`;
+    seen.add(source);
+    log.setLevel(source, level);
+  }
+  return null;
+}
+
+function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return `${error.name}: ${error.message}\n${error.stack ?? ''}`.trimEnd();
+}
+
+/** Connectors that are the same on every machine. */
+export const contentConnector: Connector<'kv.directory'> = {
+  args: {},
+  async connect({ machine, node }) {
+    return machine.content(node.name) ?? { lacks: 'its content is not in the image' };
+  },
+};
+
+export const ethernetConnector: Connector<'net.ethernet'> = {
+  args: {},
+  async connect({ machine, node }) {
+    const found = machine.interfaces[Number(node.options.index)];
+    const count = machine.interfaces.length;
+    return found ?? { lacks: `the machine has ${count} network interface(s)` };
+  },
+};

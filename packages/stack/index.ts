@@ -1,0 +1,6 @@
+export {
+  directStack,
+  type StackOptions,
+  type StackOptionsFault,
+  stackOptions,
+} from './direct-stack.ts';

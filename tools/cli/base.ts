@@ -1,0 +1,52 @@
+/** The prebuilt C base and the bytecode compiler: made in a checkout, packed in an installation. */
+
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { Failure } from './failure.ts';
+import { packageRoot } from './places.ts';
+
+/** The first of `build/base` (a checkout's) and `dist/base` (an installation's) that has `name`. */
+function baseFile(name: string): string | null {
+  for (const directory of ['build/base', 'dist/base']) {
+    const file = path.join(packageRoot, directory, name);
+    if (existsSync(file)) return file;
+  }
+  return null;
+}
+
+/** The base as an ELF file without an application. */
+export function baseImage(): string {
+  const file = baseFile('base.elf');
+  if (file !== null) return file;
+  throw new Failure({ what: 'the base is not built', mend: 'run: npm run setup' });
+}
+
+/** The compiler from JavaScript to the engine's bytecode, or null: then images carry their source. */
+export const bytecodeTool = (): string | null => baseFile('bytecode');
+
+/**
+ * The base's ELF file in two: ours, and the engine with its C library. base.parts.json has the linker's sums;
+ * where it is missing all counts as base.
+ */
+export function baseParts(baseBytes: number): { base: number; engine: number } {
+  const file = baseFile('base.parts.json');
+  if (file === null) return { base: baseBytes, engine: 0 };
+  const { engine } = JSON.parse(readFileSync(file, 'utf8')) as { engine: number };
+  return { base: baseBytes - engine, engine };
+}
+
+/** Bytes of the engine and the C library in a base, from the linker's map: what is in the file, not .bss. */
+export function engineBytes(map: string): number {
+  let isInFile = false;
+  let bytes = 0;
+  // A section's name may stand on a line of its own, before address, size and object file.
+  for (const [, output, size, object] of map
+    .slice(map.indexOf('Linker script and memory map'))
+    .matchAll(/^(\.\w+)|^ \.\S+\s+0x[0-9a-f]{8,16}\s+0x([0-9a-f]+) (\S+)$/gm)) {
+    if (output !== undefined) isInFile = /^\.(text|rodata|data)/.test(output);
+    else if (isInFile && /quickjs|\/q\/|libc\.a|libgcc/.test(object!)) {
+      bytes += Number.parseInt(size!, 16);
+    }
+  }
+  return bytes;
+}

@@ -1,0 +1,189 @@
+/** `morgana build`: from an application to an image (or to a module for Node), and what is in it. */
+
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { buildNodeModule } from '../../targets/node/build.ts';
+import {
+  type BuildReport,
+  buildPvhImage,
+  bundle,
+  formatBuildFault,
+  type formatBundleFault,
+  readContent,
+} from '../../targets/pvh/build.ts';
+import { type App, detectApp } from './app.ts';
+import { baseImage, baseParts, bytecodeTool } from './base.ts';
+import { describeApp } from './describe-app.ts';
+import { partLines } from './describe-text.ts';
+import { appendDescription, type Description, type Part } from './description.ts';
+import { checkDevices, entrySource } from './entry.ts';
+import { EXIT_OK, Failure, usageFailure } from './failure.ts';
+import type { CommandLine } from './flags.ts';
+import { ENTRY_NAME, missingGlobalMarks, missingGlobals } from './import-graph.ts';
+import { loadApp, morganaAlias } from './load.ts';
+import { appCacheDirectory, packageRoot, shown } from './places.ts';
+import { checkTypes } from './typecheck.ts';
+import type { Target, VERBS } from './verbs.ts';
+
+export interface Built {
+  readonly description: Description;
+  /** The whole file to write. */
+  readonly output: Uint8Array;
+  /** The files that it was made from, absolute. */
+  readonly sources: readonly string[];
+}
+
+export async function buildVerb(line: CommandLine<typeof VERBS.build.flags>): Promise<number> {
+  const found = detectApp(line.words[0] ?? '.');
+  if (found.kind === 'image') {
+    throw usageFailure(`${shown(found.image)} is an image already`, 'name an application');
+  }
+  const { target, json } = line.flags;
+  const app = await loadApp(found);
+  const built = await buildApp(app, target);
+  const file = line.flags.output ?? `${app.name}.${target === 'pvh' ? 'img' : 'mjs'}`;
+  mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
+  writeFileSync(file, built.output, { mode: target === 'pvh' ? 0o755 : 0o644 });
+  const { image } = built.description;
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ output: file, target, ...image }, null, 2)}\n`);
+  } else {
+    const lines = partLines(image.parts, image.bytes);
+    process.stdout.write(`${lines.join('\n')}\n${shown(path.resolve(file))}\n`);
+  }
+  return EXIT_OK;
+}
+
+/** Checks, links and describes. Nothing but caches is written. */
+export async function buildApp(app: App, target: Target): Promise<Built> {
+  checkDevices(app, target);
+  checkTypes(app);
+  const entry = {
+    text: entrySource(app, target),
+    resolveDir: app.main === null ? packageRoot : path.dirname(app.main),
+    name: ENTRY_NAME,
+  };
+  if (app.main !== null) await checkGlobals(entry);
+  return target === 'pvh' ? buildImage(app, entry) : buildModule(app, entry);
+}
+
+type Entry = { readonly text: string; readonly resolveDir: string; readonly name: string };
+
+const WEB_GLOBALS = path.join(packageRoot, 'packages/web/inject.ts');
+/** What libraries ask about the environment: an image is production, and no Node. */
+const DEFINE = { 'process.env.NODE_ENV': '"production"' };
+
+/** Names that packages/web gives. */
+function webGlobals(): Set<string> {
+  const names = new Set(['fetch']);
+  for (const [, list] of readFileSync(WEB_GLOBALS, 'utf8').matchAll(/export \{([^}]*)\}/g)) {
+    for (const name of list!.split(',')) names.add(name.trim());
+  }
+  names.delete('fetch');
+  return names;
+}
+
+/** Refuses an application that uses a global which no image has, or a module: with the chain of imports. */
+async function checkGlobals(entry: Entry): Promise<void> {
+  const marks = missingGlobalMarks(webGlobals());
+  const options = { entry, inject: [WEB_GLOBALS], alias: morganaAlias, minifyNames: false };
+  const bundled = await bundle({ ...options, define: { ...marks, ...DEFINE }, readable: true });
+  if (!bundled.ok) throw bundleFailure(bundled.error);
+  const [first] = missingGlobals(bundled.value.text, bundled.value.metafile);
+  if (first === undefined) return;
+  throw new Failure({
+    what: `the global '${first.name}' does not exist in an image`,
+    where: `used by ${first.chain.join(' -> ')}`,
+    mend: 'use a Web-standard API instead, or ask `typeof` before',
+  });
+}
+
+function bundleFailure(fault: Parameters<typeof formatBundleFault>[0]): Failure {
+  if (fault.kind === 'syntax') {
+    const detail = fault.message.split('\n');
+    return new Failure({ what: 'the application cannot be linked', mend: 'see above', detail });
+  }
+  const chain = fault.chain.filter((step) => path.basename(step) !== ENTRY_NAME);
+  return new Failure({
+    what: fault.node
+      ? `the module "${fault.specifier}" is Node's, and an image has no Node in it`
+      : `the module "${fault.specifier}" can't be found`,
+    where: `imported by ${[...chain, fault.specifier].join(' -> ')}`,
+    mend: fault.node ? 'use a Web-standard API instead' : 'install it, or correct the name',
+  });
+}
+
+async function buildImage(app: App, entry: Entry): Promise<Built> {
+  const output = path.join(appCacheDirectory(app.root), 'linked.img');
+  const contents = Object.entries(app.content).map(([name, directory]) => ({
+    name,
+    files: readContent(directory),
+  }));
+  const built = await buildPvhImage({
+    entry,
+    contents,
+    baseElf: baseImage(),
+    bytecodeTool: bytecodeTool(),
+    output,
+    define: DEFINE,
+    inject: [WEB_GLOBALS],
+    alias: morganaAlias,
+  });
+  if (!built.ok) {
+    const { error } = built;
+    if (error.kind === 'no such module' || error.kind === 'syntax') throw bundleFailure(error);
+    throw new Failure({ what: formatBuildFault(error), mend: 'run: npm run setup' });
+  }
+  const report = built.value;
+  const description = describeApp(app, 'pvh', report.metafile, entry.resolveDir, {
+    bytes: report.imageBytes,
+    parts: imageParts(report),
+    contents: contents.map(({ name, files }) => ({
+      device: name,
+      files: files.length,
+      bytes: files.reduce((sum, file) => sum + file.bytes.length, 0),
+    })),
+  });
+  const image = appendDescription(readFileSync(output), description);
+  return { description, output: image, sources: sourcesOf(report.metafile, entry.resolveDir) };
+}
+
+function imageParts({ parts, programKind }: BuildReport): Part[] {
+  const { engine, base } = baseParts(parts.base);
+  const libraries = Object.entries(parts.libraries);
+  const content = Object.values(parts.contents).reduce((sum, bytes) => sum + bytes, 0);
+  return [
+    { name: 'base', bytes: base },
+    { name: 'engine', bytes: engine },
+    ...libraries.map(([name, bytes]) => ({ name: partName(name), bytes })),
+    { name: programKind === 'source' ? 'app (source)' : 'app', bytes: parts.app },
+    { name: 'content', bytes: content },
+    { name: 'padding', bytes: parts.padding },
+  ];
+}
+
+const partName = (name: string): string =>
+  name.startsWith('npm:') ? name : `morgana/${name.replace(/^target /, 'targets/')}`;
+
+async function buildModule(app: App, entry: Entry): Promise<Built> {
+  const built = await buildNodeModule({
+    entry,
+    alias: morganaAlias,
+    define: DEFINE,
+    inject: [WEB_GLOBALS],
+  });
+  if (!built.ok) throw bundleFailure(built.error);
+  const { text, metafile } = built.value;
+  const output = new TextEncoder().encode(text);
+  const description = describeApp(app, 'node', metafile, entry.resolveDir, {
+    bytes: output.length,
+    parts: [{ name: 'module', bytes: output.length }],
+    contents: [],
+  });
+  return { description, output, sources: sourcesOf(metafile, entry.resolveDir) };
+}
+
+const sourcesOf = (metafile: { inputs: object }, folder: string): string[] =>
+  Object.keys(metafile.inputs)
+    .filter((input) => path.basename(input) !== ENTRY_NAME)
+    .map((input) => path.resolve(folder, input));

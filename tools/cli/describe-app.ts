@@ -1,0 +1,64 @@
+/** Makes the Description of an application from its graph and from what the bundler reports. */
+
+import path from 'node:path';
+import type { Metafile } from 'esbuild';
+import type { App } from './app.ts';
+import { DESCRIPTION_FORMAT, type Description, type Part } from './description.ts';
+import { implementationOf } from './entry.ts';
+import { chainTo, packageCosts, packageOf } from './import-graph.ts';
+import type { Target } from './verbs.ts';
+
+export interface Measured {
+  readonly bytes: number;
+  readonly parts: readonly Part[];
+  readonly contents: Description['capabilities']['content'];
+}
+
+/** `base`: the directory that the metafile's paths count from. */
+export function describeApp(
+  app: App,
+  target: Target,
+  metafile: Metafile,
+  base: string,
+  measured: Measured,
+): Description {
+  const packages = packageCosts(metafile, base).map((cost) => ({
+    ...cost,
+    because: chainTo(metafile, (input) => packageOf(path.resolve(base, input)) === cost.name),
+  }));
+  const ports = Object.entries(app.args)
+    .filter(([, spec]) => spec.kind === 'port')
+    .map(([arg, spec]) => ({
+      arg,
+      default: spec.default === undefined ? null : Number(spec.default),
+    }));
+  return {
+    format: DESCRIPTION_FORMAT,
+    name: app.name,
+    kind: app.kind,
+    target,
+    devices: app.devices.map((node) => ({
+      name: node.name,
+      kind: node.kind,
+      named: node.named,
+      implementation: implementationOf(node.kind, target),
+      needs: node.needs.map((at) => app.devices[at]!.name),
+    })),
+    packages,
+    args: app.args,
+    capabilities: {
+      ports,
+      network: networkOf(app, target),
+      disks: [],
+      content: measured.contents,
+    },
+    image: { bytes: measured.bytes, parts: measured.parts },
+  };
+}
+
+function networkOf(app: App, target: Target): string[] {
+  if (target === 'node') return ["the host's sockets"];
+  return app.devices
+    .filter((node) => node.kind === 'net.ethernet')
+    .map((node) => `Ethernet interface ${node.options.index}`);
+}

@@ -1,0 +1,145 @@
+/**
+ * The module that starts an application on a target: generated, because it is here that a device's
+ * implementation is chosen, and only what it names is linked.
+ */
+
+import path from 'node:path';
+import type { DeviceKind, DeviceNode } from '../../packages/morgana/devices.ts';
+import type { App } from './app.ts';
+import { Failure } from './failure.ts';
+import { declaredAt } from './load.ts';
+import { packageRoot } from './places.ts';
+import type { Target } from './verbs.ts';
+
+/** An implementation: what to import from where below the package's root. */
+interface Implementation {
+  readonly from: string;
+  readonly name: string;
+  /** For people. */
+  readonly shown: string;
+}
+
+const CONTENT = {
+  from: 'packages/morgana/run.ts',
+  name: 'contentConnector',
+  shown: 'linked into the image',
+};
+
+/** What each target has for each kind of device; a kind left out is one that it lacks. */
+const IMPLEMENTATIONS: Record<Target, { readonly [K in DeviceKind]?: Implementation }> = {
+  pvh: {
+    'net.ethernet': {
+      from: 'packages/morgana/run.ts',
+      name: 'ethernetConnector',
+      shown: 'virtio-net',
+    },
+    'net.stack': {
+      from: 'packages/morgana/direct-stack.ts',
+      name: 'directStackConnector',
+      shown: 'our own TCP/IP',
+    },
+    'kv.directory': CONTENT,
+  },
+  node: {
+    'net.stack': {
+      from: 'targets/node/connector.ts',
+      name: 'hostStackConnector',
+      shown: "the host's sockets",
+    },
+    'kv.directory': CONTENT,
+  },
+};
+
+/** Where `launch` is. */
+const LAUNCH: Record<Target, string> = {
+  pvh: 'targets/pvh/index.ts',
+  node: 'targets/node/launch.ts',
+};
+
+const LACKING: Record<Target, string> = {
+  pvh: 'a virtual machine',
+  node: 'a process on this machine, which has sockets but no Ethernet interface or disk of its own',
+};
+
+/** Refuses an application with a device that `target` lacks: one sentence with device, target and line. */
+export function checkDevices(app: App, target: Target): void {
+  for (const node of app.devices) {
+    if (IMPLEMENTATIONS[target][node.kind] !== undefined || isUnneeded(app, node, target)) continue;
+    throw new Failure({
+      what: `device '${node.name}' (${node.kind}) does not exist on target ${target}, ${LACKING[target]}`,
+      where: declaredAt(node),
+      mend: `build for another target${target === 'node' ? ': --target=pvh' : ''}`,
+    });
+  }
+}
+
+/** A device that only stands under one which the target gives whole: an interface under host sockets. */
+function isUnneeded(app: App, node: DeviceNode, target: Target): boolean {
+  return !node.named && target === 'node' && app.devices.some((user) => user.kind === 'net.stack');
+}
+
+/** The source of the entry module. Its text depends on the application and the target only. */
+export function entrySource(app: App, target: Target): string {
+  const kinds = [...new Set(app.devices.map((node) => node.kind))].sort();
+  const imports = [
+    importLine('{ launch }', LAUNCH[target]),
+    importLine('{ runUnikernel }', 'packages/morgana/run.ts'),
+  ];
+  const connectors: string[] = [];
+  for (const kind of kinds) {
+    const implementation = IMPLEMENTATIONS[target][kind];
+    if (implementation === undefined) continue;
+    imports.push(importLine(`{ ${implementation.name} }`, implementation.from));
+    connectors.push(`  '${kind}': ${implementation.name},`);
+  }
+  const { start, lines } = startSource(app);
+  // Web globals need their machine before the application's first module is evaluated: hence its import().
+  imports.push(importLine('{ installWeb }', 'packages/web/platform.ts'));
+  return [
+    ...imports,
+    ...lines,
+    '',
+    `const connectors = {\n${connectors.join('\n')}\n};`,
+    `const name = ${JSON.stringify(app.name)};`,
+    `const args = ${JSON.stringify(app.args)};`,
+    `const devices = ${JSON.stringify(linkedDevices(app))};`,
+    `const start = ${start};`,
+    'launch((machine) => {',
+    '  installWeb(machine);',
+    '  return runUnikernel(machine, { name, args, devices, connectors, start });',
+    '});',
+    '',
+  ].join('\n');
+}
+
+/** The expression that is the program's `start`, and the imports that it needs. */
+function startSource(app: App): { start: string; lines: string[] } {
+  const main = JSON.stringify(app.main);
+  if (app.kind === 'static') {
+    const from = 'packages/morgana/static-site.ts';
+    return { start: 'startStaticSite', lines: [importLine('{ startStaticSite }', from)] };
+  }
+  if (app.kind === 'devices') {
+    return { start: `async (context) => (await import(${main})).start(context)`, lines: [] };
+  }
+  return {
+    start: `async (context) => startHandler((await import(${main})).default, context)`,
+    lines: [importLine('{ startHandler }', 'packages/morgana/handler.ts')],
+  };
+}
+
+/** Without paths of the developer's machine: they have no meaning in an image and would change its bytes. */
+function linkedDevices(app: App): DeviceNode[] {
+  return app.devices.map((node) => {
+    const { path: _path, ...options } = node.options;
+    return { ...node, options, declaredAt: null };
+  });
+}
+
+const importLine = (what: string, from: string): string =>
+  `import ${what} from ${JSON.stringify(path.join(packageRoot, from))};`;
+
+/** What stands for a kind of device on a target, for people. */
+export function implementationOf(kind: DeviceKind, target: Target): string {
+  return IMPLEMENTATIONS[target][kind]?.shown ?? "the host's";
+}

@@ -1,0 +1,26 @@
+/** What a verb ends with when it can't do its work: one sentence for a person, and the exit code. */
+
+/** Exit codes of the tool itself; `run` otherwise ends with the image's own. */
+export const EXIT_OK = 0;
+export const EXIT_USAGE = 1;
+export const EXIT_FAILED = 2;
+
+export class Failure extends Error {
+  override readonly name = 'Failure';
+  readonly exitCode: number;
+  /** Lines shown before the sentence as they are: a compiler's messages. */
+  readonly detail: readonly string[];
+
+  /** `what`, `where` and `mend` make the line "error: what, where, what to do"; empty ones are left out. */
+  constructor(
+    parts: { what: string; where?: string; mend?: string; detail?: readonly string[] },
+    exitCode: number = EXIT_FAILED,
+  ) {
+    super([parts.what, parts.where, parts.mend].filter((part) => part).join(', '));
+    this.exitCode = exitCode;
+    this.detail = parts.detail ?? [];
+  }
+}
+
+export const usageFailure = (what: string, mend: string): Failure =>
+  new Failure({ what, mend }, EXIT_USAGE);

@@ -1,0 +1,126 @@
+/**
+ * The command line: a table of flags per verb, read by one pure parser. `--key=value`; repeats (of flags that
+ * don't say so) and unknowns are refused. Not here: what the verbs do, and the help texts (help.ts).
+ */
+
+import { err, ok, type Result } from '#core';
+
+export interface Flag<T> {
+  /** The value that `text` means, or null; `text` is null for a flag without '='. */
+  read(text: string | null): T | null;
+  readonly expected: string;
+  readonly absent: T;
+  /** Combines the values of a flag that may be given again. */
+  join?(before: T, next: T): T;
+}
+
+export type FlagTable = { readonly [name: string]: Flag<unknown> };
+export type FlagValues<S extends FlagTable> = {
+  readonly [N in keyof S]: S[N] extends Flag<infer T> ? T : never;
+};
+
+export interface CommandLine<S extends FlagTable> {
+  readonly flags: FlagValues<S>;
+  /** Words that aren't flags. */
+  readonly words: readonly string[];
+  /** What stands after '--'; null when there is no '--'. */
+  readonly rest: readonly string[] | null;
+}
+
+export const switchFlag: Flag<boolean> = {
+  read: (text) => (text === null ? true : null),
+  expected: 'no value',
+  absent: false,
+};
+
+export const textFlag: Flag<string | null> = {
+  read: (text) => (text === null || text === '' ? null : text),
+  expected: 'a value',
+  absent: null,
+};
+
+export const choiceFlag = <const T extends string>(choices: readonly T[], absent: T): Flag<T> => ({
+  read: (text) => choices.find((choice) => choice === text) ?? null,
+  expected: choices.join(' or '),
+  absent,
+});
+
+export const integerFlag = (min: number, max: number, absent: number): Flag<number> => ({
+  read: (text) => readInteger(text, min, max),
+  expected: `an integer, ${min} to ${max}`,
+  absent,
+});
+
+/** A port of the host that is forwarded to one of the image. */
+export interface Publish {
+  readonly hostAddress: string;
+  readonly hostPort: number;
+  readonly guestPort: number;
+  readonly protocol: 'tcp' | 'udp';
+}
+
+export const publishFlag: Flag<readonly Publish[]> = {
+  read: (text) => readPublish(text ?? ''),
+  expected: '[ADDRESS:]HOST:IMAGE[/udp], as 8080:80',
+  absent: [],
+  join: (before, next) => [...before, ...next],
+};
+
+function readPublish(text: string): Publish[] | null {
+  const found = /^(?:(\d{1,3}(?:\.\d{1,3}){3}):)?(\d{1,5}):(\d{1,5})(?:\/(tcp|udp))?$/.exec(text);
+  if (found === null) return null;
+  const hostPort = readInteger(found[2]!, 1, 65_535);
+  const guestPort = readInteger(found[3]!, 1, 65_535);
+  if (hostPort === null || guestPort === null) return null;
+  const protocol = found[4] === 'udp' ? 'udp' : 'tcp';
+  return [{ hostAddress: found[1] ?? '127.0.0.1', hostPort, guestPort, protocol }];
+}
+
+function readInteger(text: string | null, min: number, max: number): number | null {
+  if (text === null || !/^\d{1,9}$/.test(text)) return null;
+  const value = Number(text);
+  return value >= min && value <= max ? value : null;
+}
+
+/** Reads `argv` (after the verb) by `table`, with at most `wordsMax` words; else one sentence. */
+export function parseCommandLine<const S extends FlagTable>(
+  argv: readonly string[],
+  table: S,
+  wordsMax: number,
+): Result<CommandLine<S>, string> {
+  const end = argv.indexOf('--');
+  const rest = end < 0 ? null : argv.slice(end + 1);
+  const values: Record<string, unknown> = {};
+  for (const [name, flag] of Object.entries(table)) values[name] = flag.absent;
+  const seen = new Set<string>();
+  const words: string[] = [];
+  for (const word of end < 0 ? argv : argv.slice(0, end)) {
+    if (!word.startsWith('-')) {
+      if (words.length === wordsMax) return err(`unexpected '${word}'`);
+      words.push(word);
+      continue;
+    }
+    const wrong = readFlag(word, table, values, seen);
+    if (wrong !== null) return err(wrong);
+  }
+  return ok({ flags: values as FlagValues<S>, words, rest });
+}
+
+/** Puts one flag's value into `values`; one sentence when it can't. */
+function readFlag(
+  word: string,
+  table: FlagTable,
+  values: Record<string, unknown>,
+  seen: Set<string>,
+): string | null {
+  const found = /^--([a-z-]+)(?:=(.*))?$/s.exec(word);
+  const name = found?.[1] ?? '';
+  const flag = Object.hasOwn(table, name) ? table[name] : undefined;
+  if (flag === undefined) return `unknown flag '${word}'`;
+  if (seen.has(name) && flag.join === undefined) return `--${name} is given twice`;
+  const value = flag.read(found?.[2] ?? null);
+  if (value === null) return `'${word}': expected --${name} with ${flag.expected}`;
+  values[name] = seen.has(name) && flag.join ? flag.join(values[name], value) : value;
+  seen.add(name);
+  return null;
+}

@@ -1,0 +1,67 @@
+/** Help texts, written by hand; tests/cli/help.test.ts keeps them in step with the flag tables. */
+
+export const HELP = `morgana: TypeScript unikernels
+
+  morgana new DIR       start an application
+  morgana dev [APP]     run it on this machine, and again on every change
+  morgana build [APP]   make a bootable image
+  morgana run [APP]     boot it as a virtual machine
+  morgana describe      what is in an image, why, and what it costs
+
+APP is a directory of files (a website), a module that exports { fetch }, or a directory
+with morgana.config.ts; the current directory when left out.
+Each verb has --help. Exit codes: 0 done, 1 wrong usage, 2 failed; run: the image's own.
+`;
+
+export const VERB_HELP = {
+  new: `morgana new DIR [--template=static|handler|devices]
+
+Writes a small application into DIR, which must be empty or not exist.
+
+  --template=static     a website: files in htdocs/ (the default)
+  --template=handler    app.ts, which exports { fetch(request) }
+  --template=devices    morgana.config.ts and main.ts: a graph of devices
+`,
+  dev: `morgana dev [APP] [--port=8080] [-- boot-time arguments]
+
+Runs APP as a process on this machine's sockets; builds and restarts it on every change.
+While a change has errors they are shown and the old version keeps serving.
+
+  --port=PORT           port of this machine, 1 to 65535 (default 8080)
+`,
+  build: `morgana build [APP] [--target=pvh|node] [--output=FILE] [--json]
+
+Checks the types of APP, links it with the libraries that it uses, and writes the image.
+The same inputs give the same bytes.
+
+  --target=pvh          a bootable image: QEMU, Firecracker, Cloud Hypervisor, Xen (the default)
+  --target=node         a module that Node runs: node FILE
+  --output=FILE         where to write it (default NAME.img or NAME.mjs)
+  --json                print bytes by part as JSON
+`,
+  run: `morgana run [APP] [flags] [-- boot-time arguments]
+
+Builds APP, or takes an image that build wrote, and boots it in QEMU. The serial console is
+stdout, the image's exit code is this command's; Ctrl-C stops the machine.
+"morgana run APP -- --help" prints the boot-time arguments.
+
+  --target=pvh|node     a virtual machine (the default), or a process on this machine's sockets
+  --publish=HOST:IMAGE  forwards a port of 127.0.0.1, as 8080:80; may be repeated
+                        also ADDRESS:HOST:IMAGE and HOST:IMAGE/udp
+  --memory=MIB          memory of the machine, 4 to 4096 (default 16)
+  --machine=microvm|q35 kind of machine: virtio over MMIO (the default) or over PCI
+  --accelerator=kvm|tcg hardware virtualisation or emulation (default: kvm where it works)
+  --keep-image=FILE     leaves the built image at FILE
+`,
+  describe: `morgana describe [APP] [--json|--dot|--html=FILE]
+morgana describe --diff A B [--json]
+
+Prints the devices of APP, its packages with their bytes and lines, its boot-time arguments,
+what it may touch (ports, disks), and the bytes of its image. APP may be an image.
+
+  --json                for programs
+  --dot                 the graph of devices, for Graphviz
+  --html=FILE           a page with the graph, and the image drawn to scale
+  --diff                compares A with B: applications, images or files from --json
+`,
+} as const;

@@ -1,0 +1,155 @@
+/**
+ * From a path to an App: a website and a handler get the devices and arguments that they always have,
+ * a graph gets those of its morgana.config.ts, which is evaluated here, on the developer's machine.
+ */
+
+import { existsSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import * as esbuild from 'esbuild';
+import type { ArgSpecs } from '../../packages/morgana/arguments.ts';
+import type { UnikernelConfig } from '../../packages/morgana/config.ts';
+import { arg, kv, net } from '../../packages/morgana/config.ts';
+import { type DeviceNode, deviceOrder } from '../../packages/morgana/devices.ts';
+import { type App, type AppPath, nameOf } from './app.ts';
+import { Failure } from './failure.ts';
+import { appCacheDirectory, packageRoot, shown } from './places.ts';
+
+const SERVER_ARGS: ArgSpecs = { port: arg.port({ default: 80, doc: 'TCP port of the server' }) };
+
+export async function loadApp(found: Exclude<AppPath, { kind: 'image' }>): Promise<App> {
+  switch (found.kind) {
+    case 'static':
+      return {
+        kind: 'static',
+        name: nameOf(found.directory),
+        root: found.directory,
+        main: null,
+        config: null,
+        args: SERVER_ARGS,
+        devices: deviceOrder({ stack: net.stack(), site: kv.directory(found.directory) }),
+        content: { site: found.directory },
+      };
+    case 'handler':
+      return {
+        kind: 'handler',
+        name: nameOf(found.main),
+        root: found.main,
+        main: found.main,
+        config: null,
+        args: SERVER_ARGS,
+        devices: deviceOrder({ stack: net.stack() }),
+        content: {},
+      };
+    case 'devices':
+      return loadConfigured(found.config);
+  }
+}
+
+async function loadConfigured(file: string): Promise<App> {
+  const config = await evaluateConfig(file);
+  const home = path.dirname(file);
+  const main = path.resolve(home, config.main);
+  if (!existsSync(main)) {
+    throw new Failure({
+      what: `there is no ${shown(main)}`,
+      where: `which ${shown(file)} names as main`,
+      mend: 'write it, or correct main',
+    });
+  }
+  const devices = deviceOrder(config.devices);
+  return {
+    kind: 'devices',
+    name: config.name,
+    root: home,
+    main,
+    config: file,
+    args: config.args,
+    devices,
+    content: contentOf(devices, home),
+  };
+}
+
+function contentOf(devices: readonly DeviceNode[], home: string): Record<string, string> {
+  const content: Record<string, string> = {};
+  for (const node of devices) {
+    if (node.kind !== 'kv.directory') continue;
+    const directory = path.resolve(home, String(node.options.path));
+    if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
+      throw new Failure({
+        what: `device '${node.name}' needs the directory ${shown(directory)}, which does not exist`,
+        where: declaredAt(node),
+        mend: 'make it, or correct the path',
+      });
+    }
+    content[node.name] = directory;
+  }
+  return content;
+}
+
+/** "at FILE:LINE", as far as it is known. */
+export function declaredAt(node: DeviceNode): string {
+  if (node.declaredAt === null) return '';
+  const [, file, line] = /^(.*):(\d+)$/.exec(node.declaredAt) ?? [];
+  return file === undefined ? '' : `declared at ${shown(file)}:${line}`;
+}
+
+/** Bundles and runs the configuration in this process, with a source map, so that lines are its own. */
+async function evaluateConfig(file: string): Promise<UnikernelConfig> {
+  const bundle = path.join(appCacheDirectory(path.dirname(file)), 'config.mjs');
+  try {
+    const built = await esbuild.build({
+      entryPoints: [file],
+      bundle: true,
+      write: false,
+      outfile: bundle,
+      platform: 'node',
+      format: 'esm',
+      target: 'node20',
+      sourcemap: 'inline',
+      logLevel: 'silent',
+      alias: morganaAlias,
+    });
+    writeFileSync(bundle, built.outputFiles[0]!.contents);
+  } catch (error) {
+    throw bundleFailure(error, `${shown(file)} can't be read`);
+  }
+  process.setSourceMapsEnabled(true);
+  try {
+    const fresh = `${pathToFileURL(bundle).href}?at=${Date.now()}`;
+    const module: { default?: unknown } = await import(fresh);
+    return checkShape(module.default, file);
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    throw new Failure({
+      what: `${shown(file)}: ${error instanceof Error ? error.message : error}`,
+      mend: 'correct the configuration',
+    });
+  }
+}
+
+/** An application imports "morgana" also where it isn't installed. */
+export const morganaAlias: Record<string, string> = {
+  morgana: path.join(packageRoot, 'packages/morgana/index.ts'),
+  'morgana/config': path.join(packageRoot, 'packages/morgana/config.ts'),
+  'morgana/http': path.join(packageRoot, 'packages/morgana/http.ts'),
+};
+
+function checkShape(value: unknown, file: string): UnikernelConfig {
+  const config = value as UnikernelConfig | undefined;
+  if (typeof config?.name === 'string' && typeof config.main === 'string' && config.devices) {
+    return config;
+  }
+  throw new Failure({
+    what: `${shown(file)} does not export a configuration`,
+    mend: 'write: export default defineUnikernel({ name, main, devices, args })',
+  });
+}
+
+/** esbuild's messages as they are, after one sentence. */
+export function bundleFailure(error: unknown, what: string): Failure {
+  const errors = (error as Partial<esbuild.BuildFailure>).errors;
+  if (errors === undefined) throw error;
+  const detail = esbuild.formatMessagesSync(errors, { kind: 'error', color: false });
+  return new Failure({ what, mend: 'correct what is shown above', detail });
+}

@@ -1,0 +1,24 @@
+/** Runs an application that was linked for the node target, as a child process. */
+
+import { spawn } from 'node:child_process';
+import type { App } from './app.ts';
+import type { Publish } from './flags.ts';
+import { type Running, supervise } from './machine.ts';
+
+/** `file` is what buildModule made; its console goes to stdout. */
+export function startNode(
+  file: string,
+  app: App,
+  publish: readonly Publish[],
+  bootArguments: readonly string[],
+): Running {
+  const args = ['--enable-source-maps', file, ...bootArguments];
+  // targets/node/launch.ts reads these.
+  const env = {
+    ...process.env,
+    MORGANA_CONTENT: JSON.stringify(app.content),
+    MORGANA_PUBLISH: JSON.stringify(publish),
+  };
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'], env });
+  return supervise(child, (status) => status);
+}

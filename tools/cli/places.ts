@@ -1,0 +1,37 @@
+/** Where things are: this package's own root, and the caches. */
+
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The root of the package "morgana": a checkout, or its installation in node_modules. */
+export const packageRoot: string = findRoot(path.dirname(fileURLToPath(import.meta.url)));
+
+function findRoot(from: string): string {
+  const file = path.join(from, 'package.json');
+  if (existsSync(file) && JSON.parse(readFileSync(file, 'utf8')).name === 'morgana') return from;
+  return findRoot(path.dirname(from));
+}
+
+/** A directory for what can be made again; made on demand. MORGANA_CACHE names another place. */
+export function cacheDirectory(...parts: string[]): string {
+  const home =
+    process.env.MORGANA_CACHE ??
+    path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'morgana');
+  const directory = path.join(home, ...parts);
+  mkdirSync(directory, { recursive: true });
+  return directory;
+}
+
+/** The cache directory of one application: its path's digest keeps two apart. */
+export const appCacheDirectory = (app: string): string =>
+  cacheDirectory('apps', createHash('sha256').update(app).digest('hex').slice(0, 16));
+
+/** A path as a person would write it: relative when that is shorter to read. */
+export function shown(file: string): string {
+  const relative = path.relative(process.cwd(), file);
+  if (relative === '') return '.';
+  return relative.startsWith(path.join('..', '..')) ? file : relative;
+}

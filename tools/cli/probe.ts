@@ -1,0 +1,51 @@
+/** When a freshly booted server answers: asks for its front page until it does. */
+
+import { connect, type Socket } from 'node:net';
+
+/**
+ * QEMU accepts a connection before the machine listens, and then tries for seconds to get it there: so a new
+ * one is tried beside it, often at first.
+ */
+const EAGER_MS = 20;
+const PATIENT_MS = 250;
+const EAGER_UNTIL_MS = 1_000;
+const OPEN_MAX = 64;
+
+/**
+ * Resolves with the milliseconds from `startedMs` (performance.now) to the first byte of an answer to HEAD /,
+ * or null when `cancelled` says so first or nothing answered for `patienceMs`.
+ */
+export async function firstByte(
+  host: string,
+  port: number,
+  startedMs: number,
+  patienceMs: number,
+  cancelled: () => boolean,
+): Promise<number | null> {
+  const open = new Set<Socket>();
+  let answeredMs: number | null = null;
+  const elapsedMs = (): number => performance.now() - startedMs;
+  while (answeredMs === null && !cancelled() && elapsedMs() < patienceMs) {
+    if (open.size < OPEN_MAX) {
+      ask(host, port, open, () => {
+        answeredMs ??= elapsedMs();
+      });
+    }
+    const pauseMs = elapsedMs() < EAGER_UNTIL_MS ? EAGER_MS : PATIENT_MS;
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+  for (const socket of open) socket.destroy();
+  return answeredMs;
+}
+
+/** One try; `answered` is called with its first byte. It is in `open` while it may still answer. */
+function ask(host: string, port: number, open: Set<Socket>, answered: () => void): void {
+  const socket = connect({ host, port });
+  open.add(socket);
+  socket.once('connect', () => {
+    socket.write('HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+  });
+  socket.once('data', answered);
+  socket.once('error', () => socket.destroy());
+  socket.once('close', () => open.delete(socket));
+}

@@ -1,0 +1,131 @@
+/** `morgana run`: builds an application and boots it, or boots an image. */
+
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { ArgSpecs } from '../../packages/morgana/arguments.ts';
+import { detectApp } from './app.ts';
+import { buildApp } from './build.ts';
+import { grouped } from './describe-text.ts';
+import { type Description, findDescription } from './description.ts';
+import { Failure, usageFailure } from './failure.ts';
+import type { CommandLine, Publish } from './flags.ts';
+import { loadApp } from './load.ts';
+import { checkPorts, chooseAccelerator, findQemu, type Running, startMachine } from './machine.ts';
+import { startNode } from './node-process.ts';
+import { appCacheDirectory, shown } from './places.ts';
+import { firstByte } from './probe.ts';
+import type { VERBS } from './verbs.ts';
+
+type Line = CommandLine<typeof VERBS.run.flags>;
+
+/** How long a server may take to answer before the tool stops asking. */
+const PATIENCE_MS = 60_000;
+
+const say = (text: string): void => {
+  process.stderr.write(`morgana: ${text}\n`);
+};
+
+export async function runVerb(line: Line): Promise<number> {
+  const found = detectApp(line.words[0] ?? '.');
+  const { target } = line.flags;
+  if (found.kind === 'image') {
+    if (target === 'node') {
+      throw usageFailure('an image does not run on target node', 'leave --target=node out');
+    }
+    return boot(line, found.image, findDescription(readFileSync(found.image)));
+  }
+  const app = await loadApp(found);
+  const built = await buildApp(app, target);
+  const kept = line.flags['keep-image'];
+  const file = path.join(appCacheDirectory(app.root), target === 'pvh' ? 'image.img' : 'app.mjs');
+  writeFileSync(file, built.output);
+  if (kept !== null) copyFileSync(file, kept);
+  if (target === 'pvh') return boot(line, file, built.description);
+  return watchOver(line, built.description, (publish) =>
+    startNode(file, app, publish, line.rest ?? []),
+  );
+}
+
+async function boot(line: Line, image: string, description: Description | null): Promise<number> {
+  const { machine, memory } = line.flags;
+  const qemu = findQemu();
+  const accelerator = chosenAccelerator(qemu, line.flags.accelerator);
+  const bytes = description?.image.bytes ?? readFileSync(image).length;
+  const content = description?.image.parts.find((part) => part.name === 'content')?.bytes ?? 0;
+  say(`image ${shown(image)}: ${grouped(bytes)} bytes, of which content ${grouped(content)}`);
+  say(`QEMU ${machine}, ${memory} MiB, ${accelerator === 'kvm' ? 'kvm' : 'tcg (emulation)'}`);
+  return watchOver(line, description, (publish) =>
+    startMachine(qemu, {
+      image,
+      machine,
+      accelerator,
+      memoryMib: memory,
+      publish,
+      bootArguments: line.rest ?? [],
+    }),
+  );
+}
+
+function chosenAccelerator(qemu: string, wish: 'auto' | 'kvm' | 'tcg'): 'kvm' | 'tcg' {
+  if (wish === 'tcg') return 'tcg';
+  const best = chooseAccelerator(qemu);
+  if (wish === 'kvm' && best === 'tcg') {
+    throw new Failure({
+      what: 'hardware virtualisation (kvm) does not work on this machine',
+      mend: 'leave --accelerator=kvm out',
+    });
+  }
+  return best;
+}
+
+/** Starts it, tells where and when it answers, and waits for its end. */
+async function watchOver(
+  line: Line,
+  description: Description | null,
+  start: (publish: readonly Publish[]) => Running,
+): Promise<number> {
+  const publish = publishedPorts(line, description);
+  await checkPorts(publish);
+  const startedMs = performance.now();
+  const running = start(publish);
+  let over = false;
+  const ended = running.ended.finally(() => {
+    over = true;
+  });
+  const web = publish.find((p) => p.protocol === 'tcp');
+  if (web !== undefined) void announce(description, web, startedMs, () => over);
+  return ended;
+}
+
+async function announce(
+  description: Description | null,
+  web: Publish,
+  startedMs: number,
+  over: () => boolean,
+): Promise<void> {
+  const host = web.hostAddress === '127.0.0.1' ? 'localhost' : web.hostAddress;
+  const url = `http://${host}:${web.hostPort}`;
+  // Only what is known to be a web server is asked: an unknown protocol's peer shouldn't be.
+  if (description?.kind !== 'static' && description?.kind !== 'handler') {
+    return say(`port ${web.guestPort} is published at ${host}:${web.hostPort}`);
+  }
+  const address = web.hostAddress === '0.0.0.0' ? '127.0.0.1' : web.hostAddress;
+  const ms = await firstByte(address, web.hostPort, startedMs, PATIENCE_MS, over);
+  if (ms !== null) say(`${url} answered ${Math.round(ms)} ms after start`);
+  else if (!over()) say(`${url} has not answered for ${PATIENCE_MS / 1_000} s`);
+}
+
+/** What --publish says; a web server without any is published at 8080, or it couldn't be seen at all. */
+function publishedPorts(line: Line, description: Description | null): readonly Publish[] {
+  const given = line.flags.publish;
+  const asksHelp = (line.rest ?? []).includes('--help');
+  if (given.length > 0 || asksHelp || description === null) return given;
+  if (description.kind === 'devices') return given;
+  const guestPort = portArgument(line.rest ?? [], description.args);
+  return [{ hostAddress: '127.0.0.1', hostPort: 8_080, guestPort, protocol: 'tcp' }];
+}
+
+function portArgument(bootArguments: readonly string[], args: ArgSpecs): number {
+  const word = bootArguments.find((text) => text.startsWith('--port='));
+  return Number(word?.slice('--port='.length) ?? args.port?.default ?? 80);
+}

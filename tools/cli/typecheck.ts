@@ -1,0 +1,113 @@
+/** Checks an application's types before it is linked; the compiler's messages are shown as they are. */
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import type { App } from './app.ts';
+import { Failure } from './failure.ts';
+import { morganaAlias } from './load.ts';
+import { appCacheDirectory, packageRoot } from './places.ts';
+
+/** Throws a Failure whose detail is what the compiler said. A website has no types. */
+export function checkTypes(app: App): void {
+  if (app.main === null) return;
+  const directory = appCacheDirectory(app.root);
+  const check = path.join(directory, 'check.ts');
+  const project = path.join(directory, 'tsconfig.json');
+  writeFileSync(check, checkSource(app));
+  writeFileSync(project, JSON.stringify(projectOf(app, check), null, 2));
+  const compiler = createRequire(import.meta.url).resolve('typescript/package.json');
+  const tsc = path.join(path.dirname(compiler), 'bin', 'tsc');
+  const run = spawnSync(process.execPath, [tsc, '-p', project, '--pretty', 'false'], {
+    cwd: process.cwd(),
+    encoding: 'utf8',
+  });
+  if (run.error) throw run.error;
+  if (run.status === 0) return;
+  const detail = ownMessages(`${run.stdout}${run.stderr}`);
+  if (detail.length === 0) return;
+  const count = detail.filter((line) => !line.startsWith(' ')).length;
+  throw new Failure({
+    what: `${count} type error${count === 1 ? '' : 's'} in ${app.name}`,
+    mend: 'correct what is shown above',
+    detail,
+  });
+}
+
+/** Ties the application to the shape that the entry module relies on. */
+function checkSource(app: App): string {
+  const main = JSON.stringify(app.main);
+  if (app.kind === 'handler') {
+    return `import handler from ${main};
+type Handler = { fetch(request: Request): Response | Promise<Response> };
+export const checked: Handler = handler;
+`;
+  }
+  return `import type { Start } from 'morgana';
+import type config from ${JSON.stringify(app.config)};
+import { start } from ${main};
+export const checked: Start<typeof config> = start;
+`;
+}
+
+/** The application's own tsconfig.json, when it has one, with what linking an image needs on top. */
+function projectOf(app: App, check: string): object {
+  const own = ownProject(path.dirname(app.main!));
+  const compilerOptions = {
+    ...(own === null ? DEFAULTS : {}),
+    noEmit: true,
+    composite: false,
+    incremental: false,
+    skipLibCheck: true,
+    module: 'esnext',
+    moduleResolution: 'bundler',
+    allowImportingTsExtensions: true,
+    allowJs: true,
+    checkJs: false,
+    paths: Object.fromEntries(Object.entries(morganaAlias).map(([name, file]) => [name, [file]])),
+  };
+  return {
+    ...(own === null ? {} : { extends: own }),
+    compilerOptions,
+    files: [check, ...globalTypes()],
+    include: [],
+  };
+}
+
+const DEFAULTS = {
+  target: 'es2023',
+  lib: ['es2023'],
+  types: [],
+  strict: true,
+  noUncheckedIndexedAccess: true,
+};
+
+/** Declarations of the globals that an image has. */
+const globalTypes = (): string[] => {
+  const file = path.join(packageRoot, 'packages/web/globals.d.ts');
+  return existsSync(file) ? [file] : [];
+};
+
+function ownProject(from: string): string | null {
+  for (let directory = from; ; directory = path.dirname(directory)) {
+    const file = path.join(directory, 'tsconfig.json');
+    if (existsSync(file)) return file;
+    const end = existsSync(path.join(directory, 'package.json'));
+    if (end || path.dirname(directory) === directory) return null;
+  }
+}
+
+/** Leaves out messages about this package's sources, which its own checks cover under its own options. */
+function ownMessages(output: string): string[] {
+  const lines: string[] = [];
+  let isOurs = false;
+  const packages = path.join(packageRoot, 'packages') + path.sep;
+  for (const line of output.split('\n').filter((text) => text.trim() !== '')) {
+    const file = /^(.+?)\(\d+,\d+\): error /.exec(line)?.[1];
+    if (file !== undefined) isOurs = path.resolve(file).startsWith(packages);
+    else if (!line.startsWith(' ')) isOurs = false;
+    if (!isOurs) lines.push(line);
+  }
+  return lines;
+}
