@@ -1,5 +1,5 @@
 /** `npm run bench`: measures our image against its rivals. Read first: bench/README.md. */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildLinux, CACHE } from './linux-vm.ts';
 import { linuxMachine, type Machine, morganaMachine } from './machines.ts';
@@ -96,10 +96,11 @@ async function buildMachines(options: Options, siteDirectory: string): Promise<M
   return machines;
 }
 
-/** The images with an empty site: what each way costs before there is any content. */
+/** The images with a site of one byte (ours refuses an empty one): what each way costs as such. */
 async function emptyImages(options: Options): Promise<ImageParts[]> {
   const empty = join(CACHE, 'empty');
   await mkdir(empty, { recursive: true });
+  await writeFile(join(empty, 'index.html'), '\n');
   const images: ImageParts[] = [];
   if (options.morgana) {
     const image = join(CACHE, 'morgana-empty.img');
