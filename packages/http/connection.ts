@@ -42,6 +42,7 @@ export class HttpConnection implements FlowHandler {
   private isPaused = false;
   private peerEnded = false;
   private isHeadTimed = false;
+  private isLingerTimed = false;
 
   // The exchange in progress; both are set or both null.
   private exchange: ActiveExchange | null = null;
@@ -70,9 +71,13 @@ export class HttpConnection implements FlowHandler {
     flow.lowWaterBytes = server.limits.queuedBytesMax;
   }
 
-  /** It has nothing in progress: the first to go when there are too many. */
-  get isWaiting(): boolean {
-    return this.state === 'waiting';
+  /** No exchange is in progress; `isIdle`: nor is a response on its way. */
+  get isBusy(): boolean {
+    return this.state === 'busy';
+  }
+
+  get isIdle(): boolean {
+    return !this.isBusy && this.flow.queuedBytes === 0;
   }
 
   data(bytes: Uint8Array): void {
@@ -125,7 +130,8 @@ export class HttpConnection implements FlowHandler {
         return;
       case 'lingering':
         if (this.flow.queuedBytes > 0) this.requireProgress();
-        else this.flow.abort();
+        else if (this.isLingerTimed) this.flow.abort();
+        else this.startLingering();
         return;
       case 'gone':
         return;
@@ -485,6 +491,12 @@ export class HttpConnection implements FlowHandler {
     this.flow.shutdown();
     if (this.gone()) return;
     this.setPaused(false);
+    if (this.flow.queuedBytes > 0) this.restartProgress();
+    else this.startLingering();
+  }
+
+  private startLingering(): void {
+    this.isLingerTimed = true;
     this.deadline = after(this.server.timers.now, this.server.limits.lingerMax);
     this.server.timers.arm(this.timer.timer, this.deadline);
   }

@@ -183,14 +183,22 @@ export class HttpServer {
     this.log.error(`${head.method} ${head.path}: ${text}`);
   }
 
-  /** Makes room: the oldest connection that has no request in progress goes. O(connections) at worst. */
+  /**
+   * Makes room: the oldest connection that is idle goes, or else the oldest whose response is on its way, so that
+   * neither silent clients nor slow readers can keep others out. O(connections) at worst.
+   */
   private evictOne(): void {
+    let victim: HttpConnection | null = null;
     for (const connection of this.connections) {
-      if (!connection.isWaiting) continue;
-      this.evicted++;
-      connection.evict();
-      return;
+      if (connection.isBusy) continue;
+      victim ??= connection;
+      if (!connection.isIdle) continue;
+      victim = connection;
+      break;
     }
+    if (victim === null) return;
+    this.evicted++;
+    victim.evict();
   }
 }
 
