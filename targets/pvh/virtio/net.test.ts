@@ -336,6 +336,6 @@ test('start › queue of an odd size › the power of two below', () => {
   const { nic } = rig({ queueSizes: [5, 100] });
   assert.deepEqual(
     nic.device.queues.map(({ size }) => size),
-    [4, 32],
+    [4, 64],
   );
 });

@@ -223,7 +223,7 @@ export class SimulatedDevice implements MmioDevice {
       this.status = 0;
       return;
     }
-    assert((value & this.status) === (this.status & ~0x40), 'status bits are only added');
+    assert((this.status & ~value & ~0x40) === 0, 'status bits are only added');
     const ok = (this.driverFeatures & ~this.options.features) === 0;
     assert(ok && (this.driverFeaturesHigh & ~1) === 0, 'only offered features are accepted');
     this.status = this.options.refusesFeatures ? value & ~FEATURES_OK_BIT : value;

@@ -146,7 +146,7 @@ export class VirtioDevice {
 }
 
 function giveUp(transport: VirtioTransport, fault: VirtioFault): Result<never, VirtioFault> {
-  transport.writeStatus(STATUS.failed);
+  transport.writeStatus(transport.readStatus() | STATUS.failed);
   return err(fault);
 }
 

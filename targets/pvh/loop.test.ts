@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { after, FOREVER, instantOfMicros, millis, Timer, TimerQueue } from '#core';
+import { createTurn, type LoopDevice } from './loop.ts';
+
+/** A device with `work` things to hand over, and a record of what the loop asked. */
+class FakeDevice implements LoopDevice {
+  work = 0;
+  toSend = 0;
+  late = false;
+  readonly calls: string[] = [];
+  woken = 0;
+
+  poll(woken: number): boolean {
+    this.calls.push('poll');
+    this.woken |= woken;
+    const busy = this.work > 0;
+    this.work = 0;
+    return busy;
+  }
+
+  flush(): boolean {
+    this.calls.push('flush');
+    const busy = this.toSend > 0;
+    this.toSend = 0;
+    return busy;
+  }
+
+  arm(): boolean {
+    this.calls.push('arm');
+    const { late } = this;
+    this.late = false;
+    return !late;
+  }
+}
+
+function rig() {
+  const clock = { micros: 1000, clockMonotonic: () => clock.micros };
+  const timers = new TimerQueue(instantOfMicros(0));
+  const device = new FakeDevice();
+  return { clock, timers, device, turn: createTurn(clock, timers, [device]) };
+}
+
+test('nothing to do › sleeps for ever', () => {
+  const { turn, device, timers } = rig();
+  assert.equal(turn(0), FOREVER);
+  assert.equal(timers.now, 1000);
+  assert.deepEqual(device.calls, ['poll', 'flush', 'arm']);
+});
+
+test('nothing to do, a timer armed › sleeps until it is due, then fires and looks again', () => {
+  const { turn, timers, clock } = rig();
+  let fired = 0;
+  const timer = new Timer(() => fired++);
+  timers.arm(timer, after(instantOfMicros(1000), millis(5)));
+  assert.equal(turn(0), 6000);
+  clock.micros = 6000;
+  assert.equal(turn(0), -1);
+  assert.equal(fired, 1);
+  assert.equal(turn(0), FOREVER);
+});
+
+test('received or sent › another turn at once, without arming', () => {
+  const { turn, device } = rig();
+  device.work = 1;
+  assert.equal(turn(0), -1);
+  device.toSend = 1;
+  assert.equal(turn(0), -1);
+  assert.ok(!device.calls.includes('arm'));
+  assert.equal(turn(0), FOREVER);
+});
+
+test('something came while arming › another turn at once', () => {
+  const { turn, device } = rig();
+  device.late = true;
+  assert.equal(turn(0), -1);
+  assert.equal(turn(0), FOREVER);
+});
+
+test('wake-up bits › reach the device', () => {
+  const { turn, device } = rig();
+  turn(0b100);
+  assert.equal(device.woken, 0b100);
+});
