@@ -1,6 +1,6 @@
 /**
- * IPv4 addresses as signed 32-bit integers: text forms, prefixes, and the ranges that need their own treatment.
- * Read first: RFC 1122 §3.2.1.3. Not here: IPv6.
+ * IPv4 addresses as signed 32-bit integers: text forms, prefixes, and the ranges that need their
+ * own treatment. Read first: RFC 1122 §3.2.1.3. Not here: IPv6.
  */
 
 import { assert, toI32 } from '#core';
@@ -10,7 +10,10 @@ export const ipv4AddressOf = (bits: number): Ipv4Address => toI32(bits) as Ipv4A
 export const IPV4_ANY: Ipv4Address = ipv4AddressOf(0);
 export const IPV4_BROADCAST: Ipv4Address = ipv4AddressOf(-1);
 
-/** "10.0.2.15": four decimal numbers 0..255 without leading zeros, nothing else; null for other text. */
+/**
+ * "10.0.2.15": four decimal numbers 0..255 without leading zeros, nothing else; null for other
+ * text.
+ */
 export function parseIpv4Address(text: string): Ipv4Address | null {
   const parts = text.split('.');
   if (parts.length !== 4) return null;
@@ -45,8 +48,8 @@ export const isMulticast = (address: Ipv4Address): boolean =>
   (address & 0xf0000000) === -0x20000000;
 
 /**
- * Whether one host can have this address: not "this network" 0/8, loopback 127/8, multicast 224/4 or the
- * reserved 240/4 with the limited broadcast (RFC 1122 §3.2.1.3).
+ * Whether one host can have this address: not "this network" 0/8, loopback 127/8, multicast 224/4
+ * or the reserved 240/4 with the limited broadcast (RFC 1122 §3.2.1.3).
  */
 export function isHostAddress(address: Ipv4Address): boolean {
   const high = (address >> 24) & 255;

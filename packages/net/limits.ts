@@ -2,11 +2,16 @@
 
 import { assert, millis, seconds } from '#core';
 
-/** Entries of the ARP cache; the next one evicts the one that serves least (arp/neighbor-cache.ts). */
+/**
+ * Entries of the ARP cache; the next one evicts the one that serves least (arp/neighbor-cache.ts).
+ */
 export const neighborsMax = 256;
 /** Packets that wait for one link address; the next one replaces the oldest (RFC 1122 §2.3.2.2). */
 export const neighborQueuePacketsMax = 8;
-/** After this time without confirmation an entry is asked for again (RFC 1122 §2.3.2.1: on the order of a minute). */
+/**
+ * After this time without confirmation an entry is asked for again (RFC 1122 §2.3.2.1: on the order
+ * of a minute).
+ */
 export const neighborLifetime = seconds(60);
 /** Between requests for one address: at most one a second (RFC 1122 §2.3.2.1). */
 export const arpRequestInterval = seconds(1);
@@ -24,7 +29,10 @@ export const routesMax = 256;
 /** Time to live of what we send (RFC 1122 §3.2.1.7, the assigned numbers' 64). */
 export const ttlDefault = 64;
 
-/** ICMP errors sent: this many at once, then this many a second; the rest are dropped (RFC 1812 §4.3.2.8). */
+/**
+ * ICMP errors sent: this many at once, then this many a second; the rest are dropped (RFC 1812
+ * §4.3.2.8).
+ */
 export const icmpErrorsBurst = 10;
 export const icmpErrorsPerSecond = 10;
 /** Bytes of the offending packet's payload in an ICMP error we send (RFC 792: 64 bits). */
@@ -49,7 +57,10 @@ export const dhcpRenewIntervalMin = seconds(60);
 export const dhcpNakWait = millis(500);
 /** Shorter leases than this are refused: renewing them would be most of the traffic. */
 export const dhcpLeaseSecondsMin = 10;
-/** Leases at or over this never end here (RFC 2131 §3.3: 0xffffffff is infinity); keeps timers exact. */
+/**
+ * Leases at or over this never end here (RFC 2131 §3.3: 0xffffffff is infinity); keeps timers
+ * exact.
+ */
 export const dhcpLeaseSecondsMax = 0x7fffffff;
 /** DNS servers taken from a lease; the rest are ignored. */
 export const dnsServersMax = 4;

@@ -1,7 +1,7 @@
 /**
- * The one joiner of this package: a network device, its Ethernet, ARP, IPv4, ICMP, UDP and DHCP. Transports of
- * other packages register by protocol number. Not here: TCP (tcp/, joined by packages/stack), names, routes
- * beyond one gateway.
+ * The one joiner of this package: a network device, its Ethernet, ARP, IPv4, ICMP, UDP and DHCP.
+ * Transports of other packages register by protocol number. Not here: TCP (tcp/, joined by
+ * packages/stack), names, routes beyond one gateway.
  */
 
 import type { Logger, TimerQueue } from '#core';
@@ -118,7 +118,9 @@ export class NetStack {
     return this.current;
   }
 
-  /** Uses fixed addresses from now on, in place of earlier ones; null: none. Not while DHCP runs. */
+  /**
+   * Uses fixed addresses from now on, in place of earlier ones; null: none. Not while DHCP runs.
+   */
   configure(configuration: NetConfiguration | null): void {
     assert(this.dhcp === null || configuration === null);
     this.apply(configuration);

@@ -8,4 +8,4 @@ export {
 } from './sim-net-device.ts';
 export { SimRandom } from './sim-random.ts';
 export { noFaults, type SimFaults, SimSwitch } from './sim-switch.ts';
-export { type SimHost, SimTimeout, SimWorld, settle } from './sim-world.ts';
+export { type Settle, type SimHost, SimTimeout, SimWorld } from './sim-world.ts';

@@ -2,7 +2,7 @@
 
 import type { Instant } from '#core';
 import type { KvReadOnly, Machine, Program } from '#device';
-import type { SimHost, SimWorld } from './sim-world.ts';
+import type { Settle, SimHost, SimWorld } from './sim-world.ts';
 
 class SimExit extends Error {
   override readonly name = 'SimExit';
@@ -27,7 +27,7 @@ export interface SimProcess {
   /** The exit code, or null while it runs. */
   readonly exitCode: number | null;
   /** Runs the world until the program ends; throws what it threw, or SimTimeout. */
-  wait(limit: Instant): Promise<number>;
+  wait(limit: Instant, settle: Settle): Promise<number>;
 }
 
 /** Starts `program`; it goes on whenever the world runs asynchronously. */
@@ -63,9 +63,9 @@ export function launch(program: Program, options: SimLaunch): SimProcess {
     get exitCode() {
       return exitCode;
     },
-    async wait(limit) {
+    async wait(limit, settle) {
       try {
-        await world.runAsync(() => exitCode !== null || failure !== null, limit);
+        await world.runAsync(() => exitCode !== null || failure !== null, limit, settle);
       } catch (error) {
         // `exit` from a timer or packet comes through the world's loop.
         if (!(error instanceof SimExit)) throw error;

@@ -1,7 +1,7 @@
 /**
- * A simulated network interface. It fills memory that it lends or takes back with 0xa5, and checks that sent
- * parts didn't change while they were borrowed. Read first: packages/device/net.ts. Not here: the network
- * between devices (sim-switch.ts).
+ * A simulated network interface. It fills memory that it lends or takes back with 0xa5, and checks
+ * that sent parts didn't change while they were borrowed. Read first: packages/device/net.ts. Not
+ * here: the network between devices (sim-switch.ts).
  */
 
 import { assert, FOREVER, hot, type Instant, Timer, type TimerQueue } from '#core';
@@ -19,7 +19,10 @@ export interface SimNetDeviceOptions {
   /** See NetOffload. */
   readonly transmitChecksum: boolean;
   readonly segmentBytesMax: number;
-  /** Frames from a device on the same machine come with their checksum not filled in, and vouched for. */
+  /**
+   * Frames from a device on the same machine come with their checksum not filled in, and vouched
+   * for.
+   */
   readonly receivesPartialChecksums: boolean;
   /** Frames that may wait to leave. */
   readonly queueFramesMax: number;

@@ -1,6 +1,7 @@
 /**
- * What network hardware does for a sender: filling in checksums, and cutting one large TCP segment into frames
- * (virtio 1.2 §5.1.6.2). A device of the simulator, so the few offsets it needs are written out here.
+ * What network hardware does for a sender: filling in checksums, and cutting one large TCP segment
+ * into frames (virtio 1.2 §5.1.6.2). A device of the simulator, so the few offsets it needs are
+ * written out here.
  */
 
 import { assert, hot, readI32be, readU16be, readU32be, toU32, writeU16be, writeU32be } from '#core';
@@ -15,7 +16,10 @@ const PROTOCOL_TCP = 6;
 const FIN_PSH = 0x09;
 const CWR = 0x80;
 
-/** Stores the complement of the sum from `startAt` to the end, the pseudo-header's sum in the field included. */
+/**
+ * Stores the complement of the sum from `startAt` to the end, the pseudo-header's sum in the field
+ * included.
+ */
 export function fillChecksum(frame: Uint8Array, request: ChecksumRequest): void {
   const { startAt, fieldAt } = request;
   assert(startAt + fieldAt + 2 <= frame.length);
@@ -23,7 +27,10 @@ export function fillChecksum(frame: Uint8Array, request: ChecksumRequest): void 
   writeU16be(frame, startAt + fieldAt, 0xffff - sum);
 }
 
-/** The frames of one large TCP segment over IPv4 without options; each has all headers and checksums. */
+/**
+ * The frames of one large TCP segment over IPv4 without options; each has all headers and
+ * checksums.
+ */
 export function cutSegments(whole: Uint8Array, request: ChecksumRequest): Uint8Array[] {
   const { startAt, fieldAt, headerBytes, segmentBytes } = request;
   const payloadBytes = whole.length - headerBytes;

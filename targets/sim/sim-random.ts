@@ -1,4 +1,7 @@
-/** Seeded randomness: the same seed gives the same run. Not fit for cryptography, which is the point. */
+/**
+ * Seeded randomness: the same seed gives the same run. Not fit for cryptography, which is the
+ * point.
+ */
 
 import { toU32 } from '#core';
 import type { Entropy } from '#device';

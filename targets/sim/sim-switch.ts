@@ -1,6 +1,7 @@
 /**
- * The network between simulated devices: a switch whose ports delay, lose, repeat, reorder and corrupt frames,
- * and can be cut off from each other. Everything comes from one generator, so a seed replays it.
+ * The network between simulated devices: a switch whose ports delay, lose, repeat, reorder and
+ * corrupt frames, and can be cut off from each other. Everything comes from one generator, so a
+ * seed replays it.
  */
 
 import {
@@ -25,7 +26,9 @@ export interface SimFaults {
   /** This share of frames takes up to `reorderDelay` longer. */
   reorderShare: number;
   reorderDelay: Duration;
-  /** One bit of the IP packet is inverted. Other frames have only the FCS, which finds such errors. */
+  /**
+   * One bit of the IP packet is inverted. Other frames have only the FCS, which finds such errors.
+   */
   corruptShare: number;
 }
 

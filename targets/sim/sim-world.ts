@@ -1,6 +1,7 @@
 /**
- * A network of machines in virtual time, from one integer seed: one clock, one switch, one generator. `run` is
- * for state machines; `runAsync` also lets promises settle between instants, for programs.
+ * A network of machines in virtual time, from one integer seed: one clock, one switch, one
+ * generator. `run` is for state machines; `runAsync` also lets promises settle between instants,
+ * for programs.
  */
 
 import {
@@ -20,6 +21,12 @@ import { SimSwitch } from './sim-switch.ts';
 
 /** 2026-01-01T00:00:00Z, so that dates in logs are the same in every run. */
 const WALL_START_MILLIS = 1_767_225_600_000;
+
+/**
+ * Resolves when every promise that can settle by itself has; the host's: `setImmediate` of
+ * node:timers/promises, say.
+ */
+export type Settle = () => Promise<unknown>;
 
 /** Thrown when virtual time reaches the limit before the awaited thing happened. */
 export class SimTimeout extends Error {
@@ -84,7 +91,10 @@ export class SimWorld {
     for (const check of this.checkers) check();
   }
 
-  /** Goes to the next instant at which something happens, at most `limit`. False when nothing is left before it. */
+  /**
+   * Goes to the next instant at which something happens, at most `limit`. False when nothing is
+   * left before it.
+   */
   step(limit: Instant): boolean {
     const next = this.timers.nextDeadline();
     if (next > limit) {
@@ -114,7 +124,7 @@ export class SimWorld {
   }
 
   /** As runUntil, and lets promises settle between instants. */
-  async runAsync(isDone: () => boolean, limit: Instant): Promise<void> {
+  async runAsync(isDone: () => boolean, limit: Instant, settle: Settle): Promise<void> {
     await settle();
     while (!isDone()) {
       const isMoved = this.step(limit);
@@ -129,11 +139,4 @@ export class SimWorld {
   private wall(): WallTime {
     return wallTimeOfMillis(WALL_START_MILLIS + Math.floor(this.timers.now / 1000));
   }
-}
-
-/** Resolves when every promise that can settle by itself has. */
-export function settle(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }

@@ -1,4 +1,7 @@
-/** `node tests/fuzz/main.ts --seed=N --seconds=N [--only=NAME]`: fuzzes every wire module for that long. */
+/**
+ * `node tests/fuzz/main.ts --seed=N --seconds=N [--only=NAME]`: fuzzes every wire module for that
+ * long.
+ */
 
 import { parseArgs } from 'node:util';
 import { SimRandom } from '#targets/sim/index';

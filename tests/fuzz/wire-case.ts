@@ -1,6 +1,6 @@
 /**
- * What must hold for every wire module and any bytes: a fault or a repr, never a throw; and a repr, written and
- * read again, is the same repr. Not here: what a format means (the tests beside it).
+ * What must hold for every wire module and any bytes: a fault or a repr, never a throw; and a repr,
+ * written and read again, is the same repr. Not here: what a format means (the tests beside it).
  */
 
 import { isDeepStrictEqual } from 'node:util';
@@ -120,7 +120,9 @@ export interface FuzzTally {
   fault: number;
 }
 
-/** Every truncation of every seed, then `rounds` mutated and random messages. Throws WireViolation. */
+/**
+ * Every truncation of every seed, then `rounds` mutated and random messages. Throws WireViolation.
+ */
 export function fuzz(wire: WireCase, random: SimRandom, rounds: number): FuzzTally {
   const tally: FuzzTally = { runs: 0, same: 0, fault: 0 };
   const run = (b: Uint8Array): void => {

@@ -1,4 +1,7 @@
-/** A DHCP server for tests: gives out addresses by MAC, forgets nothing, and can be told to misbehave. */
+/**
+ * A DHCP server for tests: gives out addresses by MAC, forgets nothing, and can be told to
+ * misbehave.
+ */
 
 import { writeU32be } from '#core';
 import { type Ipv4Address, ipv4AddressOf, type NetStack } from '#net';
@@ -32,7 +35,9 @@ export interface DhcpServerOptions {
   /** Addresses are this one and those after it. */
   readonly firstAddress: Ipv4Address;
   leaseSeconds: number;
-  /** Replies go to all stations and 255.255.255.255, or to the client's station and future address. */
+  /**
+   * Replies go to all stations and 255.255.255.255, or to the client's station and future address.
+   */
   readonly repliesToAll: boolean;
   readonly extra?: readonly Dhcpv4Option[];
 }

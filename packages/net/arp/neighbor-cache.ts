@@ -1,10 +1,11 @@
 /**
- * ARP (RFC 826) for our interface: the cache of link addresses, asking, answering, announcing. Read first:
- * RFC 826, RFC 1122 §2.3.2, RFC 5227 §2.4. Not here: probing for conflicts before an address is used (§2.1).
+ * ARP (RFC 826) for our interface: the cache of link addresses, asking, answering, announcing. Read
+ * first: RFC 826, RFC 1122 §2.3.2, RFC 5227 §2.4. Not here: probing for conflicts before an address
+ * is used (§2.1).
  *
- * Deviates from RFC 826: a packet that we didn't ask for never changes a confirmed link address; a different
- * claim makes us ask, and the answer decides. New entries come only from our questions and from requests for
- * our own addresses.
+ * Deviates from RFC 826: a packet that we didn't ask for never changes a confirmed link address; a
+ * different claim makes us ask, and the answer decides. New entries come only from our questions
+ * and from requests for our own addresses.
  */
 
 import {
@@ -113,7 +114,10 @@ export class NeighborCache {
     return entry;
   }
 
-  /** Whether `entry.mac` may be used. Sends nothing now, so that memory from `reserve` stays the caller's. */
+  /**
+   * Whether `entry.mac` may be used. Sends nothing now, so that memory from `reserve` stays the
+   * caller's.
+   */
   use(entry: Neighbor): boolean {
     entry.used = true;
     if (entry.state === 'stale') {
@@ -124,7 +128,9 @@ export class NeighborCache {
     return entry.isUsable;
   }
 
-  /** Keeps a packet until the answer to our request; a full queue drops its oldest. Takes `packet`. */
+  /**
+   * Keeps a packet until the answer to our request; a full queue drops its oldest. Takes `packet`.
+   */
   enqueue(entry: Neighbor, packet: WaitingPacket): void {
     assert(!entry.isUsable && entry.state !== 'gone');
     if (entry.waiting.length >= neighborQueuePacketsMax) {

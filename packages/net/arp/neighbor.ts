@@ -1,4 +1,6 @@
-/** One entry of the ARP cache. Routes hold it, and compare `epoch` to learn that something changed. */
+/**
+ * One entry of the ARP cache. Routes hold it, and compare `epoch` to learn that something changed.
+ */
 
 import type { Instant, Timer } from '#core';
 import type { ChecksumRequest } from '#device';

@@ -1,7 +1,8 @@
 /**
- * DHCP client (RFC 2131 §4.4): gets an address, keeps it, gives it up. Read first: RFC 2131 §4.4 with figure 5.
- * Not here: INIT-REBOOT (nothing outlives a boot), DECLINE (we don't probe), INFORM and RELEASE.
- * Deviates: RFC 2131 §4.4.1 waits 1 to 10 s before the first message; a unikernel boots in less, alone.
+ * DHCP client (RFC 2131 §4.4): gets an address, keeps it, gives it up. Read first: RFC 2131 §4.4
+ * with figure 5. Not here: INIT-REBOOT (nothing outlives a boot), DECLINE (we don't probe), INFORM
+ * and RELEASE. Deviates: RFC 2131 §4.4.1 waits 1 to 10 s before the first message; a unikernel
+ * boots in less, alone.
  */
 
 import {
@@ -180,7 +181,10 @@ export class Dhcpv4Client implements UdpReceiver {
     assert(this.rebindAt <= this.expiresAt);
   }
 
-  /** One message from a server in one state; false when the pair is ignored (RFC 2131 §4.4, figure 5). */
+  /**
+   * One message from a server in one state; false when the pair is ignored (RFC 2131 §4.4, figure
+   * 5).
+   */
   private step(message: Dhcpv4Repr): boolean {
     const type = dhcpv4MessageType(message);
     switch (this.current) {

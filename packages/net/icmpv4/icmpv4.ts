@@ -1,6 +1,7 @@
 /**
- * ICMP (RFC 792, RFC 1122 §3.2.2): answers echo, tells senders that nobody listens, and passes errors about
- * our packets to their transport. Not here: redirects (ignored: a host on the link could send them), sending echo.
+ * ICMP (RFC 792, RFC 1122 §3.2.2): answers echo, tells senders that nobody listens, and passes
+ * errors about our packets to their transport. Not here: redirects (ignored: a host on the link
+ * could send them), sending echo.
  */
 
 import { assert, hot, type Instant, since, type TimerQueue } from '#core';
@@ -50,19 +51,28 @@ export type IcmpErrorKind =
   | 'time exceeded'
   | 'parameter problem';
 
-/** An error that a router or host reports about a packet we are said to have sent: a hint, never proof. */
+/**
+ * An error that a router or host reports about a packet we are said to have sent: a hint, never
+ * proof.
+ */
 export interface IcmpError {
   readonly kind: IcmpErrorKind;
   /** For 'fragmentation needed': the next hop's MTU, 0 when not told (RFC 1191). */
   readonly mtuBytes: number;
-  /** Of our packet: its source (ours), its destination, and at least 8 bytes of its transport header, borrowed. */
+  /**
+   * Of our packet: its source (ours), its destination, and at least 8 bytes of its transport
+   * header, borrowed.
+   */
   readonly source: Ipv4Address;
   readonly destination: Ipv4Address;
   readonly transport: Uint8Array;
 }
 
 export interface IcmpErrorInput {
-  /** Verify that `error.transport` names something of yours, as far as its bytes go, before acting on it. */
+  /**
+   * Verify that `error.transport` names something of yours, as far as its bytes go, before acting
+   * on it.
+   */
   icmpError(error: IcmpError): void;
 }
 
@@ -123,7 +133,10 @@ export class Icmpv4 implements TransportInput {
     }
   }
 
-  /** Nobody listens on the UDP port that the packet at frame[at..end) is for. The caller knows it was for us alone. */
+  /**
+   * Nobody listens on the UDP port that the packet at frame[at..end) is for. The caller knows it
+   * was for us alone.
+   */
   portUnreachable(frame: Uint8Array, at: number, end: number): void {
     this.sendUnreachable(ICMPV4_CODE_PORT, frame, at, end);
   }
@@ -189,7 +202,8 @@ export class Icmpv4 implements TransportInput {
     const packet = frame.subarray(ETHERNET_HEADER_BYTES, end);
     const source = ipv4Source(packet);
     const destination = ipv4Destination(packet);
-    // Never about groups, fragments after the first, or other errors (RFC 1122 §3.2.2); ICMP has a handler.
+    // Never about groups, fragments after the first, or other errors (RFC 1122 §3.2.2); ICMP has a
+    // handler.
     const isAllowed =
       this.addresses.isOurs(destination) &&
       (ipv4Fragment(packet) & IPV4_FRAGMENT_OFFSET_MASK) === 0 &&

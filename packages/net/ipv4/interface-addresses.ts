@@ -1,4 +1,7 @@
-/** The addresses of our interface, and which others they tell us about. Not here: how they are obtained. */
+/**
+ * The addresses of our interface, and which others they tell us about. Not here: how they are
+ * obtained.
+ */
 
 import { assert } from '#core';
 import type { Ipv4Address } from '../ip.ts';
@@ -60,7 +63,10 @@ export class InterfaceAddresses {
     return false;
   }
 
-  /** Whether hosts with `address` are on our link; every one is for a packet from the address given out there. */
+  /**
+   * Whether hosts with `address` are on our link; every one is for a packet from the address given
+   * out there.
+   */
   isOnLink(address: Ipv4Address): boolean {
     for (const { address: ours, netmask } of this.prefixes) {
       if (((ours ^ address) & netmask) === 0) return true;

@@ -1,7 +1,8 @@
 /**
- * Receiving IPv4: what is plain and for our primary address goes to its transport after one comparison chain;
- * everything else is looked at again slowly, and each reason to drop has a counter. Read first: RFC 791,
- * RFC 1122 §3.2. Not here: reassembly (fragments are dropped and counted), forwarding.
+ * Receiving IPv4: what is plain and for our primary address goes to its transport after one
+ * comparison chain; everything else is looked at again slowly, and each reason to drop has a
+ * counter. Read first: RFC 791, RFC 1122 §3.2. Not here: reassembly (fragments are dropped and
+ * counted), forwarding.
  */
 
 import { assert, hot } from '#core';
@@ -23,6 +24,8 @@ import {
 } from '../wire/ipv4.ts';
 import type { InterfaceAddresses } from './interface-addresses.ts';
 
+/** No 32-bit address equals it. */
+const NO_SOURCE = 0x100000000;
 const FRAGMENT_MASK = IPV4_MORE_FRAGMENTS_BIT | IPV4_FRAGMENT_OFFSET_MASK;
 const TRANSPORT_AT = ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES;
 
@@ -41,8 +44,8 @@ export class Ipv4Input implements LinkInput {
     ipv4UnknownProtocol: 0,
   };
   /**
-   * While we have no address: UDP to any address that came to our station is delivered, for a DHCP server
-   * that sends to the address it gives (RFC 2131 §4.1).
+   * While we have no address: UDP to any address that came to our station is delivered, for a DHCP
+   * server that sends to the address it gives (RFC 2131 §4.1).
    */
   acceptsAnyDestination = false;
   private readonly addresses: InterfaceAddresses;
@@ -50,7 +53,7 @@ export class Ipv4Input implements LinkInput {
   private readonly unknownProtocol: UnknownProtocol;
   private received = 0;
   /** A source that passed `isGoodSource` since the last `reset`. */
-  private goodSource: Ipv4Address = IPV4_ANY;
+  private goodSource: number = NO_SOURCE;
 
   constructor(addresses: InterfaceAddresses, unknownProtocol: UnknownProtocol) {
     this.addresses = addresses;
@@ -65,11 +68,12 @@ export class Ipv4Input implements LinkInput {
 
   /** Our addresses changed. */
   reset(): void {
-    this.goodSource = IPV4_ANY;
+    this.goodSource = NO_SOURCE;
   }
 
   frame(frame: Uint8Array, fields: Int32Array, isGroup: boolean, checksumGood: boolean): void {
-    // The indexes are those of `field` in link/ethernet-link.ts; named lookups would double this path's cost.
+    // The indexes are those of `field` in link/ethernet-link.ts; named lookups would double this
+    // path's cost.
     const totalBytes = fields[4]!;
     const source = fields[7] as Ipv4Address;
     const destination = this.addresses.primary;

@@ -1,7 +1,8 @@
 /**
- * Sending IPv4: finding the way, and headers from a template. A Route keeps the 34 bytes of both headers with
- * the sum of their constant part, so a packet costs one copy and four byte stores. Read first: ip.ts, RFC 791.
- * Not here: fragmentation (what exceeds the MTU is the transport's mistake), path MTU discovery.
+ * Sending IPv4: finding the way, and headers from a template. A Route keeps the 34 bytes of both
+ * headers with the sum of their constant part, so a packet costs one copy and four byte stores.
+ * Read first: ip.ts, RFC 791. Not here: fragmentation (what exceeds the MTU is the transport's
+ * mistake), path MTU discovery.
  */
 
 import { assert, hot, readU16be, writeU16be, writeU32be } from '#core';
@@ -63,7 +64,9 @@ export class Ipv4Output implements IpOutput {
   private readonly addresses: InterfaceAddresses;
   private readonly arp: NeighborCache;
   private readonly routes = new Map<Ipv4Address, Ipv4Route>();
-  /** Stands in for a neighbour on ways to groups, whose link address follows from the destination. */
+  /**
+   * Stands in for a neighbour on ways to groups, whose link address follows from the destination.
+   */
   private readonly group: Neighbor;
   private identification: number;
   private mtuBytes: number;
@@ -164,7 +167,8 @@ export class Ipv4Output implements IpOutput {
 
   /** Undoes what the template has for TCP; returns what that adds to the sum. */
   private patchForProtocol(frame: Uint8Array, protocol: number): number {
-    // TCP's packets are atomic, their identification is 0 (RFC 6864 §4.1); others may be fragmented on the way.
+    // TCP's packets are atomic, their identification is 0 (RFC 6864 §4.1); others may be fragmented
+    // on the way.
     this.identification = (this.identification + 1) & 0xffff;
     writeU16be(frame, at.identification, this.identification);
     writeU16be(frame, at.fragment, 0);
@@ -192,8 +196,9 @@ export class Ipv4Output implements IpOutput {
   }
 
   /**
-   * Makes the template anew after a change at the neighbour or in our addresses. Leaves `route.epoch` unequal
-   * to the neighbour's when its link address isn't known. False when there is no way any more.
+   * Makes the template anew after a change at the neighbour or in our addresses. Leaves
+   * `route.epoch` unequal to the neighbour's when its link address isn't known. False when there is
+   * no way any more.
    */
   private refresh(route: Ipv4Route): boolean {
     const neighbor = this.nextHop(route.destination, route.source);
@@ -219,7 +224,9 @@ export class Ipv4Output implements IpOutput {
     route.sum = hot.checksum(b, at.version, IPV4_HEADER_BYTES, 0);
   }
 
-  /** The neighbour that packets from `source` to `destination` go to (RFC 1122 §3.3.1.1), or null. */
+  /**
+   * The neighbour that packets from `source` to `destination` go to (RFC 1122 §3.3.1.1), or null.
+   */
   private nextHop(destination: Ipv4Address, source: Ipv4Address): Neighbor | null {
     if (source === IPV4_ANY) {
       // Only to find out our address (RFC 1122 §3.2.1.3 (a)).

@@ -1,6 +1,7 @@
 /**
- * Our end of the Ethernet: takes every frame from the device, and sorts by station and type. The offsets of
- * the Ethernet and the plain IPv4 header are read together, in one native call. Not here: VLANs.
+ * Our end of the Ethernet: takes every frame from the device, and sorts by station and type. The
+ * offsets of the Ethernet and the plain IPv4 header are read together, in one native call. Not
+ * here: VLANs.
  */
 
 import { hot, readI32be, readU16be } from '#core';
@@ -25,8 +26,8 @@ export const field = {
 
 export interface LinkInput {
   /**
-   * A frame for our station or for all (`isGroup`), of at least 34 bytes. `fields`: see `field`. Both are
-   * borrowed for this call.
+   * A frame for our station or for all (`isGroup`), of at least 34 bytes. `fields`: see `field`.
+   * Both are borrowed for this call.
    */
   frame(frame: Uint8Array, fields: Int32Array, isGroup: boolean, checksumGood: boolean): void;
 }

@@ -1,6 +1,7 @@
 /**
- * UDP (RFC 768, RFC 1122 §4.1): sockets by port. Two faces: `open` with numeric addresses for protocols in this
- * package, `bind` for applications (device/datagram.ts). Not here: connected sockets, multicast groups.
+ * UDP (RFC 768, RFC 1122 §4.1): sockets by port. Two faces: `open` with numeric addresses for
+ * protocols in this package, `bind` for applications (device/datagram.ts). Not here: connected
+ * sockets, multicast groups.
  */
 
 import { assert, err, hot, ok, type Result, readU16be } from '#core';
@@ -56,8 +57,8 @@ export class Udp implements TransportInput, IcmpErrorInput {
   }
 
   /**
-   * Opens `port` (0: a random free one). `takesAnyDestination`: also messages to addresses that aren't ours,
-   * which IP passes on only before we have one.
+   * Opens `port` (0: a random free one). `takesAnyDestination`: also messages to addresses that
+   * aren't ours, which IP passes on only before we have one.
    */
   open(
     port: number,
@@ -146,7 +147,8 @@ export class Udp implements TransportInput, IcmpErrorInput {
   ): boolean {
     const route = this.ip.route(to, from);
     const lengthBytes = UDP_HEADER_BYTES + payload.length;
-    // No fragmentation yet: what exceeds the way's MTU is dropped like any datagram that has no way.
+    // No fragmentation yet: what exceeds the way's MTU is dropped like any datagram that has no
+    // way.
     const fits = route !== null && IPV4_HEADER_BYTES + lengthBytes <= route.mtuBytes && port !== 0;
     const frame = fits ? this.ip.begin() : null;
     if (route === null || frame === null) {
@@ -200,7 +202,10 @@ export class UdpSocket {
     this.takesAnyDestination = takesAnyDestination;
   }
 
-  /** Sends one message, copied before return; false when it was dropped or the socket closed. `from`: one of our addresses. */
+  /**
+   * Sends one message, copied before return; false when it was dropped or the socket closed.
+   * `from`: one of our addresses.
+   */
   send(bytes: Uint8Array, to: Ipv4Address, port: number, from?: Ipv4Address): boolean {
     return this.isOpen && this.udp.send(this.port, bytes, to, port, from);
   }

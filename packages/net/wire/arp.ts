@@ -1,4 +1,7 @@
-/** ARP for IPv4 over Ethernet (RFC 826). Not here: the cache (arp/); other hardware and protocols are faults. */
+/**
+ * ARP for IPv4 over Ethernet (RFC 826). Not here: the cache (arp/); other hardware and protocols
+ * are faults.
+ */
 
 import {
   assert,
@@ -32,7 +35,10 @@ export const ARP_REPLY = 2;
 const HARDWARE_ETHERNET = 1;
 const PROTOCOL_IPV4 = 0x0800;
 
-/** Null when `b` starts with an ARP request or reply for IPv4 over Ethernet; padding may follow. O(1). */
+/**
+ * Null when `b` starts with an ARP request or reply for IPv4 over Ethernet; padding may follow.
+ * O(1).
+ */
 export function checkArp(b: Uint8Array): WireFault | null {
   if (b.length < ARP_BYTES) return { kind: 'short', needBytes: ARP_BYTES, haveBytes: b.length };
   const hardware = readU16be(b, at.hardware);

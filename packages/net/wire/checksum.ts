@@ -1,10 +1,12 @@
-/** The internet checksum (RFC 1071) as transports use it: the pseudo-header, and whether to verify. */
+/**
+ * The internet checksum (RFC 1071) as transports use it: the pseudo-header, and whether to verify.
+ */
 
 import type { Ipv4Address } from '../ip.ts';
 
 /**
- * What a parser does about the transport checksum: a number is the pseudo-header's sum to verify with, 'trusted'
- * means that the device or host vouches for it.
+ * What a parser does about the transport checksum: a number is the pseudo-header's sum to verify
+ * with, 'trusted' means that the device or host vouches for it.
  */
 export type ChecksumPolicy = number | 'trusted';
 
@@ -14,7 +16,10 @@ export function foldChecksum(sum: number): number {
   return (once & 0xffff) + (once >>> 16);
 }
 
-/** Folded sum of the IPv4 pseudo-header (RFC 9293 §3.1, RFC 768) for `lengthBytes` of header and payload. */
+/**
+ * Folded sum of the IPv4 pseudo-header (RFC 9293 §3.1, RFC 768) for `lengthBytes` of header and
+ * payload.
+ */
 export function pseudoHeaderSum(
   source: Ipv4Address,
   destination: Ipv4Address,

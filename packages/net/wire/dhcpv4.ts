@@ -1,6 +1,7 @@
 /**
- * DHCP messages (RFC 2131 §2) and their options as bytes (RFC 2132), long options joined (RFC 3396).
- * Not here: the client (dhcpv4/), and the boot file and server name of BOOTP, which are dropped on parsing.
+ * DHCP messages (RFC 2131 §2) and their options as bytes (RFC 2132), long options joined (RFC
+ * 3396). Not here: the client (dhcpv4/), and the boot file and server name of BOOTP, which are
+ * dropped on parsing.
  */
 
 import {
@@ -109,7 +110,10 @@ export interface Dhcpv4Repr {
   readonly relayAddress: Ipv4Address;
   /** Six bytes, a copy. */
   readonly clientMac: Uint8Array;
-  /** One entry a code, in order of first appearance; without pad, end and overload. Values are copies. */
+  /**
+   * One entry a code, in order of first appearance; without pad, end and overload. Values are
+   * copies.
+   */
   readonly options: readonly Dhcpv4Option[];
 }
 
@@ -135,7 +139,10 @@ export function parseDhcpv4(b: Uint8Array): Result<Dhcpv4Repr, WireFault> {
   });
 }
 
-/** The options field, then the file and name fields when option 52 lends them (RFC 3396 §5: in this order). */
+/**
+ * The options field, then the file and name fields when option 52 lends them (RFC 3396 §5: in this
+ * order).
+ */
 function collectAllOptions(b: Uint8Array, into: Map<number, Uint8Array[]>): WireFault | null {
   const fault = collectOptions(b, at.options, b.length, into);
   if (fault !== null) return fault;
@@ -155,7 +162,10 @@ function collectAllOptions(b: Uint8Array, into: Map<number, Uint8Array[]>): Wire
   return nameFault;
 }
 
-/** Adds the options in [from, end) to `into`; stops at the end option. A length past `end` is a fault. */
+/**
+ * Adds the options in [from, end) to `into`; stops at the end option. A length past `end` is a
+ * fault.
+ */
 function collectOptions(
   b: Uint8Array,
   from: number,
@@ -203,7 +213,10 @@ export function dhcpv4OptionBytes(repr: Dhcpv4Repr, code: number): Uint8Array | 
   return null;
 }
 
-/** Value of an option that lists addresses, at most `countMax` of them; empty when absent or malformed. */
+/**
+ * Value of an option that lists addresses, at most `countMax` of them; empty when absent or
+ * malformed.
+ */
 export function dhcpv4OptionAddresses(
   repr: Dhcpv4Repr,
   code: number,
@@ -232,7 +245,9 @@ export function dhcpv4Bytes(repr: Dhcpv4Repr): number {
   return total;
 }
 
-/** Writes the message from offset 0, with the end option, and returns its length. Borrows `repr`. */
+/**
+ * Writes the message from offset 0, with the end option, and returns its length. Borrows `repr`.
+ */
 export function emitDhcpv4(to: Uint8Array, repr: Dhcpv4Repr): number {
   assert(repr.clientMac.length === MAC_BYTES);
   assert(dhcpv4Bytes(repr) <= to.length);

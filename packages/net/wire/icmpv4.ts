@@ -1,4 +1,6 @@
-/** ICMP for IPv4 (RFC 792): echo, and the errors that transports hear of. Other types stay opaque. */
+/**
+ * ICMP for IPv4 (RFC 792): echo, and the errors that transports hear of. Other types stay opaque.
+ */
 
 import { assert, hot, ok, type Result, readU16be, type WireFault, writeU16be } from '#core';
 

@@ -1,4 +1,6 @@
-/** IPv4 header (RFC 791). Not here: reassembly, the meaning of options (they are bytes), routing. */
+/**
+ * IPv4 header (RFC 791). Not here: reassembly, the meaning of options (they are bytes), routing.
+ */
 
 import {
   assert,
@@ -34,7 +36,10 @@ export const IPV4_DONT_FRAGMENT_BIT = 0x4000;
 export const IPV4_MORE_FRAGMENTS_BIT = 0x2000;
 export const IPV4_FRAGMENT_OFFSET_MASK = 0x1fff;
 
-/** Null when every getter below is safe on `b`, the checksum included. Padding may follow. O(header). */
+/**
+ * Null when every getter below is safe on `b`, the checksum included. Padding may follow.
+ * O(header).
+ */
 export function checkIpv4(b: Uint8Array): WireFault | null {
   const fault = checkIpv4Header(b);
   if (fault !== null) return fault;

@@ -6,7 +6,10 @@ import type { ChecksumPolicy } from './checksum.ts';
 const at = { sourcePort: 0, destinationPort: 2, lengthBytes: 4, checksum: 6 } as const;
 export const UDP_HEADER_BYTES = 8;
 
-/** Null when every getter below is safe on `b`. Borrows `b`; O(1). Bytes past the length field are ignored. */
+/**
+ * Null when every getter below is safe on `b`. Borrows `b`; O(1). Bytes past the length field are
+ * ignored.
+ */
 export function checkUdp(b: Uint8Array): WireFault | null {
   if (b.length < UDP_HEADER_BYTES) {
     return { kind: 'short', needBytes: UDP_HEADER_BYTES, haveBytes: b.length };
@@ -33,8 +36,8 @@ export interface UdpRepr {
 }
 
 /**
- * `policy`: the pseudo-header's sum over the length in the UDP header, or 'trusted'. A checksum field of zero
- * means that the sender computed none, and is accepted (RFC 768, RFC 1122 §4.1.3.4).
+ * `policy`: the pseudo-header's sum over the length in the UDP header, or 'trusted'. A checksum
+ * field of zero means that the sender computed none, and is accepted (RFC 768, RFC 1122 §4.1.3.4).
  */
 export function parseUdp(b: Uint8Array, policy: ChecksumPolicy): Result<UdpRepr, WireFault> {
   const fault = checkUdp(b);
@@ -52,7 +55,10 @@ export function parseUdp(b: Uint8Array, policy: ChecksumPolicy): Result<UdpRepr,
   });
 }
 
-/** Writes header and payload at `offset`, with the checksum from the pseudo-header's sum; returns the length. */
+/**
+ * Writes header and payload at `offset`, with the checksum from the pseudo-header's sum; returns
+ * the length.
+ */
 export function emitUdp(to: Uint8Array, offset: number, repr: UdpRepr, pseudoSum: number): number {
   const lengthBytes = UDP_HEADER_BYTES + repr.payload.length;
   assert(lengthBytes <= 65_535);
