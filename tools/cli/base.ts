@@ -25,13 +25,15 @@ export function baseImage(): string {
 export const bytecodeTool = (): string | null => baseFile('bytecode');
 
 /**
- * The base's ELF file in two: ours, and the engine with its C library. base.parts.json has the linker's sums;
- * where it is missing all counts as base.
+ * The base's ELF file in two: ours, and the engine with its C library, by the linker's map. An installation has its
+ * sum only (base.parts.json). Without either all counts as base.
  */
 export function baseParts(baseBytes: number): { base: number; engine: number } {
-  const file = baseFile('base.parts.json');
-  if (file === null) return { base: baseBytes, engine: 0 };
-  const { engine } = JSON.parse(readFileSync(file, 'utf8')) as { engine: number };
+  const map = baseFile('base.elf.map');
+  const parts = baseFile('base.parts.json');
+  let engine = 0;
+  if (map !== null) engine = engineBytes(readFileSync(map, 'utf8'));
+  else if (parts !== null) engine = JSON.parse(readFileSync(parts, 'utf8')).engine;
   return { base: baseBytes - engine, engine };
 }
 

@@ -58,16 +58,19 @@ export async function buildVerb(line: CommandLine<typeof VERBS.build.flags>): Pr
 export async function buildApp(app: App, target: Target): Promise<Built> {
   checkDevices(app, target);
   checkTypes(app);
-  const entry = {
-    text: entrySource(app, target),
-    resolveDir: app.main === null ? packageRoot : path.dirname(app.main),
-    name: ENTRY_NAME,
-  };
-  if (app.main !== null) await checkGlobals(entry);
+  // On every target the application may use only what an image has: else "dev" would promise too much.
+  if (app.main !== null) await checkGlobals(entryOf(app, 'pvh'));
+  const entry = entryOf(app, target);
   return target === 'pvh' ? buildImage(app, entry) : buildModule(app, entry);
 }
 
 type Entry = { readonly text: string; readonly resolveDir: string; readonly name: string };
+
+const entryOf = (app: App, target: Target): Entry => ({
+  text: entrySource(app, target),
+  resolveDir: app.main === null ? packageRoot : path.dirname(app.main),
+  name: ENTRY_NAME,
+});
 
 const WEB_GLOBALS = path.join(packageRoot, 'packages/web/inject.ts');
 /** What libraries ask about the environment: an image is production, and no Node. */

@@ -24,7 +24,7 @@ export function describeApp(
 ): Description {
   const packages = packageCosts(metafile, base).map((cost) => ({
     ...cost,
-    because: chainTo(metafile, (input) => packageOf(path.resolve(base, input)) === cost.name),
+    because: because(cost.name, metafile, base),
   }));
   const ports = Object.entries(app.args)
     .filter(([, spec]) => spec.kind === 'port')
@@ -54,6 +54,16 @@ export function describeApp(
     },
     image: { bytes: measured.bytes, parts: measured.parts },
   };
+}
+
+/** Who pulled a package in: files of the application, then packages, each once; empty for the entry's own. */
+function because(name: string, metafile: Metafile, base: string): string[] {
+  const chain = chainTo(metafile, (input) => packageOf(path.resolve(base, input)) === name);
+  const steps = chain.map((input) => {
+    const owner = packageOf(path.resolve(base, input));
+    return owner === 'app' ? input : owner;
+  });
+  return [...new Set(steps)].filter((step) => step !== name && name !== 'app');
 }
 
 function networkOf(app: App, target: Target): string[] {

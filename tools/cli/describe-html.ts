@@ -1,6 +1,6 @@
 /** The description as one self-contained page: no script, nothing fetched. */
 
-import { grouped } from './describe-text.ts';
+import { grouped, reason } from './describe-text.ts';
 import type { DescribedDevice, Description } from './description.ts';
 
 /**
@@ -121,12 +121,7 @@ small { color: var(--line); }`;
 
 export function formatHtml(d: Description): string {
   const parts = d.image.parts.map((part) => [part.name, grouped(part.bytes)]);
-  const packages = d.packages.map((p) => [
-    p.name,
-    grouped(p.bytes),
-    grouped(p.lines),
-    p.because.join(' › '),
-  ]);
+  const packages = d.packages.map((p) => [p.name, grouped(p.bytes), grouped(p.lines), reason(p)]);
   const args = Object.entries(d.args).map(([name, spec]) => [
     `--${name}`,
     spec.default === undefined ? 'required' : String(spec.default),
@@ -151,7 +146,7 @@ ${rows([...parts, ['total', grouped(d.image.bytes)]])}
 </table>
 <h2>Packages</h2>
 <table class="num">
-${rows([['package', 'bytes', 'lines', 'because'], ...packages])}
+${rows([['package', 'bytes', 'lines', 'why'], ...packages])}
 </table>
 <h2>Boot-time arguments</h2>
 <table>

@@ -1,7 +1,7 @@
 /** Descriptions for people: one as text, and what differs between two. */
 
 import type { ArgSpecs } from '../../packages/morgana/arguments.ts';
-import type { Description, Part } from './description.ts';
+import type { DescribedPackage, Description, Part } from './description.ts';
 
 /** Columns of a table, padded; numbers (cells that begin with a digit or a sign) to the right. */
 function table(rows: readonly (readonly string[])[]): string[] {
@@ -64,12 +64,7 @@ export function formatText(d: Description): string {
     device.implementation,
     device.needs.length === 0 ? '' : `over ${device.needs.join(', ')}`,
   ]);
-  const packages = d.packages.map((p) => [
-    p.name,
-    grouped(p.bytes),
-    grouped(p.lines),
-    p.because.join(' > '),
-  ]);
+  const packages = d.packages.map((p) => [p.name, grouped(p.bytes), grouped(p.lines), reason(p)]);
   return [
     `${d.name}: ${d.kind}, target ${d.target}`,
     ...['', 'devices', ...indent(table(devices))],
@@ -82,6 +77,10 @@ export function formatText(d: Description): string {
     '',
   ].join('\n');
 }
+
+/** Why a package is there. */
+export const reason = (p: DescribedPackage): string =>
+  p.because.length > 0 ? `by ${p.because.join(' > ')}` : p.name === 'app' ? '' : 'in every image';
 
 export interface Change {
   /** "image", "package", "part", "device" or "argument". */

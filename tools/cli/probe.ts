@@ -11,13 +11,19 @@ const PATIENT_MS = 250;
 const EAGER_UNTIL_MS = 1_000;
 const OPEN_MAX = 64;
 
+/** Asks for the front page's head: a website answers 200. */
+export const HEAD_REQUEST = 'HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
+/** Without Host the server itself answers 400 (RFC 9112 §3.2): a handler doesn't see it, and counts no visitor. */
+export const HOSTLESS_REQUEST = 'HEAD / HTTP/1.1\r\nConnection: close\r\n\r\n';
+
 /**
- * Resolves with the milliseconds from `startedMs` (performance.now) to the first byte of an answer to HEAD /,
+ * Resolves with the milliseconds from `startedMs` (performance.now) to the first byte of an answer to `request`,
  * or null when `cancelled` says so first or nothing answered for `patienceMs`.
  */
 export async function firstByte(
   host: string,
   port: number,
+  request: string,
   startedMs: number,
   patienceMs: number,
   cancelled: () => boolean,
@@ -27,7 +33,7 @@ export async function firstByte(
   const elapsedMs = (): number => performance.now() - startedMs;
   while (answeredMs === null && !cancelled() && elapsedMs() < patienceMs) {
     if (open.size < OPEN_MAX) {
-      ask(host, port, open, () => {
+      ask(host, port, request, open, () => {
         answeredMs ??= elapsedMs();
       });
     }
@@ -39,12 +45,16 @@ export async function firstByte(
 }
 
 /** One try; `answered` is called with its first byte. It is in `open` while it may still answer. */
-function ask(host: string, port: number, open: Set<Socket>, answered: () => void): void {
+function ask(
+  host: string,
+  port: number,
+  request: string,
+  open: Set<Socket>,
+  answered: () => void,
+): void {
   const socket = connect({ host, port });
   open.add(socket);
-  socket.once('connect', () => {
-    socket.write('HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
-  });
+  socket.once('connect', () => socket.write(request));
   socket.once('data', answered);
   socket.once('error', () => socket.destroy());
   socket.once('close', () => open.delete(socket));

@@ -13,7 +13,7 @@ import { loadApp } from './load.ts';
 import { checkPorts, chooseAccelerator, findQemu, type Running, startMachine } from './machine.ts';
 import { startNode } from './node-process.ts';
 import { appCacheDirectory, shown } from './places.ts';
-import { firstByte } from './probe.ts';
+import { firstByte, HEAD_REQUEST, HOSTLESS_REQUEST } from './probe.ts';
 import type { VERBS } from './verbs.ts';
 
 type Line = CommandLine<typeof VERBS.run.flags>;
@@ -94,6 +94,7 @@ async function watchOver(
   });
   const web = publish.find((p) => p.protocol === 'tcp');
   if (web !== undefined) void announce(description, web, startedMs, () => over);
+  else if (description?.capabilities.ports.length) say('no port is published: see --publish');
   return ended;
 }
 
@@ -110,7 +111,8 @@ async function announce(
     return say(`port ${web.guestPort} is published at ${host}:${web.hostPort}`);
   }
   const address = web.hostAddress === '0.0.0.0' ? '127.0.0.1' : web.hostAddress;
-  const ms = await firstByte(address, web.hostPort, startedMs, PATIENCE_MS, over);
+  const request = description.kind === 'static' ? HEAD_REQUEST : HOSTLESS_REQUEST;
+  const ms = await firstByte(address, web.hostPort, request, startedMs, PATIENCE_MS, over);
   if (ms !== null) say(`${url} answered ${Math.round(ms)} ms after start`);
   else if (!over()) say(`${url} has not answered for ${PATIENCE_MS / 1_000} s`);
 }

@@ -55,7 +55,8 @@ export const checked: Start<typeof config> = start;
 function projectOf(app: App, check: string): object {
   const own = ownProject(path.dirname(app.main!));
   const compilerOptions = {
-    ...(own === null ? DEFAULTS : {}),
+    ...(own === null ? STRICT : {}),
+    ...ENVIRONMENT,
     noEmit: true,
     composite: false,
     incremental: false,
@@ -70,23 +71,19 @@ function projectOf(app: App, check: string): object {
   return {
     ...(own === null ? {} : { extends: own }),
     compilerOptions,
-    files: [check, ...globalTypes()],
+    files: [check],
     include: [],
   };
 }
 
-const DEFAULTS = {
-  target: 'es2023',
-  lib: ['es2023'],
-  types: [],
-  strict: true,
-  noUncheckedIndexedAccess: true,
-};
+/** For an application without a tsconfig.json. */
+const STRICT = { strict: true, noUncheckedIndexedAccess: true };
 
-/** Declarations of the globals that an image has. */
-const globalTypes = (): string[] => {
-  const file = path.join(packageRoot, 'packages/web/globals.d.ts');
-  return existsSync(file) ? [file] : [];
+/** What exists in an image, whatever the application's editor believes: no types of Node, for one. */
+const ENVIRONMENT = {
+  target: 'es2023',
+  lib: ['es2023', 'dom', 'dom.iterable', 'dom.asynciterable'],
+  types: [],
 };
 
 function ownProject(from: string): string | null {
