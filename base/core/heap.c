@@ -101,8 +101,12 @@ static uint32_t take_run(uint32_t run_pages, uint32_t align_pages) {
     if (run_pages == 0 || run_pages >= 1u << (RUN_BINS - 1)) return NONE;
     for (uint32_t bin = bin_of(run_pages); bin < RUN_BINS; bin++) {
         for (uint32_t from = free_runs[bin]; from != NONE; from = pages[from].next) {
-            uint32_t page = (uint32_t)ROUND_UP(from, align_pages);
-            if (page + run_pages > from + pages[from].run_pages) continue;
+            uint32_t end = from + pages[from].run_pages;
+            if (run_pages > pages[from].run_pages) continue;
+            /* Small objects' pages from below, runs from above: neither cuts up the other's. */
+            uint32_t page = run_pages == 1 && align_pages == 1
+                ? from : (uint32_t)ROUND_DOWN(end - run_pages, align_pages);
+            if (page < from) continue;
             carve_run(from, page, run_pages);
             return page;
         }

@@ -191,7 +191,7 @@ const expectations: readonly Expectation[] = [
   {
     behaviour: 'memory',
     code: 0,
-    text: ['heap for JavaScript: true', 'most of it in one buffer'],
+    text: ['heap for JavaScript: true', 'most of it in one buffer, again'],
   },
   {
     behaviour: 'out-of-memory',
