@@ -61,6 +61,11 @@ export interface HotBytes {
   pack(layout: string, to: Uint8Array, at: number, values: Int32Array): number;
 }
 
+/**
+ * The engine's own globals, under a name that a bundler doesn't replace: packages/web builds its TextEncoder on this module.
+ */
+const host: typeof globalThis = globalThis;
+
 function checkRange(bytes: Uint8Array, at: number, count: number): void {
   if (at < 0 || count < 0 || at + count > bytes.length) {
     throw new RangeError(`range ${at}+${count} outside of ${bytes.length} bytes`);
@@ -176,11 +181,13 @@ export const hot: HotBytes = {
     for (let i = 0; i < text.length; i++) to[at + i] = text.charCodeAt(i);
     return text.length;
   },
-  utf8Encode: (text) => new TextEncoder().encode(text),
+  utf8Encode: (text) => new host.TextEncoder().encode(text),
   utf8Decode(bytes, at, end, fatal) {
     checkRange(bytes, at, end - at);
     try {
-      return new TextDecoder('utf-8', { fatal, ignoreBOM: true }).decode(bytes.subarray(at, end));
+      return new host.TextDecoder('utf-8', { fatal, ignoreBOM: true }).decode(
+        bytes.subarray(at, end),
+      );
     } catch {
       return null;
     }

@@ -1,5 +1,10 @@
 export type { Exchange, ExchangeHandler, HeaderField, HttpHandler } from './exchange.ts';
-export { type FetchApp, type FetchInfo, type FetchPlatform, fetchHandler } from './fetch-handler.ts';
+export {
+  type FetchApp,
+  type FetchInfo,
+  type FetchPlatform,
+  fetchHandler,
+} from './fetch-handler.ts';
 export { DEFAULT_LIMITS, type HttpLimits } from './limits.ts';
 export { PreparedResponse } from './prepared-response.ts';
 export { HttpServer, type HttpServerOptions } from './server.ts';

@@ -3,6 +3,7 @@
 import dgram from 'node:dgram';
 import net from 'node:net';
 import os from 'node:os';
+import { setImmediate } from 'node:timers';
 import { err, ok, type Result } from '#core';
 import type {
   ConnectError,

@@ -1,5 +1,8 @@
 /** The event loop of a Node process as a machine's: each callback of Node's is one turn of the timer queue. */
 
+// Node's own, by import: the globals of these names are packages/web's in a bundled app.
+import { performance } from 'node:perf_hooks';
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { instantOfMicros, TimerQueue } from '#core';
 
 /** setTimeout's largest wait; a longer one is taken in steps. */
