@@ -14,10 +14,23 @@ export interface Load {
   seconds: number;
 }
 
-/** Requests per second under this load; throws when any request failed. */
-export async function requestsPerSecond(running: Running, load: Load): Promise<number> {
+export interface LoadResult {
+  requestsPerSecond: number;
+  /** 99 of 100 requests took no longer. */
+  p99Ms: number;
+}
+
+/** What a machine did under this load; throws when any request failed. */
+export async function putUnderLoad(running: Running, load: Load): Promise<LoadResult> {
   const { host, port } = running.link;
-  const args = ['-t1', `-c${load.connections}`, `-d${load.seconds}s`, '--timeout', '10s'];
+  const args = [
+    '-t1',
+    `-c${load.connections}`,
+    `-d${load.seconds}s`,
+    '--timeout',
+    '10s',
+    '--latency',
+  ];
   if (load.closing) args.push('-H', 'Connection: close');
   args.push(`http://${host}:${port}${load.path}`);
   const out = await run('wrk', args, { timeoutMs: (load.seconds + 15) * 1000 });
@@ -27,7 +40,9 @@ export async function requestsPerSecond(running: Running, load: Load): Promise<n
     throw new BenchError(`${running.machine.name} failed requests of ${load.path}: ${failed}`);
   }
   if (!(rate > 0)) throw new BenchError(`${running.machine.name} answered nothing: ${out.trim()}`);
-  return rate;
+  const p99 = /99%\s+([\d.]+)(us|ms|s)/.exec(out);
+  const scale = p99?.[2] === 'us' ? 1e-3 : p99?.[2] === 's' ? 1e3 : 1;
+  return { requestsPerSecond: rate, p99Ms: Number(p99?.[1]) * scale };
 }
 
 /** Read errors are what wrk counts when a server closes a connection as it was asked to. */

@@ -1,6 +1,6 @@
 /** Rates under load: small files on kept connections, large files, and new connections. */
 
-import { type Load, requestsPerSecond } from '../load.ts';
+import { type Load, putUnderLoad } from '../load.ts';
 import type { Running } from '../machines.ts';
 import { progress } from '../process.ts';
 import { addSample, type Line } from '../results.ts';
@@ -10,24 +10,41 @@ import type { Suite } from '../suite.ts';
 const CONNECTIONS = 16;
 const FIRST_SECONDS = 5;
 const WARM_SECONDS = 5;
+const WARM_SECONDS_FIRST = 15;
 
 /** In rounds, each of which measures every machine, so that a slow minute of the host hits all. */
-async function rounds(suite: Suite, all: readonly Running[], line: Line, load: Load) {
+async function rounds(
+  suite: Suite,
+  all: readonly Running[],
+  line: Line,
+  load: Load,
+): Promise<Line> {
+  const tail: Line = {
+    ...line,
+    id: `${line.id}-p99`,
+    what: 'the same, 99th percentile of latency',
+    unit: 'ms',
+    better: 'less',
+    samples: {},
+  };
   const count = suite.quick ? 2 : 5;
   const scale = line.unit === 'MB/s' ? LARGE_BYTES / 1e6 : 1;
-  for (const running of all) await requestsPerSecond(running, { ...load, seconds: WARM_SECONDS });
+  const seconds = line.id === 'rps' ? WARM_SECONDS_FIRST : WARM_SECONDS;
+  for (const running of all) await putUnderLoad(running, { ...load, seconds });
   for (let round = 0; round < count; round++) {
     progress(`${line.what} through ${suite.net}, round ${round + 1} of ${count}`);
     for (const running of all) {
-      const rate = await requestsPerSecond(running, load);
-      addSample(line, running.machine.name, rate * scale);
+      const result = await putUnderLoad(running, load);
+      addSample(line, running.machine.name, result.requestsPerSecond * scale);
+      addSample(tail, running.machine.name, result.p99Ms);
     }
   }
+  return tail;
 }
 
 /**
  * Kept connections; the first seconds of a machine's life are a line of their own, and
- * the warm-up of the other: V8 under emulation compiles for ten seconds before it is at its best.
+ * the warm-up of the other: V8 under emulation compiles for 10 to 20 s before it is at its best.
  */
 export async function measureRequests(suite: Suite, all: readonly Running[]): Promise<Line[]> {
   const what = `requests/s, 1 KiB, ${CONNECTIONS} keep-alive connections`;
@@ -41,11 +58,11 @@ export async function measureRequests(suite: Suite, all: readonly Running[]): Pr
   const load = { path: SMALL_PATH, connections: CONNECTIONS, closing: false };
   progress(`${first.what} through ${suite.net}`);
   for (const running of all) {
-    const rate = await requestsPerSecond(running, { ...load, seconds: FIRST_SECONDS });
-    addSample(first, running.machine.name, rate);
+    const result = await putUnderLoad(running, { ...load, seconds: FIRST_SECONDS });
+    addSample(first, running.machine.name, result.requestsPerSecond);
   }
-  await rounds(suite, all, line, { ...load, seconds: suite.quick ? 2 : 5 });
-  return [line, first];
+  const tail = await rounds(suite, all, line, { ...load, seconds: suite.quick ? 2 : 5 });
+  return [line, tail, first];
 }
 
 export async function measureThroughput(suite: Suite, all: readonly Running[]): Promise<Line[]> {
@@ -58,13 +75,13 @@ export async function measureThroughput(suite: Suite, all: readonly Running[]): 
     samples: {},
   };
   const seconds = suite.quick ? 3 : 6;
-  await rounds(suite, all, line, {
+  const tail = await rounds(suite, all, line, {
     path: LARGE_PATH,
     connections: CONNECTIONS,
     closing: false,
     seconds,
   });
-  return [line];
+  return [line, tail];
 }
 
 export async function measureConnections(suite: Suite, all: readonly Running[]): Promise<Line[]> {
@@ -73,6 +90,5 @@ export async function measureConnections(suite: Suite, all: readonly Running[]):
   const line: Line = { id: 'connections', what, unit: '1/s', net, better: 'more', samples: {} };
   const seconds = suite.quick ? 2 : 5;
   const load = { path: SMALL_PATH, connections: CONNECTIONS, closing: true, seconds };
-  await rounds(suite, all, line, load);
-  return [line];
+  return [line, await rounds(suite, all, line, load)];
 }
