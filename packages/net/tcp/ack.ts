@@ -1,7 +1,8 @@
 // tidy: int32
 /**
- * RFC 9293 §3.10.7.4, fifth step, for acknowledgments that advance sndUna: release what is acknowledged, time it,
- * let the congestion window grow (RFC 5681, RFC 3465 with L = 2). Shared by the fast path and the general one.
+ * RFC 9293 §3.10.7.4, fifth step, for acknowledgments that advance sndUna: release what is
+ * acknowledged, time it, let the congestion window grow (RFC 5681, RFC 3465 with L = 2). Shared by
+ * the fast path and the general one.
  */
 
 import { after, FOREVER, micros, type SeqNumber } from '#core';
@@ -11,13 +12,16 @@ import { recoveryAcknowledged } from './recovery.ts';
 import { locate, release } from './send-queue.ts';
 import { sampleRtt } from './timers.ts';
 
-/** `acked` sequence numbers from sndUna on, 1..sndMax - sndUna, are acknowledged. May call `drained`. */
+/**
+ * `acked` sequence numbers from sndUna on, 1..sndMax - sndUna, are acknowledged. May call
+ * `drained`.
+ */
 export function acknowledge(c: Connection, acked: number): void {
   const flight = (c.sndNxt - c.sndUna) | 0;
   const una = ((c.sndUna + acked) | 0) as SeqNumber;
   c.sndUna = una;
   // A FIN counts as one sequence number and is no byte.
-  // biome-ignore lint/complexity/useMathMinMax: a call would cost more, and this runs for each packet.
+  // biome-ignore lint/complexity/useMathMinMax: a call costs more, on each packet.
   const bytes = acked < c.queuedBytes ? acked : c.queuedBytes;
   if (bytes > 0) release(c, bytes);
   if (acked > flight) {

@@ -1,5 +1,7 @@
 // tidy: int32
-/** SEGMENT ARRIVES in SYN_SENT, RFC 9293 §3.10.7.3: the answer to our SYN, or a simultaneous open. */
+/**
+ * SEGMENT ARRIVES in SYN_SENT, RFC 9293 §3.10.7.3: the answer to our SYN, or a simultaneous open.
+ */
 
 import type { SeqNumber } from '#core';
 import { TCP_ACK, TCP_RST, TCP_SYN, type TcpOptions } from '../wire/tcp.ts';

@@ -1,8 +1,9 @@
 // tidy: int32
 /**
- * SEGMENT ARRIVES, RFC 9293 §3.10.7.4: the synchronized states and SYN_RECEIVED, step by step in the RFC's order.
- * SYN_SENT is in arrives-syn-sent.ts, LISTEN and CLOSED are in stack.ts, TIME_WAIT in time-wait.ts.
- * With RFC 5961: a RST counts only at rcvNxt exactly, a SYN never does, both are challenged.
+ * SEGMENT ARRIVES, RFC 9293 §3.10.7.4: the synchronized states and SYN_RECEIVED, step by step in
+ * the RFC's order. SYN_SENT is in arrives-syn-sent.ts, LISTEN and CLOSED are in stack.ts, TIME_WAIT
+ * in time-wait.ts. With RFC 5961: a RST counts only at rcvNxt exactly, a SYN never does, both are
+ * challenged.
  */
 
 import type { Instant } from '#core';
@@ -24,7 +25,8 @@ export function segmentArrives(c: Connection, s: Segment): void {
   if (!isAcceptable(c, s)) {
     c.stack.counts.unacceptable += 1;
     if (s.flags & TCP_RST) return;
-    // A segment with data deserves an answer (it may be a probe or a lost acknowledgment); others are rationed.
+    // A segment with data deserves an answer (it may be a probe or a lost acknowledgment); others
+    // are rationed.
     if (s.payloadBytes > 0 || s.flags & TCP_FIN) sendAck(c);
     else challenge(c);
     return;
@@ -59,8 +61,8 @@ export function segmentArrives(c: Connection, s: Segment): void {
 }
 
 /**
- * A SYN in SYN_RECEIVED: the peer's own again, when our answer was lost, or its answer in a simultaneous open. True
- * when there is something left of the segment.
+ * A SYN in SYN_RECEIVED: the peer's own again, when our answer was lost, or its answer in a
+ * simultaneous open. True when there is something left of the segment.
  */
 function isSynAgain(c: Connection, s: Segment): boolean {
   if ((s.flags & TCP_SYN) === 0 || ((s.seq + 1) | 0) !== c.rcvNxt) return true;
@@ -75,8 +77,8 @@ function isSynAgain(c: Connection, s: Segment): boolean {
 }
 
 /**
- * RFC 9293 §3.10.7.4 Table 6, and then trims the segment to the window. With a window of zero a segment at rcvNxt
- * keeps its acknowledgment and loses its text.
+ * RFC 9293 §3.10.7.4 Table 6, and then trims the segment to the window. With a window of zero a
+ * segment at rcvNxt keeps its acknowledgment and loses its text.
  */
 function isAcceptable(c: Connection, s: Segment): boolean {
   const window = (c.rcvEdge - c.rcvNxt) | 0;
@@ -184,7 +186,9 @@ function finAcked(c: Connection): boolean {
   }
 }
 
-/** An acknowledgment that asks whether the peer meant it, RFC 5961; rationed for each connection. */
+/**
+ * An acknowledgment that asks whether the peer meant it, RFC 5961; rationed for each connection.
+ */
 export function challenge(c: Connection): void {
   const now = c.stack.timers.now;
   if (now < c.challengedAt) {

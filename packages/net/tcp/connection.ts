@@ -1,8 +1,9 @@
 // tidy: int32
 /**
- * One connection: RFC 9293's TCB, and the application's side of it (`Flow`). What happens to it lives in files
- * named by what happens: predicted.ts and arrives.ts (segments in), ack.ts, recovery.ts, output.ts and emit.ts
- * (segments out), timers.ts. Every field is set in the constructor, so that all connections have one shape.
+ * One connection: RFC 9293's TCB, and the application's side of it (`Flow`). What happens to it
+ * lives in files named by what happens: predicted.ts and arrives.ts (segments in), ack.ts,
+ * recovery.ts, output.ts and emit.ts (segments out), timers.ts. Every field is set in the
+ * constructor, so that all connections have one shape.
  */
 
 import { assert, FOREVER, type Instant, type SeqNumber, seqDistance, seqOf, Timer } from '#core';
@@ -36,7 +37,10 @@ export interface Opener {
   failed(connection: Connection, how: FlowEnd): void;
 }
 
-/** Until the application attaches its own: nothing can be delivered, so the stack aborts such a connection. */
+/**
+ * Until the application attaches its own: nothing can be delivered, so the stack aborts such a
+ * connection.
+ */
 const NOBODY: FlowHandler = { data() {}, drained() {}, end() {}, closed() {} };
 const LOW_WATER_BYTES = 65_536;
 
@@ -58,7 +62,9 @@ export class Connection implements Flow {
 
   // State; written by `enter` only, but for predictable.
   state: State = CLOSED;
-  /** Header prediction may be used: ESTABLISHED, not paused, nothing queued to read, not recovering. */
+  /**
+   * Header prediction may be used: ESTABLISHED, not paused, nothing queued to read, not recovering.
+   */
   predictable = false;
   /** The stack will settle this connection before it goes to sleep. */
   scheduled = false;
@@ -83,7 +89,10 @@ export class Connection implements Flow {
   sndSmall: SeqNumber;
   nagle: boolean;
   finSent = false;
-  /** What is written and not acknowledged: chunks[head] from headAt; sndNxt is at chunks[cursor], cursorAt. */
+  /**
+   * What is written and not acknowledged: chunks[head] from headAt; sndNxt is at chunks[cursor],
+   * cursorAt.
+   */
   readonly chunks: Uint8Array[] = [];
   head = 0;
   headAt = 0;

@@ -18,7 +18,10 @@ export interface TcpCounters {
   malformed: number;
   checksum: number;
   badOptions: number;
-  /** Dropped or trimmed to nothing: outside the window; no ACK flag; an acknowledgment out of range; no SYN. */
+  /**
+   * Dropped or trimmed to nothing: outside the window; no ACK flag; an acknowledgment out of range;
+   * no SYN.
+   */
   unacceptable: number;
   noAck: number;
   badAck: number;

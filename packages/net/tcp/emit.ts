@@ -1,8 +1,8 @@
 // tidy: int32
 /**
- * Segments out: headers and payload written into the device's memory. Nothing here decides; output.ts does. Each
- * function returns false when the device has no room, and then nothing has happened but that the stack will
- * come back to the connection.
+ * Segments out: headers and payload written into the device's memory. Nothing here decides;
+ * output.ts does. Each function returns false when the device has no room, and then nothing has
+ * happened but that the stack will come back to the connection.
  */
 
 import { assert, hot, type SeqNumber } from '#core';
@@ -28,8 +28,9 @@ function slice(chunk: Uint8Array, from: number, to: number): Uint8Array {
 }
 
 /**
- * Sends `length` bytes from the cursor, as sequence number `seq`, and moves the cursor behind them. More than mss
- * bytes only when the device cuts segments; then the payload is lent to it, not copied.
+ * Sends `length` bytes from the cursor, as sequence number `seq`, and moves the cursor behind them.
+ * More than mss bytes only when the device cuts segments; then the payload is lent to it, not
+ * copied.
  */
 export function emitData(c: Connection, seq: number, length: number, flags: number): boolean {
   const stack = c.stack;
@@ -80,7 +81,10 @@ export function emitData(c: Connection, seq: number, length: number, flags: numb
   return true;
 }
 
-/** Copies from the cursor on and moves it; returns `sum` with the payload added, when we sum ourselves. */
+/**
+ * Copies from the cursor on and moves it; returns `sum` with the payload added, when we sum
+ * ourselves.
+ */
 function copyPayload(
   c: Connection,
   frame: Uint8Array,
@@ -133,7 +137,10 @@ function takeParts(c: Connection, length: number): Uint8Array[] {
   return parts;
 }
 
-/** How many of `length` bytes from the cursor on fit one frame's parts: whole segments, at least one. */
+/**
+ * How many of `length` bytes from the cursor on fit one frame's parts: whole segments, at least
+ * one.
+ */
 export function largeBytes(c: Connection, length: number): number {
   let bytes = -c.cursorAt;
   const end = c.cursor + PARTS_MAX;

@@ -1,9 +1,10 @@
 // tidy: int32
 /**
- * Initial sequence numbers, RFC 6528: a clock that ticks every 4 microseconds plus a keyed hash of the
- * connection's addresses and ports. The hash is HalfSipHash-2-4 (Aumasson and Bernstein): 32-bit words only, so it
- * is cheap in an interpreter. Its key is 64 bits and never leaves this file; an attacker sees 32-bit outputs that
- * the clock shifts, which is far from enough to search for the key within an image's life.
+ * Initial sequence numbers, RFC 6528: a clock that ticks every 4 microseconds plus a keyed hash of
+ * the connection's addresses and ports. The hash is HalfSipHash-2-4 (Aumasson and Bernstein):
+ * 32-bit words only, so it is cheap in an interpreter. Its key is 64 bits and never leaves this
+ * file; an attacker sees 32-bit outputs that the clock shifts, which is far from enough to search
+ * for the key within an image's life.
  */
 
 import type { Instant, SeqNumber } from '#core';

@@ -1,18 +1,31 @@
-/** Every bound of TCP, with what happens at it. Times are RFC 9293's and RFC 6298's unless said otherwise. */
+/**
+ * Every bound of TCP, with what happens at it. Times are RFC 9293's and RFC 6298's unless said
+ * otherwise.
+ */
 
 import { assert, type Duration, millis, seconds } from '#core';
 
 export interface TcpLimits {
-  /** Connections in the table, half-open ones included. Full: SYNs are dropped, connect says 'no port'. */
+  /**
+   * Connections in the table, half-open ones included. Full: SYNs are dropped, connect says 'no
+   * port'.
+   */
   readonly connectionsMax: number;
-  /** Half-open connections (SYN_RECEIVED from LISTEN). Full: the oldest is dropped without a word. */
+  /**
+   * Half-open connections (SYN_RECEIVED from LISTEN). Full: the oldest is dropped without a word.
+   */
   readonly halfOpenMax: number;
   /** Records of connections in TIME_WAIT. Full: the oldest is forgotten. */
   readonly timeWaitMax: number;
   readonly listenersMax: number;
-  /** Receive window of a connection, 4 KiB..1 MiB. A multiple of 2^shift, so that full windows are exact. */
+  /**
+   * Receive window of a connection, 4 KiB..1 MiB. A multiple of 2^shift, so that full windows are
+   * exact.
+   */
   readonly receiveWindowBytes: number;
-  /** Memory of all receive queues together. Full: what would be buffered is dropped and comes again. */
+  /**
+   * Memory of all receive queues together. Full: what would be buffered is dropped and comes again.
+   */
   readonly receiveMemoryBytesMax: number;
   /** RST segments in answer to strays, per second. Beyond: silence. */
   readonly strayResetsPerSecondMax: number;
@@ -30,14 +43,19 @@ export const DEFAULT_LIMITS: TcpLimits = {
 
 /** Out-of-order ranges kept for one connection. Full: the segment is dropped. */
 export const RECEIVE_RANGES_MAX = 64;
-/** Ranges of the SACK scoreboard. Full: a new block is ignored, which only costs a retransmission. */
+/**
+ * Ranges of the SACK scoreboard. Full: a new block is ignored, which only costs a retransmission.
+ */
 export const SACK_RANGES_MAX = 128;
 /** Ephemeral ports, RFC 6335 §6, and how many are tried at random before connect says 'no port'. */
 export const EPHEMERAL_PORT_FIRST = 49_152;
 export const EPHEMERAL_PORT_LAST = 65_535;
 export const EPHEMERAL_TRIES_MAX = 64;
 
-/** RFC 6691: what a peer that says nothing can take; and the least that we cut to (RFC 791's 576, less options). */
+/**
+ * RFC 6691: what a peer that says nothing can take; and the least that we cut to (RFC 791's 576,
+ * less options).
+ */
 export const MSS_DEFAULT = 536;
 export const MSS_MIN = 88;
 /** RFC 6928. */
@@ -46,7 +64,9 @@ export const CONGESTION_WINDOW_BYTES_MAX = 16 * 1_048_576;
 export const DUPLICATE_ACKS = 3;
 
 export const RTO_INITIAL: Duration = seconds(1);
-/** Deviates: RFC 6298 §2.4 wants 1 s; 200 ms as Linux has it, above every delayed-ACK timer in use. */
+/**
+ * Deviates: RFC 6298 §2.4 wants 1 s; 200 ms as Linux has it, above every delayed-ACK timer in use.
+ */
 export const RTO_MIN: Duration = millis(200);
 export const RTO_MAX: Duration = seconds(60);
 /** Retransmissions of data before 'timeout': more than 100 s for any RTO (RFC 9293 §3.8.3). */
@@ -57,11 +77,16 @@ export const SYN_RETRIES_MAX = 7;
 export const SYN_ACK_RETRIES_MAX = 4;
 /** RFC 9293 §3.8.6.3 allows 500 ms. */
 export const ACK_DELAY: Duration = millis(40);
-/** Deviates: RFC 9293 §3.4.2 has 2 MSL = 4 minutes; as long as a segment lives in today's networks. */
+/**
+ * Deviates: RFC 9293 §3.4.2 has 2 MSL = 4 minutes; as long as a segment lives in today's networks.
+ */
 export const TIME_WAIT_LENGTH: Duration = seconds(10);
 /** Without a segment from the peer; Deviates: RFC 9293 has no such limit. */
 export const FIN_WAIT_2_LENGTH: Duration = seconds(60);
-/** One challenge ACK a connection in this time (RFC 5961 §7); per connection, so that it leaks nothing to others. */
+/**
+ * One challenge ACK a connection in this time (RFC 5961 §7); per connection, so that it leaks
+ * nothing to others.
+ */
 export const CHALLENGE_INTERVAL: Duration = millis(500);
 /** When the device has no room and nobody calls transmitReady. */
 export const TRANSMIT_RETRY: Duration = millis(1);

@@ -57,7 +57,10 @@ export function listen(
   return ok(listener);
 }
 
-/** A segment to a listening port; `iss` when the connection before asks for a certain first sequence number. */
+/**
+ * A segment to a listening port; `iss` when the connection before asks for a certain first sequence
+ * number.
+ */
 export function arrivesListen(
   stack: TcpStack,
   listener: TcpListener,
@@ -93,7 +96,10 @@ export function arrivesListen(
   sendSyn(c);
 }
 
-/** The oldest half-open connection makes room for a new one: with a flood, it is the likeliest to be a fake. */
+/**
+ * The oldest half-open connection makes room for a new one: with a flood, it is the likeliest to be
+ * a fake.
+ */
 function evictOldest(stack: TcpStack): void {
   for (const oldest of stack.halfOpen) {
     stack.counts.halfOpenEvicted += 1;

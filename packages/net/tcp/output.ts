@@ -1,7 +1,8 @@
 // tidy: int32
 /**
- * What to send now: RFC 9293 §3.8.6.2.1 (silly window avoidance), Nagle's rule in Minshall's variant, RFC 5681's
- * window. Called once for each connection that something happened to, at the end of the turn.
+ * What to send now: RFC 9293 §3.8.6.2.1 (silly window avoidance), Nagle's rule in Minshall's
+ * variant, RFC 5681's window. Called once for each connection that something happened to, at the
+ * end of the turn.
  */
 
 import { after, FOREVER, type SeqNumber } from '#core';
@@ -17,6 +18,7 @@ import type { Connection } from './connection.ts';
 import { emitControl, emitData, largeBytes } from './emit.ts';
 import { ACK_DELAY, INITIAL_WINDOW_SEGMENTS, windowShiftOf } from './limits.ts';
 import { sendRecovering } from './recovery.ts';
+import type { Scoreboard } from './scoreboard.ts';
 import { locate } from './send-queue.ts';
 import { ESTABLISHED, isFinQueued, SYN_RECEIVED, SYN_SENT } from './state.ts';
 import { armRetransmit, armTimer, startPersist } from './timers.ts';
@@ -43,7 +45,7 @@ export function output(c: Connection): void {
 /** Sends from sndNxt on, as far as the peer's window and `cwnd` let it. */
 export function sendNew(c: Connection, cwnd: number): void {
   const mss = c.mss;
-  // biome-ignore lint/complexity/useMathMinMax: a call would cost more, and this runs for each packet.
+  // biome-ignore lint/complexity/useMathMinMax: a call costs more, on each packet.
   let window = c.sndWnd < cwnd ? c.sndWnd : cwnd;
   if (c.sndMax === c.sndUna && c.cwnd > INITIAL_WINDOW_SEGMENTS * mss) {
     // RFC 5681 §4.1: after an idle RTO the window is no longer known to be good.
@@ -53,7 +55,9 @@ export function sendNew(c: Connection, cwnd: number): void {
     }
   }
   for (;;) {
-    if (c.sndNxt !== c.sndMax && c.scoreboard !== null) skipSacked(c);
+    if (c.sndNxt !== c.sndMax && c.scoreboard !== null) {
+      window = Math.min(c.sndWnd, cwnd + skipSacked(c, c.scoreboard));
+    }
     const flight = (c.sndNxt - c.sndUna) | 0;
     const unsent = c.queuedBytes - flight;
     if (unsent <= 0 && (unsent < 0 || !isFinQueued(c.state))) return;
@@ -102,17 +106,22 @@ function maySendLess(c: Connection, length: number, unsent: number, flight: numb
   if (length <= 0) return false;
   if (length < unsent) return 2 * length >= c.sndWndMax;
   if (flight === 0 || !c.nagle || c.sndNxt !== c.sndMax || isFinQueued(c.state)) return true;
-  // Minshall: wait only for a segment that wasn't full either. (After 2 GiB of full ones the comparison may err,
-  // and a small segment waits once for an acknowledgment.)
+  // Minshall: wait only for a segment that wasn't full either. (After 2 GiB of full ones the
+  // comparison may err, and a small segment waits once for an acknowledgment.)
   return ((c.sndSmall - c.sndUna) | 0) <= 0;
 }
 
-/** While going back after a timeout: what the peer reported since needs no retransmission. */
-function skipSacked(c: Connection): void {
-  const hole = c.scoreboard!.nextHole(c.sndNxt);
-  if (hole === c.sndNxt) return;
-  c.sndNxt = hole;
-  locate(c, hole);
+/**
+ * While going back after a timeout: what the peer reported since needs no retransmission, and is
+ * not in the network. Returns the bytes of it that lie before sndNxt.
+ */
+function skipSacked(c: Connection, board: Scoreboard): number {
+  const hole = board.nextHole(c.sndNxt);
+  if (hole !== c.sndNxt) {
+    c.sndNxt = hole;
+    locate(c, hole);
+  }
+  return board.sackedBelow(hole);
 }
 
 /** An acknowledgment by itself. */
@@ -146,7 +155,8 @@ export function sendSyn(c: Connection): void {
   const options = c.stack.optionsOut;
   clearTcpOptions(options);
   options.mss = c.stack.mssOf(c.route, 0);
-  // In an answer only what the peer offered (RFC 7323 §2.2, RFC 2018 §2); the shift is -1 when it didn't.
+  // In an answer only what the peer offered (RFC 7323 §2.2, RFC 2018 §2); the shift is -1 when it
+  // didn't.
   const isAnswer = c.state === SYN_RECEIVED;
   options.windowShift = isAnswer ? c.rcvShift : windowShiftOf(c.windowBytes);
   if (isAnswer && !c.windowScaling) options.windowShift = -1;

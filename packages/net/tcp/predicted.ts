@@ -1,8 +1,9 @@
 // tidy: int32
 /**
- * Header prediction: the segment that an open connection nearly always gets next, in order and without options,
- * handled with as few steps as it takes. Whatever is unusual goes the general way (arrives.ts), which gives the
- * same result for every segment that is accepted here. Read first: RFC 9293 §3.10.7.4.
+ * Header prediction: the segment that an open connection nearly always gets next, in order and
+ * without options, handled with as few steps as it takes. Whatever is unusual goes the general way
+ * (arrives.ts), which gives the same result for every segment that is accepted here. Read first:
+ * RFC 9293 §3.10.7.4.
  */
 
 import type { SeqNumber } from '#core';
@@ -38,7 +39,8 @@ export function receivePredicted(
   c.sndWl1 = c.rcvNxt;
   if (acked > 0) acknowledge(c, acked);
   if (count > 0) {
-    // `drained` may have closed or paused us: then the bytes come again, unacknowledged as they are.
+    // `drained` may have closed or paused us: then the bytes come again, unacknowledged as they
+    // are.
     if (c.state !== ESTABLISHED || c.paused) return true;
     c.rcvNxt = ((c.rcvNxt + count) | 0) as SeqNumber;
     c.ackSegments += count > c.mss ? 2 : 1;

@@ -1,7 +1,8 @@
 /**
- * Bytes that arrived and cannot be delivered yet: in order but the reader is paused, or after a hole. One ring of
- * memory holds both, addressed by sequence number, so overlaps need no care: the same bytes land in the same place.
- * A connection has a queue only while there is something in it; the data path never sees one.
+ * Bytes that arrived and cannot be delivered yet: in order but the reader is paused, or after a
+ * hole. One ring of memory holds both, addressed by sequence number, so overlaps need no care: the
+ * same bytes land in the same place. A connection has a queue only while there is something in it;
+ * the data path never sees one.
  */
 
 import { assert, hot, type SeqNumber, seqAdd, seqDistance } from '#core';
@@ -41,8 +42,8 @@ export class ReceiveQueue {
   }
 
   /**
-   * Copies `count` bytes at `seq`, which lie between the end of what is ready and the window's edge. False when
-   * there is no memory or no range left: then nothing has changed.
+   * Copies `count` bytes at `seq`, which lie between the end of what is ready and the window's
+   * edge. False when there is no memory or no range left: then nothing has changed.
    */
   insert(seq: SeqNumber, from: Uint8Array, fromAt: number, count: number): boolean {
     const offset = seqDistance(seq, this.base);

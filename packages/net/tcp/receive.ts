@@ -1,7 +1,8 @@
 // tidy: int32
 /**
- * RFC 9293 §3.10.7.4, seventh and eighth step: text and FIN, and their way to the handler. Text in order goes to
- * the handler straight from the frame; it is copied only while the reader is paused or a hole is before it.
+ * RFC 9293 §3.10.7.4, seventh and eighth step: text and FIN, and their way to the handler. Text in
+ * order goes to the handler straight from the frame; it is copied only while the reader is paused
+ * or a hole is before it.
  */
 
 import type { SeqNumber } from '#core';

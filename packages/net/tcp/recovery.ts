@@ -1,8 +1,8 @@
 // tidy: int32
 /**
- * Loss without a timeout: fast retransmit and fast recovery. With SACK by RFC 6675 (what is in flight is estimated
- * from the scoreboard), without it by RFC 6582 (NewReno). Not here yet: RACK-TLP (RFC 8985), which also finds lost
- * retransmissions; here these wait for the timeout.
+ * Loss without a timeout: fast retransmit and fast recovery. With SACK by RFC 6675 (what is in
+ * flight is estimated from the scoreboard), without it by RFC 6582 (NewReno). Not here yet:
+ * RACK-TLP (RFC 8985), which also finds lost retransmissions; here these wait for the timeout.
  */
 
 import type { SeqNumber } from '#core';
@@ -13,7 +13,10 @@ import { retransmit, sendNew } from './output.ts';
 import { Scoreboard } from './scoreboard.ts';
 import { armRetransmit } from './timers.ts';
 
-/** Takes the SACK blocks of an acceptable segment into the scoreboard; returns the bytes that are news. */
+/**
+ * Takes the SACK blocks of an acceptable segment into the scoreboard; returns the bytes that are
+ * news.
+ */
 export function updateScoreboard(c: Connection, options: TcpOptions): number {
   let news = 0;
   for (let i = 0; i < options.sackCount; i++) {
@@ -28,7 +31,10 @@ export function updateScoreboard(c: Connection, options: TcpOptions): number {
   return news;
 }
 
-/** A duplicate acknowledgment, RFC 5681 §2; or with SACK any segment that reports something new, RFC 6675 §2. */
+/**
+ * A duplicate acknowledgment, RFC 5681 §2; or with SACK any segment that reports something new, RFC
+ * 6675 §2.
+ */
 export function duplicateAcknowledged(c: Connection): void {
   if (c.recovering) {
     // RFC 6582 §3.2 step 3: a segment has left the network.
@@ -74,7 +80,8 @@ export function recoveryAcknowledged(c: Connection, acked: number): void {
     c.recovering = false;
     c.dupAcks = 0;
     const flight = (c.sndMax - c.sndUna) | 0;
-    // RFC 6582 §3.2 step 3, first choice: no burst after recovery. RFC 6675 leaves cwnd at ssthresh.
+    // RFC 6582 §3.2 step 3, first choice: no burst after recovery. RFC 6675 leaves cwnd at
+    // ssthresh.
     c.cwnd = c.sackOk ? c.ssthresh : Math.min(c.ssthresh, Math.max(flight, c.mss) + c.mss);
     c.updatePrediction();
     return;
@@ -86,7 +93,9 @@ export function recoveryAcknowledged(c: Connection, acked: number): void {
   retransmitFirst(c);
 }
 
-/** RFC 6675 §5, step C: fill what the estimate of the flight leaves of cwnd; NewReno: just new data. */
+/**
+ * RFC 6675 §5, step C: fill what the estimate of the flight leaves of cwnd; NewReno: just new data.
+ */
 export function sendRecovering(c: Connection): void {
   const board = c.scoreboard;
   if (!c.sackOk || board === null) {

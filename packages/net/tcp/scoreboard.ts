@@ -1,6 +1,7 @@
 /**
- * What the peer says it has beyond its cumulative acknowledgment: RFC 2018 blocks, and the questions that RFC 6675
- * asks of them. Ranges are in order, apart from each other, and above sndUna. Everything is O(ranges).
+ * What the peer says it has beyond its cumulative acknowledgment: RFC 2018 blocks, and the
+ * questions that RFC 6675 asks of them. Ranges are in order, apart from each other, and above
+ * sndUna. Everything is O(ranges).
  */
 
 import { assert, type SeqNumber, seqDistance } from '#core';
@@ -11,7 +12,10 @@ export class Scoreboard {
   readonly ends: SeqNumber[] = [];
   sackedBytes = 0;
 
-  /** Adds [start, end), which lies above sndUna and not above sndMax. Returns the bytes that are news. */
+  /**
+   * Adds [start, end), which lies above sndUna and not above sndMax. Returns the bytes that are
+   * news.
+   */
   add(start: SeqNumber, end: SeqNumber): number {
     assert(seqDistance(end, start) > 0);
     let first = 0;
@@ -56,8 +60,9 @@ export class Scoreboard {
   }
 
   /**
-   * RFC 6675 IsLost: unsacked bytes below the result are lost, because DUPLICATE_ACKS ranges or more than
-   * DUPLICATE_ACKS - 1 segments of bytes above them have arrived. `una` when nothing is lost.
+   * RFC 6675 IsLost: unsacked bytes below the result are lost, because DUPLICATE_ACKS ranges or
+   * more than DUPLICATE_ACKS - 1 segments of bytes above them have arrived. `una` when nothing is
+   * lost.
    */
   lostBelow(una: SeqNumber, mss: number): SeqNumber {
     let bytes = 0;

@@ -1,4 +1,7 @@
-/** A segment on the general path. A stack has one, filled anew for each segment that header prediction refuses. */
+/**
+ * A segment on the general path. A stack has one, filled anew for each segment that header
+ * prediction refuses.
+ */
 
 import type { SeqNumber } from '#core';
 import type { Ipv4Address } from '../ip.ts';

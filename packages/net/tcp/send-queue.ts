@@ -1,5 +1,8 @@
 // tidy: int32
-/** What is written and not acknowledged, as the application's own arrays: release from the front, find a place. */
+/**
+ * What is written and not acknowledged, as the application's own arrays: release from the front,
+ * find a place.
+ */
 
 import { assert, type SeqNumber } from '#core';
 import type { Connection } from './connection.ts';
@@ -37,7 +40,9 @@ export function release(c: Connection, count: number): void {
   c.head = head;
 }
 
-/** Puts the cursor at `seq`, sndUna..sndUna + queuedBytes + 1 (after a FIN). O(chunks before it). */
+/**
+ * Puts the cursor at `seq`, sndUna..sndUna + queuedBytes + 1 (after a FIN). O(chunks before it).
+ */
 export function locate(c: Connection, seq: SeqNumber): void {
   let left = ((seq - c.sndUna) | 0) + c.headAt;
   assert(left >= c.headAt);

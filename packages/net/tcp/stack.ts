@@ -1,8 +1,9 @@
 // tidy: int32
 /**
- * TCP for all connections of a machine: the way from a packet to its connection, the table, and the end of the turn.
- * Read first: state.ts, connection.ts. Not here: listeners and SYNs (listen.ts), active opens (connect.ts), what a
- * segment does to a connection (predicted.ts, arrives.ts), IP (IpOutput).
+ * TCP for all connections of a machine: the way from a packet to its connection, the table, and the
+ * end of the turn. Read first: state.ts, connection.ts. Not here: listeners and SYNs (listen.ts),
+ * active opens (connect.ts), what a segment does to a connection (predicted.ts, arrives.ts), IP
+ * (IpOutput).
  */
 
 import { after, assert, hot, type Logger, type Result, Timer, type TimerQueue } from '#core';
@@ -70,7 +71,9 @@ export interface TcpConfig {
   readonly nagle?: boolean;
 }
 
-/** The table's key: equal keys are possible between different local ports only, so chains are short. */
+/**
+ * The table's key: equal keys are possible between different local ports only, so chains are short.
+ */
 export const keyOf = (remote: Ipv4Address, ports: number): number =>
   remote * 65_536 + ((ports >>> 16) ^ (ports & 0xffff));
 
@@ -88,7 +91,10 @@ export class TcpStack implements TransportInput {
   /** Half-open connections, oldest first. */
   readonly halfOpen = new Set<Connection>();
   readonly receiveMemory: ReceiveMemory;
-  /** Scratch of emit.ts and output.ts: one header, one record of options; and the device's request, if it sums. */
+  /**
+   * Scratch of emit.ts and output.ts: one header, one record of options; and the device's request,
+   * if it sums.
+   */
   readonly headerOut = new Int32Array(7);
   readonly optionsOut = emptyTcpOptions();
   readonly checksumRequest: ChecksumRequest | null;
@@ -198,7 +204,10 @@ export class TcpStack implements TransportInput {
     if (this.stalled) this.flush();
   }
 
-  /** Ends the turn: tells handlers what they are owed and sends what was written. The turn timer calls it too. */
+  /**
+   * Ends the turn: tells handlers what they are owed and sends what was written. The turn timer
+   * calls it too.
+   */
   flush(): void {
     this.stalled = false;
     const list = this.dirty;
@@ -296,7 +305,10 @@ export class TcpStack implements TransportInput {
     this.remove(c, 'closed');
   }
 
-  /** Takes a connection out of the table; whoever waits for it or holds it is told at the end of the turn. */
+  /**
+   * Takes a connection out of the table; whoever waits for it or holds it is told at the end of the
+   * turn.
+   */
   remove(c: Connection, how: FlowEnd): void {
     if (c.state !== CLOSED) c.enter('gone');
     this.unlink(c);
@@ -312,7 +324,8 @@ export class TcpStack implements TransportInput {
     c.cursorAt = 0;
     c.scoreboard = null;
     if (how !== 'closed') {
-      // RFC 9293 §3.10.7.4: all segment queues are flushed. What came before an orderly end is still delivered.
+      // RFC 9293 §3.10.7.4: all segment queues are flushed. What came before an orderly end is
+      // still delivered.
       c.queue?.release();
       c.queue = null;
       c.endDue = false;
@@ -348,7 +361,10 @@ export class TcpStack implements TransportInput {
     emitBare(this, route, pseudoSum, ports, 0, ack, TCP_RST | TCP_ACK, 0, null);
   }
 
-  /** RFC 6691: what fits the way, and no more than the peer's option says; 0 for no bound by the peer. */
+  /**
+   * RFC 6691: what fits the way, and no more than the peer's option says; 0 for no bound by the
+   * peer.
+   */
   mssOf(route: Route, peerMss: number): number {
     const fits = route.mtuBytes - IP_HEADER_BYTES - TCP_HEADER_BYTES;
     return peerMss === 0 ? fits : Math.max(MSS_MIN, Math.min(fits, peerMss));

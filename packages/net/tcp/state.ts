@@ -1,7 +1,7 @@
 /**
- * The states of a connection and the relation between them, RFC 9293 §3.3.2. LISTEN is not here: a listener is
- * an object of its own (stack.ts); nor is TIME_WAIT's waiting, which needs no connection (time-wait.ts).
- * States are small integers because the data path compares them.
+ * The states of a connection and the relation between them, RFC 9293 §3.3.2. LISTEN is not here: a
+ * listener is an object of its own (stack.ts); nor is TIME_WAIT's waiting, which needs no
+ * connection (time-wait.ts). States are small integers because the data path compares them.
  */
 
 import { AssertionError } from '#core';
@@ -48,7 +48,8 @@ export type StateEvent =
 /** -: the event cannot happen in the state; asking for it is a broken promise of ours. */
 const _ = -1;
 const NEXT: Readonly<Record<StateEvent, readonly (State | -1)[]>> = {
-  // from:    CLOSED  SYN_SENT      SYN_RECEIVED  ESTABLISHED FIN_WAIT_1  FIN_WAIT_2 CLOSE_WAIT CLOSING    LAST_ACK TIME_WAIT
+  // from:    CLOSED  SYN_SENT      SYN_RECEIVED  ESTABLISHED FIN_WAIT_1  FIN_WAIT_2 CLOSE_WAIT
+  // CLOSING    LAST_ACK TIME_WAIT
   syn: [_, SYN_RECEIVED, _, _, _, _, _, _, _, _],
   open: [_, ESTABLISHED, ESTABLISHED, _, _, _, _, _, _, _],
   shutdown: [_, _, _, FIN_WAIT_1, _, _, LAST_ACK, _, _, _],

@@ -1,6 +1,7 @@
+// tidy: int32
 /**
- * Two TCP stacks, or one and a test that plays the peer, on a link in virtual time. IP is only a route and an offset.
- * Loss, duplication and reordering come from a seed.
+ * Two TCP stacks, or one and a test that plays the peer, on a link in virtual time. IP is only a
+ * route and an offset. Loss, duplication and reordering come from a seed.
  */
 
 import { hot, instantOfMicros, Log, TimerQueue } from '#core';
@@ -64,7 +65,10 @@ interface Arrival {
   readonly destination: Ipv4Address;
 }
 
-/** IP for one host: builds packets in fresh memory filled with 0xa5 and hands the bytes of each to `send`. */
+/**
+ * IP for one host: builds packets in fresh memory filled with 0xa5 and hands the bytes of each to
+ * `send`.
+ */
 export class FakeIp implements IpOutput {
   /** Packets that `begin` has room for; counted down. */
   room = Number.POSITIVE_INFINITY;

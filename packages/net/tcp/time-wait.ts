@@ -1,8 +1,9 @@
 // tidy: int32
 /**
- * TIME_WAIT, RFC 9293 §3.10.7.4 and §3.6.1: what a finished connection leaves behind, so that a lost last
- * acknowledgment can be repeated and old segments find nobody to disturb. A record is small; all wait equally long,
- * so the Map's insertion order is the order of expiry and one timer does for all.
+ * TIME_WAIT, RFC 9293 §3.10.7.4 and §3.6.1: what a finished connection leaves behind, so that a
+ * lost last acknowledgment can be repeated and old segments find nobody to disturb. A record is
+ * small; all wait equally long, so the Map's insertion order is the order of expiry and one timer
+ * does for all.
  */
 
 import { after, assert, type Instant, type SeqNumber, seqDistance, Timer } from '#core';
@@ -64,9 +65,9 @@ export class TimeWaitTable {
   }
 
   /**
-   * A segment for `record`. Returns null when that was all, else the first sequence number that a new connection
-   * between the same ports may use: a SYN beyond everything that the old one saw reuses it (RFC 6191 without
-   * timestamps, RFC 9293 §3.10.7.4).
+   * A segment for `record`. Returns null when that was all, else the first sequence number that a
+   * new connection between the same ports may use: a SYN beyond everything that the old one saw
+   * reuses it (RFC 6191 without timestamps, RFC 9293 §3.10.7.4).
    */
   arrives(key: number, record: Waiting, s: Segment): SeqNumber | null {
     // Deviates: RFC 1337 §3 (F1), a RST doesn't end TIME_WAIT.

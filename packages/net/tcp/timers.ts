@@ -1,7 +1,8 @@
 /**
- * Time in a connection: one timer, two deadlines (rtoAt: retransmission, window probe, FIN_WAIT_2; ackAt: delayed
- * acknowledgment). The timer may fire before either, because moving a deadline later doesn't touch it: then it is
- * armed again. RFC 6298 for the retransmission timeout, RFC 9293 §3.8.6.1 for probes.
+ * Time in a connection: one timer, two deadlines (rtoAt: retransmission, window probe, FIN_WAIT_2;
+ * ackAt: delayed acknowledgment). The timer may fire before either, because moving a deadline later
+ * doesn't touch it: then it is armed again. RFC 6298 for the retransmission timeout, RFC 9293
+ * §3.8.6.1 for probes.
  */
 
 import { after, FOREVER, type Instant, micros, seqAdd, seqDistance } from '#core';
@@ -60,7 +61,10 @@ export function onTimer(c: Connection, now: Instant): void {
   if (c.ackAt <= now) {
     c.ackAt = FOREVER;
     // What was acknowledged since by other means left nothing to do.
-    if (c.ackSegments > 0) sendAck(c);
+    if (c.ackSegments > 0) {
+      c.ackNow = true;
+      sendAck(c);
+    }
   }
   if (c.rtoAt <= now) {
     c.rtoAt = FOREVER;
@@ -126,8 +130,8 @@ function goBack(c: Connection): void {
 }
 
 /**
- * RFC 9293 §3.8.6.1: one byte beyond the window, of which sndNxt takes no notice until it is acknowledged; or the
- * small segment that silly window avoidance held back.
+ * RFC 9293 §3.8.6.1: one byte beyond the window, of which sndNxt takes no notice until it is
+ * acknowledged; or the small segment that silly window avoidance held back.
  */
 function probe(c: Connection): void {
   armRetransmit(c);

@@ -1,4 +1,7 @@
-/** Two stacks on a link in virtual time: whole transfers, with everything that a bad link does to them. */
+/**
+ * Two stacks on a link in virtual time: whole transfers, with everything that a bad link does to
+ * them.
+ */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -121,4 +124,34 @@ function transfer(link: TestLink, up: number, down: number, pieceMax: number, mi
 test('a clean link › 1 MB both ways › arrives and closes', () => {
   const took = transfer(new TestLink(), 1_000_000, 1_000_000, 5_000, 60e6);
   assert.ok(took < 1, `${took} s`);
+});
+
+test('loss, duplication and reordering › 40 seeds › every byte arrives, both ways', () => {
+  for (let seed = 1; seed <= 40; seed++) {
+    const random = new Random(seed);
+    const link = new TestLink({
+      seed,
+      loss: random.next() * 0.1,
+      duplicate: random.next() * 0.05,
+      reorder: random.next() * 0.1,
+      delayMicros: 500 + Math.floor(random.next() * 20_000),
+      mtuBytes: random.next() < 0.2 ? 576 : 1500,
+      nagle: random.next() < 0.7,
+    });
+    const up = Math.floor(random.next() * 200_000);
+    const down = Math.floor(random.next() * 200_000);
+    transfer(link, up, down, random.next() < 0.3 ? 200 : 20_000, 900e6);
+  }
+});
+
+test('loss 1 %, 10 ms, 100 Mbit/s › 5 MB up, down, both › near what RFC 5681 gives, 14 Mbit/s', () => {
+  for (const [up, down] of [
+    [5_000_000, 0],
+    [0, 5_000_000],
+    [5_000_000, 5_000_000],
+  ] as const) {
+    const link = new TestLink({ seed: 5, loss: 0.01, delayMicros: 5_000, bitsPerSecond: 1e8 });
+    const took = transfer(link, up, down, 60_000, 900e6);
+    assert.ok(took < 5, `${took} s`);
+  }
 });

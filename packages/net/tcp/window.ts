@@ -1,7 +1,7 @@
 // tidy: int32
 /**
- * The window that we advertise, RFC 9293 §3.8.6.2.2: its right edge never goes back, and moves only by amounts worth
- * sending. Read first: receive-queue.ts.
+ * The window that we advertise, RFC 9293 §3.8.6.2.2: its right edge never goes back, and moves only
+ * by amounts worth sending. Read first: receive-queue.ts.
  */
 
 import type { SeqNumber } from '#core';
@@ -16,8 +16,16 @@ export function windowEdge(c: Connection): SeqNumber {
   return (gain >= worth ? edge : c.rcvEdge) as SeqNumber;
 }
 
-/** The window field of a segment that leaves now; moves rcvEdge. Rounded up: the edge must not go back. */
+/**
+ * The window field of a segment that leaves now; moves rcvEdge. Rounded up: the edge must not go
+ * back.
+ */
 export function advertisedWindow(c: Connection): number {
+  if (c.queue === null) {
+    // Everything was read: the window is whole, however little the edge moves.
+    c.rcvEdge = ((c.rcvNxt + c.windowBytes) | 0) as SeqNumber;
+    return c.windowField;
+  }
   const edge = windowEdge(c);
   const unit = 1 << c.rcvShift;
   const field = Math.min(0xffff, (((edge - c.rcvNxt) | 0) + unit - 1) >> c.rcvShift);

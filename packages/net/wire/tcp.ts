@@ -33,7 +33,9 @@ export const TCP_HEADER_BYTES = 20;
 export const TCP_HEADER_BYTES_MAX = 60;
 export const TCP_CHECKSUM_AT = at.checksum;
 
-/** Ports (one word), seq, ack, data offset and flags (one word), window, checksum, urgent pointer. */
+/**
+ * Ports (one word), seq, ack, data offset and flags (one word), window, checksum, urgent pointer.
+ */
 export const TCP_HEADER_LAYOUT = 'wwwhhhh';
 /** The first five of TCP_HEADER_LAYOUT: what a receiver needs. */
 export const TCP_RECEIVE_LAYOUT = 'wwwhh';
@@ -118,8 +120,9 @@ export const tcpChecksum = (b: Uint8Array): number => readU16be(b, at.checksum);
 export const tcpUrgent = (b: Uint8Array): number => readU16be(b, at.urgent);
 
 /**
- * Reads the options in b[from..end) into `out`, which it clears first. Unknown options and known ones in a wrong
- * place are skipped (RFC 9293 §3.1, MUST-6); the fault is a length that doesn't fit. The first of a kind counts.
+ * Reads the options in b[from..end) into `out`, which it clears first. Unknown options and known
+ * ones in a wrong place are skipped (RFC 9293 §3.1, MUST-6); the fault is a length that doesn't
+ * fit. The first of a kind counts.
  */
 export function readTcpOptions(
   b: Uint8Array,
@@ -148,7 +151,9 @@ export function readTcpOptions(
   return null;
 }
 
-/** One option of `bytes` bytes, which lie inside `b`; false when a known option has a wrong length. */
+/**
+ * One option of `bytes` bytes, which lie inside `b`; false when a known option has a wrong length.
+ */
 function readTcpOption(
   b: Uint8Array,
   i: number,
@@ -189,7 +194,10 @@ function readTcpOption(
   }
 }
 
-/** Writes `options` from `offset`, padded with NOPs to whole words, at most 40 bytes; returns the bytes. */
+/**
+ * Writes `options` from `offset`, padded with NOPs to whole words, at most 40 bytes; returns the
+ * bytes.
+ */
 export function writeTcpOptions(b: Uint8Array, offset: number, options: TcpOptions): number {
   let i = offset;
   if (options.mss !== 0) {
@@ -262,8 +270,8 @@ export function parseTcp(b: Uint8Array, policy: ChecksumPolicy): Result<TcpRepr,
 }
 
 /**
- * Writes header, options and payload at `offset`, with the checksum from the pseudo-header's sum (which counts
- * the length written); returns the length.
+ * Writes header, options and payload at `offset`, with the checksum from the pseudo-header's sum
+ * (which counts the length written); returns the length.
  */
 export function emitTcp(to: Uint8Array, offset: number, repr: TcpRepr, pseudoSum: number): number {
   const optionBytes = writeTcpOptions(to, offset + TCP_HEADER_BYTES, repr.options);
