@@ -66,7 +66,8 @@ function nameOf(value: object): string {
   if (Array.isArray(value)) return 'Array';
   const prototype = Object.getPrototypeOf(value);
   if (prototype === null) return 'Object: null prototype';
-  const name = value.constructor?.name;
+  // A bundler may rename a class, not its tag.
+  const name = Reflect.get(value, Symbol.toStringTag) ?? value.constructor?.name;
   return typeof name === 'string' && name !== '' ? name : 'Object';
 }
 
