@@ -68,6 +68,8 @@ export class Connection implements Flow {
   predictable = false;
   /** The stack will settle this connection before it goes to sleep. */
   scheduled = false;
+  /** In the stack's list of connections to settle, at most once. */
+  listed = false;
   /** Set when the connection is over, until the handler has been told. */
   over: FlowEnd | null = null;
 

@@ -215,7 +215,11 @@ export class TcpStack implements TransportInput {
     // What is scheduled from here on waits for the next round, so that this loop is bounded.
     this.dirty = this.settling;
     this.settling = list;
-    for (let i = 0; i < list.length; i++) this.settle(list[i]!);
+    for (let i = 0; i < list.length; i++) {
+      const c = list[i]!;
+      c.listed = false;
+      this.settle(c);
+    }
     list.length = 0;
   }
 
@@ -248,7 +252,7 @@ export class TcpStack implements TransportInput {
   /** Has `c` settled at the end of the turn. */
   schedule(c: Connection): void {
     c.scheduled = true;
-    this.dirty.push(c);
+    this.list(c);
     if (this.timers.now < this.turnTimer.at && !this.stalled) {
       this.timers.arm(this.turnTimer, this.timers.now);
     }
@@ -259,9 +263,16 @@ export class TcpStack implements TransportInput {
     this.counts.transmitFull += 1;
     this.stalled = true;
     c.scheduled = true;
-    this.dirty.push(c);
+    this.list(c);
     const at = after(this.timers.now, TRANSMIT_RETRY);
     if (at < this.turnTimer.at) this.timers.arm(this.turnTimer, at);
+  }
+
+  /** Once: a connection that stalls at every retry would double in the list each time. */
+  private list(c: Connection): void {
+    if (c.listed) return;
+    c.listed = true;
+    this.dirty.push(c);
   }
 
   get isFull(): boolean {
