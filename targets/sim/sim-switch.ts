@@ -78,9 +78,14 @@ export class SimSwitch {
     this.devices.push(device);
   }
 
-  /** No frame passes between the two, either way, until `heal`. */
+  /** No frame passes between the two, either way, until `mend` or `heal`. */
   cut(a: SimNetDevice, b: SimNetDevice): void {
     this.cuts.add(this.pair(a, b));
+  }
+
+  /** Undoes `cut`. */
+  mend(a: SimNetDevice, b: SimNetDevice): void {
+    this.cuts.delete(this.pair(a, b));
   }
 
   /** Ends all cuts and faults; what is under way arrives as it would have. */
