@@ -94,7 +94,7 @@ export function mayImport(from: string, target: string): boolean {
   const isTest = /\.test(-d)?\.ts$|\/test-[^/]*\.ts$/.test(from);
   if (FREE.includes(room.split('/')[0] ?? '')) return true;
   if (roomOf(target) === room) return true;
-  if (from.endsWith('/build.ts')) return true;
+  if (/\/build(-[a-z]+)?\.ts$/.test(from)) return true;
   const listed = [...(MAY_IMPORT[room] ?? []), ...(isTest ? TEST_IMPORTS : [])];
   const conformance = from.startsWith('packages/device/conformance/');
   if (conformance && target.startsWith('node:')) return true;

@@ -1,13 +1,15 @@
 /**
- * A directory of files as one array of bytes: made at build time, opened in the image without copying.
- * Required reading: kv.ts. Not here: reading directories, compressing (targets/pvh/build.ts).
+ * A directory of files as one array of bytes: made at build time, opened in the image without
+ * copying. Required reading: kv.ts. Not here: reading directories, compressing
+ * (targets/pvh/build.ts).
  *
  * Version 1, all integers little-endian, all offsets from the pack's first byte:
  *
  *     header   magic "MKVP" | version u32 | entry count u32 | pack bytes u32
  *     records  count of 64 bytes, in byte order of their paths:
  *              path at u32, bytes u32 | content at u32, bytes u32 | gzip at u32, bytes u32 |
- *              br at u32, bytes u32 | modified seconds u32 low, high | 8 bytes zero | digest 16 bytes
+ *              br at u32, bytes u32 | modified seconds u32 low, high | 8 bytes zero |
+ *              digest 16 bytes
  *     bytes    paths in UTF-8, then contents, each content at a multiple of 16
  *
  * A variant of 0 bytes is absent. Equal entries give equal packs. Byte offsets end below 2^32.
@@ -65,7 +67,9 @@ interface Placed {
   readonly file: KvPackInput;
 }
 
-/** The pack of `files`, in any order, with distinct paths; borrows their bytes. O(bytes + n log n). */
+/**
+ * The pack of `files`, in any order, with distinct paths; borrows their bytes. O(bytes + n log n).
+ */
 export function emitKvPack(files: readonly KvPackInput[]): Uint8Array {
   assert(files.length <= KV_PACK_ENTRIES_MAX, 'too many files for a pack');
   const placed: Placed[] = files.map((file) => ({ path: hot.utf8Encode(file.path), file }));
@@ -128,7 +132,10 @@ function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return a.length - b.length;
 }
 
-/** Checks every record, O(entries); the pack's bytes are shared with the entries and must not change. */
+/**
+ * Checks every record, O(entries); the pack's bytes are shared with the entries and must not
+ * change.
+ */
 export function openKvPack(pack: Uint8Array): Result<KvReadOnly, KvPackFault> {
   const short = (needBytes: number) =>
     err({ kind: 'short', needBytes, haveBytes: pack.length } as const);

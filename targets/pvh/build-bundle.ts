@@ -1,6 +1,7 @@
 /**
- * Bundles a program for the image with esbuild: one script of exactly what the entry reaches. A module that
- * doesn't exist in an image (node:, or not found) is a fault that tells the chain of imports.
+ * Bundles a program for the image with esbuild: one script of exactly what the entry reaches. A
+ * module that doesn't exist in an image (node:, or not found) is a fault that tells the chain of
+ * imports.
  */
 
 import { isBuiltin } from 'node:module';
@@ -21,7 +22,9 @@ export interface BundleOptions {
   /** Specifiers that mean another module, as esbuild's `alias`. */
   readonly alias: Readonly<Record<string, string>>;
   readonly minifyNames: boolean;
-  /** Keeps line breaks, and each module under a comment with its path: for analysis, not for images. */
+  /**
+   * Keeps line breaks, and each module under a comment with its path: for analysis, not for images.
+   */
   readonly readable?: boolean;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Reads a directory of files for a key-value pack: digests, and compressed variants where they help. Runs on
- * Node. Deterministic: paths in byte order, times from the files, fixed compression settings.
+ * Reads a directory of files for a key-value pack: digests, and compressed variants where they
+ * help. Runs on Node. Deterministic: paths in byte order, times from the files, fixed compression
+ * settings.
  */
 
 import { createHash } from 'node:crypto';
@@ -27,7 +28,9 @@ const COMPRESSIBLE = new Set(
   ).split(' '),
 );
 
-/** All regular files under `directory`; names beginning with '.' are left out, except `.well-known`. */
+/**
+ * All regular files under `directory`; names beginning with '.' are left out, except `.well-known`.
+ */
 export function readContent(directory: string, options: ContentOptions = {}): ContentFile[] {
   const files: ContentFile[] = [];
   collect(directory, '', options.compress ?? true, files);

@@ -26,7 +26,9 @@ const PHDR_BYTES = 56;
 
 const roundUp = (value: number, multiple: number): number => Math.ceil(value / multiple) * multiple;
 
-/** The image: `base` with its unused program header pointing at the payload. Or why that can't be. */
+/**
+ * The image: `base` with its unused program header pointing at the payload. Or why that can't be.
+ */
 export function appendPayload(
   base: Uint8Array,
   sections: readonly PayloadInput[],

@@ -1,7 +1,8 @@
 /**
- * Builds an image of the pvh target: bundles a TypeScript entry with what it reaches (build-bundle.ts), compiles
- * it to bytecode, packs directories of content (build-content.ts) and appends all that to the base's ELF
- * as base/include/base_abi.h describes. Runs on Node. The same inputs give the same bytes.
+ * Builds an image of the pvh target: bundles a TypeScript entry with what it reaches
+ * (build-bundle.ts), compiles it to bytecode, packs directories of content (build-content.ts) and
+ * appends all that to the base's ELF as base/include/base_abi.h describes. Runs on Node. The same
+ * inputs give the same bytes.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -129,7 +130,9 @@ function compile(text: string, tool: string | null): Result<PayloadInput, BuildF
   }
 }
 
-/** Sizes in the image; the program's bytes are shared out by each module's bytes of bundled text. */
+/**
+ * Sizes in the image; the program's bytes are shared out by each module's bytes of bundled text.
+ */
 function report(
   base: number,
   imageBytes: number,

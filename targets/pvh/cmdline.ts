@@ -1,10 +1,10 @@
 /**
- * The kernel command line. Words before a lone `--` are for the machine (ours and the virtual machine
- * monitor's); words after it are the program's boot arguments.
+ * The kernel command line. Words before a lone `--` are for the machine (ours and the virtual
+ * machine monitor's); words after it are the program's boot arguments.
  *
- * Words are separated by spaces. Within a word "..." keeps spaces, and inside quotes \" and \\ stand for
- * one character; quotes may begin anywhere (`--name="a b"`). An unquoted word that begins with
- * `virtio_mmio.device=` is always the machine's, since QEMU appends it at the end of the line.
+ * Words are separated by spaces. Within a word "..." keeps spaces, and inside quotes \" and \\
+ * stand for one character; quotes may begin anywhere (`--name="a b"`). An unquoted word that begins
+ * with `virtio_mmio.device=` is always the machine's, since QEMU appends it at the end of the line.
  */
 
 import { err, ok, type Result } from '#core';

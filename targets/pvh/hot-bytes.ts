@@ -1,4 +1,7 @@
-/** packages/core/hot-bytes.ts for the image: the base's native loops. build.ts puts it in that file's place. */
+/**
+ * packages/core/hot-bytes.ts for the image: the base's native loops. build.ts puts it in that
+ * file's place.
+ */
 
 import type { Base } from './base.ts';
 

@@ -1,7 +1,8 @@
 /**
- * The machine an image runs on: `launch` finds devices, runs the program and its event loop. Required
- * reading: base.ts, loop.ts. Boot arguments and the devices' addresses come from the kernel command line
- * (cmdline.ts). Exit codes: the program's own, or one of EXIT and of the base's (base_abi.h).
+ * The machine an image runs on: `launch` finds devices, runs the program and its event loop.
+ * Required reading: base.ts, loop.ts. Boot arguments and the devices' addresses come from the
+ * kernel command line (cmdline.ts). Exit codes: the program's own, or one of EXIT and of the base's
+ * (base_abi.h).
  */
 
 import { instantOfMicros, TimerQueue, wallTimeOfMillis } from '#core';

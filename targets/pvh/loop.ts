@@ -1,9 +1,10 @@
 /**
- * The event loop of an image: one turn runs due timers, hands over what devices have, shows devices what
- * was sent, and says how long to sleep. Required reading: Base.onTurn (base.ts), core/timers.ts.
+ * The event loop of an image: one turn runs due timers, hands over what devices have, shows devices
+ * what was sent, and says how long to sleep. Required reading: Base.onTurn (base.ts),
+ * core/timers.ts.
  *
- * A turn that did anything is followed by another at once, since promise jobs in between may have sent
- * more; only a turn that found nothing arms interrupts and sleeps. While busy there are none.
+ * A turn that did anything is followed by another at once, since promise jobs in between may have
+ * sent more; only a turn that found nothing arms interrupts and sleeps. While busy there are none.
  */
 
 import { type Instant, instantOfMicros, type TimerQueue } from '#core';

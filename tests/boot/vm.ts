@@ -1,4 +1,7 @@
-/** Images for the boot tests, and QEMU around them. Every machine ends by itself or after BOOT_MILLIS_MAX. */
+/**
+ * Images for the boot tests, and QEMU around them. Every machine ends by itself or after
+ * BOOT_MILLIS_MAX.
+ */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';

@@ -1,15 +1,16 @@
 /**
- * What every NetDevice must do, as cases that any target can run: in a test runner, in the simulator, in an image.
- * A case gets a wire with a device at each end and fails by throwing. Required reading: net.ts. Not here:
- * cutting of large segments, which needs a wire with a host's kernel at the other end.
+ * What every NetDevice must do, as cases that any target can run: in a test runner, in the
+ * simulator, in an image. A case gets a wire with a device at each end and fails by throwing.
+ * Required reading: net.ts. Not here: cutting of large segments, which needs a wire with a host's
+ * kernel at the other end.
  */
 
 import { assert, hot } from '#core';
 import type { NetDevice } from '#device';
 
 /**
- * Two devices of the same kind joined by a wire that loses and reorders nothing. A transmit queue holds at
- * least 16 frames.
+ * Two devices of the same kind joined by a wire that loses and reorders nothing. A transmit queue
+ * holds at least 16 frames.
  */
 export interface NetWire {
   readonly a: NetDevice;
@@ -162,7 +163,8 @@ const parts: NetCase = {
         pieces.push(frame.subarray(at, at + bytes));
         at += bytes;
       }
-      // Too short to name the rest: without parts, or with the empty one last, the head is the frame.
+      // Too short to name the rest: without parts, or with the empty one last, the head is the
+      // frame.
       const carried = pieces.reduce((sum, piece) => sum + piece.length, headBytes);
       const memory = wire.a.reserve();
       assert(memory !== null, 'room for a frame with parts');
@@ -244,7 +246,8 @@ const checksum: NetCase = {
       await wire.settle();
       const got = b.frames[i]!;
       assert(got.length === frame.length, 'the frame has its length');
-      // The field began as the pseudo-header's sum: whole, everything adds up to the inverse of zero.
+      // The field began as the pseudo-header's sum: whole, everything adds up to the inverse of
+      // zero.
       const whole = hot.checksum(got, 34, got.length - 34, 0x1234) === 0xffff;
       assert(b.good[i] === true || whole, 'sum filled in or vouched for');
     }

@@ -1,6 +1,7 @@
 /**
- * Console device, virtio 1.2 §5.3, output of port 0 only: a copy of the image's lines for a host that reads
- * them faster than a serial port. A full or dead device loses lines; it never delays the image.
+ * Console device, virtio 1.2 §5.3, output of port 0 only: a copy of the image's lines for a host
+ * that reads them faster than a serial port. A full or dead device loses lines; it never delays the
+ * image.
  */
 
 import { err, hot, ok, type Result } from '#core';

@@ -1,6 +1,6 @@
 /**
- * Finds virtio devices: windows named on the kernel command line (QEMU's microvm without ACPI, Firecracker)
- * and functions on PCI bus 0 (q35, pc).
+ * Finds virtio devices: windows named on the kernel command line (QEMU's microvm without ACPI,
+ * Firecracker) and functions on PCI bus 0 (q35, pc).
  */
 
 import type { Base } from '../base.ts';

@@ -1,6 +1,7 @@
 /**
  * What a virtio device can do wrong: a closed list. A fault stops the device (status FAILED) and is
- * reported in one sentence; it is never thrown, since the device is on the other side of a boundary.
+ * reported in one sentence; it is never thrown, since the device is on the other side of a
+ * boundary.
  */
 
 export type VirtioFault =

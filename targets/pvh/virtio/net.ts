@@ -1,32 +1,22 @@
 /**
- * Network device, virtio 1.2 §5.1: one receive and one transmit queue. Required reading: virtqueue.ts,
- * packages/device/net.ts. Not here: control queue, multiqueue, IPv6 and UDP segmentation.
+ * Network device, virtio 1.2 §5.1: one receive and one transmit queue. Required reading:
+ * virtqueue.ts, packages/device/net.ts. Not here: control queue, multiqueue, IPv6 and UDP
+ * segmentation.
  *
- * Every buffer and descriptor is made at start-up. A buffer holds the 12-byte virtio_net_hdr at 4 and the
- * frame at 16. Sending writes a length and a ring entry; the device is told once a turn (`flush`).
- * Sent buffers are taken back only when none is left, so completions cost no interrupt.
+ * Every buffer and descriptor is made at start-up. A buffer holds the 12-byte virtio_net_hdr at 4
+ * and the frame at 16. Sending writes a length and a ring entry; the device is told once a turn
+ * (`flush`). Sent buffers are taken back only when none is left, so completions cost no interrupt.
  */
 
-import { assert, err, ok, type Result } from '#core';
+import { assert, ok, type Result } from '#core';
 import type { ChecksumRequest, NetDevice, NetHandler, NetOffload } from '#device';
 import type { Base } from '../base.ts';
 import type { VirtioFault } from './fault.ts';
+import { chooseNetFeatures, NET_FEATURE, type NetIdentity, readNetIdentity } from './net-setup.ts';
 import { INTERRUPT_CONFIG_BIT, VirtioDevice, type VirtioTransport } from './transport.ts';
 import { AVAILABLE_RING_AT, DESCRIPTOR_NEXT_BIT, type Virtqueue } from './virtqueue.ts';
 
 export const NET_DEVICE_ID = 1;
-
-/** Feature bits, §5.1.3. */
-export const NET_FEATURE = {
-  checksum: 1,
-  guestChecksum: 1 << 1,
-  mtu: 1 << 3,
-  mac: 1 << 5,
-  guestTso4: 1 << 7,
-  hostTso4: 1 << 11,
-  mergeableBuffers: 1 << 15,
-  status: 1 << 16,
-} as const;
 
 const RECEIVE_QUEUE = 0;
 const TRANSMIT_QUEUE = 1;
@@ -38,9 +28,6 @@ const HEADER_BYTES = 12;
 const HEADER_AT = 4;
 const FRAME_AT = 16;
 const ETHERNET_HEADER_BYTES = 14;
-const MTU_BYTES_DEFAULT = 1500;
-/** RFC 791: every IPv4 host takes 576; below 68 there is no IPv4 at all. */
-const MTU_BYTES_MIN = 68;
 /** A merged frame: an IPv4 packet of 65,535 bytes and the Ethernet header. */
 const MERGED_BYTES_MAX = 65_535 + ETHERNET_HEADER_BYTES;
 export const PARTS_MAX = 16;
@@ -157,25 +144,16 @@ export class VirtioNet implements NetDevice {
     config: NetConfig,
     onFault: (fault: VirtioFault) => void,
   ): Result<VirtioNet, VirtioFault> {
-    const opened = VirtioDevice.open(base, transport, chooseFeatures);
+    const opened = VirtioDevice.open(base, transport, chooseNetFeatures);
     if (!opened.ok) return opened;
     const device = opened.value;
-    const bytes = device.readConfigBytes(12);
-    if (!bytes.ok) return bytes;
-    const mac = bytes.value.subarray(0, 6);
-    if ((device.features & NET_FEATURE.mac) === 0 || !isStationAddress(mac)) {
-      return err(device.stop({ kind: 'malformed', what: 'MAC address', value: mac[0]! }));
-    }
-    const given = bytes.value[10]! | (bytes.value[11]! << 8);
-    const mtuBytes = (device.features & NET_FEATURE.mtu) !== 0 ? given : MTU_BYTES_DEFAULT;
-    if (mtuBytes < MTU_BYTES_MIN) {
-      return err(device.stop({ kind: 'malformed', what: 'MTU', value: mtuBytes }));
-    }
+    const identity = readNetIdentity(device);
+    if (!identity.ok) return identity;
     const rx = device.addQueue(RECEIVE_QUEUE, 2, config.receiveBuffers);
     if (!rx.ok) return rx;
     const tx = device.addQueue(TRANSMIT_QUEUE, 2 * PARTS_MAX, 4 * config.transmitBuffers);
     if (!tx.ok) return tx;
-    const parts = { device, rx: rx.value, tx: tx.value, config, mac, mtuBytes };
+    const parts = { device, rx: rx.value, tx: tx.value, config, ...identity.value };
     const net = new VirtioNet(parts, onFault);
     device.run();
     net.readLink();
@@ -229,7 +207,9 @@ export class VirtioNet implements NetDevice {
     };
   }
 
-  /** Hands over what arrived; `woken` as Base.onTurn got it. True when there was something to do. */
+  /**
+   * Hands over what arrived; `woken` as Base.onTurn got it. True when there was something to do.
+   */
   poll(woken: number): boolean {
     if ((woken & this.wakeBits) !== 0) this.acknowledge(woken);
     if (this.armed) this.disarm();
@@ -464,35 +444,12 @@ export class VirtioNet implements NetDevice {
   }
 }
 
-interface NetParts {
+interface NetParts extends NetIdentity {
   readonly device: VirtioDevice;
   readonly rx: Virtqueue;
   readonly tx: Virtqueue;
   readonly config: NetConfig;
-  readonly mac: Uint8Array;
-  readonly mtuBytes: number;
 }
-
-/** What we take of the offer; §5.1.3.1 says what needs what. */
-function chooseFeatures(offered: number): number {
-  const known = NET_FEATURE;
-  let chosen =
-    known.checksum |
-    known.guestChecksum |
-    known.mtu |
-    known.mac |
-    known.mergeableBuffers |
-    known.status;
-  if ((offered & known.checksum) !== 0) chosen |= known.hostTso4;
-  // Large received frames need merging: no single buffer of ours holds one.
-  const large = known.guestChecksum | known.mergeableBuffers;
-  if ((offered & large) === large) chosen |= known.guestTso4;
-  return offered & chosen;
-}
-
-/** Six bytes that may name one station: not multicast, not all zero. */
-const isStationAddress = (mac: Uint8Array): boolean =>
-  (mac[0]! & 1) === 0 && mac.some((byte) => byte !== 0);
 
 const halves = (memory: Uint8Array): Uint16Array =>
   new Uint16Array(memory.buffer, memory.byteOffset, memory.length >> 1);

@@ -1,4 +1,6 @@
-/** Entropy device, virtio 1.2 §5.4: one queue of buffers that the device fills with random bytes. */
+/**
+ * Entropy device, virtio 1.2 §5.4: one queue of buffers that the device fills with random bytes.
+ */
 
 import { assert, err, ok, type Result } from '#core';
 import type { Entropy } from '#device';
@@ -18,8 +20,8 @@ export class EntropyError extends Error {
 }
 
 /**
- * Random bytes by polling: `fill` waits for the device, as a rule for microseconds, 5 s at most. Bytes are
- * given out once and then cleared.
+ * Random bytes by polling: `fill` waits for the device, as a rule for microseconds, 5 s at most.
+ * Bytes are given out once and then cleared.
  */
 export class VirtioRng implements Entropy {
   private readonly device: VirtioDevice;

@@ -1,6 +1,7 @@
 /**
- * A `Base` on a laptop, for tests: memory is one ArrayBuffer, time is virtual, devices are objects that
- * answer for a window of addresses or ports. Not here: what a device does (simulated-device.ts).
+ * A `Base` on a laptop, for tests: memory is one ArrayBuffer, time is virtual, devices are objects
+ * that answer for a window of addresses or ports. Not here: what a device does
+ * (simulated-device.ts).
  */
 
 import { assert, hot } from '#core';
@@ -69,8 +70,8 @@ export class SimulatedBase implements Base {
   }
 
   /**
-   * Turns until the loop sleeps with no interrupt waiting; returns the deadline. Throws after `turnsMax`
-   * turns: a loop that never sleeps is a bug.
+   * Turns until the loop sleeps with no interrupt waiting; returns the deadline. Throws after
+   * `turnsMax` turns: a loop that never sleeps is a bug.
    */
   run(turnsMax = 100_000): number {
     assert(this.turn !== null, 'onTurn was not called');

@@ -1,7 +1,7 @@
 /**
- * The device's side of virtio over MMIO, for tests: registers (virtio 1.2 §4.2.2) and split rings, written
- * without the driver's code so that both can't share a mistake. A test makes it lie by options and by
- * `completeRaw` and `setUsedIndex`.
+ * The device's side of virtio over MMIO, for tests: registers (virtio 1.2 §4.2.2) and split rings,
+ * written without the driver's code so that both can't share a mistake. A test makes it lie by
+ * options and by `completeRaw` and `setUsedIndex`.
  */
 
 import { assert } from '#core';
@@ -169,7 +169,9 @@ export class SimulatedDevice implements MmioDevice {
     return this.walk(queue, head);
   }
 
-  /** Returns a chain into which `bytes` bytes were written, and interrupts if the driver wants it. */
+  /**
+   * Returns a chain into which `bytes` bytes were written, and interrupts if the driver wants it.
+   */
   complete(index: number, head: number, bytes: number): void {
     this.completeRaw(index, head, bytes);
     this.publishUsed(index, 1);

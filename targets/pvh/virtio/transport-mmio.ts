@@ -1,6 +1,7 @@
 /**
- * Virtio over MMIO, version 2: virtio 1.2 §4.2.2. Where the devices are comes from the kernel command
- * line (discovery.ts). The interrupt line is used as edge-triggered, as on QEMU's microvm and Firecracker.
+ * Virtio over MMIO, version 2: virtio 1.2 §4.2.2. Where the devices are comes from the kernel
+ * command line (discovery.ts). The interrupt line is used as edge-triggered, as on QEMU's microvm
+ * and Firecracker.
  */
 
 import { err, ok, type Result } from '#core';

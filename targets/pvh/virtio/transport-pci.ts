@@ -1,7 +1,8 @@
 /**
- * Virtio over PCI, the modern interface: virtio 1.2 §4.1. Configuration space through ports 0xCF8 and
- * 0xCFC (PCI 3.0 §3.2.2.3.2), BARs as the firmware set them, interrupts by MSI-X: one message for the
- * queues, one for configuration changes. Bus 0 only, which is where the machines that we support put devices.
+ * Virtio over PCI, the modern interface: virtio 1.2 §4.1. Configuration space through ports 0xCF8
+ * and 0xCFC (PCI 3.0 §3.2.2.3.2), BARs as the firmware set them, interrupts by MSI-X: one message
+ * for the queues, one for configuration changes. Bus 0 only, which is where the machines that we
+ * support put devices.
  */
 
 import { err, ok, type Result } from '#core';

@@ -1,6 +1,6 @@
 /**
- * What a driver sees of the way to its device, MMIO or PCI (virtio 1.2 §4.1, §4.2), and the start-up
- * that all devices share (§3.1). Not here: drivers, finding devices (discovery.ts).
+ * What a driver sees of the way to its device, MMIO or PCI (virtio 1.2 §4.1, §4.2), and the
+ * start-up that all devices share (§3.1). Not here: drivers, finding devices (discovery.ts).
  */
 
 import { err, ok, type Result } from '#core';
@@ -47,7 +47,10 @@ export interface VirtioTransport {
   readConfig(at: number, widthBits: 8 | 16 | 32): number;
   /** Changes whenever the configuration may have changed. */
   configGeneration(): number;
-  /** Tells the device that its interrupt was seen, given `woken`; returns what it was for (INTERRUPT_*). */
+  /**
+   * Tells the device that its interrupt was seen, given `woken`; returns what it was for
+   * (INTERRUPT_*).
+   */
   acknowledge(woken: number): number;
 }
 
@@ -69,7 +72,10 @@ export class VirtioDevice {
     this.wakeBits = wakeBits;
   }
 
-  /** §3.1.1 steps 1 to 6. `choose` picks from the first word of the offered features, ring features aside. */
+  /**
+   * §3.1.1 steps 1 to 6. `choose` picks from the first word of the offered features, ring features
+   * aside.
+   */
   static open(
     base: Base,
     transport: VirtioTransport,
@@ -94,7 +100,9 @@ export class VirtioDevice {
     return ok(new VirtioDevice(base, transport, features, connected.value));
   }
 
-  /** A queue of the largest power of two up to `sizeMax` that the device has; at least `sizeMin`. */
+  /**
+   * A queue of the largest power of two up to `sizeMax` that the device has; at least `sizeMin`.
+   */
   addQueue(index: number, sizeMin: number, sizeMax: number): Result<Virtqueue, VirtioFault> {
     const have = this.transport.queueSizeMax(index);
     let size = 1;
@@ -125,7 +133,9 @@ export class VirtioDevice {
     this.transport.writeStatus(this.transport.readStatus() | STATUS.driverOk);
   }
 
-  /** Stops the device for good: it is told that we failed, and its queues are never looked at again. */
+  /**
+   * Stops the device for good: it is told that we failed, and its queues are never looked at again.
+   */
   stop(fault: VirtioFault): VirtioFault {
     if (this.fault === null) {
       this.fault = fault;
@@ -134,7 +144,9 @@ export class VirtioDevice {
     return this.fault;
   }
 
-  /** To call when `woken` has one of `wakeBits`: INTERRUPT_* bits; a device in trouble is stopped. */
+  /**
+   * To call when `woken` has one of `wakeBits`: INTERRUPT_* bits; a device in trouble is stopped.
+   */
   acknowledge(woken: number): number {
     const reasons = this.transport.acknowledge(woken);
     if ((reasons & INTERRUPT_CONFIG_BIT) !== 0) {
@@ -150,7 +162,9 @@ function giveUp(transport: VirtioTransport, fault: VirtioFault): Result<never, V
   return err(fault);
 }
 
-/** §2.4: writes 0 to the status and waits, up to RESET_MICROS_MAX, until the device says the same. */
+/**
+ * §2.4: writes 0 to the status and waits, up to RESET_MICROS_MAX, until the device says the same.
+ */
 function resetDevice(base: Base, transport: VirtioTransport): VirtioFault | null {
   transport.writeStatus(0);
   const start = base.clockMonotonic();

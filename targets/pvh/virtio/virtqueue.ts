@@ -1,12 +1,12 @@
 /**
- * The driver's side of a split virtqueue, virtio 1.2 §2.7: descriptor table, available ring, used ring
- * and their two ways of event suppression. Everything the device writes is checked here before a driver
- * sees it. Not here: what the buffers mean, transports. Descriptors are chained, never indirect: chains
- * are short, and a device maps an indirect table at a cost of its own.
+ * The driver's side of a split virtqueue, virtio 1.2 §2.7: descriptor table, available ring, used
+ * ring and their two ways of event suppression. Everything the device writes is checked here before
+ * a driver sees it. Not here: what the buffers mean, transports. Descriptors are chained, never
+ * indirect: chains are short, and a device maps an indirect table at a cost of its own.
  *
- * The rings are read and written through 16- and 32-bit views, in the machine's own byte order, which
- * on x86 is the standard's. A driver on a hot path may write `descriptors`, `posted` and the available ring
- * itself, as `post` does: a call costs a microsecond or more in the image.
+ * The rings are read and written through 16- and 32-bit views, in the machine's own byte order,
+ * which on x86 is the standard's. A driver on a hot path may write `descriptors`, `posted` and the
+ * available ring itself, as `post` does: a call costs a microsecond or more in the image.
  */
 
 import { assert } from '#core';
@@ -56,7 +56,10 @@ export class Virtqueue {
   /** Set by `collect` when the device lied; final. */
   fault: VirtioFault | null = null;
 
-  /** `size` is a power of two up to QUEUE_ENTRIES_MAX; `eventIndex`: VIRTIO_F_EVENT_IDX was negotiated. */
+  /**
+   * `size` is a power of two up to QUEUE_ENTRIES_MAX; `eventIndex`: VIRTIO_F_EVENT_IDX was
+   * negotiated.
+   */
   constructor(base: Base, index: number, size: number, eventIndex: boolean) {
     assert(size >= 1 && size <= QUEUE_ENTRIES_MAX && (size & (size - 1)) === 0, 'queue size');
     this.index = index;
@@ -94,7 +97,9 @@ export class Virtqueue {
       (writable ? DESCRIPTOR_WRITE_BIT : 0) | (next < 0 ? 0 : DESCRIPTOR_NEXT_BIT | (next << 16));
   }
 
-  /** Gives the chain at `head` to the device; it may write `writableBytes`. Seen after `publish`. */
+  /**
+   * Gives the chain at `head` to the device; it may write `writableBytes`. Seen after `publish`.
+   */
   post(head: number, writableBytes: number): void {
     assert(this.posted[head] === 0, 'the device holds this chain');
     this.posted[head] = writableBytes + 1;
@@ -117,8 +122,9 @@ export class Virtqueue {
   }
 
   /**
-   * Makes posted chains visible to the device. Afterwards: Base.barrier once for any number of queues,
-   * then `wantsNotify(result)`. Returns the index from which they are new, or -1 when nothing is.
+   * Makes posted chains visible to the device. Afterwards: Base.barrier once for any number of
+   * queues, then `wantsNotify(result)`. Returns the index from which they are new, or -1 when
+   * nothing is.
    */
   publish(): number {
     const old = this.published;
@@ -128,7 +134,10 @@ export class Virtqueue {
     return old;
   }
 
-  /** Whether the device asks for a notification of the chains published since `old`, §2.7.7.2 and §2.7.10. */
+  /**
+   * Whether the device asks for a notification of the chains published since `old`, §2.7.7.2 and
+   * §2.7.10.
+   */
   wantsNotify(old: number): boolean {
     if (!this.eventIndex) return (this.used16[0]! & USED_NO_NOTIFY_BIT) === 0;
     const event = this.used16[2 + 4 * this.size]!;
@@ -137,8 +146,9 @@ export class Virtqueue {
   }
 
   /**
-   * Takes all completions into `heads` and `lengths`; returns how many, or -1 when the device lied, which
-   * `fault` then tells. Chains before the lie in the same batch are lost: the device is to be stopped.
+   * Takes all completions into `heads` and `lengths`; returns how many, or -1 when the device lied,
+   * which `fault` then tells. Chains before the lie in the same batch are lost: the device is to be
+   * stopped.
    */
   collect(): number {
     let index = this.usedIndex;
@@ -172,13 +182,19 @@ export class Virtqueue {
     return (this.availableIndex - this.usedIndex) & 0xffff;
   }
 
-  /** Asks for an interrupt at the next completion. Then: Base.barrier, and look once more before sleeping. */
+  /**
+   * Asks for an interrupt at the next completion. Then: Base.barrier, and look once more before
+   * sleeping.
+   */
   requestInterrupt(): void {
     if (this.eventIndex) this.available[AVAILABLE_RING_AT + this.size] = this.usedIndex;
     else this.available[0] = 0;
   }
 
-  /** Asks for no interrupts: a hint, some may still come (with event indices one in 2^16 completions). */
+  /**
+   * Asks for no interrupts: a hint, some may still come (with event indices one in 2^16
+   * completions).
+   */
   suppressInterrupts(): void {
     if (this.eventIndex) {
       this.available[AVAILABLE_RING_AT + this.size] = (this.usedIndex - 1) & 0xffff;

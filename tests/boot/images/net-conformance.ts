@@ -55,7 +55,9 @@ class Tap implements NetDevice {
   }
 }
 
-/** Sends a marker behind everything else, as soon as there is room, and waits until it has arrived. */
+/**
+ * Sends a marker behind everything else, as soon as there is room, and waits until it has arrived.
+ */
 function pass({ timers }: Machine, from: Tap, to: Tap): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const deadline = new Timer(() => reject(new Error('frames did not arrive in time')));

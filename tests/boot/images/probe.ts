@@ -1,4 +1,6 @@
-/** An image that does what its first boot argument says; virtio.test.ts and launch.test.ts ask it. */
+/**
+ * An image that does what its first boot argument says; virtio.test.ts and launch.test.ts ask it.
+ */
 
 import { hot } from '#core';
 import type { Machine, NetDevice } from '#device';
@@ -6,7 +8,9 @@ import { launch } from '#targets/pvh/index';
 
 const words = (machine: Machine): string => machine.bootArguments.join('|');
 
-/** Sends every frame back with its addresses swapped; ends when one begins with 'END' as payload. */
+/**
+ * Sends every frame back with its addresses swapped; ends when one begins with 'END' as payload.
+ */
 function echo(machine: Machine, device: NetDevice): Promise<number> {
   machine.console.writeLine(`echo ${Array.from(device.mac).join(':')}`);
   return new Promise((resolve) => {
