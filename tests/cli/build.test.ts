@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, test } from 'node:test';
+import { findDescription } from '../../tools/cli/description.ts';
+import { HELLO_SITE, Workspace } from './cli.ts';
+
+const CONFIG = `import { arg, defineUnikernel, kv, net } from 'morgana/config';
+export default defineUnikernel({
+  name: 'graph',
+  main: './main.ts',
+  devices: { stack: net.stack(), site: kv.directory('../htdocs') },
+  args: { port: arg.port({ default: 80, doc: 'the port' }), title: arg.string({ doc: 'a title' }) },
+});
+`;
+const MAIN = `import type { Start } from 'morgana';
+import type config from './morgana.config.ts';
+export const start: Start<typeof config> = async ({ stack, site, args, log }) => {
+  const port: number = args.port;
+  const title: string = args.title;
+  log.info(\`\${title} \${port} \${stack.addresses()} \${site.paths().length}\`);
+};
+`;
+
+const work = new Workspace({
+  ...HELLO_SITE,
+  'app.ts': 'export default { fetch: (request: Request) => new Response(request.url) };\n',
+  'graph/morgana.config.ts': CONFIG,
+  'graph/main.ts': MAIN,
+});
+after(() => work.remove());
+
+test('a website › bytes by part add up, same inputs give the same bytes', async () => {
+  const first = await work.run(['build', 'htdocs', '--output=a.img', '--json']);
+  assert.equal(first.code, 0, first.stderr);
+  const report = JSON.parse(first.stdout);
+  assert.equal(report.target, 'pvh');
+  const sum = report.parts.reduce(
+    (total: number, part: { bytes: number }) => total + part.bytes,
+    0,
+  );
+  assert.equal(sum, report.bytes);
+  const sizes = Object.fromEntries(
+    report.parts.map(({ name, bytes }: { name: string; bytes: number }) => [name, bytes]),
+  );
+  assert.ok(sizes.base > 20_000 && sizes.engine > 400_000 && sizes['morgana/http'] > 10_000);
+  assert.ok(sizes.content > 0 && sizes.content < 4_096);
+  const again = await work.run(['build', 'htdocs', '--output=b.img'], {
+    MORGANA_CACHE: work.path('other-cache'),
+  });
+  assert.match(again.stdout, /^total +[\d,]+$/m);
+  assert.deepEqual(readFileSync(work.path('a.img')), readFileSync(work.path('b.img')));
+});
+
+test('an image carries its description, which names no path of this machine', async () => {
+  const built = await work.run(['build', 'graph', '--output=g.img']);
+  assert.equal(built.code, 0, built.stderr);
+  const image = readFileSync(work.path('g.img'));
+  const description = findDescription(image);
+  assert.equal(description?.name, 'graph');
+  assert.deepEqual(Object.keys(description.args), ['port', 'title']);
+  assert.ok(!image.includes(work.directory));
+});
+
+test('the node target › one module, named after the application', async () => {
+  const built = await work.run(['build', 'app.ts', '--target=node']);
+  assert.equal(built.code, 0, built.stderr);
+  assert.match(readFileSync(work.path('app.mjs'), 'utf8'), /launch\(/);
+});
+
+const FAILS: readonly [string, Record<string, string>, readonly RegExp[]][] = [
+  [
+    "Node's module behind another › the chain of imports",
+    {
+      'bad/app.ts':
+        "import { a } from './a.ts';\nexport default { fetch: () => new Response(a) };\n",
+      'bad/a.ts': "import { b } from './b.js';\nexport const a: string = b;\n",
+      'bad/b.js':
+        "import { readFileSync } from 'node:fs';\nexport const b = String(readFileSync);\n",
+    },
+    [/^error: the module "node:fs" is Node's/m, /imported by app\.ts -> a\.ts -> b\.js -> node:fs/],
+  ],
+  [
+    'a package that is not installed › found by the type check',
+    { 'bad/app.ts': "import x from 'no-such-thing';\nexport default { fetch: () => x };\n" },
+    [/app\.ts\(1,15\): error TS2307/, /^error: 1 type error in app/m],
+  ],
+  [
+    'a global that no image has › named with the chain of imports',
+    {
+      'bad/app.ts':
+        "import { home } from './home.js';\nexport default { fetch: () => new Response(home) };\n",
+      'bad/home.js': 'export const home = process.env.HOME;\n',
+    },
+    [/^error: the global 'process' does not exist in an image, used by app\.ts -> home\.js/m],
+  ],
+  [
+    'a type error › as the compiler says it',
+    { 'bad/app.ts': 'export default { fetch: () => new Response(1 + true) };\n' },
+    [/app\.ts\(1,\d+\): error TS2365/, /^error: 1 type error in app, correct/m],
+  ],
+  [
+    'a module without fetch › a type error',
+    { 'bad/app.ts': 'export default { get: () => 1 };\n' },
+    [/error TS2741: Property 'fetch' is missing/],
+  ],
+  [
+    'a syntax error in JavaScript › shown',
+    { 'bad/app.js': 'export default { fetch( };\n' },
+    [/app\.js\(1,25\): error TS1138/, /^error: /m],
+  ],
+];
+for (const [name, files, messages] of FAILS) {
+  test(name, async () => {
+    const bad = new Workspace(files);
+    try {
+      const app = Object.keys(files)[0]!;
+      const { code, stdout, stderr } = await bad.run(['build', app, '--output=x.img']);
+      assert.equal(code, 2, stdout);
+      for (const message of messages) assert.match(stderr, message);
+    } finally {
+      bad.remove();
+    }
+  });
+}
+
+test('a library that asks `typeof` first › accepted', async () => {
+  const text = "export const home = typeof process === 'undefined' ? '' : process.env.HOME;\n";
+  work.write('asks.js', text);
+  work.write(
+    'asking.ts',
+    "import { home } from './asks.js';\nexport default { fetch: () => new Response(home) };\n",
+  );
+  const { code, stderr } = await work.run(['build', 'asking.ts']);
+  assert.equal(code, 0, stderr);
+});
+
+/** The configuration's types reach `start`: each of these main modules must not compile. */
+const ILL_TYPED: readonly [string, string][] = [
+  ['an argument that is not declared', 'async ({ args }) => { args.speed; }'],
+  ['a device that is not declared', 'async ({ disk }) => { disk; }'],
+  ['a port taken for text', 'async ({ args }) => { const port: string = args.port; port; }'],
+  ['a directory taken for a stack', 'async ({ site }) => { site.listen(80, () => {}); }'],
+  ['an exit code that is text', "async () => 'done'"],
+];
+for (const [name, start] of ILL_TYPED) {
+  test(`${name} › refused by the type check`, async () => {
+    const bad = new Workspace({ ...HELLO_SITE, 'graph/morgana.config.ts': CONFIG });
+    try {
+      const head = MAIN.slice(0, MAIN.indexOf('async'));
+      bad.write('graph/main.ts', `${head}${start};\n`);
+      const { code, stderr } = await bad.run(['build', 'graph']);
+      assert.equal(code, 2);
+      assert.match(stderr, /main\.ts\(3,\d+\): error TS/);
+    } finally {
+      bad.remove();
+    }
+  });
+}
+
+test('a device that the target lacks › one sentence with device, target and line', async () => {
+  const config = CONFIG.replace(
+    'net.stack()',
+    'net.stack(),\n    wire: net.ethernet({ index: 1 })',
+  );
+  work.write('raw/morgana.config.ts', config);
+  work.write('raw/main.ts', MAIN);
+  const { code, stderr } = await work.run(['build', 'raw', '--target=node']);
+  assert.equal(code, 2);
+  assert.match(
+    stderr,
+    /^error: device 'wire' \(net\.ethernet\) does not exist on target node, .*raw\/morgana\.config\.ts:6, /m,
+  );
+  const image = await work.run(['build', 'raw', '--target=pvh']);
+  assert.equal(image.code, 0, image.stderr);
+});
+
+const CONFIG_FAILS: readonly [string, string, RegExp][] = [
+  ['throws', 'throw new Error("no");', /morgana\.config\.ts: no, correct/],
+  ['does not parse', 'export default {', /can't be read/],
+  ['exports nothing', 'export const a = 1;', /does not export a configuration/],
+  ['names no main', CONFIG.replace('./main.ts', './gone.ts'), /there is no .*gone\.ts/],
+  [
+    'names no directory',
+    CONFIG.replace('../htdocs', './gone'),
+    /device 'site' needs the directory .*gone.*morgana\.config\.ts:5/,
+  ],
+];
+for (const [name, config, message] of CONFIG_FAILS) {
+  test(`a configuration that ${name} › one sentence`, async () => {
+    work.write('broken/morgana.config.ts', config);
+    work.write('broken/main.ts', MAIN);
+    const { code, stderr } = await work.run(['build', 'broken']);
+    assert.equal(code, 2);
+    assert.match(stderr, message);
+    assert.doesNotMatch(stderr, /\n {4}at /);
+  });
+}

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type FlagTable, parseCommandLine } from '../../tools/cli/flags.ts';
+import { VERBS } from '../../tools/cli/verbs.ts';
+
+function parse(flags: FlagTable, argv: readonly string[], wordsMax = 1) {
+  const parsed = parseCommandLine(argv, flags, wordsMax);
+  assert.ok(parsed.ok, parsed.ok ? '' : parsed.error);
+  return parsed.value;
+}
+
+test('nothing › what is absent', () => {
+  const line = parse(VERBS.run.flags, []);
+  assert.deepEqual(line, {
+    flags: {
+      target: 'pvh',
+      publish: [],
+      memory: 16,
+      machine: 'microvm',
+      accelerator: 'auto',
+      'keep-image': null,
+    },
+    words: [],
+    rest: null,
+  });
+});
+
+test('words, flags and what follows -- are told apart', () => {
+  const line = parse(VERBS.run.flags, ['app.ts', '--memory=8', '--', '--port=81', '--', 'x']);
+  assert.deepEqual(line.words, ['app.ts']);
+  assert.equal(line.flags.memory, 8);
+  assert.deepEqual(line.rest, ['--port=81', '--', 'x']);
+});
+
+test('publish › repeated, with address and protocol', () => {
+  const words = ['--publish=8080:80', '--publish=0.0.0.0:5353:53/udp', '--publish=1:65535/tcp'];
+  assert.deepEqual(parse(VERBS.run.flags, words).flags.publish, [
+    { hostAddress: '127.0.0.1', hostPort: 8080, guestPort: 80, protocol: 'tcp' },
+    { hostAddress: '0.0.0.0', hostPort: 5353, guestPort: 53, protocol: 'udp' },
+    { hostAddress: '127.0.0.1', hostPort: 1, guestPort: 65_535, protocol: 'tcp' },
+  ]);
+});
+
+const REFUSED: readonly [keyof typeof VERBS, string[], RegExp][] = [
+  ['run', ['--memory'], /expected --memory with an integer, 4 to 4096/],
+  ['run', ['--memory='], /expected --memory/],
+  ['run', ['--memory=3'], /expected --memory/],
+  ['run', ['--memory=4097'], /expected --memory/],
+  ['run', ['--memory=8M'], /expected --memory/],
+  ['run', ['--memory=8', '--memory=8'], /--memory is given twice/],
+  ['run', ['--machine=pc'], /with microvm or q35/],
+  ['run', ['--target=arm'], /with pvh or node/],
+  ['run', ['--publish=80'], /ADDRESS/],
+  ['run', ['--publish=0:80'], /expected --publish/],
+  ['run', ['--publish=80:65536'], /expected --publish/],
+  ['run', ['--publish=80:80/sctp'], /expected --publish/],
+  ['run', ['--keep-image='], /a value/],
+  ['run', ['a', 'b'], /unexpected 'b'/],
+  ['run', ['-m'], /unknown flag '-m'/],
+  ['run', ['--Memory=8'], /unknown flag '--Memory=8'/],
+  ['run', ['--toString'], /unknown flag/],
+  ['build', ['--json=true'], /no value/],
+  ['build', ['--publish=8080:80'], /unknown flag/],
+  ['new', ['--template=blog'], /static or handler or devices/],
+  ['dev', ['--port=0'], /an integer, 1 to 65535/],
+];
+for (const [verb, argv, message] of REFUSED) {
+  test(`${verb} ${argv.join(' ')} › refused`, () => {
+    const { flags, wordsMax } = VERBS[verb];
+    const parsed = parseCommandLine(argv, flags as FlagTable, wordsMax);
+    assert.ok(!parsed.ok);
+    assert.match(parsed.error, message);
+  });
+}
