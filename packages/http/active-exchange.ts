@@ -7,17 +7,8 @@ import type { Exchange, ExchangeHandler, HeaderField } from './exchange.ts';
 import { latin1Bytes } from './latin1-bytes.ts';
 import { JOINED_BODY_BYTES_MAX, type PreparedResponse } from './prepared-response.ts';
 import { isBodyless, statusText } from './status.ts';
-import { isFieldValue, isToken } from './wire/chars.ts';
+import { isFieldValue } from './wire/chars.ts';
 import type { RequestHead } from './wire/request-head.ts';
-
-/** Fields that say how this connection frames the message: the server's, never the handler's. */
-const FRAMING = new Set([
-  'connection',
-  'content-length',
-  'keep-alive',
-  'transfer-encoding',
-  'upgrade',
-]);
 
 /** How the body of a streamed response is delimited. */
 type Framing = 'none' | 'length' | 'chunked' | 'close';
@@ -173,11 +164,15 @@ export class ActiveExchange implements Exchange {
     }
     let text = `HTTP/1.1 ${status} ${statusText(status)}\r\n`;
     let hasDate = false;
-    for (const [name, value] of fields) {
-      if (!isToken(name) || !isFieldValue(value)) throw new RangeError(`header field ${name}`);
-      const lower = name.toLowerCase();
-      if (FRAMING.has(lower)) continue;
-      if (lower === 'date') hasDate = true;
+    const names = this.connection.server.fieldNames;
+    for (let i = 0; i < fields.length; i++) {
+      const field = fields[i]!;
+      const name = field[0];
+      const value = field[1];
+      const kind = names.kind(name);
+      if (kind === 'bad' || !isFieldValue(value)) throw new RangeError(`header field ${name}`);
+      if (kind === 'framing') continue;
+      if (kind === 'date') hasDate = true;
       text += `${name}: ${value}\r\n`;
     }
     if (!hasDate) text += this.connection.server.date().dateLine;

@@ -145,7 +145,7 @@ export class HttpConnection implements FlowHandler {
   }
 
   sendAll(parts: readonly Uint8Array[]): void {
-    for (const part of parts) this.send(part);
+    for (let i = 0; i < parts.length; i++) this.send(parts[i]!);
   }
 
   abort(): void {

@@ -7,7 +7,7 @@ import {
   parseEntityTags,
 } from './wire/entity-tag.ts';
 import { parseHttpDate } from './wire/http-date.ts';
-import type { RequestHead } from './wire/request-head.ts';
+import type { Conditions } from './wire/request-head.ts';
 
 /** The validators of the selected representation. */
 export interface Validators {
@@ -17,35 +17,40 @@ export interface Validators {
 }
 
 /**
- * What the conditions of a GET or HEAD lead to: 412, 304, or 200: go on, and to the Range field if `usesRange`.
+ * What the conditions of a GET or HEAD lead to: 412, 304, or 200: go on.
  * `nowSeconds`: wall time, for two-digit years.
  */
 export function evaluatePreconditions(
-  head: RequestHead,
+  conditions: Conditions,
   validators: Validators,
   nowSeconds: number,
 ): 200 | 304 | 412 {
   const { etag, modifiedSeconds } = validators;
   // Steps 1 and 2.
-  if (head.ifMatch !== null) {
-    if (!matchesStrongly(head.ifMatch, etag)) return 412;
-  } else if (head.ifUnmodifiedSince !== null) {
-    const date = parseHttpDate(head.ifUnmodifiedSince, nowSeconds);
+  if (conditions.ifMatch !== null) {
+    if (!matchesStrongly(conditions.ifMatch, etag)) return 412;
+  } else if (conditions.ifUnmodifiedSince !== null) {
+    const date = parseHttpDate(conditions.ifUnmodifiedSince, nowSeconds);
     if (date !== null && modifiedSeconds > date) return 412;
   }
   // Steps 3 and 4.
-  if (head.ifNoneMatch !== null) return matchesWeakly(head.ifNoneMatch, etag) ? 304 : 200;
-  if (head.ifModifiedSince !== null) {
-    const date = parseHttpDate(head.ifModifiedSince, nowSeconds);
+  if (conditions.ifNoneMatch !== null)
+    return matchesWeakly(conditions.ifNoneMatch, etag) ? 304 : 200;
+  if (conditions.ifModifiedSince !== null) {
+    const date = parseHttpDate(conditions.ifModifiedSince, nowSeconds);
     if (date !== null && modifiedSeconds <= date) return 304;
   }
   return 200;
 }
 
-/** Step 5: whether the Range field is to be followed (RFC 9110 §13.1.5, §14.2: GET only). */
-export function usesRange(head: RequestHead, validators: Validators, nowSeconds: number): boolean {
-  if (head.range === null || head.method !== 'GET') return false;
-  const ifRange = head.ifRange;
+/** Step 5: whether the Range field is to be followed of a GET (RFC 9110 §13.1.5, §14.2). */
+export function usesRange(
+  conditions: Conditions,
+  validators: Validators,
+  nowSeconds: number,
+): boolean {
+  if (conditions.range === null) return false;
+  const ifRange = conditions.ifRange;
   if (ifRange === null) return true;
   if (ifRange.startsWith('"') || ifRange.startsWith('W/')) {
     const tags = parseEntityTags(ifRange);

@@ -8,6 +8,7 @@ import type { Clock, Flow } from '#device';
 import type { ActiveExchange } from './active-exchange.ts';
 import { HttpConnection } from './connection.ts';
 import type { HttpHandler } from './exchange.ts';
+import { FieldNames } from './field-names.ts';
 import type { HeldTotal } from './held-bytes.ts';
 import { latin1Bytes } from './latin1-bytes.ts';
 import { DEFAULT_LIMITS, type HttpLimits } from './limits.ts';
@@ -37,6 +38,7 @@ export class HttpServer {
   readonly limits: HttpLimits;
   readonly parser: RequestHeadParser;
   readonly heldTotal: HeldTotal;
+  readonly fieldNames = new FieldNames();
   /** Requests whose head was understood. */
   requests = 0;
   /** No more requests on a connection than the one in progress. */
@@ -179,8 +181,9 @@ export class HttpServer {
 
   private reportFailure(head: RequestHead, error: unknown): void {
     this.handlerFailures++;
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.log.error(`${head.method} ${head.path}: ${text}`);
+    // A stack may or may not begin with the message: engines differ.
+    const stack = error instanceof Error && error.stack !== undefined ? `\n${error.stack}` : '';
+    this.log.error(`${head.method} ${head.path}: ${error}${stack}`);
   }
 
   /**

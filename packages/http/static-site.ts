@@ -13,7 +13,7 @@ import { type JoinedTotal, type Representation, SAFE_LINES, SiteFile } from './r
 import { statusText } from './status.ts';
 import { resolvePath } from './wire/path.ts';
 import { parseRange } from './wire/range.ts';
-import type { RequestHead } from './wire/request-head.ts';
+import type { Conditions, RequestHead } from './wire/request-head.ts';
 
 const ALLOW = 'Allow: GET, HEAD, OPTIONS\r\n';
 const JOINED_TOTAL_BYTES_MAX = 262_144;
@@ -49,8 +49,9 @@ export class StaticSite implements HttpHandler {
       file = found;
     }
     const representation = file.select(head.acceptEncoding);
-    if (!head.isConditional) return representation.full(isHead);
-    return this.conditional(head, file, representation);
+    const conditions = head.conditions;
+    if (conditions === null) return representation.full(isHead);
+    return this.conditional(conditions, isHead, file, representation);
   }
 
   /** Never called: `answer` answers everything. */
@@ -59,17 +60,17 @@ export class StaticSite implements HttpHandler {
   }
 
   private conditional(
-    head: RequestHead,
+    conditions: Conditions,
+    isHead: boolean,
     file: SiteFile,
     representation: Representation,
   ): PreparedResponse {
-    const isHead = head.method === 'HEAD';
     const nowSeconds = Math.floor(this.clock.wall() / 1_000);
     const validators = {
       etag: representation.etag,
       modifiedSeconds: file.entry.modifiedSeconds,
     };
-    switch (evaluatePreconditions(head, validators, nowSeconds)) {
+    switch (evaluatePreconditions(conditions, validators, nowSeconds)) {
       case 304:
         return representation.notModified();
       case 412:
@@ -77,8 +78,10 @@ export class StaticSite implements HttpHandler {
       case 200:
         break;
     }
-    if (!usesRange(head, validators, nowSeconds)) return representation.full(isHead);
-    const asked = parseRange(head.range ?? '', representation.bytes.length);
+    if (isHead || !usesRange(conditions, validators, nowSeconds)) {
+      return representation.full(isHead);
+    }
+    const asked = parseRange(conditions.range ?? '', representation.bytes.length);
     switch (asked.kind) {
       case 'ignored':
         return representation.full(isHead);

@@ -20,6 +20,7 @@ export { DATE_SECONDS_MAX, formatHttpDate, parseHttpDate } from './http-date.ts'
 export { resolvePath } from './path.ts';
 export { type ByteRange, formatRange, parseRange, RANGES_MAX, type RangeRequest } from './range.ts';
 export {
+  Conditions,
   type HeadFault,
   type HeadLimits,
   parseContentLength,

@@ -34,16 +34,46 @@ const VERSION_1_0 = hot.utf8Encode('HTTP/1.0\r\n');
 /** Fifteen digits are below 2^53. */
 const LENGTH_DIGITS_MAX = 15;
 
-/** 1 for the lengths of the field names that `takeField` knows. */
-const KNOWN_NAME_BYTES = new Uint8Array(20);
-for (const length of [4, 5, 6, 8, 10, 13, 14, 15, 17, 19]) KNOWN_NAME_BYTES[length] = 1;
+/**
+ * 1 for what may be a name that `takeField` knows, by its length (below 20) and the low five bits of its first letter:
+ * most fields are passed over without making a string of their names.
+ */
+const KNOWN_NAMES = new Uint8Array(20 * 32);
+const knownIndex = (length: number, firstByte: number): number => length * 32 + (firstByte & 31);
+for (const name of [
+  'host',
+  'range',
+  'expect',
+  'cookie',
+  'if-match',
+  'if-range',
+  'connection',
+  'if-none-match',
+  'authorization',
+  'content-length',
+  'accept-encoding',
+  'if-modified-since',
+  'transfer-encoding',
+  'if-unmodified-since',
+  'proxy-authorization',
+]) {
+  KNOWN_NAMES[knownIndex(name.length, name.charCodeAt(0))] = 1;
+}
+
+/** The fields of RFC 9110 §13.1 and §14.2; null: not there. */
+export class Conditions {
+  ifMatch: string | null = null;
+  ifNoneMatch: string | null = null;
+  ifModifiedSince: string | null = null;
+  ifUnmodifiedSince: string | null = null;
+  ifRange: string | null = null;
+  range: string | null = null;
+}
 
 /** A complete request head. It owns its bytes and never changes once parsed. */
 export class RequestHead {
   /** As sent; case matters. 1..32 characters. */
   method = '';
-  /** As sent: origin-form, absolute-form or '*'. */
-  target = '';
   /** The target's path, still percent-encoded: begins with '/', or is '*' (OPTIONS only). */
   path = '';
   /** What follows '?', still percent-encoded; null without '?'. */
@@ -60,19 +90,20 @@ export class RequestHead {
   keepAlive = true;
   /** The head carries credentials, so nothing about it may be shared between connections. */
   isPrivate = false;
-  /** One of the fields of RFC 9110 §13.1 or §14.2 is there. */
-  isConditional = false;
   acceptEncoding: string | null = null;
-  ifMatch: string | null = null;
-  ifNoneMatch: string | null = null;
-  ifModifiedSince: string | null = null;
-  ifUnmodifiedSince: string | null = null;
-  ifRange: string | null = null;
-  range: string | null = null;
+  /** Set when one of its fields is there. */
+  conditions: Conditions | null = null;
   /** The whole head, its empty line included. */
   bytes: Uint8Array = VERSION_1_1;
   /** Offset of the first field in `bytes`. */
   fieldsAt = 0;
+
+  /** The request target as sent: origin-form, absolute-form or '*'. */
+  get target(): string {
+    const bytes = this.bytes;
+    const from = this.method.length + 1;
+    return hot.latin1(bytes, from, hot.indexOf(bytes, SPACE, from, bytes.length));
+  }
 
   /** The value of field `name` (lower case), several joined by ", " (Cookie: "; "), or null. O(head). */
   get(name: string): string | null {
@@ -151,11 +182,17 @@ export class RequestHeadParser {
     at: number,
     end: number,
   ): number | HeadFault | null {
-    const methodEnd = hot.span(bytes, at, end, TOKEN);
-    if (methodEnd - at > METHOD_BYTES_MAX) return fault(501, bytes, at, methodEnd);
-    if (methodEnd === end) return null;
-    if (methodEnd === at || bytes[methodEnd] !== SPACE) return fault(400, bytes, at, methodEnd);
-    head.method = hot.latin1(bytes, at, methodEnd);
+    let methodEnd = at + 3;
+    if (bytes[at] === 71 && bytes[at + 1] === 69 && bytes[at + 2] === 84 && end > methodEnd) {
+      head.method = 'GET';
+    }
+    if (head.method === '' || bytes[methodEnd] !== SPACE) {
+      methodEnd = hot.span(bytes, at, end, TOKEN);
+      if (methodEnd - at > METHOD_BYTES_MAX) return fault(501, bytes, at, methodEnd);
+      if (methodEnd === end) return null;
+      if (methodEnd === at || bytes[methodEnd] !== SPACE) return fault(400, bytes, at, methodEnd);
+      head.method = hot.latin1(bytes, at, methodEnd);
+    }
     const targetAt = methodEnd + 1;
     const pathEnd = hot.span(bytes, targetAt, end, TARGET_PATH);
     const hasQuery = pathEnd < end && bytes[pathEnd] === 63;
@@ -166,7 +203,6 @@ export class RequestHeadParser {
       return fault(400, bytes, at, targetEnd);
     if (hasQuery) head.query = hot.latin1(bytes, pathEnd + 1, targetEnd);
     head.path = hot.latin1(bytes, targetAt, pathEnd);
-    head.target = hasQuery ? `${head.path}?${head.query}` : head.path;
     if (bytes[targetAt] !== 47 && !splitTarget(head)) return fault(400, bytes, at, targetAt);
     const versionAt = targetEnd + 1;
     if (end - versionAt < VERSION_BYTES) return null;
@@ -206,7 +242,7 @@ export class RequestHeadParser {
       if (valueEnd + 1 === end) return null;
       if (bytes[valueEnd + 1] !== LF) return fault(400, bytes, headAt, valueEnd + 1);
       const length = nameEnd - at;
-      if (length < 20 && KNOWN_NAME_BYTES[length] === 1) {
+      if (length < 20 && KNOWN_NAMES[length * 32 + (bytes[at]! & 31)] === 1) {
         const name = hot.latin1Lower(bytes, at, nameEnd);
         if (!this.takeField(head, name, bytes, nameEnd + 1, valueEnd)) {
           return fault(400, bytes, headAt, at);
@@ -227,8 +263,7 @@ export class RequestHeadParser {
     switch (name) {
       case 'host':
         if (this.hostCount++ > 0) return false;
-        if (head.host === '') head.host = trimmed(bytes, at, end);
-        return head.host === '' || isAll(head.host, HOST);
+        return takeHost(head, bytes, at, end);
       case 'connection':
         this.connection = joined(this.connection, trimmed(bytes, at, end));
         return true;
@@ -296,6 +331,37 @@ function fault(
   return { kind: 'field', offset: at - headAt, value: bytes[at] ?? 0, status };
 }
 
+/** Host (RFC 9110 §7.2), which an absolute-form target overrides; false when it is malformed. */
+function takeHost(head: RequestHead, bytes: Uint8Array, at: number, end: number): boolean {
+  let from = at;
+  let to = end;
+  while (from < to && (bytes[from] === SPACE || bytes[from] === TAB)) from++;
+  while (to > from && (bytes[to - 1] === SPACE || bytes[to - 1] === TAB)) to--;
+  if (hot.span(bytes, from, to, HOST) !== to) return false;
+  if (head.host === '') head.host = hot.latin1(bytes, from, to);
+  return true;
+}
+
+/** The key of Conditions that holds a field, or null. */
+function conditionKey(name: string): keyof Conditions | null {
+  switch (name) {
+    case 'range':
+      return 'range';
+    case 'if-range':
+      return 'ifRange';
+    case 'if-match':
+      return 'ifMatch';
+    case 'if-none-match':
+      return 'ifNoneMatch';
+    case 'if-modified-since':
+      return 'ifModifiedSince';
+    case 'if-unmodified-since':
+      return 'ifUnmodifiedSince';
+    default:
+      return null;
+  }
+}
+
 function takeCondition(
   head: RequestHead,
   name: string,
@@ -303,29 +369,10 @@ function takeCondition(
   at: number,
   end: number,
 ): void {
-  switch (name) {
-    case 'range':
-      head.range = joined(head.range, trimmed(bytes, at, end));
-      break;
-    case 'if-range':
-      head.ifRange = joined(head.ifRange, trimmed(bytes, at, end));
-      break;
-    case 'if-match':
-      head.ifMatch = joined(head.ifMatch, trimmed(bytes, at, end));
-      break;
-    case 'if-none-match':
-      head.ifNoneMatch = joined(head.ifNoneMatch, trimmed(bytes, at, end));
-      break;
-    case 'if-modified-since':
-      head.ifModifiedSince = joined(head.ifModifiedSince, trimmed(bytes, at, end));
-      break;
-    case 'if-unmodified-since':
-      head.ifUnmodifiedSince = joined(head.ifUnmodifiedSince, trimmed(bytes, at, end));
-      break;
-    default:
-      return;
-  }
-  head.isConditional = true;
+  const key = conditionKey(name);
+  if (key === null) return;
+  head.conditions ??= new Conditions();
+  head.conditions[key] = joined(head.conditions[key], trimmed(bytes, at, end));
 }
 
 /** 1*DIGIT as a number, or -1; "5, 5" and "+5" are none (RFC 9112 §6.3). */
