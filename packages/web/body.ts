@@ -36,8 +36,12 @@ export function installStreams(maker: StreamMaker): void {
   makeStream = maker;
 }
 
-/** The payload of each stream made by `.body`, so that `new Response(request.body)` needs no stream. */
-const payloads = new WeakMap<ByteStream, Payload>();
+/**
+ * Where a stream made by `.body` keeps its payload, so that `new Response(request.body)` needs no stream. No WeakMap:
+ * the payload knows its stream too, and QuickJS never frees such a pair from a WeakMap.
+ */
+const PAYLOAD = Symbol('payload');
+type OwnStream = ByteStream & { [PAYLOAD]?: Payload };
 
 const unusable = () => new TypeError('the body was used already, or its stream is locked');
 
@@ -68,7 +72,7 @@ export class Payload {
       this.used = true;
     });
     this.stream = stream;
-    payloads.set(stream, this);
+    Object.defineProperty(stream, PAYLOAD, { value: this });
     return stream;
   }
 
@@ -152,7 +156,7 @@ export function extractBody(init: unknown): { payload: Payload; type: string } {
     return { payload: new Payload(bytes), type };
   }
   if (typeof init === 'object' && init !== null && isStream(init)) {
-    const payload = payloads.get(init) ?? new Payload(init);
+    const payload = (init as OwnStream)[PAYLOAD] ?? new Payload(init);
     if (payload.unusable) throw unusable();
     return { payload, type: '' };
   }
