@@ -2,9 +2,9 @@
 import { Agent, get } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ended, lastWords, type Running } from './machines.ts';
+import { ended, lastWords, type Machine, type Running, start } from './machines.ts';
 import type { Link } from './network.ts';
-import { BenchError } from './process.ts';
+import { BenchError, progress, stop } from './process.ts';
 import { type Site, type SiteFile, SMALL_PATH } from './site.ts';
 
 /**
@@ -41,6 +41,28 @@ export function firstByte(running: Running, path = SMALL_PATH): Promise<number> 
     };
     const timer = setInterval(tick, ATTEMPT_EVERY_MS);
   });
+}
+
+export interface Booted {
+  running: Running;
+  firstByteMs: number;
+}
+
+/**
+ * Starts a machine and waits for its first byte. A boot that fails is reported and tried once more:
+ * about one in a hundred of the Linux machines hangs under emulation on a busy host.
+ */
+export async function boot(machine: Machine, link: Link): Promise<Booted> {
+  for (let isLast = false; ; isLast = true) {
+    const running = await start(machine, link);
+    try {
+      return { running, firstByteMs: await firstByte(running) };
+    } catch (error) {
+      await stop(running.child);
+      if (isLast || !(error instanceof BenchError)) throw error;
+      progress(`a boot failed, trying once more: ${error.message}`);
+    }
+  }
 }
 
 function attempt(link: Link, path: string, sockets: Set<Socket>, answered: () => void): void {

@@ -1,6 +1,6 @@
 /** One pass over the measures through one kind of network. */
-import { checkSite, firstByte } from './client.ts';
-import { type Machine, type Running, start } from './machines.ts';
+import { boot, checkSite } from './client.ts';
+import type { Machine, Running } from './machines.ts';
 import { measureBoot } from './measure/boot.ts';
 import { measureIdle } from './measure/idle.ts';
 import { measureConnections, measureRequests, measureThroughput } from './measure/load.ts';
@@ -53,9 +53,8 @@ async function measureLoaded(suite: Suite, only: ReadonlySet<string>): Promise<L
   const lines: Line[] = [];
   try {
     for (const { machine, link } of suite.places) {
-      const running = await start(machine, link);
+      const { running } = await boot(machine, link);
       all.push(running);
-      await firstByte(running);
       await checkSite(running, suite.site);
     }
     for (const [name, measure] of LOADED) {

@@ -1,6 +1,5 @@
 /** From QEMU's spawn to the first byte of a 200 response, DHCP included, in alternating runs. */
-import { firstByte } from '../client.ts';
-import { start } from '../machines.ts';
+import { boot } from '../client.ts';
 import { setBooting } from '../network.ts';
 import { progress, stop } from '../process.ts';
 import { addSample, type Line } from '../results.ts';
@@ -20,12 +19,9 @@ export async function measureBoot(suite: Suite): Promise<Line[]> {
   for (let round = 0; round < rounds; round++) {
     progress(`boot through ${suite.net}, round ${round + 1} of ${rounds}`);
     for (const { machine, link } of suite.places) {
-      const running = await start(machine, link);
-      try {
-        addSample(line, machine.name, await firstByte(running));
-      } finally {
-        await stop(running.child);
-      }
+      const { running, firstByteMs } = await boot(machine, link);
+      addSample(line, machine.name, firstByteMs);
+      await stop(running.child);
     }
   }
   for (const { link } of suite.places) await setBooting(link, false);
