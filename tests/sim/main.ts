@@ -62,7 +62,9 @@ function main(): number {
   let runs = 0;
   for (; runs < given.count && performance.now() < given.deadline; runs++) {
     const pcap = given.pcap === undefined ? null : new PcapRecorder(PCAP_FRAMES_MAX);
-    const report = runSeed(given.seed + runs, pcap);
+    const report = runSeed(given.seed + runs, (world) => {
+      if (pcap !== null) world.network.tap = pcap.tap;
+    });
     if (given.count === 1 || report.verdict !== 'passed')
       console.log(formatOptions(report.options));
     if (pcap !== null && given.pcap !== undefined) writeFileSync(given.pcap, pcap.bytes());

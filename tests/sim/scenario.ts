@@ -5,7 +5,7 @@
 
 import { after, type Instant, instantOfMicros, millis, seconds, Timer } from '#core';
 import { parseIpv4Address } from '#net';
-import { type PcapRecorder, SimTimeout, SimWorld } from '#targets/sim/index';
+import { SimTimeout, SimWorld } from '#targets/sim/index';
 import { TestDhcpServer } from './dhcp-server.ts';
 import { Echo, serveEcho } from './echo.ts';
 import { drawOptions, type SimOptions } from './options.ts';
@@ -29,11 +29,14 @@ export interface Report {
   readonly lines: readonly string[];
 }
 
-/** Runs the scenario of `seed`; never throws. `pcap` records what crosses the switch. */
-export function runSeed(seed: number, pcap: PcapRecorder | null = null): Report {
+/**
+ * Runs the scenario of `seed`; never throws. `prepare` may put a recorder on the world, or plant a
+ * fault that must be found.
+ */
+export function runSeed(seed: number, prepare: (world: SimWorld) => void = () => {}): Report {
   const options = drawOptions(seed);
   const world = new SimWorld(seed);
-  if (pcap !== null) world.network.tap = pcap.tap;
+  prepare(world);
   let error: unknown = null;
   let verdict: Verdict = 'passed';
   try {

@@ -1,0 +1,99 @@
+/**
+ * The smoke budget of the simulator: hundreds of seeds, the bulk transfer, and canaries that must
+ * fail.
+ */
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { test } from 'node:test';
+import type { SimWorld } from '#targets/sim/index';
+import { moveBulk } from './bulk.ts';
+import { drawOptions, formatOptions } from './options.ts';
+import { runSeed } from './scenario.ts';
+
+const SMOKE_SEEDS = 300;
+const MEGABYTE = 1_000_000;
+
+test(`seeds 1 to ${SMOKE_SEEDS} › faults, then a healed network › everything arrives, nothing is left`, () => {
+  for (let seed = 1; seed <= SMOKE_SEEDS; seed++) {
+    const { verdict, error, options } = runSeed(seed);
+    const replay = `replay: node tests/sim/main.ts --seed=${seed}\n${formatOptions(options)}`;
+    assert.equal(verdict, 'passed', `${verdict}: ${error}\n${replay}`);
+  }
+});
+
+test('seed 37 › a full transmit queue › the list of stalled connections stays bounded', () => {
+  assert.equal(runSeed(37).verdict, 'passed');
+});
+
+test('the same seed › twice › the same run', () => {
+  const [first, second] = [runSeed(11), runSeed(11)];
+  assert.deepEqual(second, first);
+  assert.notDeepEqual(drawOptions(12), drawOptions(11));
+});
+
+/** A seed whose options have echoes and few faults. */
+const QUIET_SEED = 1;
+
+test('canary › content changed behind the checksum › correctness', () => {
+  const report = runSeed(QUIET_SEED, (world) => {
+    world.network.tap = (frame) => {
+      const isEcho = frame[23] === 17 && frame[12] === 8 && frame[35] === 7;
+      // Checksum zero says that there is none.
+      if (isEcho) frame.set([0, 0, 0xff, 0xff, 0xff, 0xff], 40);
+    };
+  });
+  assert.equal(report.verdict, 'correctness');
+});
+
+test('canary › a network that stays cut after it healed › liveness', () => {
+  const report = runSeed(QUIET_SEED, (world: SimWorld) => {
+    world.network.heal = () => {
+      world.network.faults.lossShare = 1;
+    };
+  });
+  assert.equal(report.verdict, 'liveness');
+});
+
+test('canary › an invariant that breaks › crash', () => {
+  const report = runSeed(QUIET_SEED, (world) => {
+    world.onCheck(() => {
+      if (world.timers.now > 1e6) throw new RangeError('planted');
+    });
+  });
+  assert.equal(report.verdict, 'crash');
+});
+
+test('100 MB both ways › 1 % lost, 1 % repeated, 1 % reordered › every byte arrives', () => {
+  const report = moveBulk(1, 100 * MEGABYTE, 0.01, { bitsPerSecond: 1e9 });
+  assert(report.lost > 1_000, JSON.stringify(report));
+  // Not many more segments again than were lost: recovery works without timeouts' go-back.
+  assert(report.retransmitted < 2 * report.lost, JSON.stringify(report));
+  assert(report.virtualSeconds < 60, JSON.stringify(report));
+});
+
+test('20 MB both ways › the device sums and cuts segments › every byte arrives', () => {
+  const offload = { transmitChecksum: true, segmentBytesMax: 65_535 };
+  for (const receivesPartialChecksums of [false, true]) {
+    moveBulk(2, 20 * MEGABYTE, 0.01, { ...offload, receivesPartialChecksums, bitsPerSecond: 1e9 });
+  }
+});
+
+test('a clean link › nothing is sent twice', () => {
+  const report = moveBulk(3, 5 * MEGABYTE, 0, { bitsPerSecond: 1e9 });
+  assert.deepEqual([report.lost, report.retransmitted], [0, 0]);
+});
+
+test('main › arguments that make no sense › usage on stderr, exit 1', () => {
+  for (const given of [[], ['--seed=x'], ['--seed=1', '--seeds=0'], ['--unknown'], ['--seed=-1']]) {
+    const run = spawnSync(process.execPath, ['tests/sim/main.ts', ...given], { encoding: 'utf8' });
+    assert.equal(run.status, 1, given.join());
+    assert.match(run.stderr, /^usage: /);
+  }
+});
+
+test('main › one seed › its options, exit 0', () => {
+  const run = spawnSync(process.execPath, ['tests/sim/main.ts', '--seed=3'], { encoding: 'utf8' });
+  assert.equal(run.status, 0, run.stderr);
+  assert.match(run.stdout, /^seed=3 delay=/);
+});
