@@ -5,12 +5,12 @@
  * the fast path and the general one.
  */
 
-import { after, FOREVER, micros, type SeqNumber } from '#core';
+import { FOREVER, type SeqNumber } from '#core';
 import type { Connection } from './connection.ts';
 import { CONGESTION_WINDOW_BYTES_MAX } from './limits.ts';
 import { recoveryAcknowledged } from './recovery.ts';
 import { locate, release } from './send-queue.ts';
-import { sampleRtt } from './timers.ts';
+import { armRetransmit, sampleRtt } from './timers.ts';
 
 /**
  * `acked` sequence numbers from sndUna on, 1..sndMax - sndUna, are acknowledged. May call
@@ -37,8 +37,8 @@ export function acknowledge(c: Connection, acked: number): void {
     // Only a window that was in use grows, RFC 2861's reason.
     if (2 * flight > c.cwnd) grow(c, acked, flight);
   }
-  c.rtoAt = una === c.sndMax ? FOREVER : after(c.stack.timers.now, micros(c.rto));
-  if (c.rtoAt < c.timer.at) c.stack.timers.arm(c.timer, c.rtoAt);
+  if (una === c.sndMax) c.rtoAt = FOREVER;
+  else armRetransmit(c);
   if (c.aboveLowWater && c.queuedBytes <= c.lowWaterBytes) {
     c.aboveLowWater = false;
     c.handler.drained();

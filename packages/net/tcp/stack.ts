@@ -110,6 +110,7 @@ export class TcpStack implements TransportInput {
   private settling: Connection[] = [];
   private readonly turnTimer: Timer;
   private stalled = false;
+  private isFlushing = false;
   /** Stray RSTs in the second that began at strayFrom. */
   private strayFrom = 0;
   private strayCount = 0;
@@ -209,9 +210,12 @@ export class TcpStack implements TransportInput {
    * calls it too.
    */
   flush(): void {
+    // A device may call transmitReady while we send: the rest of this round uses the room.
+    if (this.isFlushing) return;
     this.stalled = false;
     const list = this.dirty;
     if (list.length === 0) return;
+    this.isFlushing = true;
     // What is scheduled from here on waits for the next round, so that this loop is bounded.
     this.dirty = this.settling;
     this.settling = list;
@@ -221,6 +225,7 @@ export class TcpStack implements TransportInput {
       this.settle(c);
     }
     list.length = 0;
+    this.isFlushing = false;
   }
 
   counters(): Readonly<Record<string, number>> {

@@ -5,7 +5,7 @@
  * §3.8.6.1 for probes.
  */
 
-import { after, FOREVER, type Instant, micros, seqAdd, seqDistance } from '#core';
+import { after, FOREVER, type Instant, seqAdd, seqDistance } from '#core';
 import { TCP_ACK } from '../wire/tcp.ts';
 import type { Connection } from './connection.ts';
 import { emitData } from './emit.ts';
@@ -28,8 +28,10 @@ export function armTimer(c: Connection, at: Instant): void {
 
 /** Starts the retransmission timeout anew. */
 export function armRetransmit(c: Connection): void {
-  c.rtoAt = after(c.stack.timers.now, micros(c.rto));
-  if (c.rtoAt < c.timer.at) c.stack.timers.arm(c.timer, c.rtoAt);
+  const { timers } = c.stack;
+  const at = (timers.now + c.rto) as Instant;
+  c.rtoAt = at;
+  if (at < c.timer.at) timers.arm(c.timer, at);
 }
 
 /** Something waits for a window that doesn't open: ask when nothing is heard. */

@@ -155,3 +155,36 @@ test('loss 1 %, 10 ms, 100 Mbit/s › 5 MB up, down, both › near what RFC 5681
     assert.ok(took < 5, `${took} s`);
   }
 });
+
+test('loss 1 %, 10 ms, 1 Gbit/s › 100 MB both ways at once › about a minute', () => {
+  const link = new TestLink({ seed: 9, loss: 0.01, delayMicros: 5_000 });
+  const total = 100_000_000;
+  const piece = new Uint8Array(65_536);
+  const sinks: Sink[] = [];
+  const start = (flow: Flow) => {
+    const sink = new Sink();
+    let left = total;
+    sink.data = (bytes) => {
+      sink.bytes += bytes.length;
+    };
+    sink.onDrained = () => {
+      while (flow.queuedBytes <= 2 * flow.lowWaterBytes && left > 0) {
+        const count = Math.min(piece.length, left);
+        left -= count;
+        flow.write(piece.subarray(0, count));
+      }
+      if (left === 0) flow.shutdown();
+    };
+    sinks.push(sink);
+    flow.attach(sink);
+    sink.onDrained();
+  };
+  link.there.listen(80, start);
+  link.here.connect(THERE, 80, (result) => {
+    assert.ok(result.ok);
+    start(result.value);
+  });
+  assert.ok(link.runUntil(() => sinks.filter((sink) => sink.how !== null).length === 2, 90e6));
+  for (const sink of sinks) assert.deepEqual([sink.bytes, sink.how], [total, 'closed']);
+  link.check();
+});
