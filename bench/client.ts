@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ended, lastWords, type Machine, type Running, start } from './machines.ts';
 import type { Link } from './network.ts';
-import { BenchError, progress, stop } from './process.ts';
+import { BenchError, stop } from './process.ts';
 import { type Site, type SiteFile, SMALL_PATH } from './site.ts';
 
 /**
@@ -48,20 +48,14 @@ export interface Booted {
   firstByteMs: number;
 }
 
-/**
- * Starts a machine and waits for its first byte. A boot that fails is reported and tried once more:
- * about one in a hundred of the Linux machines hangs under emulation on a busy host.
- */
+/** Starts a machine and waits for its first byte; a machine that fails to boot is stopped. */
 export async function boot(machine: Machine, link: Link): Promise<Booted> {
-  for (let isLast = false; ; isLast = true) {
-    const running = await start(machine, link);
-    try {
-      return { running, firstByteMs: await firstByte(running) };
-    } catch (error) {
-      await stop(running.child);
-      if (isLast || !(error instanceof BenchError)) throw error;
-      progress(`a boot failed, trying once more: ${error.message}`);
-    }
+  const running = await start(machine, link);
+  try {
+    return { running, firstByteMs: await firstByte(running) };
+  } catch (error) {
+    await stop(running.child);
+    throw error;
   }
 }
 

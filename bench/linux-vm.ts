@@ -72,10 +72,11 @@ export async function buildLinux(
     entries.push(data(basename(module), withoutSignature(await readFile(path))));
   }
   const content = [...(await serverEntries(server, root)), ...(await tree(siteDirectory, 'site'))];
-  const disk = form === 'disk' ? await makeDisk(server, content) : null;
+  const disk =
+    form === 'disk' ? await makeDisk(`${server}-${basename(siteDirectory)}`, content) : null;
   if (disk === null) entries.push(...content.slice(1));
   else entries.push({ kind: 'directory', path: 'root' });
-  const initramfs = join(CACHE, `initramfs-${server}-${form}.cpio`);
+  const initramfs = join(CACHE, `initramfs-${server}-${form}-${basename(siteDirectory)}.cpio`);
   await writeFile(initramfs, cpio(entries));
   const loaded = modules.map((module) => `/${basename(module)}`).join(' ');
   const command =
@@ -101,8 +102,8 @@ async function serverEntries(server: Server, root: string): Promise<CpioEntry[]>
 }
 
 /** An ext4 file system (the cloud kernel has it built in) just large enough, without a journal. */
-async function makeDisk(server: Server, entries: readonly CpioEntry[]): Promise<string> {
-  const staging = join(CACHE, `disk-${server}`);
+async function makeDisk(name: string, entries: readonly CpioEntry[]): Promise<string> {
+  const staging = join(CACHE, `disk-${name}`);
   await rm(staging, { recursive: true, force: true });
   await mkdir(staging);
   let kib = 2048;
@@ -113,7 +114,7 @@ async function makeDisk(server: Server, entries: readonly CpioEntry[]): Promise<
     await writeFile(path, entry.bytes, { mode: entry.executable ? 0o755 : 0o644 });
     kib += Math.ceil(entry.bytes.length / 4096) * 4 + 4;
   }
-  const disk = join(CACHE, `disk-${server}.img`);
+  const disk = join(CACHE, `disk-${name}.img`);
   await rm(disk, { force: true });
   const features = ['-O', '^has_journal,^resize_inode', '-m', '0', '-N', '1024', '-b', '4096'];
   const size = `${Math.ceil(kib * 1.02)}k`;
