@@ -105,6 +105,7 @@ void engine_install_base(JSContext *ctx) {
     engine_install_devices(ctx, base);
     engine_install_hot(ctx, base);
     engine_loop_install(ctx, base);
+    engine_profile_install(ctx, base);
 #ifdef BASE_TEST
     engine_install_fault(ctx, base);
 #endif

@@ -5,7 +5,7 @@
 #include "engine.h"
 #include <string.h>
 
-#define OUT_OF_MEMORY_RESERVE_BYTES (16 * 1024)
+#define OUT_OF_MEMORY_RESERVE_BYTES (48 * 1024) /* A page of each size class that it takes. */
 #define STACK_RESERVE_BYTES (40 * 1024) /* For native code below the deepest JavaScript call. */
 
 static void *reserve;

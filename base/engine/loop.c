@@ -87,6 +87,7 @@ void engine_loop(JSContext *ctx) {
         if (JS_IsException(result)) engine_uncaught(ctx);
         run_jobs(ctx);
         bound_garbage(ctx);
+        engine_profile_turn(ctx);
         uint64_t deadline_us = 0;
         if (JS_VALUE_GET_TAG(result) == JS_TAG_INT && JS_VALUE_GET_INT(result) == -1) {
             woken = interrupts_poll();

@@ -43,3 +43,28 @@ size_t engine_heap_used(JSRuntime *rt) {
 size_t engine_gc_threshold(JSRuntime *rt) {
     return rt->malloc_gc_threshold;
 }
+
+__attribute__((target("general-regs-only")))
+void engine_running(JSRuntime *rt, uint64_t *script, uint64_t *native) {
+    *script = *native = 0;
+    for (JSStackFrame *frame = rt->current_stack_frame; frame; frame = frame->prev_frame) {
+        if (JS_VALUE_GET_TAG(frame->cur_func) != JS_TAG_OBJECT) continue;
+        JSObject *function = JS_VALUE_GET_PTR(frame->cur_func);
+        if (js_class_has_bytecode(function->class_id)) {
+            *script = (uint64_t)function->u.func.function_bytecode;
+            return;
+        }
+        int plain = function->class_id == JS_CLASS_C_FUNCTION;
+        if (plain && *native == 0) *native = (uint64_t)function->u.cfunc.c_function.generic;
+    }
+}
+
+void engine_function_name(JSContext *ctx, uint64_t script, char *out, size_t bytes) {
+    JSFunctionBytecode *function = (JSFunctionBytecode *)script;
+    int column, line = find_line_num(ctx, function, -1, &column);
+    char name_room[128], file_room[128];
+    JSAtom file_atom = function->has_debug ? function->debug.filename : JS_ATOM_empty_string;
+    const char *name = JS_AtomGetStr(ctx, name_room, sizeof(name_room), function->func_name);
+    const char *file = JS_AtomGetStr(ctx, file_room, sizeof(file_room), file_atom);
+    snprintf(out, bytes, "%.120s %.120s:%d", name[0] ? name : "<anonymous>", file, line);
+}

@@ -248,6 +248,13 @@ const expectations: readonly Expectation[] = [
     machines: ['q35'],
   },
   { behaviour: 'console-read', input: 'hello\n', code: 0, text: ['typed hello – ok'] },
+  {
+    behaviour: 'profile',
+    cmdline: 'profile=1000',
+    code: 0,
+    text: [/^samples [1-9]\d+ idle [1-9]\d* lost 0\n/, /\njs [1-9]\d+ burns main\.js:2\n/, /\nrip \d+ 0x1/],
+  },
+  { behaviour: 'profile', code: 0, text: [/^$/], machines: ['microvm'] },
   { behaviour: 'builtins', code: 0, text: [/^checked 12\n$/], machines: ['microvm'] },
 ];
 

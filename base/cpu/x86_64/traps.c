@@ -98,48 +98,51 @@ static const char *page_fault_reason(const struct trap_frame *frame, uint64_t ad
     return "write to a read-only page";
 }
 
-static void dump_register(const char *name, uint64_t value, bool line_end) {
-    console_text(name);
-    console_hex(value, 16);
-    console_text(line_end ? "\n" : "  ");
+/* Words on the stack that point into code: mostly return addresses, for base.sym to name. */
+static void dump_stack(uint64_t rsp) {
+    uint64_t top = (uint64_t)base_stack_top;
+    if (rsp % 8 != 0 || rsp < (uint64_t)base_stack_bottom || rsp >= top) return;
+    console_text("stack");
+    for (uint32_t shown = 0; rsp < top && shown < 16; rsp += 8) {
+        uint64_t word = *(const uint64_t *)rsp;
+        if (word < (uint64_t)base_text_start || word >= (uint64_t)base_rodata_start) continue;
+        console_text(" ");
+        console_hex(word, 6);
+        shown++;
+    }
+    console_text("\n");
 }
 
 static _Noreturn void dump(const struct trap_frame *f) {
     if (dumping) machine_exit(BASE_EXIT_PANIC);
     dumping = true;
-    uint64_t cr2 = read_cr2();
+    const struct {
+        const char *name;
+        uint64_t value;
+    } registers[] = {
+        {"rip ", f->rip}, {"rsp ", f->rsp}, {"cr2 ", read_cr2()}, {"rax ", f->rax},
+        {"rbx ", f->rbx}, {"rcx ", f->rcx}, {"rdx ", f->rdx}, {"rsi ", f->rsi},
+        {"rdi ", f->rdi}, {"rbp ", f->rbp}, {"r8  ", f->r8}, {"r9  ", f->r9},
+        {"r10 ", f->r10}, {"r11 ", f->r11}, {"r12 ", f->r12}, {"r13 ", f->r13},
+        {"r14 ", f->r14}, {"r15 ", f->r15}, {"cs  ", f->cs}, {"ss  ", f->ss}, {"flg ", f->rflags},
+    };
     console_text("\nbase: CPU exception: ");
     console_text(exception_names[f->vector]);
     if (f->vector == PAGE_FAULT_VECTOR) {
         console_text(": ");
-        console_text(page_fault_reason(f, cr2));
+        console_text(page_fault_reason(f, read_cr2()));
     }
     console_text("\nvector ");
     console_decimal(f->vector);
     console_text("  error code 0x");
     console_hex(f->error_code, 4);
+    for (uint32_t i = 0; i < COUNT_OF(registers); i++) {
+        console_text(i % 3 == 0 ? "\n" : "  ");
+        console_text(registers[i].name);
+        console_hex(registers[i].value, 16);
+    }
     console_text("\n");
-    dump_register("rip ", f->rip, false);
-    dump_register("rsp ", f->rsp, false);
-    dump_register("cr2 ", cr2, true);
-    dump_register("rax ", f->rax, false);
-    dump_register("rbx ", f->rbx, false);
-    dump_register("rcx ", f->rcx, true);
-    dump_register("rdx ", f->rdx, false);
-    dump_register("rsi ", f->rsi, false);
-    dump_register("rdi ", f->rdi, true);
-    dump_register("rbp ", f->rbp, false);
-    dump_register("r8  ", f->r8, false);
-    dump_register("r9  ", f->r9, true);
-    dump_register("r10 ", f->r10, false);
-    dump_register("r11 ", f->r11, false);
-    dump_register("r12 ", f->r12, true);
-    dump_register("r13 ", f->r13, false);
-    dump_register("r14 ", f->r14, false);
-    dump_register("r15 ", f->r15, true);
-    dump_register("cs  ", f->cs, false);
-    dump_register("ss  ", f->ss, false);
-    dump_register("flg ", f->rflags, true);
+    dump_stack(f->rsp);
     machine_exit(BASE_EXIT_PANIC);
 }
 
