@@ -66,15 +66,9 @@ export class ActiveExchange implements Exchange {
   /** Sends a response made before; `parts` empty for HEAD. */
   respondPrepared(response: PreparedResponse): void {
     this.responded = true;
-    const { dateLine, stamp } = this.connection.server.date();
-    if (this.keepAlive && this.head.minorVersion === 1) {
-      this.connection.send(response.headBytes(stamp, dateLine));
-      if (!response.isWhole) this.connection.sendAll(response.parts);
-    } else {
-      const connection = this.keepAlive ? 'keep-alive' : 'close';
-      this.connection.send(response.headWith(connection, dateLine));
-      this.connection.sendAll(response.parts);
-    }
+    const writer = this.connection.writer;
+    if (this.keepAlive && this.head.minorVersion === 1) writer.sendPrepared(response);
+    else writer.sendSaying(this.keepAlive ? 'keep-alive' : 'close', response, false);
     this.done();
   }
 
@@ -87,10 +81,10 @@ export class ActiveExchange implements Exchange {
       const bytes = new Uint8Array(head.length + body.length);
       hot.writeLatin1(bytes, 0, head);
       hot.copy(bytes, head.length, body, 0, body.length);
-      this.connection.send(bytes);
+      this.connection.writer.send(bytes);
     } else {
-      this.connection.send(latin1Bytes(head));
-      if (isSent) this.connection.send(body);
+      this.connection.writer.send(latin1Bytes(head));
+      if (isSent) this.connection.writer.send(body);
     }
     this.done();
   }
@@ -105,7 +99,7 @@ export class ActiveExchange implements Exchange {
     if (this.head.method === 'HEAD' || isBodyless(status)) this.framing = 'none';
     else this.framing = lengthBytes !== null ? 'length' : closes ? 'close' : 'chunked';
     this.leftBytes = lengthBytes ?? 0;
-    this.connection.send(latin1Bytes(head));
+    this.connection.writer.send(latin1Bytes(head));
   }
 
   write(bytes: Uint8Array): void {
@@ -115,9 +109,9 @@ export class ActiveExchange implements Exchange {
       this.leftBytes -= bytes.length;
     } else if (this.framing === 'chunked') {
       const size = `${bytes.length.toString(16)}\r\n`;
-      this.connection.send(latin1Bytes(this.chunks++ === 0 ? size : `\r\n${size}`));
+      this.connection.writer.send(latin1Bytes(this.chunks++ === 0 ? size : `\r\n${size}`));
     }
-    this.connection.send(bytes);
+    this.connection.writer.send(bytes);
   }
 
   finish(): void {
@@ -127,7 +121,7 @@ export class ActiveExchange implements Exchange {
       return;
     }
     if (this.framing === 'chunked') {
-      this.connection.send(latin1Bytes(this.chunks === 0 ? '0\r\n\r\n' : '\r\n0\r\n\r\n'));
+      this.connection.writer.send(latin1Bytes(this.chunks === 0 ? '0\r\n\r\n' : '\r\n0\r\n\r\n'));
     }
     this.done();
   }

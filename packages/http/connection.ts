@@ -1,8 +1,9 @@
 /**
- * One HTTP/1.1 connection: heads, bodies, their order, and what a client may cost (RFC 9112 §9). Requests are
- * answered one after the other; while one is in progress, or its predecessors' responses wait for the
- * client, the bytes of the next wait: one data event's here, the rest in the paused flow.
- * Not here: the response's bytes (active-exchange.ts), parsing (wire/), limits on all connections (server.ts).
+ * One HTTP/1.1 connection: heads, bodies, their order, and what a client may cost (RFC 9112 §9).
+ * Requests are answered one after the other; while one is in progress, or its predecessors'
+ * responses wait for the client, the bytes of the next wait: one data event's here, the rest in the
+ * paused flow. Not here: the response's bytes (active-exchange.ts), parsing (wire/), limits on all
+ * connections (server.ts).
  */
 
 import { after, hot, type Instant } from '#core';
@@ -11,6 +12,7 @@ import { ActiveExchange } from './active-exchange.ts';
 import { HeldBytes } from './held-bytes.ts';
 import type { PreparedResponse } from './prepared-response.ts';
 import { RequestBody } from './request-body.ts';
+import { ResponseWriter } from './response-writer.ts';
 import type { ConnectionTimer, HttpServer } from './server.ts';
 import { RequestHead } from './wire/request-head.ts';
 
@@ -31,9 +33,13 @@ const LF = 10;
 export class HttpConnection implements FlowHandler {
   readonly flow: Flow;
   readonly server: HttpServer;
+  readonly writer: ResponseWriter;
   private state: State = 'waiting';
   private readonly timer: ConnectionTimer;
-  /** When this state ends by itself; the timer may be armed for earlier, so that moving on costs nothing. */
+  /**
+   * When this state ends by itself; the timer may be armed for earlier, so that moving on costs
+   * nothing.
+   */
   private deadline: Instant;
 
   // Input.
@@ -52,16 +58,13 @@ export class HttpConnection implements FlowHandler {
   private lastBytes: Uint8Array = NONE;
   private lastAnswer: PreparedResponse | null = null;
 
-  // Progress, as counts since the connection began and as they were at the last look.
-  private writtenBytes = 0;
-  private takenBytesSeen = 0;
-  private bodyBytesSeen = 0;
   private discardedBytes = 0;
 
   constructor(server: HttpServer, flow: Flow, timer: ConnectionTimer) {
     this.server = server;
     this.flow = flow;
     this.timer = timer;
+    this.writer = new ResponseWriter(flow, server);
     this.held = new HeldBytes(server.heldTotal);
     this.deadline = after(server.timers.now, server.limits.idleMax);
     this.lastBytes = server.lastBytes;
@@ -138,16 +141,6 @@ export class HttpConnection implements FlowHandler {
     }
   }
 
-  /** Queues response bytes; they are the flow's from now on. */
-  send(bytes: Uint8Array): void {
-    this.writtenBytes += bytes.length;
-    this.flow.write(bytes);
-  }
-
-  sendAll(parts: readonly Uint8Array[]): void {
-    for (let i = 0; i < parts.length; i++) this.send(parts[i]!);
-  }
-
   abort(): void {
     this.flow.abort();
   }
@@ -160,7 +153,7 @@ export class HttpConnection implements FlowHandler {
     if (exchange.head.expectsContinue && body.receivedBytes === 0 && !exchange.responded) {
       if (!body.isDone && this.held.length === 0 && !exchange.continued) {
         exchange.continued = true;
-        this.send(CONTINUE);
+        this.writer.send(CONTINUE);
       }
     }
     this.restartProgress();
@@ -197,8 +190,7 @@ export class HttpConnection implements FlowHandler {
       }
     }
     const response = this.server.errorResponse(status);
-    this.send(response.headWith('close', this.server.date().dateLine));
-    if (!isHead) this.sendAll(response.parts);
+    this.writer.sendSaying('close', response, isHead);
     this.finishFlow();
   }
 
@@ -227,14 +219,9 @@ export class HttpConnection implements FlowHandler {
 
   private sendAnswer(answer: PreparedResponse): void {
     const server = this.server;
-    const now = server.timers.now;
-    if (now >= server.dateUntil) server.refreshDate();
     server.requests++;
-    this.deadline = after(now, server.limits.idleMax);
-    const bytes = answer.headBytes(server.stamp, server.dateLine);
-    this.writtenBytes += bytes.length;
-    this.flow.write(bytes);
-    if (!answer.isWhole) this.sendAll(answer.parts);
+    this.deadline = after(server.timers.now, server.limits.idleMax);
+    this.writer.sendPrepared(answer);
   }
 
   private dataSlow(bytes: Uint8Array): void {
@@ -328,6 +315,10 @@ export class HttpConnection implements FlowHandler {
       return;
     }
     const answer = server.answer(head);
+    if (answer === 'failed') {
+      this.fail(500);
+      return;
+    }
     const keepAlive = head.keepAlive && !server.isClosing;
     if (answer !== null && keepAlive && head.bodyBytes === 0 && head.minorVersion === 1) {
       this.lastBytes = head.bytes;
@@ -342,7 +333,6 @@ export class HttpConnection implements FlowHandler {
     this.body = new RequestBody(head.bodyBytes, server.limits.bodyBytesMax);
     this.state = 'busy';
     this.discardedBytes = 0;
-    this.bodyBytesSeen = 0;
     this.restartProgress();
     if (this.body.fault !== 0) this.fail(this.body.fault);
     else if (answer !== null) exchange.respondPrepared(answer);
@@ -444,25 +434,22 @@ export class HttpConnection implements FlowHandler {
   private restartProgress(): void {
     const now = this.server.timers.now;
     this.deadline = after(now, this.server.limits.progressEvery);
-    this.bodyBytesSeen = this.body === null ? 0 : this.body.receivedBytes;
-    this.takenBytesSeen = this.writtenBytes - this.flow.queuedBytes;
+    this.writer.look(this.body === null ? 0 : this.body.receivedBytes);
     this.server.timers.arm(this.timer.timer, this.deadline);
   }
 
   /** Ends the connection when the client has moved too little since the last look. */
   private requireProgress(): void {
     const least = this.server.limits.progressBytesMin;
-    const queued = this.flow.queuedBytes;
-    const taken = this.writtenBytes - queued - this.takenBytesSeen;
     const body = this.body;
     const exchange = this.exchange;
     if (body !== null && exchange !== null && !body.isDone && this.canTakeBody()) {
-      if (body.receivedBytes - this.bodyBytesSeen < least) {
+      if (this.writer.bodySince(body.receivedBytes) < least) {
         if (exchange.finished) this.finishFlow();
         else this.fail(408);
         return;
       }
-    } else if (queued > 0 && taken < least) {
+    } else if (this.flow.queuedBytes > 0 && this.writer.takenSince() < least) {
       this.server.log.debug('a client reads too slowly');
       this.flow.abort();
       return;
@@ -477,8 +464,8 @@ export class HttpConnection implements FlowHandler {
   }
 
   /**
-   * Sends what is queued, then FIN; then waits for the client's own, so that what it still sends isn't answered
-   * by a reset that destroys the response (RFC 9112 §9.6).
+   * Sends what is queued, then FIN; then waits for the client's own, so that what it still sends
+   * isn't answered by a reset that destroys the response (RFC 9112 §9.6).
    */
   private finishFlow(): void {
     if (this.state === 'lingering' || this.state === 'gone') return;

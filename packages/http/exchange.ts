@@ -1,6 +1,6 @@
 /**
- * One request and its response, as handlers see them: synchronous, pushed, borrowed bytes, like `Flow`.
- * Read first: RFC 9110 §3.4, §6. Not here: connections and framing (connection.ts).
+ * One request and its response, as handlers see them: synchronous, pushed, borrowed bytes, like
+ * `Flow`. Read first: RFC 9110 §3.4, §6. Not here: connections and framing (connection.ts).
  */
 
 import type { Endpoint } from '#device';
@@ -8,9 +8,10 @@ import type { PreparedResponse } from './prepared-response.ts';
 import type { RequestHead } from './wire/request-head.ts';
 
 /**
- * Name (any case) and value, one char code (0..255) a byte. A name that is no token, or a value with a control
- * character or a char code above 255, makes `begin` and `respond` throw a RangeError. The server itself writes
- * Connection, Keep-Alive, Content-Length, Transfer-Encoding and Upgrade, and ignores a handler's; Date is added unless given.
+ * Name (any case) and value, one char code (0..255) a byte. A name that is no token, or a value
+ * with a control character or a char code above 255, makes `begin` and `respond` throw a
+ * RangeError. The server itself writes Connection, Keep-Alive, Content-Length, Transfer-Encoding
+ * and Upgrade, and ignores a handler's; Date is added unless given.
  */
 export type HeaderField = readonly [name: string, value: string];
 
@@ -22,7 +23,10 @@ export interface ExchangeHandler {
   end(): void;
   /** `queuedBytes` fell to 65,536 or under after having been above: write on. */
   drained(): void;
-  /** The client is gone, or broke the protocol or a limit: nothing more is called, writes are ignored. */
+  /**
+   * The client is gone, or broke the protocol or a limit: nothing more is called, writes are
+   * ignored.
+   */
   aborted(): void;
 }
 
@@ -31,16 +35,22 @@ export interface Exchange {
   readonly head: RequestHead;
   readonly local: Endpoint;
   readonly remote: Endpoint;
-  /** Response bytes written and not yet taken by the client; those of pipelined predecessors included. */
+  /**
+   * Response bytes written and not yet taken by the client; those of pipelined predecessors
+   * included.
+   */
   readonly queuedBytes: number;
   /** True once `respond` or `begin` was called. */
   readonly responded: boolean;
-  /** True once the response is complete or the exchange was aborted; everything is ignored from then on. */
+  /**
+   * True once the response is complete or the exchange was aborted; everything is ignored from then
+   * on.
+   */
   readonly finished: boolean;
   /**
-   * Asks for the events, at any time, once. The body waits (in the peer) until then, and `Expect: 100-continue`
-   * is answered by it. A handler that never attaches doesn't want the body: what there is of it is thrown
-   * away after the response, or the connection is closed.
+   * Asks for the events, at any time, once. The body waits (in the peer) until then, and `Expect:
+   * 100-continue` is answered by it. A handler that never attaches doesn't want the body: what
+   * there is of it is thrown away after the response, or the connection is closed.
    */
   attach(handler: ExchangeHandler): void;
   /** Stops `data` and `end`. */
@@ -48,18 +58,25 @@ export interface Exchange {
   /** Undoes `pause`; what waits may be delivered within this call. */
   resume(): void;
   /**
-   * The whole response. `body` is the server's from now on and must never change. HEAD, 204 and 304 send none of it
-   * (but for HEAD its length). Status 200..599; throws a RangeError on a bad status or field.
+   * The whole response. `body` is the server's from now on and must never change. HEAD, 204 and 304
+   * send none of it (but for HEAD its length). Status 200..599; throws a RangeError on a bad status
+   * or field.
    */
   respond(status: number, fields: readonly HeaderField[], body: Uint8Array): void;
   /**
-   * Starts a streamed response of exactly `lengthBytes`, or of any length when null (chunked, or ended by the
-   * connection's end for an HTTP/1.0 client). Throws as `respond` does.
+   * Starts a streamed response of exactly `lengthBytes`, or of any length when null (chunked, or
+   * ended by the connection's end for an HTTP/1.0 client). Throws as `respond` does.
    */
   begin(status: number, fields: readonly HeaderField[], lengthBytes: number | null): void;
-  /** Always accepts; watch `queuedBytes`. `bytes` is the server's from now on. More than announced throws a RangeError. */
+  /**
+   * Always accepts; watch `queuedBytes`. `bytes` is the server's from now on. More than announced
+   * throws a RangeError.
+   */
   write(bytes: Uint8Array): void;
-  /** Ends a streamed response. Fewer bytes than announced break the connection, so the client notices. */
+  /**
+   * Ends a streamed response. Fewer bytes than announced break the connection, so the client
+   * notices.
+   */
   finish(): void;
   /** Breaks the connection: the client sees an incomplete response. */
   abort(): void;
@@ -67,13 +84,14 @@ export interface Exchange {
 
 export interface HttpHandler {
   /**
-   * An answer that follows from the head alone, or null: then `request` is called. The server gives the same answer
-   * again, without asking, to the same head (byte for byte); so it must hold as long as the server lives.
+   * An answer that follows from the head alone, or null: then `request` is called. The server gives
+   * the same answer again, without asking, to the same head (byte for byte); so it must hold as
+   * long as the server lives.
    */
   answer(head: RequestHead): PreparedResponse | null;
   /**
-   * Answers now or later. A throw or a rejection is logged and becomes a 500 and the end of this connection only
-   * (an abort, when the response had begun).
+   * Answers now or later. A throw or a rejection is logged and becomes a 500 and the end of this
+   * connection only (an abort, when the response had begun).
    */
   request(exchange: Exchange): void | Promise<void>;
 }

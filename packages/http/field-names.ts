@@ -1,4 +1,6 @@
-/** Names of fields that handlers send: the same few come again and again, so each is looked at once. */
+/**
+ * Names of fields that handlers send: the same few come again and again, so each is looked at once.
+ */
 
 import { isToken } from './wire/chars.ts';
 

@@ -1,8 +1,11 @@
 /**
- * Names that change with their content, as bundlers make them, so that their content never changes. In
- * `stem SEPARATOR fingerprint . rest`, with SEPARATOR '.' or '-', and never for HTML, the fingerprint is:
- * - 8 to 64 lower-case hexadecimal digits, a letter and a digit among them (app.3f2a9c1b.js), anywhere;
- * - 8 characters of A-Z a-z 0-9 _ - with a capital or a digit among them (index-DiwrgTda.js), in a directory
+ * Names that change with their content, as bundlers make them, so that their content never changes.
+ * In `stem SEPARATOR fingerprint . rest`, with SEPARATOR '.' or '-', and never for HTML, the
+ * fingerprint is:
+ * - 8 to 64 lower-case hexadecimal digits, a letter and a digit among them (app.3f2a9c1b.js),
+ *   anywhere;
+ * - 8 characters of A-Z a-z 0-9 _ - with a capital or a digit among them (index-DiwrgTda.js), in a
+ *   directory
  *   assets, _astro or immutable, where Vite, Astro and SvelteKit put them.
  * A date (report-20240101.pdf) or a word is none.
  */
@@ -24,7 +27,8 @@ export function isFingerprinted(path: string): boolean {
     const dash = part.indexOf('-');
     if (dash < 1) continue;
     if (HEX.test(part.slice(part.lastIndexOf('-') + 1))) return true;
-    // The separator of a base64url fingerprint can't be told from a '-' inside it: it is the ninth from the end.
+    // The separator of a base64url fingerprint can't be told from a '-' inside it: it is the ninth
+    // from the end.
     if (
       isBundled &&
       part.length > 9 &&

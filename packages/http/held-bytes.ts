@@ -1,4 +1,7 @@
-/** Bytes of a connection that can't be used yet: an incomplete head, or what arrived while it was busy. */
+/**
+ * Bytes of a connection that can't be used yet: an incomplete head, or what arrived while it was
+ * busy.
+ */
 
 import { hot } from '#core';
 
@@ -23,7 +26,10 @@ export class HeldBytes {
     this.total = total;
   }
 
-  /** Copies bytes [from, end of `bytes`) behind what is held; false, and nothing done, when the total would pass its bound. */
+  /**
+   * Copies bytes [from, end of `bytes`) behind what is held; false, and nothing done, when the
+   * total would pass its bound.
+   */
   append(bytes: Uint8Array, from: number): boolean {
     const count = bytes.length - from;
     if (this.length + count > this.bytes.length) {
@@ -51,8 +57,8 @@ export class HeldBytes {
   }
 
   /**
-   * False when the bytes from `from` on can't complete a request head that starts at 0, so that a client that
-   * sends one byte by byte doesn't have it parsed as often.
+   * False when the bytes from `from` on can't complete a request head that starts at 0, so that a
+   * client that sends one byte by byte doesn't have it parsed as often.
    */
   mayEndHead(from: number): boolean {
     const bytes = this.bytes;

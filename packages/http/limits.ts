@@ -11,7 +11,10 @@ export interface HttpLimits {
   readonly fieldsMax: number;
   /** Request body; longer: 413. */
   readonly bodyBytesMax: number;
-  /** Connections open at once; one more: the oldest one that waits for a request goes, or else the new one. */
+  /**
+   * Connections open at once; one more: the oldest one that waits for a request goes, or else the
+   * new one.
+   */
   readonly connectionsMax: number;
   /** Bytes that all connections together hold while incomplete; more: 503 for the one that asks. */
   readonly heldBytesMax: number;
@@ -21,7 +24,10 @@ export interface HttpLimits {
   readonly idleMax: Duration;
   /** How long a head may take from its first byte on; longer: 408. */
   readonly headMax: Duration;
-  /** Each `progressEvery`, a request body that is wanted (408) and a response that waits (abort) must have ... */
+  /**
+   * Each `progressEvery`, a request body that is wanted (408) and a response that waits (abort)
+   * must have ...
+   */
   readonly progressEvery: Duration;
   /** ... moved by this much, or have come to its end. */
   readonly progressBytesMin: number;

@@ -1,4 +1,7 @@
-/** Methods registered with IANA that a general server is asked for (RFC 9110 §9, RFC 5789, RFC 4918, RFC 9110 §16.1). */
+/**
+ * Methods registered with IANA that a general server is asked for (RFC 9110 §9, RFC 5789, RFC 4918,
+ * RFC 9110 §16.1).
+ */
 const KNOWN: ReadonlySet<string> = new Set([
   'GET',
   'HEAD',

@@ -1,6 +1,6 @@
 /**
- * A response made once and sent many times. Its bytes are rebuilt only when the Date field changes, so
- * sending it costs one or two writes.
+ * A response made once and sent many times. Its bytes are rebuilt only when the Date field changes,
+ * so sending it costs one or two writes.
  */
 
 import { assert, hot } from '#core';
@@ -23,8 +23,9 @@ export class PreparedResponse {
   private bytes: Uint8Array = NONE;
 
   /**
-   * `fieldLines`: the fields, each ended by CRLF, Content-Length included, Date and Connection not. `parts` must add up to it
-   * (or be empty: an answer to HEAD, a 304). `joined`: keep a copy of a short body beside the head.
+   * `fieldLines`: the fields, each ended by CRLF, Content-Length included, Date and Connection not.
+   * `parts` must add up to it (or be empty: an answer to HEAD, a 304). `joined`: keep a copy of a
+   * short body beside the head.
    */
   constructor(status: number, fieldLines: string, parts: readonly Uint8Array[], joined = true) {
     assert(fieldLines === '' || fieldLines.endsWith('\r\n'), 'unfinished field line');
@@ -41,8 +42,9 @@ export class PreparedResponse {
   }
 
   /**
-   * Head (and body, when `isWhole`), to be sent as it is on a connection that stays open. `dateLine` is the Date field
-   * with its CRLF; `stamp` changes whenever it does. The array never changes: a later stamp makes another one.
+   * Head (and body, when `isWhole`), to be sent as it is on a connection that stays open.
+   * `dateLine` is the Date field with its CRLF; `stamp` changes whenever it does. The array never
+   * changes: a later stamp makes another one.
    */
   headBytes(stamp: number, dateLine: string): Uint8Array {
     if (this.stamp === stamp) return this.bytes;

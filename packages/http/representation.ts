@@ -10,13 +10,19 @@ import { formatHttpDate } from './wire/http-date.ts';
 import type { ByteRange } from './wire/range.ts';
 
 const NONE: readonly Uint8Array[] = [];
-/** A fingerprinted name never gets other content (RFC 8246); what has no fingerprint is asked for again, with its ETag. */
+/**
+ * A fingerprinted name never gets other content (RFC 8246); what has no fingerprint is asked for
+ * again, with its ETag.
+ */
 const CACHE_FOR_EVER = 'public, max-age=31536000, immutable';
 const CACHE_AND_ASK = 'no-cache';
 
 /** Fields of every answer: types are not to be guessed. */
 export const SAFE_LINES = 'X-Content-Type-Options: nosniff\r\n';
-/** Fields of pages: who may frame them, and what a link tells the next site. Neither breaks an ordinary site. */
+/**
+ * Fields of pages: who may frame them, and what a link tells the next site. Neither breaks an
+ * ordinary site.
+ */
 export const PAGE_LINES =
   'Referrer-Policy: strict-origin-when-cross-origin\r\nX-Frame-Options: SAMEORIGIN\r\n';
 
@@ -46,7 +52,10 @@ export class SiteFile {
     this.joined = joined;
   }
 
-  /** The representation that an Accept-Encoding of `acceptEncoding` selects (RFC 9110 §12.5.3): the heaviest, then the smallest. */
+  /**
+   * The representation that an Accept-Encoding of `acceptEncoding` selects (RFC 9110 §12.5.3): the
+   * heaviest, then the smallest.
+   */
   select(acceptEncoding: string | null): Representation {
     let coding: KvEncoding | 'identity' = 'identity';
     let bytes = this.entry.bytes;
@@ -117,13 +126,11 @@ export class Representation {
 
   /** 206 with one part, or with several as multipart/byteranges (RFC 9110 §15.3.7). */
   partial(ranges: readonly ByteRange[]): PreparedResponse {
-    const total = this.bytes.length;
     const only = ranges.length === 1 ? ranges[0]! : null;
     if (only !== null) {
       const part = this.bytes.subarray(only.first, only.last + 1);
-      const lines = `Content-Type: ${this.file.type}\r\nContent-Range: bytes ${only.first}-${only.last}/${total}\r\n`;
-      const length = `Content-Length: ${part.length}\r\n`;
-      return new PreparedResponse(206, lines + length + this.contentLines, [part]);
+      const lines = `${this.partLines(only)}Content-Length: ${part.length}\r\n`;
+      return new PreparedResponse(206, lines + this.contentLines, [part]);
     }
     // The content can't contain its own digest.
     const boundary = `morgana-${this.file.entry.digest}`;
@@ -133,14 +140,20 @@ export class Representation {
       parts.push(bytes);
       lengthBytes += bytes.length;
     };
-    for (const { first, last } of ranges) {
-      const head = `\r\n--${boundary}\r\nContent-Type: ${this.file.type}\r\nContent-Range: bytes ${first}-${last}/${total}\r\n\r\n`;
-      push(hot.utf8Encode(head));
-      push(this.bytes.subarray(first, last + 1));
+    for (const range of ranges) {
+      push(hot.utf8Encode(`\r\n--${boundary}\r\n${this.partLines(range)}\r\n`));
+      push(this.bytes.subarray(range.first, range.last + 1));
     }
     push(hot.utf8Encode(`\r\n--${boundary}--\r\n`));
-    const lines = `Content-Type: multipart/byteranges; boundary=${boundary}\r\nContent-Length: ${lengthBytes}\r\n`;
-    return new PreparedResponse(206, lines + this.contentLines, parts);
+    const type = `Content-Type: multipart/byteranges; boundary=${boundary}\r\n`;
+    const length = `Content-Length: ${lengthBytes}\r\n`;
+    return new PreparedResponse(206, type + length + this.contentLines, parts);
+  }
+
+  /** What is said of one range, in the head or in a part. */
+  private partLines({ first, last }: ByteRange): string {
+    const range = `Content-Range: bytes ${first}-${last}/${this.bytes.length}\r\n`;
+    return `Content-Type: ${this.file.type}\r\n${range}`;
   }
 
   private make(isHead: boolean): PreparedResponse {

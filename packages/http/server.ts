@@ -1,6 +1,7 @@
 /**
- * The HTTP/1.1 server: gives flows to connections and requests to one handler. Synchronous: time comes from the
- * timer queue, nothing is awaited. Read first: RFC 9110 §3, RFC 9112 §9; exchange.ts.
+ * The HTTP/1.1 server: gives flows to connections and requests to one handler. Synchronous: time
+ * comes from the timer queue, nothing is awaited. Read first: RFC 9110 §3, RFC 9112 §9;
+ * exchange.ts.
  */
 
 import { assert, type Instant, instantOfMicros, type Logger, Timer, type TimerQueue } from '#core';
@@ -17,7 +18,10 @@ import { statusText } from './status.ts';
 import { formatHttpDate } from './wire/http-date.ts';
 import { type RequestHead, RequestHeadParser } from './wire/request-head.ts';
 
-/** A timer that outlives its connection: stopped timers stay in the queue for a while, so they are used again. */
+/**
+ * A timer that outlives its connection: stopped timers stay in the queue for a while, so they are
+ * used again.
+ */
 export class ConnectionTimer {
   owner: HttpConnection | null = null;
   readonly timer: Timer = new Timer((now) => this.owner?.timeout(now));
@@ -85,7 +89,9 @@ export class HttpServer {
     if (this.connections.size > this.limits.connectionsMax) connection.evict();
   }
 
-  /** Ends the connections that wait for a request, and the others after the response in progress. */
+  /**
+   * Ends the connections that wait for a request, and the others after the response in progress.
+   */
   close(): void {
     this.isClosing = true;
     this.lastAnswer = null;
@@ -104,7 +110,7 @@ export class HttpServer {
   }
 
   /** The current Date field. */
-  date(): { readonly dateLine: string; readonly stamp: number } {
+  date(): { readonly dateLine: string } {
     if (this.timers.now >= this.dateUntil) this.refreshDate();
     return this;
   }
@@ -118,14 +124,14 @@ export class HttpServer {
     this.stamp++;
   }
 
-  /** The handler's answer from the head alone; a handler that throws gives 500. */
-  answer(head: RequestHead): PreparedResponse | null {
+  /** The handler's answer from the head alone, if it has one; 'failed' when it threw. */
+  answer(head: RequestHead): PreparedResponse | null | 'failed' {
     if (head.path === '*') return SERVER_OPTIONS;
     try {
       return this.handler.answer(head);
     } catch (error) {
       this.reportFailure(head, error);
-      return this.errorResponse(500);
+      return 'failed';
     }
   }
 
@@ -158,8 +164,9 @@ export class HttpServer {
     let response = this.errors.get(status);
     if (response === undefined) {
       const body = latin1Bytes(`${status} ${statusText(status)}\n`);
-      const fields = `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\n`;
-      response = new PreparedResponse(status, fields, [body]);
+      const type = 'Content-Type: text/plain; charset=utf-8\r\n';
+      const length = `Content-Length: ${body.length}\r\n`;
+      response = new PreparedResponse(status, type + length, [body]);
       this.errors.set(status, response);
     }
     return response;
@@ -181,14 +188,13 @@ export class HttpServer {
 
   private reportFailure(head: RequestHead, error: unknown): void {
     this.handlerFailures++;
-    // A stack may or may not begin with the message: engines differ.
-    const stack = error instanceof Error && error.stack !== undefined ? `\n${error.stack}` : '';
-    this.log.error(`${head.method} ${head.path}: ${error}${stack}`);
+    this.log.error(`${head.method} ${head.path}: ${describeError(error)}`);
   }
 
   /**
-   * Makes room: the oldest connection that is idle goes, or else the oldest whose response is on its way, so that
-   * neither silent clients nor slow readers can keep others out. O(connections) at worst.
+   * Makes room: the oldest connection that is idle goes, or else the oldest whose response is on
+   * its way, so that neither silent clients nor slow readers can keep others out. O(connections) at
+   * worst.
    */
   private evictOne(): void {
     let victim: HttpConnection | null = null;
@@ -202,6 +208,16 @@ export class HttpServer {
     if (victim === null) return;
     this.evicted++;
     victim.evict();
+  }
+}
+
+/** Anything can be thrown, even what can't be made into text. */
+function describeError(error: unknown): string {
+  try {
+    // A stack begins with the message in one engine and not in another.
+    return error instanceof Error ? `${error}\n${error.stack}` : String(error);
+  } catch {
+    return 'a value that has no text';
   }
 }
 

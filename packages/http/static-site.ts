@@ -1,6 +1,7 @@
 /**
- * A static website from a read-only key-value device: every answer follows from the request head alone.
- * Content is never copied (but for short bodies, once, beside their head). Read first: RFC 9110 §9.3, §13, §14.
+ * A static website from a read-only key-value device: every answer follows from the request head
+ * alone. Content is never copied (but for short bodies, once, beside their head). Read first: RFC
+ * 9110 §9.3, §13, §14.
  */
 
 import type { Clock, KvReadOnly } from '#device';
@@ -92,7 +93,10 @@ export class StaticSite implements HttpHandler {
     }
   }
 
-  /** The file at `path`; the Location of a directory named without its slash; null: none; 400: no path. */
+  /**
+   * The file at `path`; the Location of a directory named without its slash; null: none; 400: no
+   * path.
+   */
   private find(path: string): SiteFile | string | null | 400 {
     const name = resolvePath(path);
     if (name === null) return 400;
@@ -120,7 +124,10 @@ export class StaticSite implements HttpHandler {
     return this.notFound.select(head.acceptEncoding).full(isHead);
   }
 
-  /** Relative, so it holds behind any proxy; of the last segment only, so it can't lead to another host. */
+  /**
+   * Relative, so it holds behind any proxy; of the last segment only, so it can't lead to another
+   * host.
+   */
   private redirect(location: string, head: RequestHead): PreparedResponse {
     const query = head.query === null ? '' : `?${head.query}`;
     return plain(301, `Location: ${location}${query}\r\n`, head.method === 'HEAD');
@@ -133,8 +140,8 @@ export class StaticSite implements HttpHandler {
 }
 
 /**
- * A path with a segment that begins with '.' isn't shown, but for /.well-known/ (RFC 8615); one with an empty
- * segment names nothing.
+ * A path with a segment that begins with '.' isn't shown, but for /.well-known/ (RFC 8615); one
+ * with an empty segment names nothing.
  */
 function isHidden(name: string): boolean {
   const rest = name.startsWith('.well-known/') ? name.slice(12) : name;

@@ -1,4 +1,6 @@
-/** The Accept-Encoding field, RFC 9110 §12.5.3, as far as content is kept in codings: gzip and br. */
+/**
+ * The Accept-Encoding field, RFC 9110 §12.5.3, as far as content is kept in codings: gzip and br.
+ */
 
 /** Weights in thousandths, 0..1000; 0: not acceptable. */
 export interface CodingWeights {
@@ -26,7 +28,10 @@ export function parseWeight(text: string): number {
   return thousandths <= 1_000 ? thousandths : -1;
 }
 
-/** What the field's value says; null (no field) asks for identity only. Malformed elements are ignored. */
+/**
+ * What the field's value says; null (no field) asks for identity only. Malformed elements are
+ * ignored.
+ */
 export function parseAcceptEncoding(text: string | null): CodingWeights {
   if (text === null) return { br: 0, gzip: 0, identity: 1_000 };
   let br = -1;

@@ -1,6 +1,7 @@
 /**
- * The chunked transfer coding, RFC 9112 §7.1, as a decoder that can be fed any pieces. Strict: CRLF only, no white
- * space after a size. Extensions and trailers are bounded and dropped (§7.1.1, §7.1.2).
+ * The chunked transfer coding, RFC 9112 §7.1, as a decoder that can be fed any pieces. Strict: CRLF
+ * only, no white space after a size. Extensions and trailers are bounded and dropped (§7.1.1,
+ * §7.1.2).
  */
 
 import { assertNever, hot } from '#core';
@@ -58,8 +59,8 @@ export class ChunkedDecoder {
   }
 
   /**
-   * Reads on from `at` to the next piece of data, the body's end, a fault, or `end`; returns the offset after what
-   * it took. Amortised O(1) a byte.
+   * Reads on from `at` to the next piece of data, the body's end, a fault, or `end`; returns the
+   * offset after what it took. Amortised O(1) a byte.
    */
   take(bytes: Uint8Array, at: number, end: number): number {
     this.dataAt = at;
@@ -123,7 +124,8 @@ export class ChunkedDecoder {
       return at + 1;
     }
     if (this.digits === 0) return this.fail(bytes, at, 400);
-    // Deviates: RFC 9112 §7.1.1 tells recipients to parse white space before ';'. Nobody sends it but smugglers.
+    // Deviates: RFC 9112 §7.1.1 tells recipients to parse white space before ';'. Nobody sends it
+    // but smugglers.
     if (byte === 59) this.state = 'extension';
     else if (byte === CR) this.state = 'size LF';
     else return this.fail(bytes, at, 400);

@@ -1,4 +1,6 @@
-/** What clients write: the inverse of the parsers, for tests, the fuzz registry and clients to come. */
+/**
+ * What clients write: the inverse of the parsers, for tests, the fuzz registry and clients to come.
+ */
 
 import { hot } from '#core';
 import { ChunkedDecoder, type ChunkFault } from './chunked.ts';

@@ -52,7 +52,10 @@ export function parseEntityTags(text: string): readonly EntityTag[] | '*' | null
 export const formatEntityTags = (tags: readonly EntityTag[] | '*'): string =>
   tags === '*' ? tags : tags.map((tag) => (tag.isWeak ? 'W/' : '') + tag.opaque).join(', ');
 
-/** Strong comparison with the strong tag `opaque` (RFC 9110 §8.8.3.2). A malformed list matches nothing. */
+/**
+ * Strong comparison with the strong tag `opaque` (RFC 9110 §8.8.3.2). A malformed list matches
+ * nothing.
+ */
 export function matchesStrongly(text: string, opaque: string): boolean {
   if (text === opaque) return true;
   const tags = parseEntityTags(text);

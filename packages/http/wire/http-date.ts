@@ -45,7 +45,10 @@ function daysOf(year: number, month: number, day: number): number {
   return era * 146_097 + dayOfEra - 719_468;
 }
 
-/** IMF-fixdate of whole seconds since 1970, 0..DATE_SECONDS_MAX; others are moved to the nearer bound. */
+/**
+ * IMF-fixdate of whole seconds since 1970, 0..DATE_SECONDS_MAX; others are moved to the nearer
+ * bound.
+ */
 export function formatHttpDate(seconds: number): string {
   const moment = Math.min(Math.max(Math.floor(seconds), 0), DATE_SECONDS_MAX);
   const days = Math.floor(moment / SECONDS_A_DAY);
@@ -76,7 +79,10 @@ function monthAt(text: string, at: number): number {
   return place % 3 === 0 && text.length >= at + 3 ? place / 3 : -1;
 }
 
-/** Seconds since 1970 of a date and the "HH:MM:SS" at `timeAt`, or null. A leap second counts as the one before. */
+/**
+ * Seconds since 1970 of a date and the "HH:MM:SS" at `timeAt`, or null. A leap second counts as the
+ * one before.
+ */
 function moment(
   year: number,
   month: number,
@@ -96,8 +102,9 @@ function moment(
 }
 
 /**
- * Whole seconds since 1970, or null when `text` is no date from 1970 on. `nowSeconds` settles the century of
- * a two-digit year (RFC 9110 §5.6.7): more than 50 years ahead is taken as past. The day's name must be one, but isn't checked.
+ * Whole seconds since 1970, or null when `text` is no date from 1970 on. `nowSeconds` settles the
+ * century of a two-digit year (RFC 9110 §5.6.7): more than 50 years ahead is taken as past. The
+ * day's name must be one, but isn't checked.
  */
 export function parseHttpDate(text: string, nowSeconds: number): number | null {
   const comma = text.indexOf(',');

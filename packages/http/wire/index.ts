@@ -1,4 +1,6 @@
-/** Parsers of what clients send. For any bytes or text: a representation or a fault, never a throw. */
+/**
+ * Parsers of what clients send. For any bytes or text: a representation or a fault, never a throw.
+ */
 
 export { type CodingWeights, parseAcceptEncoding, parseWeight } from './accept-encoding.ts';
 export {

@@ -11,7 +11,10 @@ function hexDigit(code: number): number {
   return code >= 97 && code <= 102 ? code - 87 : -1;
 }
 
-/** `segment` (ASCII) without percent-encoding; null when an escape is malformed, no UTF-8, a NUL or a slash. */
+/**
+ * `segment` (ASCII) without percent-encoding; null when an escape is malformed, no UTF-8, a NUL or
+ * a slash.
+ */
 function decodeSegment(segment: string): string | null {
   if (!segment.includes('%')) return segment;
   const bytes = new Uint8Array(segment.length);
@@ -32,9 +35,9 @@ function decodeSegment(segment: string): string | null {
 }
 
 /**
- * The name under the root that `path` (ASCII, begins with '/') means: percent-encoding undone, dot segments
- * resolved (above the root there is the root), no leading slash; a directory's ends with '/' or is ''. Null when
- * it is malformed.
+ * The name under the root that `path` (ASCII, begins with '/') means: percent-encoding undone, dot
+ * segments resolved (above the root there is the root), no leading slash; a directory's ends with
+ * '/' or is ''. Null when it is malformed.
  */
 export function resolvePath(path: string): string | null {
   if (!path.includes('%') && !path.includes('/.')) return path.slice(1);

@@ -7,7 +7,10 @@ export interface ByteRange {
 }
 
 export type RangeRequest =
-  /** Not for us to follow: another unit, malformed, or abusive. The whole representation is the answer. */
+  /**
+   * Not for us to follow: another unit, malformed, or abusive. The whole representation is the
+   * answer.
+   */
   | { readonly kind: 'ignored' }
   /** No range overlaps the content: 416. */
   | { readonly kind: 'unsatisfiable' }

@@ -1,14 +1,17 @@
 /**
- * Request line and header fields, RFC 9112 §2 to §6. Strict: no bare LF, no obs-fold, no white space around a
- * field name, exactly one Host, and no two opinions about where the body ends (§6.3, §11.2).
- * Not here: the body (chunked.ts), what a path means (path.ts).
+ * Request line and header fields, RFC 9112 §2 to §6. Strict: no bare LF, no obs-fold, no white
+ * space around a field name, exactly one Host, and no two opinions about where the body ends (§6.3,
+ * §11.2). Not here: the body (chunked.ts), what a path means (path.ts).
  */
 
 import { hot } from '#core';
 import { FIELD_VALUE, HOST, isAll, TARGET, TARGET_PATH, TOKEN } from './chars.ts';
 import { hasToken } from './token-list.ts';
 
-/** What the client got wrong, and the status that tells it. `offset` counts from the head's first byte. */
+/**
+ * What the client got wrong, and the status that tells it. `offset` counts from the head's first
+ * byte.
+ */
 export interface HeadFault {
   readonly kind: 'field';
   readonly offset: number;
@@ -35,8 +38,8 @@ const VERSION_1_0 = hot.utf8Encode('HTTP/1.0\r\n');
 const LENGTH_DIGITS_MAX = 15;
 
 /**
- * 1 for what may be a name that `takeField` knows, by its length (below 20) and the low five bits of its first letter:
- * most fields are passed over without making a string of their names.
+ * 1 for what may be a name that `takeField` knows, by its length (below 20) and the low five bits
+ * of its first letter: most fields are passed over without making a string of their names.
  */
 const KNOWN_NAMES = new Uint8Array(20 * 32);
 const knownIndex = (length: number, firstByte: number): number => length * 32 + (firstByte & 31);
@@ -80,7 +83,9 @@ export class RequestHead {
   query: string | null = null;
   /** HTTP/1.x: 0, or 1 for 1 and above. */
   minorVersion: 0 | 1 = 1;
-  /** Authority of the target or of Host, with the port if any; '' when an HTTP/1.0 client sent none. */
+  /**
+   * Authority of the target or of Host, with the port if any; '' when an HTTP/1.0 client sent none.
+   */
   host = '';
   /** Length of the body: 0 when there is none, -1 when it is chunked. */
   bodyBytes = 0;
@@ -105,7 +110,10 @@ export class RequestHead {
     return hot.latin1(bytes, from, hot.indexOf(bytes, SPACE, from, bytes.length));
   }
 
-  /** The value of field `name` (lower case), several joined by ", " (Cookie: "; "), or null. O(head). */
+  /**
+   * The value of field `name` (lower case), several joined by ", " (Cookie: "; "), or null.
+   * O(head).
+   */
   get(name: string): string | null {
     let found: string | null = null;
     const separator = name === 'cookie' ? '; ' : ', ';
@@ -115,7 +123,10 @@ export class RequestHead {
     return found;
   }
 
-  /** Calls `visit` for each field, in the order sent; names in lower case, values without outer white space. */
+  /**
+   * Calls `visit` for each field, in the order sent; names in lower case, values without outer
+   * white space.
+   */
   forEach(visit: (name: string, value: string) => void): void {
     const bytes = this.bytes;
     let at = this.fieldsAt;
@@ -155,8 +166,8 @@ export class RequestHeadParser {
   }
 
   /**
-   * The head that starts at `at`, or null when `end` comes first, or a fault. `bytes` is borrowed; the result has a
-   * copy. The body starts at `at + head.bytes.length`. O(end - at).
+   * The head that starts at `at`, or null when `end` comes first, or a fault. `bytes` is borrowed;
+   * the result has a copy. The body starts at `at + head.bytes.length`. O(end - at).
    */
   parse(bytes: Uint8Array, at: number, end: number): RequestHead | HeadFault | null {
     const head = new RequestHead();
@@ -231,7 +242,8 @@ export class RequestHeadParser {
         return bytes[at + 1] === LF ? at + 2 : fault(400, bytes, headAt, at + 1);
       }
       if (count === this.limits.fieldsMax) return fault(431, bytes, headAt, at);
-      // A line that begins with white space is obs-fold, a space before the colon smuggles: both end here.
+      // A line that begins with white space is obs-fold, a space before the colon smuggles: both
+      // end here.
       const nameEnd = hot.span(bytes, at, end, TOKEN);
       if (nameEnd === end) return end >= limitAt ? fault(431, bytes, headAt, at) : null;
       if (nameEnd === at || bytes[nameEnd] !== COLON) return fault(400, bytes, headAt, nameEnd);
@@ -406,7 +418,10 @@ function otherVersion(head: RequestHead, bytes: Uint8Array, at: number): 0 | 400
   return major === 1 ? 0 : 505;
 }
 
-/** Asterisk-form and absolute-form (RFC 9112 §3.2.2, §3.2.4) into path and host; false when it is neither. */
+/**
+ * Asterisk-form and absolute-form (RFC 9112 §3.2.2, §3.2.4) into path and host; false when it is
+ * neither.
+ */
 function splitTarget(head: RequestHead): boolean {
   const target = head.path;
   if (target === '*') return head.method === 'OPTIONS' && head.query === null;

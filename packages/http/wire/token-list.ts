@@ -4,7 +4,9 @@ const COMMA = 44;
 
 const isSpace = (code: number): boolean => code === 32 || code === 9;
 
-/** True when `list` has `token` (given in lower case) as an element, whatever its case. O(length). */
+/**
+ * True when `list` has `token` (given in lower case) as an element, whatever its case. O(length).
+ */
 export function hasToken(list: string, token: string): boolean {
   let at = 0;
   while (at <= list.length) {

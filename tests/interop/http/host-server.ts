@@ -1,4 +1,7 @@
-/** The HTTP server on this host's sockets, with a timer queue run by setTimeout: what the suite tests on a laptop. */
+/**
+ * The HTTP server on this host's sockets, with a timer queue run by setTimeout: what the suite
+ * tests on a laptop.
+ */
 
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * What clients of the world expect of our HTTP server, wherever it runs: curl, raw sockets, many connections, a browser.
- * The server under test serves examples/static-site.
+ * What clients of the world expect of our HTTP server, wherever it runs: curl, raw sockets, many
+ * connections, a browser. The server under test serves examples/static-site.
  */
 
 import assert from 'node:assert/strict';
@@ -22,7 +22,10 @@ export interface ServerUnderTest {
   stop(): Promise<void>;
 }
 
-/** Starts a server of `siteDirectory`; null when it can't be given such limits: those tests are skipped. */
+/**
+ * Starts a server of `siteDirectory`; null when it can't be given such limits: those tests are
+ * skipped.
+ */
 export type StartServer = (limits: Partial<HttpLimits>) => Promise<ServerUnderTest | null>;
 
 export const siteDirectory = join(
