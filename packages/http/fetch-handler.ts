@@ -74,10 +74,9 @@ class FetchHandler implements HttpHandler {
 
   request(exchange: Exchange): void {
     const { head, local } = exchange;
-    const path = head.path === '*' ? '/' : head.path;
     const query = head.query === null ? '' : `?${head.query}`;
     const host = head.host === '' ? hostOf(local) : head.host;
-    const url = canonicalUrl(`${this.scheme}://${host}${path}${query}`);
+    const url = canonicalUrl(`${this.scheme}://${host}${head.path}${query}`);
     if (url === null) {
       exchange.respond(400, PLAIN, BAD_REQUEST_BODY);
       return;
@@ -314,10 +313,11 @@ class IncomingExchange extends Incoming implements ExchangeHandler, ByteSource {
     const { waiting } = this;
     if (waiting !== null) {
       this.waiting = null;
-      waiting.resolve(bytes.slice());
+      waiting.resolve(new Uint8Array(bytes));
       return;
     }
-    this.queue.push(bytes.slice());
+    // Not slice(): that of Node's Buffer is no copy.
+    this.queue.push(new Uint8Array(bytes));
     this.queueBytes += bytes.length;
     if (this.queueBytes <= REQUEST_QUEUE_BYTES_MAX || this.paused) return;
     this.paused = true;

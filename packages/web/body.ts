@@ -142,9 +142,12 @@ export function extractBody(init: unknown): { payload: Payload; type: string } {
   if (typeof init === 'string') {
     return { payload: new Payload(init), type: 'text/plain;charset=UTF-8' };
   }
-  if (init instanceof Uint8Array) return { payload: new Payload(init.slice()), type: '' };
+  if (init instanceof Uint8Array) {
+    // Not slice(): that of Node's Buffer is no copy.
+    return { payload: new Payload(new Uint8Array(init)), type: '' };
+  }
   if (init instanceof ArrayBuffer || ArrayBuffer.isView(init)) {
-    return { payload: new Payload(bytesOf(init).slice()), type: '' };
+    return { payload: new Payload(new Uint8Array(bytesOf(init))), type: '' };
   }
   if (init instanceof Blob) return { payload: new Payload(init._bytes), type: init.type };
   if (init instanceof URLSearchParams) {

@@ -31,7 +31,11 @@ export class HostFlow implements Flow {
     this.local = { address: plainAddress(socket.localAddress), port: socket.localPort ?? 0 };
     this.remote = { address: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 };
     socket.setNoDelay(true);
-    socket.on('data', (bytes) => this.tell((handler) => handler.data(bytes)));
+    socket.on('data', (chunk) => {
+      // A plain array: a Buffer's slice() isn't what a Uint8Array's is.
+      const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
+      this.tell((handler) => handler.data(bytes));
+    });
     socket.on('end', () => this.tell((handler) => handler.end()));
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.how = error.code === 'ETIMEDOUT' ? 'timeout' : 'reset';

@@ -85,7 +85,8 @@ export class HostStack implements Stack {
   bind(port: number, handler: DatagramHandler): Promise<Result<DatagramSocket, ListenError>> {
     const place = this.placeOf(port, 'udp');
     const socket = dgram.createSocket('udp4');
-    socket.on('message', (bytes, from) => {
+    socket.on('message', (message, from) => {
+      const bytes = new Uint8Array(message.buffer, message.byteOffset, message.length);
       this.numbers.datagramsIn++;
       this.loop.turn(() => handler.receive(bytes, { address: from.address, port: from.port }));
     });
