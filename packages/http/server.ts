@@ -126,7 +126,6 @@ export class HttpServer {
 
   /** The handler's answer from the head alone, if it has one; 'failed' when it threw. */
   answer(head: RequestHead): PreparedResponse | null | 'failed' {
-    if (head.path === '*') return SERVER_OPTIONS;
     try {
       return this.handler.answer(head);
     } catch (error) {
@@ -220,6 +219,3 @@ function describeError(error: unknown): string {
     return 'a value that has no text';
   }
 }
-
-/** OPTIONS * asks about the server as a whole (RFC 9110 §9.3.7). */
-const SERVER_OPTIONS = new PreparedResponse(204, '', []);

@@ -166,6 +166,7 @@ test('404.html › shown for what is missing, with status 404 and no validators'
 test('methods › OPTIONS, 405 with Allow, 501', () => {
   assert.equal(ask('OPTIONS /a.txt').status, 204);
   assert.equal(ask('OPTIONS /a.txt').header('allow'), 'GET, HEAD, OPTIONS');
+  assert.equal(ask('OPTIONS *').status, 204);
   for (const method of ['POST', 'PUT', 'DELETE', 'PATCH']) {
     assert.equal(ask(`${method} /a.txt`).status, 405);
     assert.equal(ask(`${method} /a.txt`).header('allow'), 'GET, HEAD, OPTIONS');
