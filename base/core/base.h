@@ -22,8 +22,6 @@ extern char base_end[], base_stack_guard[], base_stack_bottom[], base_stack_top[
 void console_write(const char *text, size_t bytes);
 void console_text(const char *text);
 void console_hex(uint64_t value, int digits);
-void console_decimal(uint64_t value);
-int console_read(void);
 /* Prints "base: <message>" and stops with BASE_EXIT_PANIC. */
 _Noreturn void panic(const char *message);
 _Noreturn void refuse_image(const char *message, const char *detail, size_t detail_bytes);
@@ -43,7 +41,7 @@ struct machine {
 extern struct machine machine;
 void uart_init(void);
 void uart_write(uint8_t byte);
-int uart_read(void);
+int uart_read(void); /* A byte, or -1 when none waits. */
 _Noreturn void machine_exit(int code);
 /* Value of `name=N` on the command line, decimal; false when absent or not a number. */
 bool cmdline_number(const char *name, uint64_t *value);

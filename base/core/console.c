@@ -20,20 +20,6 @@ void console_hex(uint64_t value, int digits) {
     }
 }
 
-void console_decimal(uint64_t value) {
-    char digits[20];
-    size_t count = 0;
-    do {
-        digits[count++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    while (count > 0) uart_write((uint8_t)digits[--count]);
-}
-
-int console_read(void) {
-    return uart_read();
-}
-
 _Noreturn void panic(const char *message) {
     console_text("base: ");
     console_text(message);

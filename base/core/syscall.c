@@ -9,7 +9,6 @@
 #define SYS_WRITE 1
 #define SYS_WRITEV 20
 #define SYS_EXIT 60
-#define SYS_GETTIMEOFDAY 96
 #define SYS_ARCH_PRCTL 158
 #define SYS_SET_TID_ADDRESS 218
 #define SYS_CLOCK_GETTIME 228
@@ -38,11 +37,11 @@ static int64_t write_vectors(const struct io_vector *vectors, uint64_t count) {
     return written;
 }
 
-static int64_t read_clock(uint64_t clock, int64_t *out, uint64_t unit_per_us) {
+static int64_t read_clock(uint64_t clock, int64_t *out) {
     if (clock != CLOCK_REALTIME_ID && clock != CLOCK_MONOTONIC_ID) return ERROR_INVALID;
     uint64_t us = clock == CLOCK_REALTIME_ID ? clock_wall_us() : clock_monotonic_us();
     out[0] = (int64_t)(us / 1000000);
-    out[1] = (int64_t)(us % 1000000 * unit_per_us);
+    out[1] = (int64_t)(us % 1000000 * 1000);
     return 0;
 }
 
@@ -54,9 +53,7 @@ int64_t base_syscall(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2) {
     case SYS_WRITEV:
         return write_vectors((const struct io_vector *)a1, a2);
     case SYS_CLOCK_GETTIME:
-        return read_clock(a0, (int64_t *)a1, 1000);
-    case SYS_GETTIMEOFDAY:
-        return read_clock(CLOCK_REALTIME_ID, (int64_t *)a0, 1);
+        return read_clock(a0, (int64_t *)a1);
     case SYS_ARCH_PRCTL:
         if (a0 != ARCH_SET_FS) return ERROR_INVALID;
         write_msr(MSR_FS_BASE, a1);

@@ -14,7 +14,7 @@ static JSValue console_write_js(ARGUMENTS) {
 
 static JSValue console_read_js(ARGUMENTS) {
     UNUSED_ARGUMENTS, (void)argv;
-    return VALUE(console_read());
+    return VALUE(uart_read());
 }
 
 static JSValue exit_js(ARGUMENTS) {

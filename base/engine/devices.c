@@ -33,74 +33,54 @@ static JSValue physical_address_js(ARGUMENTS) {
     return JS_NewInt64(ctx, (int64_t)(uint64_t)view.bytes);
 }
 
-static bool device_address(JSValueConst value, JSValueConst width, uint64_t *address,
-                           uint64_t *width_bits) {
-    if (!natural_of(value, address) || !natural_of(width, width_bits)) return false;
-    uint64_t bits = *width_bits;
-    if (bits != 8 && bits != 16 && bits != 32) return false;
+/* 8, 16 or 32; 0 for anything else. */
+static uint64_t width_of(JSValueConst value) {
+    uint64_t bits;
+    return natural_of(value, &bits) && (bits == 8 || bits == 16 || bits == 32) ? bits : 0;
+}
+
+/* A naturally aligned address outside of RAM, made reachable. */
+static bool device_address(JSValueConst value, uint64_t bits, uint64_t *address) {
+    if (bits == 0 || !natural_of(value, address)) return false;
     if (*address % (bits / 8) != 0 || is_ram(*address, bits / 8)) return false;
     return *address >= PAGE_BYTES && paging_map_device(*address);
 }
 
 static JSValue mmio_read_js(ARGUMENTS) {
     UNUSED_ARGUMENTS;
-    uint64_t at, bits;
-    if (!device_address(argv[0], argv[1], &at, &bits)) return THROW_RANGE("device address or width");
-    switch (bits) {
-    case 8:
-        return VALUE(*(volatile uint8_t *)at);
-    case 16:
-        return VALUE(*(volatile uint16_t *)at);
-    default:
-        return JS_NewUint32(ctx, *(volatile uint32_t *)at);
-    }
+    uint64_t at, bits = width_of(argv[1]);
+    if (!device_address(argv[0], bits, &at)) return THROW_RANGE("device address or width");
+    if (bits == 32) return JS_NewUint32(ctx, *(volatile uint32_t *)at);
+    return bits == 16 ? VALUE(*(volatile uint16_t *)at) : VALUE(*(volatile uint8_t *)at);
 }
 
 static JSValue mmio_write_js(ARGUMENTS) {
     UNUSED_ARGUMENTS;
-    uint64_t at, bits, value;
-    if (!device_address(argv[0], argv[1], &at, &bits)) return THROW_RANGE("device address or width");
+    uint64_t at, value, bits = width_of(argv[1]);
+    if (!device_address(argv[0], bits, &at)) return THROW_RANGE("device address or width");
     if (!natural_of(argv[2], &value)) return THROW_RANGE("value");
-    switch (bits) {
-    case 8:
-        *(volatile uint8_t *)at = (uint8_t)value;
-        break;
-    case 16:
-        *(volatile uint16_t *)at = (uint16_t)value;
-        break;
-    default:
-        *(volatile uint32_t *)at = (uint32_t)value;
-    }
+    if (bits == 32) *(volatile uint32_t *)at = (uint32_t)value;
+    else if (bits == 16) *(volatile uint16_t *)at = (uint16_t)value;
+    else *(volatile uint8_t *)at = (uint8_t)value;
     return JS_UNDEFINED;
-}
-
-static bool port_of(JSValueConst port, JSValueConst width, uint16_t *out, int *bits) {
-    uint64_t number, wide;
-    if (!natural_of(port, &number) || number > UINT16_MAX || !natural_of(width, &wide)) return false;
-    *out = (uint16_t)number;
-    *bits = (int)wide;
-    return wide == 8 || wide == 16 || wide == 32;
 }
 
 static JSValue port_read_js(ARGUMENTS) {
     UNUSED_ARGUMENTS;
-    uint16_t port;
-    int bits;
-    if (!port_of(argv[0], argv[1], &port, &bits)) return THROW_RANGE("port or width");
-    if (bits == 8) return VALUE(in8(port));
-    return bits == 16 ? VALUE(in16(port)) : JS_NewUint32(ctx, in32(port));
+    uint64_t port, bits = width_of(argv[1]);
+    if (bits == 0 || !natural_of(argv[0], &port) || port > UINT16_MAX) return THROW_RANGE("port");
+    if (bits == 32) return JS_NewUint32(ctx, in32((uint16_t)port));
+    return bits == 16 ? VALUE(in16((uint16_t)port)) : VALUE(in8((uint16_t)port));
 }
 
 static JSValue port_write_js(ARGUMENTS) {
     UNUSED_ARGUMENTS;
-    uint16_t port;
-    int bits;
-    uint64_t value;
-    if (!port_of(argv[0], argv[1], &port, &bits)) return THROW_RANGE("port or width");
+    uint64_t port, value, bits = width_of(argv[1]);
+    if (bits == 0 || !natural_of(argv[0], &port) || port > UINT16_MAX) return THROW_RANGE("port");
     if (!natural_of(argv[2], &value)) return THROW_RANGE("value");
-    if (bits == 8) out8(port, (uint8_t)value);
-    else if (bits == 16) out16(port, (uint16_t)value);
-    else out32(port, (uint32_t)value);
+    if (bits == 32) out32((uint16_t)port, (uint32_t)value);
+    else if (bits == 16) out16((uint16_t)port, (uint16_t)value);
+    else out8((uint16_t)port, (uint8_t)value);
     return JS_UNDEFINED;
 }
 

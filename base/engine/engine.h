@@ -42,17 +42,6 @@ static inline bool natural_of(JSValueConst value, uint64_t *out) {
     return (double)*out == number;
 }
 
-/* [at, at + count) inside `view`; both arguments naturals. */
-static inline bool range_of(JSValueConst at, JSValueConst count, struct view view,
-                            uint32_t *out_at, uint32_t *out_count) {
-    uint64_t a, n;
-    if (!natural_of(at, &a) || !natural_of(count, &n)) return false;
-    if (a > view.count || n > view.count - a) return false;
-    *out_at = (uint32_t)a;
-    *out_count = (uint32_t)n;
-    return true;
-}
-
 static inline const struct engine_string *string_of(JSValueConst value) {
     return JS_VALUE_GET_PTR(value);
 }

@@ -7,28 +7,29 @@
 
 #define OUTSIDE THROW_RANGE("range outside of the bytes")
 
+/* A checked part of an array, which starts at index `at`. */
 struct range {
     uint8_t *bytes;
-    uint32_t count, at;
+    uint32_t count;
+    uint64_t at;
 };
 
-static bool range_at(JSValueConst array, JSValueConst at, JSValueConst count, struct range *out) {
+static bool range_set(JSValueConst array, uint64_t at, uint64_t end, struct range *out) {
     struct view view;
-    if (!bytes_of(array, &view) || !range_of(at, count, view, &out->at, &out->count)) return false;
-    out->bytes = view.bytes + out->at;
+    if (!bytes_of(array, &view) || at > end || end > view.count) return false;
+    *out = (struct range){view.bytes + at, (uint32_t)(end - at), at};
     return true;
+}
+
+static bool range_at(JSValueConst array, JSValueConst at, JSValueConst count, struct range *out) {
+    uint64_t from, n;
+    return natural_of(at, &from) && natural_of(count, &n) && range_set(array, from, from + n, out);
 }
 
 /* [at, end) of `array`. */
 static bool range_to(JSValueConst array, JSValueConst at, JSValueConst end, struct range *out) {
-    struct view view;
     uint64_t from, to;
-    if (!bytes_of(array, &view) || !natural_of(at, &from) || !natural_of(end, &to)) return false;
-    if (from > to || to > view.count) return false;
-    out->bytes = view.bytes + from;
-    out->at = (uint32_t)from;
-    out->count = (uint32_t)(to - from);
-    return true;
+    return natural_of(at, &from) && natural_of(end, &to) && range_set(array, from, to, out);
 }
 
 /* The characters of a string argument; `*held` is to be freed after use. */
@@ -65,23 +66,21 @@ static inline uint64_t add_word(uint64_t total, uint64_t word) {
     return total + (word & UINT32_MAX) + (word >> 32);
 }
 
-static uint64_t sum_start(uint64_t sum) {
-    return __builtin_bswap16((uint16_t)sum);
-}
-
-static JSValue sum_end(JSContext *ctx, uint64_t total) {
-    total = (total & UINT32_MAX) + (total >> 32);
-    total = (total & UINT16_MAX) + (total >> 16 & UINT16_MAX) + (total >> 32);
-    total = (total & UINT16_MAX) + (total >> 16);
-    total = (total & UINT16_MAX) + (total >> 16);
+/* Sums `from`, copying it to `to` unless that is NULL; `start` is the argument `sum`. */
+static inline JSValue sum_range(JSContext *ctx, struct range from, uint8_t *to, JSValueConst start) {
+    uint64_t total;
+    if (!natural_of(start, &total) || total > UINT16_MAX) return THROW_RANGE("not a 16-bit sum");
+    total = __builtin_bswap16((uint16_t)total);
+    uint32_t i = 0;
+    for (; i + 8 <= from.count; i += 8) {
+        uint64_t word = load64(from.bytes + i);
+        if (to != NULL) __builtin_memcpy(to + i, &word, 8);
+        total = add_word(total, word);
+    }
+    total = add_word(total, load_tail(from.bytes + i, from.count - i));
+    for (; to != NULL && i < from.count; i++) to[i] = from.bytes[i];
+    while (total > UINT16_MAX) total = (total & UINT16_MAX) + (total >> 16);
     return VALUE(__builtin_bswap16((uint16_t)total));
-}
-
-static bool sum_of(JSValueConst value, uint64_t *total) {
-    uint64_t sum;
-    if (!natural_of(value, &sum) || sum > UINT16_MAX) return false;
-    *total = sum_start(sum);
-    return true;
 }
 
 static JSValue copy_js(ARGUMENTS) {
@@ -106,29 +105,16 @@ static JSValue fill_js(ARGUMENTS) {
 static JSValue checksum_js(ARGUMENTS) {
     UNUSED_ARGUMENTS;
     struct range of;
-    uint64_t total;
-    if (!range_at(argv[0], argv[1], argv[2], &of) || !sum_of(argv[3], &total)) return OUTSIDE;
-    uint32_t i = 0;
-    for (; i + 8 <= of.count; i += 8) total = add_word(total, load64(of.bytes + i));
-    total = add_word(total, load_tail(of.bytes + i, of.count - i));
-    return sum_end(ctx, total);
+    if (!range_at(argv[0], argv[1], argv[2], &of)) return OUTSIDE;
+    return sum_range(ctx, of, NULL, argv[3]);
 }
 
 static JSValue copy_checksum_js(ARGUMENTS) {
     UNUSED_ARGUMENTS;
     struct range to, from;
-    uint64_t total;
-    if (!range_at(argv[0], argv[1], argv[4], &to) || !sum_of(argv[5], &total)) return OUTSIDE;
+    if (!range_at(argv[0], argv[1], argv[4], &to)) return OUTSIDE;
     if (!range_at(argv[2], argv[3], argv[4], &from)) return OUTSIDE;
-    uint32_t i = 0;
-    for (; i + 8 <= to.count; i += 8) {
-        uint64_t word = load64(from.bytes + i);
-        __builtin_memcpy(to.bytes + i, &word, 8);
-        total = add_word(total, word);
-    }
-    total = add_word(total, load_tail(from.bytes + i, to.count - i));
-    for (; i < to.count; i++) to.bytes[i] = from.bytes[i];
-    return sum_end(ctx, total);
+    return sum_range(ctx, from, to.bytes, argv[5]);
 }
 
 static JSValue equal_js(ARGUMENTS) {
@@ -146,7 +132,7 @@ static JSValue index_of_js(ARGUMENTS) {
     if (!range_to(argv[0], argv[2], argv[3], &in)) return OUTSIDE;
     if (!natural_of(argv[1], &byte) || byte > UINT8_MAX) return THROW_RANGE("not a byte");
     const uint8_t *found = memchr(in.bytes, (int)byte, in.count);
-    return VALUE(found == NULL ? -1 : found - in.bytes + in.at);
+    return VALUE(found == NULL ? -1 : (int64_t)in.at + (found - in.bytes));
 }
 
 static JSValue span_js(ARGUMENTS) {
@@ -160,13 +146,21 @@ static JSValue span_js(ARGUMENTS) {
     return VALUE(in.at + i);
 }
 
+/* The range as a string for the caller to fill: `*to` is NULL when there is nothing to fill. */
+static JSValue new_text(JSContext *ctx, JSValueConst *argv, struct range *from, uint8_t **to) {
+    JSValue text;
+    *to = NULL;
+    if (!range_to(argv[0], argv[1], argv[2], from)) return OUTSIDE;
+    if (from->count == 0) return JS_NewStringLen(ctx, "", 0);
+    *to = engine_new_string8(ctx, from->count, &text);
+    return text;
+}
+
 static JSValue latin1_js(ARGUMENTS) {
     UNUSED_ARGUMENTS;
     struct range from;
-    JSValue text;
-    if (!range_to(argv[0], argv[1], argv[2], &from)) return OUTSIDE;
-    if (from.count == 0) return JS_NewStringLen(ctx, "", 0);
-    uint8_t *to = engine_new_string8(ctx, from.count, &text);
+    uint8_t *to;
+    JSValue text = new_text(ctx, argv, &from, &to);
     if (to != NULL) memcpy(to, from.bytes, from.count);
     return text;
 }
@@ -174,12 +168,9 @@ static JSValue latin1_js(ARGUMENTS) {
 static JSValue latin1_lower_js(ARGUMENTS) {
     UNUSED_ARGUMENTS;
     struct range from;
-    JSValue text;
-    if (!range_to(argv[0], argv[1], argv[2], &from)) return OUTSIDE;
-    if (from.count == 0) return JS_NewStringLen(ctx, "", 0);
-    uint8_t *to = engine_new_string8(ctx, from.count, &text);
-    if (to == NULL) return text;
-    for (uint32_t i = 0; i < from.count; i++) {
+    uint8_t *to;
+    JSValue text = new_text(ctx, argv, &from, &to);
+    for (uint32_t i = 0; to != NULL && i < from.count; i++) {
         uint8_t c = from.bytes[i];
         to[i] = (uint8_t)(c + ((uint8_t)(c - 'A') < 26 ? 'a' - 'A' : 0));
     }
@@ -329,79 +320,55 @@ static bool measure_layout(const struct engine_string *layout, uint32_t *bytes, 
     return true;
 }
 
-struct layout_call {
-    const struct engine_string *layout;
-    uint8_t *bytes;
-    int32_t *values;
-    int32_t end;
-};
+static inline uint32_t load_be(const uint8_t *from, uint32_t bytes) {
+    uint32_t value = 0;
+    for (uint32_t i = 0; i < bytes; i++) value = value << 8 | from[i];
+    return value;
+}
 
-/* Checks the arguments that pack and unpack share; an exception is pending when it is false. */
-static bool layout_call(JSContext *ctx, JSValueConst *argv, struct layout_call *out) {
+static inline void store_be(uint8_t *to, uint32_t bytes, uint32_t value) {
+    for (uint32_t i = 0; i < bytes; i++) to[i] = (uint8_t)(value >> (8 * (bytes - 1 - i)));
+}
+
+/* Both directions: `packing` writes the bytes from the values, else the values from the bytes. */
+static inline JSValue run_layout(JSContext *ctx, JSValueConst *argv, bool packing) {
     struct view bytes, values;
     uint64_t at;
     uint32_t need_bytes, need_values;
     if (JS_VALUE_GET_TAG(argv[0]) != JS_TAG_STRING
         || !measure_layout(string_of(argv[0]), &need_bytes, &need_values)) {
-        THROW_RANGE("unknown layout");
-        return false;
+        return THROW_RANGE("unknown layout");
     }
     if (!bytes_of(argv[1], &bytes) || !natural_of(argv[2], &at) || at > bytes.count
-        || need_bytes > bytes.count - at || at + need_bytes > INT32_MAX
+        || need_bytes > bytes.count - at
         || !view_of(argv[3], LAYOUT_CLASS_INT32_ARRAY, &values) || need_values > values.count) {
-        OUTSIDE;
-        return false;
+        return OUTSIDE;
     }
-    out->layout = string_of(argv[0]);
-    out->bytes = bytes.bytes + at;
-    out->values = (int32_t *)(void *)values.bytes;
-    out->end = (int32_t)(at + need_bytes);
-    return true;
+    const uint8_t *kind = string8(string_of(argv[0])), *end = kind + string_of(argv[0])->length;
+    uint8_t *p = bytes.bytes + at;
+    int32_t *v = (int32_t *)(void *)values.bytes;
+    for (; kind < end; kind++) {
+        if (*kind == 'x') {
+            if (packing) *p = 0;
+            p++;
+            continue;
+        }
+        uint32_t width = *kind == 'h' ? 2 : *kind == 'w' ? 4 : 1;
+        if (packing) store_be(p, width, (uint32_t)*v++);
+        else *v++ = (int32_t)load_be(p, width);
+        p += width;
+    }
+    return JS_NewInt64(ctx, (int64_t)(at + need_bytes));
 }
 
 static JSValue unpack_js(ARGUMENTS) {
     UNUSED_ARGUMENTS;
-    struct layout_call call;
-    if (!layout_call(ctx, argv, &call)) return JS_EXCEPTION;
-    const uint8_t *p = call.bytes;
-    int32_t *v = call.values;
-    for (uint32_t i = 0; i < call.layout->length; i++) {
-        switch (string8(call.layout)[i]) {
-        case 'b': *v++ = *p++; break;
-        case 'h': *v++ = p[0] << 8 | p[1], p += 2; break;
-        case 'w':
-            *v++ = (int32_t)((uint32_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3]);
-            p += 4;
-            break;
-        default: p++;
-        }
-    }
-    return VALUE(call.end);
+    return run_layout(ctx, argv, false);
 }
 
 static JSValue pack_js(ARGUMENTS) {
     UNUSED_ARGUMENTS;
-    struct layout_call call;
-    if (!layout_call(ctx, argv, &call)) return JS_EXCEPTION;
-    uint8_t *p = call.bytes;
-    const int32_t *v = call.values;
-    for (uint32_t i = 0; i < call.layout->length; i++) {
-        uint32_t value = 0;
-        switch (string8(call.layout)[i]) {
-        case 'w':
-            value = (uint32_t)*v++;
-            *p++ = (uint8_t)(value >> 24), *p++ = (uint8_t)(value >> 16);
-            *p++ = (uint8_t)(value >> 8), *p++ = (uint8_t)value;
-            break;
-        case 'h':
-            value = (uint32_t)*v++;
-            *p++ = (uint8_t)(value >> 8), *p++ = (uint8_t)value;
-            break;
-        case 'b': *p++ = (uint8_t)*v++; break;
-        default: *p++ = 0;
-        }
-    }
-    return VALUE(call.end);
+    return run_layout(ctx, argv, true);
 }
 
 static const JSCFunctionListEntry functions[] = {

@@ -16,30 +16,19 @@ _Static_assert(sizeof(struct trap_frame) == 22 * 8, "entry.S pushes these");
 #define MSR_FMASK 0xc0000084
 #define RFLAGS_INTERRUPT_BIT 0x200ull
 
-static inline void out8(uint16_t port, uint8_t value) {
-    __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
-}
-static inline void out16(uint16_t port, uint16_t value) {
-    __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port));
-}
-static inline void out32(uint16_t port, uint32_t value) {
-    __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
-}
-static inline uint8_t in8(uint16_t port) {
-    uint8_t value;
-    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
-}
-static inline uint16_t in16(uint16_t port) {
-    uint16_t value;
-    __asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
-}
-static inline uint32_t in32(uint16_t port) {
-    uint32_t value;
-    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
-}
+#define PORT_ACCESS(bits, suffix)                                                        \
+    static inline void out##bits(uint16_t port, uint##bits##_t value) {                  \
+        __asm__ volatile("out" suffix " %0, %1" : : "a"(value), "Nd"(port));             \
+    }                                                                                    \
+    static inline uint##bits##_t in##bits(uint16_t port) {                               \
+        uint##bits##_t value;                                                            \
+        __asm__ volatile("in" suffix " %1, %0" : "=a"(value) : "Nd"(port));              \
+        return value;                                                                    \
+    }
+PORT_ACCESS(8, "b")
+PORT_ACCESS(16, "w")
+PORT_ACCESS(32, "l")
+
 static inline uint64_t read_tsc(void) {
     uint32_t low, high;
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));

@@ -56,18 +56,18 @@ pvh_entry:
     lgdt base_gdt_pointer
     ljmp $8, $long_mode
 no_nx:
-    movw $0x3f8, %dx            /* A CPU without no-execute pages: say "NX?" on COM1, stop. */
-    movb $'N', %al
-    outb %al, %dx
-    movb $'X', %al
-    outb %al, %dx
-    movb $'?', %al
-    outb %al, %dx
-    movl $126, %eax
+    movl $no_nx_message, %esi   /* A CPU without no-execute pages: say so on COM1, stop. */
+    movl $no_nx_end - no_nx_message, %ecx
+    movw $0x3f8, %dx
+    rep outsb
+    movl $126, %eax             /* BASE_EXIT_BAD_IMAGE */
     movw $0x501, %dx
     outl %eax, %dx
 3:  hlt
     jmp 3b
+
+no_nx_message: .ascii "base: this CPU has no no-execute pages\r\n"
+no_nx_end:
 
     .code64
 long_mode:
@@ -112,6 +112,17 @@ base_stack_bottom: .skip STACK_BYTES
 base_stack_top:
 
     .text
+    .macro push_all names:vararg
+    .irp name, \names
+    pushq %\name
+    .endr
+    .endm
+    .macro pop_all names:vararg
+    .irp name, \names
+    popq %\name
+    .endr
+    .endm
+
 /* Every stub leaves the same frame, struct trap_frame of cpu.h, and calls base_trap(frame). */
     .altmacro
     .macro stub vector, has_error
@@ -139,38 +150,10 @@ base_trap_stubs:
 
 trap_common:
     cld
-    pushq %r15
-    pushq %r14
-    pushq %r13
-    pushq %r12
-    pushq %r11
-    pushq %r10
-    pushq %r9
-    pushq %r8
-    pushq %rbp
-    pushq %rdi
-    pushq %rsi
-    pushq %rdx
-    pushq %rcx
-    pushq %rbx
-    pushq %rax
+    push_all r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax
     movq %rsp, %rdi
     call base_trap              /* 20 words and the CPU's 16-byte alignment: rsp is aligned. */
-    popq %rax
-    popq %rbx
-    popq %rcx
-    popq %rdx
-    popq %rsi
-    popq %rdi
-    popq %rbp
-    popq %r8
-    popq %r9
-    popq %r10
-    popq %r11
-    popq %r12
-    popq %r13
-    popq %r14
-    popq %r15
+    pop_all rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
     addq $16, %rsp
     iretq
 
@@ -182,15 +165,7 @@ trap_common:
     .globl base_syscall_entry
 base_syscall_entry:
     leaq -128(%rsp), %rsp
-    pushq %r11
-    pushq %rcx
-    pushq %r10
-    pushq %r9
-    pushq %r8
-    pushq %rdi
-    pushq %rsi
-    pushq %rdx
-    pushq %rbp
+    push_all r11, rcx, r10, r9, r8, rdi, rsi, rdx, rbp
     movq %rsp, %rbp
     andq $-16, %rsp
     movq %r10, %rcx             /* fourth argument */
@@ -202,15 +177,7 @@ base_syscall_entry:
     movq %rax, %rdi             /* base_syscall(number, a0, a1, a2, a3, a4) */
     call base_syscall
     movq %rbp, %rsp
-    popq %rbp
-    popq %rdx
-    popq %rsi
-    popq %rdi
-    popq %r8
-    popq %r9
-    popq %r10
-    popq %rcx
-    popq %r11
+    pop_all rbp, rdx, rsi, rdi, r8, r9, r10, rcx, r11
     leaq 128(%rsp), %rsp
     pushq %r11
     popfq

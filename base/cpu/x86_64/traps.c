@@ -132,8 +132,8 @@ static _Noreturn void dump(const struct trap_frame *f) {
         console_text(": ");
         console_text(page_fault_reason(f, read_cr2()));
     }
-    console_text("\nvector ");
-    console_decimal(f->vector);
+    console_text("\nvector 0x");
+    console_hex(f->vector, 2);
     console_text("  error code 0x");
     console_hex(f->error_code, 4);
     for (uint32_t i = 0; i < COUNT_OF(registers); i++) {
