@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SimRandom } from '#targets/sim/index';
 import { canary, type PlantedBug } from './canary.ts';
+import { runHostile } from './hostile-stack.ts';
 import { registry } from './registry.ts';
 import { fuzz, WireViolation } from './wire-case.ts';
 
@@ -22,3 +23,18 @@ for (const bug of bugs) {
     assert.throws(() => fuzz(canary(bug), new SimRandom(1), SMOKE_ROUNDS), WireViolation);
   });
 }
+
+test('hostile network › headers rewritten, checksums mended › nothing throws', () => {
+  let opened = 0;
+  let rewritten = 0;
+  for (let seed = 1; seed <= 60; seed++) {
+    try {
+      const tally = runHostile(seed, 20);
+      opened += tally.opened;
+      rewritten += tally.rewritten;
+    } catch (error) {
+      throw new Error(`seed ${seed}`, { cause: error });
+    }
+  }
+  assert(rewritten > 2_000 && opened > 500, `${rewritten} rewritten, ${opened} opened`);
+});

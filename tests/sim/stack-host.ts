@@ -24,7 +24,7 @@ export class StackHost {
       log: log.source('tcp'),
       offload: device.offload,
     });
-    this.net.registerTransport(PROTOCOL_TCP, this.tcp);
+    this.net.registerTransport(PROTOCOL_TCP, this.tcp, this.tcp);
     this.net.onTransmitReady(() => this.tcp.transmitReady());
     world.onCheck(() => this.net.checkInvariants());
     world.onCheck(() => this.tcp.checkInvariants());

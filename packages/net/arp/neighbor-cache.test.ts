@@ -245,3 +245,19 @@ test('the transmit queue is full › the request is lost, and repeated', () => {
   link.wait(5_000);
   assert(link.takeArp().length >= 2);
 });
+
+test('the transmit queue is full when the answer comes › what has no room is dropped, and counted', () => {
+  const link = new TestLink({ queueFramesMax: 1, bitsPerSecond: 1_000_000 });
+  link.configure();
+  for (let i = 0; i < 3; i++) {
+    sendTo(link, PEER, i);
+    link.wait(100);
+  }
+  link.sendArp({ operation: ARP_REPLY });
+  link.wait(100);
+  assert.deepEqual(
+    link.takeIpv4().map((packet) => packet.payload[8]),
+    [0],
+  );
+  assert.equal(link.counter('arpTransmitFull'), 2);
+});

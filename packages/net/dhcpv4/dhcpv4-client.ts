@@ -64,15 +64,8 @@ import { type Lease, leaseOf } from './lease.ts';
 const CLIENT_PORT = 68;
 const SERVER_PORT = 67;
 
-/** The names of RFC 2131 figure 5; 'stopped' is before `start` and after `stop`. */
-export type DhcpState =
-  | 'stopped'
-  | 'init'
-  | 'selecting'
-  | 'requesting'
-  | 'bound'
-  | 'renewing'
-  | 'rebinding';
+/** The names of RFC 2131 figure 5; 'init' is before `start` and after a DHCPNAK. */
+export type DhcpState = 'init' | 'selecting' | 'requesting' | 'bound' | 'renewing' | 'rebinding';
 
 export interface DhcpListener {
   /** From now on (`true`) or no longer, packets for any address are for us. */
@@ -110,7 +103,7 @@ export class Dhcpv4Client implements UdpReceiver {
   private readonly timer = new Timer((now) => this.timerFired(now));
   private readonly random = new Uint8Array(4);
   private socket: UdpSocket | null = null;
-  private current: DhcpState = 'stopped';
+  private current: DhcpState = 'init';
   private xid = 0;
   private startedAt: Instant;
   /** Seconds field of the exchange: a REQUEST repeats its DISCOVER's (RFC 2131 §4.4.1). */
@@ -138,22 +131,12 @@ export class Dhcpv4Client implements UdpReceiver {
 
   /** Sends the first DISCOVER at once. False when port 68 is taken. */
   start(): boolean {
-    assert(this.current === 'stopped');
+    assert(this.socket === null);
     const opened = this.options.udp.open(CLIENT_PORT, this, true);
     if (!opened.ok) return false;
     this.socket = opened.value;
     this.begin(this.timers.now);
     return true;
-  }
-
-  /** Gives up the lease, without telling the server. */
-  stop(): void {
-    this.timers.stop(this.timer);
-    this.socket?.close();
-    this.socket = null;
-    this.loseLease();
-    this.options.listener.acquiring(false);
-    this.current = 'stopped';
   }
 
   datagram(bytes: Uint8Array, _source: Ipv4Address, sourcePort: number): void {
@@ -175,7 +158,7 @@ export class Dhcpv4Client implements UdpReceiver {
     const holdsLease =
       this.state === 'bound' || this.state === 'renewing' || this.state === 'rebinding';
     assert(holdsLease === (this.lease !== null));
-    assert((this.state === 'stopped') === (this.socket === null));
+    assert(this.state === 'init' || this.socket !== null);
     assert(this.state !== 'requesting' || this.offer !== null);
     assert(this.attempts <= dhcpRequestsMax || this.state !== 'requesting');
     assert(this.rebindAt <= this.expiresAt);
@@ -200,7 +183,6 @@ export class Dhcpv4Client implements UdpReceiver {
       case 'rebinding':
         if (type === DHCPV4_NAK) return this.takeNak();
         return type === DHCPV4_ACK && this.takeAck(message);
-      case 'stopped':
       case 'init':
       case 'bound':
         return false;
@@ -239,8 +221,6 @@ export class Dhcpv4Client implements UdpReceiver {
         this.options.logger.warn('lease expired');
         this.loseLease();
         this.begin(now);
-        return;
-      case 'stopped':
         return;
       default:
         assertNever(this.current);

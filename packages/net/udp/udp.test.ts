@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DatagramSocket } from '#device';
-import { ephemeralPortMin, udpSocketsMax } from '../limits.ts';
+import { InterfaceAddresses } from '../ipv4/interface-addresses.ts';
+import { ephemeralPortMax, ephemeralPortMin, udpSocketsMax } from '../limits.ts';
 import { ip, OURS, PEER, TestLink } from '../test-link.ts';
 import { emitUdp, MAC_BROADCAST, parseUdp, pseudoHeaderSum } from '../wire/index.ts';
+import { Udp } from './udp.ts';
 
 function introduced(): TestLink {
   const link = new TestLink();
@@ -121,6 +123,18 @@ test('bind › port 0 › an ephemeral one, another each time', () => {
   const ports = [listening(link, 0), listening(link, 0)].map(({ socket }) => socket.local.port);
   for (const port of ports) assert(port >= ephemeralPortMin);
   assert.notEqual(ports[0], ports[1]);
+});
+
+test('bind › port 0, but random ports are taken › the next free one', () => {
+  const noIp = { route: () => null, begin: () => null, finish() {} };
+  const noEntropy = { fill: (out: Uint8Array) => out.fill(0xff) };
+  const udp = new Udp(noIp, new InterfaceAddresses(), noEntropy, () => {});
+  const last = ephemeralPortMin + (0xffff % (ephemeralPortMax - ephemeralPortMin + 1));
+  const ports = Array.from({ length: 3 }, () => {
+    const opened = udp.open(0, { datagram() {} });
+    return opened.ok ? opened.value.port : 0;
+  });
+  assert.deepEqual(ports, [last, ephemeralPortMin, ephemeralPortMin + 1]);
 });
 
 test('bind › a port in use, or free again › refused, or given', () => {

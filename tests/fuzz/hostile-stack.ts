@@ -1,0 +1,116 @@
+/**
+ * Whole stacks on a network that rewrites what they say to each other and then mends the checksums:
+ * a hostile peer in every protocol at once. Nothing need arrive; nothing may throw, and all
+ * invariants hold.
+ */
+
+import { after, hot, millis, seconds, Timer, writeU16be } from '#core';
+import type { Flow } from '#device';
+import { formatIpv4Address, parseIpv4Address } from '#net';
+import { pseudoHeaderSum } from '#net/wire';
+import { SimRandom, SimWorld } from '#targets/sim/index';
+import { TestDhcpServer } from '../sim/dhcp-server.ts';
+import { StackHost } from '../sim/stack-host.ts';
+
+const PORT = 80;
+const IP_AT = 14;
+
+/** Changes some bytes of a frame's headers, mostly, and mends its checksums, mostly. */
+function rewrite(frame: Uint8Array, random: SimRandom): void {
+  const end = random.chance(0.8) ? Math.min(frame.length, 74) : frame.length;
+  for (let i = random.between(1, 3); i > 0; i--) {
+    const at = random.between(12, end - 1);
+    frame[at] = random.chance(0.5)
+      ? frame[at]! ^ (1 << random.below(8))
+      : random.pick([0, 1, 0x7f, 0x80, 0xff, random.below(256)]);
+  }
+  if (random.chance(0.9)) mend(frame);
+}
+
+function mend(frame: Uint8Array): void {
+  const headerBytes = (frame[IP_AT]! & 15) * 4;
+  const transportAt = IP_AT + headerBytes;
+  if (frame[12] !== 8 || frame[13] !== 0 || headerBytes < 20 || frame.length < transportAt) return;
+  writeU16be(frame, IP_AT + 10, 0);
+  writeU16be(frame, IP_AT + 10, 0xffff - hot.checksum(frame, IP_AT, headerBytes, 0));
+  const total = (frame[IP_AT + 2]! << 8) | frame[IP_AT + 3]!;
+  const end = Math.min(frame.length, IP_AT + total);
+  const fieldAt = { 1: 2, 6: 16, 17: 6 }[frame[IP_AT + 9]!];
+  if (fieldAt === undefined || transportAt + fieldAt + 2 > end) return;
+  const view = (at: number) => parseIpv4Address(frame.subarray(at, at + 4).join('.'))!;
+  const protocol = frame[IP_AT + 9]!;
+  const pseudo =
+    protocol === 1 ? 0 : pseudoHeaderSum(view(26), view(30), protocol, end - transportAt);
+  writeU16be(frame, transportAt + fieldAt, 0);
+  const sum = hot.checksum(frame, transportAt, end - transportAt, pseudo);
+  writeU16be(frame, transportAt + fieldAt, 0xffff - sum);
+}
+
+/** Takes anything, answers with as much, and breaks off now and then. */
+function chatter(flow: Flow, random: SimRandom): void {
+  let isOpen = true;
+  flow.attach({
+    data(bytes) {
+      if (random.chance(0.05)) flow.abort();
+      else if (random.chance(0.1)) flow.shutdown();
+      else flow.write(new Uint8Array(Math.min(bytes.length, 20_000)));
+    },
+    drained() {},
+    end: () => flow.shutdown(),
+    closed() {
+      if (!isOpen) throw new RangeError('closed told twice');
+      isOpen = false;
+    },
+  });
+}
+
+export interface HostileTally {
+  readonly rewritten: number;
+  readonly opened: number;
+}
+
+/** Runs `virtualSeconds` of hostility from `seed`; throws whatever the stacks throw. */
+export function runHostile(seed: number, virtualSeconds: number): HostileTally {
+  const world = new SimWorld(seed);
+  const random = new SimRandom(seed + 1);
+  const share = random.pick([0.02, 0.1, 0.4]);
+  let rewritten = 0;
+  let opened = 0;
+  world.network.tap = (frame) => {
+    if (!random.chance(share)) return;
+    rewritten += 1;
+    rewrite(frame, random);
+  };
+  const [router, server, client] = ['router', 'server', 'client'].map(
+    (name) => new StackHost(world, name, {}),
+  ) as [StackHost, StackHost, StackHost];
+  const address = parseIpv4Address('10.0.2.15')!;
+  new TestDhcpServer({
+    stack: router.net,
+    address: parseIpv4Address('10.0.2.2')!,
+    prefixBits: 24,
+    firstAddress: parseIpv4Address('10.0.2.16')!,
+    leaseSeconds: 20,
+    repliesToAll: random.chance(0.5),
+  });
+  server.configure(address, 24);
+  client.net.startDhcp();
+  server.tcp.listen(PORT, (flow) => chatter(flow, random));
+  const echo = client.net.udp.bind(0, { receive() {} });
+  const timer = new Timer(() => {
+    client.tcp.connect(address, PORT, (result) => {
+      if (!result.ok) return;
+      opened += 1;
+      chatter(result.value, random);
+      result.value.write(new Uint8Array(random.below(10_000)));
+    });
+    if (echo.ok) {
+      const to = { address: formatIpv4Address(address), port: random.pick([7, PORT]) };
+      echo.value.send(new Uint8Array(random.below(100)), to);
+    }
+    world.timers.arm(timer, after(world.timers.now, millis(random.between(10, 300))));
+  });
+  world.timers.arm(timer, after(world.timers.now, millis(10)));
+  world.run(after(world.timers.now, seconds(virtualSeconds)));
+  return { rewritten, opened };
+}
