@@ -29,7 +29,7 @@ async function main(): Promise<void> {
     process.stdout.write(JSON.stringify(lines));
     return;
   }
-  await require(['qemu-system-x86_64', 'wrk', 'musl-gcc', 'gzip', 'xz']);
+  await require(['qemu-system-x86_64', 'wrk', 'musl-gcc', 'readelf', 'mke2fs', 'gzip', 'xz']);
   const lines = await measure(options, args);
   const table = `${formatTable(lines)}\n`;
   if (options.json) {
@@ -129,6 +129,9 @@ async function measureTscKhz(): Promise<number> {
   await run('musl-gcc', ['-static', '-O2', '-o', program, source]);
   return Number(await run(program, []));
 }
+
+// Where mke2fs, ip and dnsmasq are; not everybody's shell looks there.
+process.env.PATH = `${process.env.PATH}:/usr/sbin:/sbin`;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => process.exit(130));

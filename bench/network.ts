@@ -97,8 +97,6 @@ export async function inNamespace(args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn('unshare', [...spaces, process.execPath, ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
-      // Its own process group: Ctrl-C reaches it once, through us.
-      env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
     });
     const end = () => child.kill('SIGKILL');
     process.once('exit', end);

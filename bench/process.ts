@@ -66,6 +66,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'qemu-system-x86_64': 'qemu-system-x86',
   wrk: 'wrk',
   'musl-gcc': 'musl-tools',
+  readelf: 'binutils',
+  mke2fs: 'e2fsprogs',
   gzip: 'gzip',
   xz: 'xz-utils',
   dnsmasq: 'dnsmasq-base',
@@ -77,7 +79,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
 export async function require(commands: readonly string[]): Promise<void> {
   const missing: string[] = [];
   for (const command of commands) {
-    const found = await run('sh', ['-c', `PATH=$PATH:/usr/sbin:/sbin; command -v ${command}`]).then(
+    const found = await run('sh', ['-c', `command -v ${command}`]).then(
       () => true,
       () => false,
     );
