@@ -83,7 +83,7 @@ export function directStack(
   const { timers, entropy } = machine;
   const net = new NetStack({ device, timers, entropy, logger });
   const tcp = new TcpStack({ ip: net.ip, timers, entropy, log: logger, offload: device.offload });
-  net.registerTransport(PROTOCOL_TCP, tcp);
+  net.registerTransport(PROTOCOL_TCP, tcp, tcp);
   net.onTransmitReady(() => tcp.transmitReady());
   const stack = joined(net, tcp);
   if (options.address !== null) {

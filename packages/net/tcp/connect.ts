@@ -22,8 +22,8 @@ class Caller implements Opener {
     return true;
   }
 
-  failed(_: Connection, how: FlowEnd): void {
-    this.tell(err({ kind: how === 'timeout' ? 'timeout' : 'refused' }));
+  failed(_: Connection, how: FlowEnd | 'unreachable'): void {
+    this.tell(err({ kind: how === 'reset' || how === 'closed' ? 'refused' : how }));
   }
 }
 

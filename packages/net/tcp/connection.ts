@@ -20,6 +20,7 @@ import {
   CLOSE_WAIT,
   CLOSED,
   ESTABLISHED,
+  isFinQueued,
   nextState,
   STATE_NAMES,
   type State,
@@ -34,7 +35,7 @@ export interface Opener {
   /** The connection opened; false when nobody wants it any more. */
   opened(connection: Connection): boolean;
   /** It never will. */
-  failed(connection: Connection, how: FlowEnd): void;
+  failed(connection: Connection, how: FlowEnd | 'unreachable'): void;
 }
 
 /**
@@ -90,6 +91,7 @@ export class Connection implements Flow {
   /** End of the last segment that was not full: Minshall's variant of Nagle's rule. */
   sndSmall: SeqNumber;
   nagle: boolean;
+  finQueued = false;
   finSent = false;
   /**
    * What is written and not acknowledged: chunks[head] from headAt; sndNxt is at chunks[cursor],
@@ -243,6 +245,7 @@ export class Connection implements Flow {
   /** The only place where the state changes. */
   enter(event: StateEvent): void {
     this.state = nextState(this.state, event);
+    this.finQueued = isFinQueued(this.state);
     this.updatePrediction();
   }
 

@@ -8,6 +8,9 @@ export interface TcpCounters {
   timeouts: number;
   recoveries: number;
   probes: number;
+  /** ICMP errors about segments in flight; those of them that lowered a path's MTU. */
+  icmpErrors: number;
+  pathMtu: number;
   outOfOrder: number;
   opened: number;
   challenges: number;
@@ -43,6 +46,8 @@ export function zeroCounters(): TcpCounters {
     timeouts: 0,
     recoveries: 0,
     probes: 0,
+    icmpErrors: 0,
+    pathMtu: 0,
     outOfOrder: 0,
     opened: 0,
     challenges: 0,

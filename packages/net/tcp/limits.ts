@@ -58,6 +58,11 @@ export const EPHEMERAL_TRIES_MAX = 64;
  */
 export const MSS_DEFAULT = 536;
 export const MSS_MIN = 88;
+/**
+ * What an ICMP error can lower a path's MTU to: less is a sign of forgery (RFC 5927 §7.2), as Linux
+ * has it.
+ */
+export const PATH_MTU_BYTES_MIN = 552;
 /** RFC 6928. */
 export const INITIAL_WINDOW_SEGMENTS = 10;
 export const CONGESTION_WINDOW_BYTES_MAX = 16 * 1_048_576;

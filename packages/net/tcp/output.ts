@@ -20,7 +20,7 @@ import { ACK_DELAY, INITIAL_WINDOW_SEGMENTS, windowShiftOf } from './limits.ts';
 import { sendRecovering } from './recovery.ts';
 import type { Scoreboard } from './scoreboard.ts';
 import { locate } from './send-queue.ts';
-import { ESTABLISHED, isFinQueued, SYN_RECEIVED, SYN_SENT } from './state.ts';
+import { ESTABLISHED, SYN_RECEIVED, SYN_SENT } from './state.ts';
 import { armRetransmit, armTimer, startPersist } from './timers.ts';
 
 /** Sends what may leave now, and an acknowledgment when one is due that nothing carried. */
@@ -60,7 +60,7 @@ export function sendNew(c: Connection, cwnd: number): void {
     }
     const flight = (c.sndNxt - c.sndUna) | 0;
     const unsent = c.queuedBytes - flight;
-    if (unsent <= 0 && (unsent < 0 || !isFinQueued(c.state))) return;
+    if (unsent <= 0 && (unsent < 0 || !c.finQueued)) return;
     let length = window - flight;
     if (length > unsent) length = unsent;
     if (length > mss) length = c.segmentBytesMax > mss ? wholeSegments(c, length, unsent) : mss;
@@ -78,7 +78,7 @@ export function sendNew(c: Connection, cwnd: number): void {
 
 /** One segment at sndNxt, with FIN when it is the last of all. */
 function sendSegment(c: Connection, length: number, isLast: boolean): boolean {
-  const fin = isLast && isFinQueued(c.state) ? 1 : 0;
+  const fin = isLast && c.finQueued ? 1 : 0;
   const flags = isLast ? TCP_ACK | TCP_PSH | fin : TCP_ACK;
   if (!emitData(c, c.sndNxt, length, flags)) return false;
   c.sndNxt = ((c.sndNxt + length + fin) | 0) as SeqNumber;
@@ -105,7 +105,7 @@ function wholeSegments(c: Connection, length: number, unsent: number): number {
 function maySendLess(c: Connection, length: number, unsent: number, flight: number): boolean {
   if (length <= 0) return false;
   if (length < unsent) return 2 * length >= c.sndWndMax;
-  if (flight === 0 || !c.nagle || c.sndNxt !== c.sndMax || isFinQueued(c.state)) return true;
+  if (flight === 0 || !c.nagle || c.sndNxt !== c.sndMax || c.finQueued) return true;
   // Minshall: wait only for a segment that wasn't full either. (After 2 GiB of full ones the
   // comparison may err, and a small segment waits once for an acknowledgment.)
   return ((c.sndSmall - c.sndUna) | 0) <= 0;

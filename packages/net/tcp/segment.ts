@@ -5,7 +5,14 @@
 
 import type { SeqNumber } from '#core';
 import type { Ipv4Address } from '../ip.ts';
-import { emptyTcpOptions, type TcpOptions } from '../wire/tcp.ts';
+import {
+  clearTcpOptions,
+  emptyTcpOptions,
+  readTcpOptions,
+  TCP_HEADER_BYTES,
+  type TcpOptions,
+} from '../wire/tcp.ts';
+import type { TcpStack } from './stack.ts';
 
 export interface Segment {
   source: Ipv4Address;
@@ -38,4 +45,39 @@ export function emptySegment(): Segment {
     payloadBytes: 0,
     options: emptyTcpOptions(),
   };
+}
+
+/** Fills the stack's segment from the fixed header `h` and the options; false when malformed. */
+export function readSegment(
+  stack: TcpStack,
+  h: Int32Array,
+  frame: Uint8Array,
+  at: number,
+  end: number,
+  source: Ipv4Address,
+  destination: Ipv4Address,
+): boolean {
+  const s = stack.segment;
+  const headerBytes = ((h[3]! >> 12) & 15) * 4;
+  if (headerBytes < TCP_HEADER_BYTES || at + headerBytes > end) {
+    stack.counts.malformed += 1;
+    return false;
+  }
+  s.source = source;
+  s.destination = destination;
+  s.ports = h[0]!;
+  s.seq = h[1]! as SeqNumber;
+  s.ack = h[2]! as SeqNumber;
+  s.flags = h[3]! & 0xff;
+  s.window = h[4]!;
+  s.frame = frame;
+  s.payloadAt = at + headerBytes;
+  s.payloadBytes = end - s.payloadAt;
+  if (headerBytes === TCP_HEADER_BYTES) {
+    clearTcpOptions(s.options);
+    return true;
+  }
+  const fault = readTcpOptions(frame, at + TCP_HEADER_BYTES, s.payloadAt, s.options);
+  if (fault !== null) stack.counts.badOptions += 1;
+  return fault === null;
 }

@@ -6,7 +6,16 @@
  * (IpOutput).
  */
 
-import { after, assert, hot, type Logger, type Result, Timer, type TimerQueue } from '#core';
+import {
+  after,
+  assert,
+  hot,
+  type Logger,
+  type Result,
+  readI32be,
+  Timer,
+  type TimerQueue,
+} from '#core';
 import type {
   ChecksumRequest,
   ConnectError,
@@ -17,6 +26,7 @@ import type {
   Listener,
   NetOffload,
 } from '#device';
+import type { IcmpError, IcmpErrorInput } from '../icmpv4/icmpv4.ts';
 import type { TransportInput } from '../ip.ts';
 import { type IpOutput, type Ipv4Address, PROTOCOL_TCP, type Route } from '../ip.ts';
 import { pseudoHeaderSum } from '../wire/checksum.ts';
@@ -26,12 +36,10 @@ import {
   readTcpOptions,
   TCP_ACK,
   TCP_CHECKSUM_AT,
-  TCP_FIN,
   TCP_HEADER_BYTES,
   TCP_HEADER_BYTES_MAX,
   TCP_RECEIVE_LAYOUT,
   TCP_RST,
-  TCP_SYN,
 } from '../wire/tcp.ts';
 import { segmentArrives } from './arrives.ts';
 import { arrivesSynSent } from './arrives-syn-sent.ts';
@@ -39,6 +47,7 @@ import { connect } from './connect.ts';
 import type { Connection } from './connection.ts';
 import { type TcpCounters, zeroCounters } from './counters.ts';
 import { emitBare } from './emit.ts';
+import { fragmentationNeeded, unreachable } from './icmp.ts';
 import { InitialSequence } from './isn.ts';
 import {
   checkLimits,
@@ -53,12 +62,12 @@ import { output, sendAck } from './output.ts';
 import { receivePredicted } from './predicted.ts';
 import { deliver } from './receive.ts';
 import type { ReceiveMemory } from './receive-queue.ts';
-import { emptySegment, type Segment } from './segment.ts';
+import { emptySegment, readSegment, type Segment } from './segment.ts';
 import { CLOSED, SYN_RECEIVED, SYN_SENT } from './state.ts';
+import { StrayResets } from './stray-resets.ts';
 import { TimeWaitTable } from './time-wait.ts';
 
 const IP_HEADER_BYTES = 20;
-const SECOND = 1_000_000;
 
 export interface TcpConfig {
   readonly ip: IpOutput;
@@ -77,7 +86,7 @@ export interface TcpConfig {
 export const keyOf = (remote: Ipv4Address, ports: number): number =>
   remote * 65_536 + ((ports >>> 16) ^ (ports & 0xffff));
 
-export class TcpStack implements TransportInput {
+export class TcpStack implements TransportInput, IcmpErrorInput {
   readonly ip: IpOutput;
   readonly timers: TimerQueue;
   readonly entropy: Entropy;
@@ -103,7 +112,8 @@ export class TcpStack implements TransportInput {
   private readonly table = new Map<number, Connection>();
   private connectionCount = 0;
   private readonly headerIn = new Int32Array(5);
-  private readonly segment: Segment = emptySegment();
+  /** Filled for each segment that goes the general way. */
+  readonly segment: Segment = emptySegment();
   private readonly segmentBytesLimit: number;
   /** Connections to settle at the end of the turn. */
   private dirty: Connection[] = [];
@@ -111,9 +121,7 @@ export class TcpStack implements TransportInput {
   private readonly turnTimer: Timer;
   private stalled = false;
   private isFlushing = false;
-  /** Stray RSTs in the second that began at strayFrom. */
-  private strayFrom = 0;
-  private strayCount = 0;
+  private readonly strays = new StrayResets(this);
 
   constructor(config: TcpConfig) {
     this.ip = config.ip;
@@ -184,13 +192,13 @@ export class TcpStack implements TransportInput {
       }
     }
     if (c === undefined) {
-      if (this.readSegment(frame, at, end, source, destination)) this.arrivesElsewhere();
+      if (readSegment(this, h, frame, at, end, source, destination)) this.arrivesElsewhere();
       return;
     }
     // While this is set, writes by handlers wait for the settling below.
     c.scheduled = true;
     if (c.predictable && receivePredicted(c, h, frame, at, end)) this.counts.predicted += 1;
-    else if (this.readSegment(frame, at, end, source, destination)) {
+    else if (readSegment(this, h, frame, at, end, source, destination)) {
       if (c.state === SYN_SENT) arrivesSynSent(c, this.segment);
       else if (c.state !== CLOSED) {
         segmentArrives(c, this.segment);
@@ -198,6 +206,24 @@ export class TcpStack implements TransportInput {
       }
     }
     this.settle(c);
+  }
+
+  /** A router or host says that a segment of ours didn't arrive. */
+  icmpError(error: IcmpError): void {
+    const b = error.transport;
+    // At least the ports and the sequence number; RFC 5927 §4.1 says what to check.
+    if (b.length < 8) return;
+    const out = readI32be(b, 0);
+    const ports = (out << 16) | (out >>> 16);
+    let c = this.table.get(keyOf(error.destination, ports));
+    while (c !== undefined && (c.portsIn !== ports || c.remoteAddress !== error.destination)) {
+      c = c.chain;
+    }
+    if (c === undefined || c.localAddress !== error.source) return;
+    this.counts.icmpErrors += 1;
+    const seq = readI32be(b, 4);
+    if (error.kind === 'fragmentation needed') fragmentationNeeded(c, seq, error.mtuBytes);
+    else if (error.kind !== 'time exceeded') unreachable(c, seq);
   }
 
   /** The device has room again. */
@@ -273,13 +299,6 @@ export class TcpStack implements TransportInput {
     if (at < this.turnTimer.at) this.timers.arm(this.turnTimer, at);
   }
 
-  /** Once: a connection that stalls at every retry would double in the list each time. */
-  private list(c: Connection): void {
-    if (c.listed) return;
-    c.listed = true;
-    this.dirty.push(c);
-  }
-
   get isFull(): boolean {
     return this.connectionCount >= this.limits.connectionsMax;
   }
@@ -350,31 +369,9 @@ export class TcpStack implements TransportInput {
     if (!c.scheduled) this.schedule(c);
   }
 
-  /** RFC 9293 §3.10.7.1: a RST in answer to a segment that no connection accepts. */
+  /** A RST in answer to a segment that no connection accepts; rationed. */
   reset(s: Segment): void {
-    if (s.flags & TCP_RST) return;
-    const now = this.timers.now;
-    if (now - this.strayFrom >= SECOND) {
-      this.strayFrom = now;
-      this.strayCount = 0;
-    }
-    if (this.strayCount >= this.limits.strayResetsPerSecondMax) {
-      this.counts.strayResetsHeld += 1;
-      return;
-    }
-    this.strayCount += 1;
-    const route = this.ip.route(s.source, s.destination);
-    if (route === null) return;
-    this.counts.strayResets += 1;
-    const pseudoSum = pseudoHeaderSum(s.destination, s.source, PROTOCOL_TCP, 0);
-    const ports = (s.ports << 16) | (s.ports >>> 16);
-    if (s.flags & TCP_ACK) {
-      emitBare(this, route, pseudoSum, ports, s.ack, 0, TCP_RST, 0, null);
-      return;
-    }
-    const length = s.payloadBytes + (s.flags & TCP_SYN ? 1 : 0) + (s.flags & TCP_FIN ? 1 : 0);
-    const ack = (s.seq + length) | 0;
-    emitBare(this, route, pseudoSum, ports, 0, ack, TCP_RST | TCP_ACK, 0, null);
+    this.strays.reset(s);
   }
 
   /**
@@ -397,38 +394,11 @@ export class TcpStack implements TransportInput {
     return Math.max(mss, payload - (payload % mss));
   }
 
-  /** Fills the general path's segment from the header just read; false when it is malformed. */
-  private readSegment(
-    frame: Uint8Array,
-    at: number,
-    end: number,
-    source: Ipv4Address,
-    destination: Ipv4Address,
-  ): boolean {
-    const h = this.headerIn;
-    const s = this.segment;
-    const headerBytes = (h[3]! >> 12) * 4;
-    if (headerBytes < TCP_HEADER_BYTES || at + headerBytes > end) {
-      this.counts.malformed += 1;
-      return false;
-    }
-    s.source = source;
-    s.destination = destination;
-    s.ports = h[0]!;
-    s.seq = h[1]! as typeof s.seq;
-    s.ack = h[2]! as typeof s.ack;
-    s.flags = h[3]! & 0xff;
-    s.window = h[4]!;
-    s.frame = frame;
-    s.payloadAt = at + headerBytes;
-    s.payloadBytes = end - s.payloadAt;
-    if (headerBytes === TCP_HEADER_BYTES) {
-      clearTcpOptions(s.options);
-      return true;
-    }
-    const fault = readTcpOptions(frame, at + TCP_HEADER_BYTES, s.payloadAt, s.options);
-    if (fault !== null) this.counts.badOptions += 1;
-    return fault === null;
+  /** Once: a connection that stalls at every retry would double in the list each time. */
+  private list(c: Connection): void {
+    if (c.listed) return;
+    c.listed = true;
+    this.dirty.push(c);
   }
 
   /** The segment belongs to no connection: TIME_WAIT, LISTEN or CLOSED. */

@@ -118,6 +118,11 @@ function goBack(c: Connection): void {
     c.ssthresh = Math.max(seqDistance(c.sndMax, c.sndUna) / 2, 2 * c.mss);
   }
   c.cwnd = c.mss;
+  resendFromStart(c);
+}
+
+/** Everything from sndUna on is taken for lost and sent again, as far as cwnd lets it. */
+export function resendFromStart(c: Connection): void {
   c.growth = 0;
   c.dupAcks = 0;
   c.recovering = false;

@@ -1,0 +1,38 @@
+// tidy: int32
+/**
+ * ICMP errors about our segments, RFC 5927 and RFC 9293 §3.9.2.2: hints, believed only when they
+ * quote a sequence number that is in flight. They end an open that never had an answer, and lower
+ * the path's MTU (RFC 1191); an open connection is never broken by them.
+ */
+
+import type { Connection } from './connection.ts';
+import { PATH_MTU_BYTES_MIN } from './limits.ts';
+import { SYN_SENT } from './state.ts';
+import { resendFromStart } from './timers.ts';
+
+const HEADERS_BYTES = 40;
+
+/** An open without an answer fails: the way is closed, RFC 1122 §4.2.3.9. */
+export function unreachable(c: Connection, seq: number): void {
+  if (c.state !== SYN_SENT || seq !== c.iss) return;
+  const opener = c.opener;
+  c.opener = null;
+  c.stack.remove(c, 'reset');
+  opener?.failed(c, 'unreachable');
+}
+
+/**
+ * A segment was too large for the way; `mtuBytes` is the next hop's, 0 when it doesn't say (RFC
+ * 1191 §5).
+ */
+export function fragmentationNeeded(c: Connection, seq: number, mtuBytes: number): void {
+  const isInFlight = ((seq - c.sndUna) | 0) >= 0 && ((c.sndMax - seq) | 0) > 0;
+  if (!isInFlight) return;
+  const mtu = Math.max(PATH_MTU_BYTES_MIN, mtuBytes);
+  const mss = mtu - HEADERS_BYTES;
+  if (mss >= c.mss) return;
+  c.stack.counts.pathMtu += 1;
+  c.mss = mss;
+  c.segmentBytesMax = c.stack.segmentBytesMaxOf(mss);
+  if (c.state !== SYN_SENT) resendFromStart(c);
+}
