@@ -1,1 +1,3 @@
+export { type FlowCase, type FlowNetwork, FlowRecorder, flowCases } from './flow.ts';
 export { type NetCase, type NetWire, netCases, testFrame } from './net.ts';
+export { type StackCase, type StackNetwork, stackCases } from './stack.ts';
