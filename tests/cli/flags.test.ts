@@ -42,9 +42,9 @@ test('publish › repeated, with address and protocol', () => {
 });
 
 const REFUSED: readonly [keyof typeof VERBS, string[], RegExp][] = [
-  ['run', ['--memory'], /expected --memory with an integer, 4 to 4096/],
+  ['run', ['--memory'], /expected --memory with an integer, 3 to 4096/],
   ['run', ['--memory='], /expected --memory/],
-  ['run', ['--memory=3'], /expected --memory/],
+  ['run', ['--memory=2'], /expected --memory/],
   ['run', ['--memory=4097'], /expected --memory/],
   ['run', ['--memory=8M'], /expected --memory/],
   ['run', ['--memory=8', '--memory=8'], /--memory is given twice/],

@@ -48,7 +48,7 @@ stdout, the image's exit code is this command's; Ctrl-C stops the machine.
   --target=pvh|node     a virtual machine (the default), or a process on this machine's sockets
   --publish=HOST:IMAGE  forwards a port of 127.0.0.1, as 8080:80; may be repeated
                         also ADDRESS:HOST:IMAGE and HOST:IMAGE/udp
-  --memory=MIB          memory of the machine, 4 to 4096 (default 16)
+  --memory=MIB          memory of the machine, 3 to 4096 (default 16)
   --machine=microvm|q35 kind of machine: virtio over MMIO (the default) or over PCI
   --accelerator=kvm|tcg hardware virtualisation or emulation (default: kvm where it works)
   --keep-image=FILE     leaves the built image at FILE

@@ -29,7 +29,7 @@ export const VERBS = {
     flags: {
       target: choiceFlag(TARGETS, 'pvh'),
       publish: publishFlag,
-      memory: integerFlag(4, 4_096, 16),
+      memory: integerFlag(3, 4_096, 16),
       machine: choiceFlag(['microvm', 'q35'], 'microvm'),
       accelerator: choiceFlag(['auto', 'kvm', 'tcg'], 'auto'),
       'keep-image': textFlag,

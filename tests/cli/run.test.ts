@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
+import { after, test } from 'node:test';
+import { freePort, HELLO_SITE, processesWith, Workspace } from './cli.ts';
+
+const CONFIG = `import { arg, defineUnikernel, net } from 'morgana/config';
+export default defineUnikernel({
+  name: 'ender',
+  main: './main.ts',
+  devices: {},
+  args: { how: arg.string({ doc: 'how to end' }) },
+});
+`;
+const MAIN = `import type { Start } from 'morgana';
+import type config from './morgana.config.ts';
+export const start: Start<typeof config> = async ({ args, log }) => {
+  log.info('how: ' + args.how);
+  if (args.how === 'throw') throw new RangeError('thrown');
+  return Number(args.how);
+};
+`;
+
+const work = new Workspace({
+  ...HELLO_SITE,
+  'app.ts': "let count = 0;\nexport default { fetch: () => new Response('visit ' + ++count) };\n",
+  'ender/morgana.config.ts': CONFIG.replace(', net', ''),
+  'ender/main.ts': MAIN,
+});
+after(() => work.remove());
+
+for (const machine of ['microvm', 'q35']) {
+  test(`${machine} › a website answers, Ctrl-C leaves nothing running`, async () => {
+    const port = await freePort();
+    const publish = `--publish=${port}:80`;
+    const tool = work.start(['run', 'htdocs', publish, `--machine=${machine}`, '--memory=16']);
+    await tool.wrote(/answered \d+ ms after start/);
+    const response = await fetch(`http://127.0.0.1:${port}/`);
+    assert.equal(response.status, 200);
+    assert.match(await response.text(), /hello/);
+    const forward = `hostfwd=tcp:127.0.0.1:${port}-:80`;
+    assert.ok(processesWith(forward).length > 0);
+    tool.child.kill('SIGINT');
+    const { code, stdout, stderr } = await tool.ended;
+    assert.equal(code, 130);
+    assert.match(stdout, /^\[ +\d+\.\d{3}\] info htdocs: listening on .* port 80$/m);
+    assert.match(stderr, new RegExp(`^morgana: http://localhost:${port} answered`, 'm'));
+    assert.deepEqual(processesWith(forward), []);
+  });
+}
+
+test('the tool is killed › so is the machine', async () => {
+  const port = await freePort();
+  const tool = work.start(['run', 'htdocs', `--publish=${port}:80`]);
+  await tool.wrote(/answered \d+ ms/);
+  tool.child.kill('SIGKILL');
+  await tool.ended;
+  const forward = `hostfwd=tcp:127.0.0.1:${port}-:80`;
+  const deadline = performance.now() + 5_000;
+  while (processesWith(forward).length > 0) {
+    assert.ok(performance.now() < deadline, 'QEMU outlives its parent');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+});
+
+test("a handler's first visitor is the first", async () => {
+  const port = await freePort();
+  const tool = work.start(['run', 'app.ts', `--publish=${port}:80`]);
+  await tool.wrote(/answered \d+ ms/);
+  const response = await fetch(`http://127.0.0.1:${port}/`);
+  assert.equal(await response.text(), 'visit 1');
+  tool.child.kill('SIGTERM');
+  assert.equal((await tool.ended).code, 143);
+});
+
+test('target node › the same handler, the same ports', async () => {
+  const port = await freePort();
+  const args = ['run', 'app.ts', '--target=node', `--publish=${port}:8000`, '--', '--port=8000'];
+  const tool = work.start(args);
+  await tool.wrote(/answered \d+ ms/);
+  const response = await fetch(`http://127.0.0.1:${port}/`);
+  assert.equal(await response.text(), 'visit 1');
+  tool.child.kill('SIGINT');
+  assert.equal((await tool.ended).code, 130);
+});
+
+const ENDS: readonly [string[], number, RegExp][] = [
+  [['--how=0'], 0, /info ender: how: 0/],
+  [['--how=7'], 7, /info ender: how: 7/],
+  [['--how=throw'], 70, /error ender: RangeError: thrown/],
+  [['--nope=1'], 64, /^error: there is no argument --nope; see --help$/m],
+  [[], 64, /^error: --how is required: how to end$/m],
+  [['--help'], 0, /^ {2}--how=TEXT +how to end \(required\)$/m],
+];
+for (const target of ['pvh', 'node']) {
+  for (const [args, code, output] of ENDS) {
+    test(`${target} ${args.join(' ')} › exit code ${code}`, async () => {
+      const ended = await work.run(['run', 'ender', `--target=${target}`, '--', ...args]);
+      assert.match(ended.stdout, output);
+      assert.equal(ended.code, code, ended.stderr);
+    });
+  }
+}
+
+test('boot-time arguments reach the image as they were typed', async () => {
+  const how = 'a b "c" \\d';
+  const ended = await work.run(['run', 'ender', '--', `--how=${how}`]);
+  assert.ok(ended.stdout.includes(`how: ${how}`), ended.stdout);
+});
+
+test('keep-image › an image that runs by itself', async () => {
+  const built = await work.run(['run', 'ender', '--keep-image=kept.img', '--', '--how=3']);
+  assert.equal(built.code, 3, built.stderr);
+  const again = await work.run(['run', 'kept.img', '--', '--how=4']);
+  assert.equal(again.code, 4, again.stderr);
+  const node = await work.run(['run', 'kept.img', '--target=node']);
+  assert.equal(node.code, 1);
+  assert.match(node.stderr, /an image does not run on target node/);
+});
+
+test('a port in use › one sentence', async () => {
+  const holder = createServer();
+  const port = await freePort();
+  await new Promise<void>((resolve) => holder.listen(port, '127.0.0.1', resolve));
+  const ended = await work.run(['run', 'htdocs', `--publish=${port}:80`]);
+  holder.close();
+  assert.equal(ended.code, 2);
+  assert.match(
+    ended.stderr,
+    new RegExp(`^error: port ${port} of this machine is in use, stop`, 'm'),
+  );
+});
+
+test('no QEMU › the command that installs it', async () => {
+  const ended = await work.run(['run', 'htdocs'], { PATH: work.path('nowhere') });
+  assert.equal(ended.code, 2);
+  assert.match(
+    ended.stderr,
+    /^error: qemu-system-x86_64 is not installed, run: sudo apt-get install/m,
+  );
+});
