@@ -31,9 +31,7 @@ import type { TransportInput } from '../ip.ts';
 import { type IpOutput, type Ipv4Address, PROTOCOL_TCP, type Route } from '../ip.ts';
 import { pseudoHeaderSum } from '../wire/checksum.ts';
 import {
-  clearTcpOptions,
   emptyTcpOptions,
-  readTcpOptions,
   TCP_ACK,
   TCP_CHECKSUM_AT,
   TCP_HEADER_BYTES,
