@@ -32,6 +32,7 @@ import {
   parseUdp,
 } from '#net/wire';
 import type { SimRandom } from '#targets/sim/index';
+import { httpCases } from './http-cases.ts';
 import { type WireCase, wireCase } from './wire-case.ts';
 
 const bytesOf = (random: SimRandom, count: number): Uint8Array => {
@@ -234,4 +235,5 @@ export const registry: readonly WireCase[] = [
   udpVerified,
   tcp,
   dhcpv4,
+  ...httpCases,
 ];

@@ -224,6 +224,18 @@ test('accept-encoding › weights › three digits, at most 1', () => {
   }
 });
 
+test('accept-encoding › any text › weights between 0 and 1', () => {
+  const piece = fc.constantFrom('gzip', 'br', '*', ';', 'q=', '0.', '1', ',', ' ', 'identity');
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 15 }), (parts) => {
+      for (const weight of Object.values(parseAcceptEncoding(parts.join('')))) {
+        assert.ok(Number.isInteger(weight) && weight >= 0 && weight <= 1_000);
+      }
+    }),
+    { seed: 1 },
+  );
+});
+
 test('path › names › decoded, never above the root', () => {
   assert.equal(resolvePath('/'), '');
   assert.equal(resolvePath('/a/b.css'), 'a/b.css');

@@ -1,17 +1,14 @@
-/**
- * The HTTP server on this host's sockets, with a timer queue run by setTimeout: what the suite
- * tests on a laptop.
- */
+/** The HTTP server on this host's sockets: what the suite tests on a laptop. */
 
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
-import { instantOfMicros, Log, TimerQueue, wallTimeOfMillis } from '#core';
+import { Log, wallTimeOfMillis } from '#core';
 import type { KvEntry, KvReadOnly } from '#device';
 import { type HttpHandler, type HttpLimits, HttpServer, StaticSite } from '#http';
-import { NodeFlow } from './node-flow.ts';
+import { HostStack } from '#targets/node/host-stack';
+import { NodeLoop } from '#targets/node/loop';
 
 /** The files under `directory`, with compressed variants where smaller. */
 export function readSite(directory: string): KvReadOnly {
@@ -39,34 +36,26 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-const nowMicros = () => instantOfMicros(Math.floor(performance.now() * 1_000));
 const clock = { wall: () => wallTimeOfMillis(Date.now()) };
 
-/** Serves on a free port of 127.0.0.1, or on `port`. */
+/** Serves on a free port of this host. */
 export async function serveOnHost(
   handler: HttpHandler,
   limits: Partial<HttpLimits> = {},
-  port = 0,
 ): Promise<RunningServer> {
-  const timers = new TimerQueue(nowMicros());
+  const loop = new NodeLoop();
+  const stack = new HostStack(loop);
   const log = new Log((line) => console.error(line), 'warn').source('http');
-  const server = new HttpServer({ handler, timers, clock, log, limits });
-  const ticker = setInterval(() => timers.run(nowMicros()), 10);
-  const listener = createServer({ allowHalfOpen: true }, (socket) => {
-    timers.run(nowMicros());
-    server.accept(new NodeFlow(socket));
-  });
-  await new Promise<void>((resolve) => listener.listen(port, '127.0.0.1', 1_024, resolve));
-  const address = listener.address();
-  const chosen = typeof address === 'object' && address !== null ? address.port : 0;
+  const server = new HttpServer({ handler, timers: loop.timers, clock, log, limits });
+  const listening = await stack.listen(0, (flow) => server.accept(flow));
+  if (!listening.ok) throw new Error(listening.error.kind);
+  const listener = listening.value;
   return {
-    url: `http://127.0.0.1:${chosen}`,
+    url: `http://127.0.0.1:${listener.port}`,
     server,
     async stop() {
-      const closed = new Promise((resolve) => listener.close(resolve));
+      listener.close();
       server.close();
-      await closed;
-      clearInterval(ticker);
     },
   };
 }
