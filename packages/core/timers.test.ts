@@ -44,6 +44,19 @@ test('armed › moved earlier, then stopped › never fires', () => {
   assert.equal(queue.size, 0);
 });
 
+test('stopped › long before the deadline › nothing holds on to it', () => {
+  const queue = new TimerQueue(at(0));
+  const timers = Array.from({ length: 100 }, () => new Timer(() => {}));
+  for (const [i, timer] of timers.entries()) queue.arm(timer, at(1_000 + ((i * 37) % 100)));
+  for (const [i, timer] of timers.entries()) {
+    if (i % 3 === 0) queue.stop(timer);
+    queue.checkInvariants();
+  }
+  assert.equal(queue.size, 66);
+  for (const timer of timers) queue.stop(timer);
+  assert.equal(queue.size, 0);
+});
+
 test('firing › arms itself for now › fires again in the same run', () => {
   const queue = new TimerQueue(at(0));
   let left = 3;

@@ -52,10 +52,19 @@ export class TimerQueue {
     this.siftUp(timer.place);
   }
 
-  /** Stops `timer`; harmless when it isn't armed. */
+  /**
+   * Stops `timer` and forgets it, so that its owner can be freed; harmless when it isn't armed.
+   * O(log n).
+   */
   stop(timer: Timer): void {
     timer.at = FOREVER;
-    if (timer.place !== IDLE && timer.place === this.heap.length - 1) this.removeTop(timer);
+    const place = timer.place;
+    if (place === IDLE) return;
+    this.swap(place, this.heap.length - 1);
+    this.removeLast(timer);
+    if (place >= this.heap.length) return;
+    this.siftUp(place);
+    this.siftDown(place);
   }
 
   /**
@@ -92,7 +101,7 @@ export class TimerQueue {
     }
   }
 
-  /** Timers held, stopped ones included until their old deadline passes. */
+  /** Timers held: those armed, and those moved to FOREVER until their old deadline passes. */
   get size(): number {
     return this.heap.length;
   }
@@ -117,11 +126,11 @@ export class TimerQueue {
     }
     const last = this.heap[this.heap.length - 1]!;
     this.swap(0, last.place);
-    this.removeTop(timer);
+    this.removeLast(timer);
     if (this.heap.length > 0) this.siftDown(0);
   }
 
-  private removeTop(timer: Timer): void {
+  private removeLast(timer: Timer): void {
     this.heap.pop();
     timer.place = IDLE;
     timer.queuedAt = FOREVER;
