@@ -111,15 +111,17 @@ export class SimNetDevice implements NetDevice {
     const borrowed = parts.length === 0 ? null : { parts: [...parts], copy: whole };
     if (checksum !== null && checksum.segmentBytes > 0) {
       assert(whole.length - ETHERNET_HEADER_BYTES <= this.offload.segmentBytesMax);
-      const frames = cutSegments(whole, checksum);
-      frames.forEach((bytes, i) => {
-        this.depart({ bytes, partial: null, borrowed: i === frames.length - 1 ? borrowed : null });
-      });
+      const frames = cutSegments(whole, checksum).map(
+        (bytes): SimFrame => ({ bytes, partial: null, borrowed: null }),
+      );
+      const last = frames.pop();
+      assert(last !== undefined);
+      this.depart([...frames, { ...last, borrowed }]);
       return;
     }
     assert(whole.length <= ETHERNET_HEADER_BYTES + this.mtuBytes, 'frame exceeds the MTU');
     const partial = checksum === null ? null : { ...checksum };
-    this.depart({ bytes: borrowed === null ? whole : whole.slice(), partial, borrowed });
+    this.depart([{ bytes: borrowed === null ? whole : whole.slice(), partial, borrowed }]);
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -138,24 +140,27 @@ export class SimNetDevice implements NetDevice {
   }
 
   checkInvariants(): void {
-    assert(this.departures.length <= this.options.queueFramesMax + 64);
+    assert(this.departures.length <= this.options.queueFramesMax);
     for (let i = 1; i < this.departures.length; i++) {
       assert(this.departures[i - 1]! <= this.departures[i]!);
     }
   }
 
-  private depart(frame: SimFrame): void {
-    this.tally.framesSent += 1;
-    this.tally.bytesSent += frame.bytes.length;
+  /** The frames of one commit leave one after the other; in the queue they are one. */
+  private depart(frames: readonly SimFrame[]): void {
     const { bitsPerSecond } = this.options;
-    let at = this.timers.now;
-    if (bitsPerSecond !== Number.POSITIVE_INFINITY) {
-      const free = this.departures[this.departures.length - 1] ?? at;
-      const busy = Math.ceil((frame.bytes.length * 8e6) / bitsPerSecond);
-      at = (Math.max(free, at) + busy) as Instant;
-      this.departures.push(at);
+    const isInstant = bitsPerSecond === Number.POSITIVE_INFINITY;
+    const free = this.departures[this.departures.length - 1] ?? this.timers.now;
+    let at = Math.max(free, this.timers.now) as Instant;
+    for (const frame of frames) {
+      this.tally.framesSent += 1;
+      this.tally.bytesSent += frame.bytes.length;
+      if (!isInstant) {
+        at = (at + Math.ceil((frame.bytes.length * 8e6) / bitsPerSecond)) as Instant;
+      }
+      this.wire(this, frame, at);
     }
-    this.wire(this, frame, at);
+    if (!isInstant) this.departures.push(at);
   }
 
   private forgetDeparted(): void {

@@ -22,19 +22,18 @@ import {
 import { IPV4_BYTES_MAX, IPV4_DONT_FRAGMENT_BIT, IPV4_HEADER_BYTES } from '../wire/ipv4.ts';
 import type { InterfaceAddresses } from './interface-addresses.ts';
 
-const HEADERS_BYTES = ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES;
-/** Offsets in the frame. */
-const at = {
-  version: 14,
-  totalBytes: 16,
-  identification: 18,
-  fragment: 20,
-  ttl: 22,
-  protocol: 23,
-  checksum: 24,
-  source: 26,
-  destination: 30,
-} as const;
+/** Offsets in the frame; single constants, which the bundler puts where they are used. */
+const VERSION_AT = 14;
+const TOTAL_BYTES_AT = 16;
+const IDENTIFICATION_AT = 18;
+const FRAGMENT_AT = 20;
+const TTL_AT = 22;
+const PROTOCOL_AT = 23;
+const CHECKSUM_AT = 24;
+const SOURCE_AT = 26;
+const DESTINATION_AT = 30;
+const HEADERS_BYTES = 34;
+assert(HEADERS_BYTES === ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES);
 const NO_PARTS: readonly Uint8Array[] = [];
 
 class Ipv4Route implements Route {
@@ -117,9 +116,10 @@ export class Ipv4Output implements IpOutput {
   }
 
   begin(): Uint8Array | null {
-    this.reserved = this.device.reserve();
-    if (this.reserved === null) this.counters.ipv4TransmitFull += 1;
-    return this.reserved;
+    const frame = this.device.reserve();
+    this.reserved = frame;
+    if (frame === null) this.counters.ipv4TransmitFull += 1;
+    return frame;
   }
 
   finish(
@@ -133,25 +133,29 @@ export class Ipv4Output implements IpOutput {
     const way = route as Ipv4Route;
     const frame = this.reserved;
     if (frame === null) assert(false, 'finish without begin');
-    if (way.epoch !== way.neighbor.epoch && !this.refresh(way)) {
-      this.counters.ipv4NoRoute += 1;
-      return;
+    let isReachable = way.epoch === way.neighbor.epoch;
+    if (!isReachable) {
+      if (!this.refresh(way)) {
+        this.counters.ipv4NoRoute += 1;
+        return;
+      }
+      isReachable = way.epoch === way.neighbor.epoch;
     }
-    let totalBytes = IPV4_HEADER_BYTES + transportBytes;
+    let totalBytes = HEADERS_BYTES - VERSION_AT + transportBytes;
     for (let i = 0; i < parts.length; i++) totalBytes += parts[i]!.length;
     if (totalBytes > way.mtuBytes) checkSegmented(totalBytes, checksum);
     hot.copy(frame, 0, way.template, 0, HEADERS_BYTES);
-    frame[at.totalBytes] = totalBytes >> 8;
-    frame[at.totalBytes + 1] = totalBytes;
+    frame[TOTAL_BYTES_AT] = totalBytes >> 8;
+    frame[TOTAL_BYTES_AT + 1] = totalBytes;
     let sum = way.sum + totalBytes;
     if (protocol !== PROTOCOL_TCP) sum += this.patchForProtocol(frame, protocol);
     // Fewer than six 16-bit terms: two folds leave 16 bits.
     sum = (sum & 0xffff) + (sum >> 16);
     sum = 0xffff - ((sum & 0xffff) + (sum >> 16));
-    frame[at.checksum] = sum >> 8;
-    frame[at.checksum + 1] = sum;
+    frame[CHECKSUM_AT] = sum >> 8;
+    frame[CHECKSUM_AT + 1] = sum;
     this.sent += 1;
-    if (way.epoch === way.neighbor.epoch) {
+    if (isReachable) {
       this.reserved = null;
       this.device.commit(HEADERS_BYTES + transportBytes, parts, checksum);
     } else {
@@ -170,9 +174,9 @@ export class Ipv4Output implements IpOutput {
     // TCP's packets are atomic, their identification is 0 (RFC 6864 §4.1); others may be fragmented
     // on the way.
     this.identification = (this.identification + 1) & 0xffff;
-    writeU16be(frame, at.identification, this.identification);
-    writeU16be(frame, at.fragment, 0);
-    frame[at.protocol] = protocol;
+    writeU16be(frame, IDENTIFICATION_AT, this.identification);
+    writeU16be(frame, FRAGMENT_AT, 0);
+    frame[PROTOCOL_AT] = protocol;
     const removed = IPV4_DONT_FRAGMENT_BIT + PROTOCOL_TCP;
     // Subtraction in ones' complement is adding the inverse.
     return this.identification + protocol + (0xffff - removed);
@@ -215,13 +219,13 @@ export class Ipv4Output implements IpOutput {
   private writeTemplate(route: Ipv4Route, mac: Uint8Array): void {
     const b = route.template;
     emitEthernetHeader(b, 0, mac, this.device.mac, ETHERTYPE_IPV4);
-    b[at.version] = 0x45;
-    writeU16be(b, at.fragment, IPV4_DONT_FRAGMENT_BIT);
-    b[at.ttl] = ttlDefault;
-    b[at.protocol] = PROTOCOL_TCP;
-    writeU32be(b, at.source, route.source);
-    writeU32be(b, at.destination, route.destination);
-    route.sum = hot.checksum(b, at.version, IPV4_HEADER_BYTES, 0);
+    b[VERSION_AT] = 0x45;
+    writeU16be(b, FRAGMENT_AT, IPV4_DONT_FRAGMENT_BIT);
+    b[TTL_AT] = ttlDefault;
+    b[PROTOCOL_AT] = PROTOCOL_TCP;
+    writeU32be(b, SOURCE_AT, route.source);
+    writeU32be(b, DESTINATION_AT, route.destination);
+    route.sum = hot.checksum(b, VERSION_AT, IPV4_HEADER_BYTES, 0);
   }
 
   /**
