@@ -1,7 +1,7 @@
 /**
- * Makes `dist/` for the npm tarball (`npm pack` runs it as prepack): the CLI as one file that Node 20 runs,
- * the base and the bytecode compiler as they were built here. The libraries' sources go in as they are: an
- * image is linked from them.
+ * Makes `dist/` for the npm tarball (`npm pack` runs it as prepack): the CLI as one file that Node
+ * 20 runs, the base and the bytecode compiler as they were built here. The libraries' sources go
+ * in as they are: an image is linked from them.
  */
 
 import {
@@ -22,7 +22,10 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = path.join(root, 'dist');
 const built = path.join(root, 'build/base');
 
-/** Modules find their neighbours by their own place: in the bundle they keep the one of their source. */
+/**
+ * Modules find their neighbours by their own place: in the bundle they keep the one of their
+ * source.
+ */
 const keepPlaces: Plugin = {
   name: 'keep-places',
   setup(esbuild) {

@@ -1,4 +1,7 @@
-/** A graph of devices: one TCP/IP stack carries a website and, on another port, a counter of callers. */
+/**
+ * A graph of devices: one TCP/IP stack carries a website and, on another port, a counter of
+ * callers.
+ */
 
 import type { Start } from 'morgana';
 import { StaticSite, serveHttp } from 'morgana/http';

@@ -1,6 +1,7 @@
 /**
- * Boot-time arguments: their specifications (plain data), parsing and help text. Pure: what argv says in,
- * values or one sentence out. Arguments are `--name=value`; unknown and repeated ones are refused.
+ * Boot-time arguments: their specifications (plain data), parsing and help text. Pure: what argv
+ * says in, values or one sentence out. Arguments are `--name=value`; unknown and repeated ones are
+ * refused.
  */
 
 import { err, ok, type Result } from '#core';

@@ -1,7 +1,8 @@
 /**
- * `morgana/config`: what a morgana.config.ts is written with. The file is evaluated on the developer's
- * machine at build time and declares devices and boot-time arguments; nothing of it is linked into the image.
- * Not here: reading the arguments (arguments.ts) and connecting the devices (run.ts), which happen at boot.
+ * `morgana/config`: what a morgana.config.ts is written with. The file is evaluated on the
+ * developer's machine at build time and declares devices and boot-time arguments; nothing of it is
+ * linked into the image. Not here: reading the arguments (arguments.ts) and connecting the devices
+ * (run.ts), which happen at boot.
  */
 
 import type { ArgSpec, ArgSpecs } from './arguments.ts';
@@ -27,7 +28,10 @@ const RESERVED_DEVICES = new Set(['args', 'log', 'clock', 'entropy', 'timers']);
 /** Arguments that every image may have already: see run.ts and packages/stack. */
 const RESERVED_ARGS = new Set(['help', 'log', 'ipv4', 'gateway', 'hostname']);
 
-/** Declares a unikernel; its type carries what `Start<typeof config>` hands to `start`. Throws on a bad name. */
+/**
+ * Declares a unikernel; its type carries what `Start<typeof config>` hands to `start`. Throws on a
+ * bad name.
+ */
 export function defineUnikernel<const D extends DeviceSpecs, const A extends ArgSpecs>(config: {
   readonly name: string;
   readonly main: string;
@@ -106,21 +110,33 @@ export const arg = {
 const firstInterface = declareDevice('net.ethernet', { index: 0 }, [], null);
 
 export const net = {
-  /** One Ethernet interface, in the order of discovery: frames, for an application with its own protocol. */
+  /**
+   * One Ethernet interface, in the order of discovery: frames, for an application with its own
+   * protocol.
+   */
   ethernet: (options: { readonly index?: number } = {}): DeviceSpec<'net.ethernet'> =>
     declareDevice('net.ethernet', { index: options.index ?? 0 }, [], callSite()),
-  /** TCP and UDP: our own over the given interface (the first, unless named), or the host's sockets. */
+  /**
+   * TCP and UDP: our own over the given interface (the first, unless named), or the host's
+   * sockets.
+   */
   stack: (over: DeviceSpec<'net.ethernet'> = firstInterface): DeviceSpec<'net.stack'> =>
     declareDevice('net.stack', {}, [over], callSite()),
 } as const;
 
 export const kv = {
-  /** The files of a directory, read at build time and linked into the image; relative to the configuration. */
+  /**
+   * The files of a directory, read at build time and linked into the image; relative to the
+   * configuration.
+   */
   directory: (path: string): DeviceSpec<'kv.directory'> =>
     declareDevice('kv.directory', { path }, [], callSite()),
 } as const;
 
-/** "file:line" of the caller of the function above, for messages; null where the engine has no stack text. */
+/**
+ * "file:line" of the caller of the function above, for messages; null where the engine has no
+ * stack text.
+ */
 function callSite(): string | null {
   const frame = new Error().stack?.split('\n')[3] ?? '';
   return /(?:\(|at )(?:file:\/\/)?([^()]+:\d+):\d+\)?$/.exec(frame)?.[1] ?? null;

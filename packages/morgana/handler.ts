@@ -1,4 +1,7 @@
-/** The program of a Web-standard handler: `export default { fetch(request) }` on the port that the argument names. */
+/**
+ * The program of a Web-standard handler: `export default { fetch(request) }` on the port that the
+ * argument names.
+ */
 
 import type { Stack } from '#device';
 import { type FetchApp, fetchHandler } from '#http';

@@ -7,8 +7,8 @@ import type { Environment } from './index.ts';
 export * from '#http';
 
 /**
- * Serves `handler` on `port`. Rejects when the port can't be had: a service without its port is no service.
- * The server lives as long as the image.
+ * Serves `handler` on `port`. Rejects when the port can't be had: a service without its port is no
+ * service. The server lives as long as the image.
  */
 export async function serveHttp(
   stack: Stack,

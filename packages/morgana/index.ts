@@ -1,6 +1,6 @@
 /**
- * `morgana`: the types that an application's main module is written with. What runs is devices, handed to
- * `start`; there is nothing to import but types. Read also: config.ts.
+ * `morgana`: the types that an application's main module is written with. What runs is devices,
+ * handed to `start`; there is nothing to import but types. Read also: config.ts.
  */
 
 import type { Logger, TimerQueue } from '#core';
@@ -43,8 +43,9 @@ export type Context<D extends DeviceSpecs, A extends ArgSpecs> = DeviceValues<D>
   Environment & { readonly args: ArgValues<A> };
 
 /**
- * The `start` of a configuration. A number (0..126) ends the image with that exit code; nothing leaves it
- * running for as long as its devices have work; a rejection ends it with exit code 70 and the error.
+ * The `start` of a configuration. A number (0..126) ends the image with that exit code; nothing
+ * leaves it running for as long as its devices have work; a rejection ends it with exit code 70
+ * and the error.
  */
 export type Start<C> =
   C extends UnikernelConfig<infer D, infer A>

@@ -1,7 +1,7 @@
 /**
- * Runs a unikernel on a machine: reads the boot-time arguments, connects the devices in the order of the
- * graph, calls `start`. The CLI generates the module that calls this (tools/cli/entry.ts), with the
- * implementations that the target has: only those are linked.
+ * Runs a unikernel on a machine: reads the boot-time arguments, connects the devices in the order
+ * of the graph, calls `start`. The CLI generates the module that calls this (tools/cli/entry.ts),
+ * with the implementations that the target has: only those are linked.
  */
 
 import { isLogLevel, Log, type LogLevel } from '#core';
@@ -9,6 +9,7 @@ import type { Machine } from '#device';
 import { type ArgSpecs, helpLines, parseArguments } from './arguments.ts';
 import type { DeviceKind, DeviceKinds, DeviceNode } from './devices.ts';
 import type { Environment } from './index.ts';
+import { LOG_ARGS } from './standard-args.ts';
 
 /** Exit codes as in BSD's sysexits.h, so that they differ from the CLI's own 1 and 2. */
 export const EXIT_USAGE = 64;
@@ -52,15 +53,10 @@ export interface Unikernel {
   start(context: AnyContext): Promise<number | undefined> | Promise<void>;
 }
 
-const LOG_ARGS: ArgSpecs = {
-  log: {
-    kind: 'string',
-    default: 'info',
-    doc: 'debug, info, warn, error or off, or by source: warn,stack:debug',
-  },
-};
-
-/** A Program for a target's `launch`. Resolves with an exit code; never, when `start` leaves servers running. */
+/**
+ * A Program for a target's `launch`. Resolves with an exit code; never, when `start` leaves
+ * servers running.
+ */
 export async function runUnikernel(machine: Machine, unikernel: Unikernel): Promise<number> {
   const standard = standardArgs(unikernel);
   const parsed = parseArguments(machine.bootArguments, { ...unikernel.args, ...standard });
@@ -155,7 +151,8 @@ function setLevels(log: Log, text: string): string | null {
     const source = colon < 0 ? '*' : part.slice(0, colon);
     const level = part.slice(colon + 1) as LogLevel;
     if (source === '' || !isLogLevel(level)) {
-      return `--log=${text}: expected debug, info, warn, error or off, or source:level, not '${part}'`;
+      const levels = 'debug, info, warn, error, off or source:level';
+      return `--log=${text}: expected ${levels}, not '${part}'`;
     }
     if (seen.has(source)) return `--log=${text}: '${source}' is given twice`;
     seen.add(source);

@@ -1,6 +1,7 @@
 /**
- * The one joiner: a NetDevice in, the `Stack` that applications see out. Ethernet to UDP is packages/net's
- * NetStack, TCP its TcpStack. Not here: reading the command line (packages/morgana/direct-stack.ts).
+ * The one joiner: a NetDevice in, the `Stack` that applications see out. Ethernet to UDP is
+ * packages/net's NetStack, TCP its TcpStack. Not here: reading the command line
+ * (packages/morgana/direct-stack.ts).
  */
 
 import { after, err, type Logger, ok, type Result, seconds, Timer } from '#core';
@@ -34,7 +35,9 @@ export type StackOptionsFault = {
 const PATIENCE = seconds(5);
 const HOST_NAME = /^(?!-)[a-zA-Z0-9-]{1,63}(?<!-)$/;
 
-/** Reads "10.0.2.15/24", "10.0.2.2" and a host name (RFC 1123 §2.1); empty texts mean "not given". */
+/**
+ * Reads "10.0.2.15/24", "10.0.2.2" and a host name (RFC 1123 §2.1); empty texts mean "not given".
+ */
 export function stackOptions(
   cidr: string,
   gatewayText: string,
@@ -51,7 +54,7 @@ export function stackOptions(
   const [text, prefix] = cidr.split('/');
   const address = parseIpv4Address(text ?? '');
   const prefixBits = Number(prefix);
-  if (address === null || !isHostAddress(address) || prefixBits < 1 || prefixBits > 32) {
+  if (address === null || !isHostAddress(address) || !(prefixBits >= 1 && prefixBits <= 32)) {
     return fault('address', `'${cidr}' is not an address for a host`);
   }
   if (gatewayText === '') {
@@ -71,8 +74,8 @@ const fault = (
 ): Result<StackOptions, StackOptionsFault> => err({ kind, message });
 
 /**
- * Our own TCP/IP on `device`. Resolves once it has an address: at once with a fixed one, else when a DHCP
- * server answers; it never gives up asking. The stack owns `device` from now on.
+ * Our own TCP/IP on `device`. Resolves once it has an address: at once with a fixed one, else when
+ * a DHCP server answers; it never gives up asking. The stack owns `device` from now on.
  */
 export function directStack(
   machine: Pick<Machine, 'timers' | 'entropy'>,
@@ -101,7 +104,6 @@ export function directStack(
     net.onConfiguration((configuration) => {
       if (configuration === null) return logger.warn('the address is gone: its lease ended');
       timers.stop(impatience);
-      logger.info(`address ${stack.addresses().join(', ')} from DHCP`);
       resolve(stack);
     });
     timers.arm(impatience, after(timers.now, PATIENCE));

@@ -1,4 +1,7 @@
-/** Links an application for the node target: one module that Node runs, with the host's modules left outside. */
+/**
+ * Links an application for the node target: one module that Node runs, with the host's modules
+ * left outside.
+ */
 
 import { isBuiltin } from 'node:module';
 import path from 'node:path';
@@ -10,7 +13,9 @@ export interface NodeBuildOptions {
   readonly entry: { readonly text: string; readonly resolveDir: string; readonly name: string };
   readonly alias: Readonly<Record<string, string>>;
   readonly define: Readonly<Record<string, string>>;
-  /** Modules whose exports stand in for globals, so that a process has the same ones as an image. */
+  /**
+   * Modules whose exports stand in for globals, so that a process has the same ones as an image.
+   */
   readonly inject: readonly string[];
 }
 
@@ -81,7 +86,9 @@ export async function buildNodeModule(
   }
 }
 
-/** Only this target may import Node's modules: an application that did would not run in an image. */
+/**
+ * Only this target may import Node's modules: an application that did would not run in an image.
+ */
 function hostModules(foreign: { specifier: string; importer: string }[]): Plugin {
   return {
     name: 'morgana-node',

@@ -57,7 +57,9 @@ test('an image carries its description, which names no path of this machine', as
   const image = readFileSync(work.path('g.img'));
   const description = findDescription(image);
   assert.equal(description?.name, 'graph');
-  assert.deepEqual(Object.keys(description.args), ['port', 'title']);
+  assert.deepEqual(Object.keys(description.args), [
+    ...['port', 'title', 'log', 'ipv4', 'gateway', 'hostname'],
+  ]);
   assert.ok(!image.includes(work.directory));
 });
 
@@ -168,7 +170,7 @@ test('a device that the target lacks › one sentence with device, target and li
   assert.equal(code, 2);
   assert.match(
     stderr,
-    /^error: device 'wire' \(net\.ethernet\) does not exist on target node, .*raw\/morgana\.config\.ts:6, /m,
+    /^error: device 'wire' \(net\.ethernet\) does not exist on target node, .*config\.ts:6, /m,
   );
   const image = await work.run(['build', 'raw', '--target=pvh']);
   assert.equal(image.code, 0, image.stderr);

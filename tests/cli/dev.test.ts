@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import { freePort, Workspace } from './cli.ts';
 
 const handler = (text: string): string =>
-  `import { mark } from './mark.ts';\nexport default { fetch: () => new Response('${text}' + mark) };\n`;
+  `import { mark } from './mark.ts';
+export default { fetch: () => new Response('${text}' + mark) };
+`;
 
 const read = async (port: number): Promise<string> =>
   (await fetch(`http://127.0.0.1:${port}/`)).text();

@@ -1,6 +1,6 @@
 /**
- * The tarball as a user gets it: installed in an empty directory on Node 20 with QEMU and without a C compiler.
- * Dependencies come from the npm registry.
+ * The tarball as a user gets it: installed in an empty directory on Node 20 with QEMU and without
+ * a C compiler. Dependencies come from the npm registry.
  */
 
 import assert from 'node:assert/strict';
@@ -53,7 +53,9 @@ before(() => {
 });
 after(() => rmSync(directory, { recursive: true, force: true }));
 
-test('there is no C compiler', () => {
+test('Node 20 or later, and no C compiler', () => {
+  const version = execFileSync(path.join(bin, 'node'), ['--version'], { encoding: 'utf8' });
+  assert.ok(Number(/^v(\d+)/.exec(version)?.[1]) >= 20, version);
   for (const name of ['cc', 'gcc', 'clang', 'make']) {
     assert.equal(existsSync(path.join(bin, name)), false);
   }

@@ -9,7 +9,10 @@ import { shown } from './places.ts';
 
 export const CONFIG_FILE = 'morgana.config.ts';
 
-/** A path that names an application, by kind; `main` is the module that is linked. All paths absolute. */
+/**
+ * A path that names an application, by kind; `main` is the module that is linked. All paths
+ * absolute.
+ */
 export type AppPath =
   | { readonly kind: 'static'; readonly directory: string }
   | { readonly kind: 'handler'; readonly main: string }
@@ -54,7 +57,7 @@ export function detectApp(word: string): AppPath {
     const module = names.find((name) => /^(app|index|main)\.[mc]?[jt]sx?$/.test(name));
     throw usageFailure(
       `${shown(where)} is a project, not a website: it has package.json and no ${CONFIG_FILE}`,
-      `name the module or the directory of files, as ${shown(path.join(where, module ?? 'htdocs'))}`,
+      `name its module or directory of files, as ${shown(path.join(where, module ?? 'htdocs'))}`,
     );
   }
   if (names.length === 0) {

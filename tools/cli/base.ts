@@ -21,12 +21,14 @@ export function baseImage(): string {
   throw new Failure({ what: 'the base is not built', mend: 'run: npm run setup' });
 }
 
-/** The compiler from JavaScript to the engine's bytecode, or null: then images carry their source. */
+/**
+ * The compiler from JavaScript to the engine's bytecode, or null: then images carry their source.
+ */
 export const bytecodeTool = (): string | null => baseFile('bytecode');
 
 /**
- * The base's ELF file in two: ours, and the engine with its C library, by the linker's map. An installation has its
- * sum only (base.parts.json). Without either all counts as base.
+ * The base's ELF file in two: ours, and the engine with its C library, by the linker's map. An
+ * installation has its sum only (base.parts.json). Without either all counts as base.
  */
 export function baseParts(baseBytes: number): { base: number; engine: number } {
   const map = baseFile('base.elf.map');
@@ -37,7 +39,10 @@ export function baseParts(baseBytes: number): { base: number; engine: number } {
   return { base: baseBytes - engine, engine };
 }
 
-/** Bytes of the engine and the C library in a base, from the linker's map: what is in the file, not .bss. */
+/**
+ * Bytes of the engine and the C library in a base, from the linker's map: what is in the file, not
+ * .bss.
+ */
 export function engineBytes(map: string): number {
   let isInFile = false;
   let bytes = 0;

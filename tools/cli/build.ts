@@ -1,7 +1,10 @@
-/** `morgana build`: from an application to an image (or to a module for Node), and what is in it. */
+/**
+ * `morgana build`: from an application to an image (or to a module for Node), and what is in it.
+ */
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { webDefines } from '../../packages/web/bundle.ts';
 import { buildNodeModule } from '../../targets/node/build.ts';
 import {
   type BuildReport,
@@ -58,7 +61,8 @@ export async function buildVerb(line: CommandLine<typeof VERBS.build.flags>): Pr
 export async function buildApp(app: App, target: Target): Promise<Built> {
   checkDevices(app, target);
   checkTypes(app);
-  // On every target the application may use only what an image has: else "dev" would promise too much.
+  // On every target the application may use only what an image has: else "dev" would promise too
+  // much.
   if (app.main !== null) await checkGlobals(entryOf(app, 'pvh'));
   const entry = entryOf(app, target);
   return target === 'pvh' ? buildImage(app, entry) : buildModule(app, entry);
@@ -74,7 +78,7 @@ const entryOf = (app: App, target: Target): Entry => ({
 
 const WEB_GLOBALS = path.join(packageRoot, 'packages/web/inject.ts');
 /** What libraries ask about the environment: an image is production, and no Node. */
-const DEFINE = { 'process.env.NODE_ENV': '"production"' };
+const DEFINE = { 'process.env.NODE_ENV': '"production"', ...webDefines() };
 
 /** Names that packages/web gives. */
 function webGlobals(): Set<string> {
@@ -86,7 +90,10 @@ function webGlobals(): Set<string> {
   return names;
 }
 
-/** Refuses an application that uses a global which no image has, or a module: with the chain of imports. */
+/**
+ * Refuses an application that uses a global which no image has, or a module: with the chain of
+ * imports.
+ */
 async function checkGlobals(entry: Entry): Promise<void> {
   const marks = missingGlobalMarks(webGlobals());
   const options = { entry, inject: [WEB_GLOBALS], alias: morganaAlias, minifyNames: false };

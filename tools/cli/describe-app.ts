@@ -2,6 +2,8 @@
 
 import path from 'node:path';
 import type { Metafile } from 'esbuild';
+import type { ArgSpecs } from '../../packages/morgana/arguments.ts';
+import { DIRECT_STACK_ARGS, LOG_ARGS } from '../../packages/morgana/standard-args.ts';
 import type { App } from './app.ts';
 import { DESCRIPTION_FORMAT, type Description, type Part } from './description.ts';
 import { implementationOf } from './entry.ts';
@@ -45,7 +47,7 @@ export function describeApp(
       needs: node.needs.map((at) => app.devices[at]!.name),
     })),
     packages,
-    args: app.args,
+    args: { ...app.args, ...standardArgs(app, target) },
     capabilities: {
       ports,
       network: networkOf(app, target),
@@ -56,7 +58,10 @@ export function describeApp(
   };
 }
 
-/** Who pulled a package in: files of the application, then packages, each once; empty for the entry's own. */
+/**
+ * Who pulled a package in: files of the application, then packages, each once; empty for the
+ * entry's own.
+ */
 function because(name: string, metafile: Metafile, base: string): string[] {
   const chain = chainTo(metafile, (input) => packageOf(path.resolve(base, input)) === name);
   const steps = chain.map((input) => {
@@ -64,6 +69,11 @@ function because(name: string, metafile: Metafile, base: string): string[] {
     return owner === 'app' ? input : owner;
   });
   return [...new Set(steps)].filter((step) => step !== name && name !== 'app');
+}
+
+function standardArgs(app: App, target: Target): ArgSpecs {
+  const isDirect = target === 'pvh' && app.devices.some((node) => node.kind === 'net.stack');
+  return isDirect ? { ...LOG_ARGS, ...DIRECT_STACK_ARGS } : LOG_ARGS;
 }
 
 function networkOf(app: App, target: Target): string[] {

@@ -4,16 +4,17 @@ import { grouped, reason } from './describe-text.ts';
 import type { DescribedDevice, Description } from './description.ts';
 
 /**
- * What the image's circle is drawn beside. Both are made from Debian 12's packages by bench/linux-vm.ts, which
- * `npm run bench` measures again: cloud kernel 6.1 (uncompressed ELF) and a disk with the one server.
+ * What the image's circle is drawn beside. Both are made from Debian 12's packages by bench/linux-
+ * vm.ts, which `npm run bench` measures again: cloud kernel 6.1 (uncompressed ELF) and a disk with
+ * the one server.
  */
 const RIVALS = [
   { name: 'Linux + nginx', bytes: 66_534_964 },
   { name: 'Linux + Node 20', bytes: 162_946_612 },
 ] as const;
 const RIVALS_SOURCE =
-  'Linux: kernel (vmlinux of linux-image-6.1.0-56-cloud-amd64, 53.2 MB) and disk (nginx 13.3 MB; Node 20 ' +
-  '109.7 MB) as bench/linux-vm.ts builds them from Debian 12 packages.';
+  'Linux: kernel (vmlinux of linux-image-6.1.0-56-cloud-amd64, 53.2 MB) and disk (nginx 13.3 MB; ' +
+  'Node 20 109.7 MB) as bench/linux-vm.ts builds them from Debian 12 packages.';
 
 const escaped = (text: string): string =>
   text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]!);
@@ -108,15 +109,20 @@ const rows = (cells: readonly (readonly string[])[]): string =>
     .join('\n');
 
 const STYLE = `
-:root { color-scheme: light dark; --ink: #1d2733; --line: #8a97a6; --box: #eef2f6; --ours: #d9480f; --rival: #9fb3c8; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e3e9ef; --line: #6b7885; --box: #1f2933; --rival: #486581; } }
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+:root { color-scheme: light dark; }
+:root { --ink: #1d2733; --line: #8a97a6; --box: #eef2f6; --ours: #d9480f; --rival: #9fb3c8; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e3e9ef; --line: #6b7885; --box: #1f2933; --rival: #486581; }
+}
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); }
+body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 svg { max-width: 100%; height: auto; max-height: 26rem; }
 svg text { font: 13px system-ui, sans-serif; text-anchor: middle; fill: var(--ink); }
 rect { fill: var(--box); stroke: var(--line); } line { stroke: var(--line); }
 .ours { fill: var(--ours); } .rival { fill: var(--rival); }
 table { border-collapse: collapse; } td { padding: .15rem 1rem .15rem 0; vertical-align: top; }
-.num td:nth-child(2), .num td:nth-child(3) { text-align: right; font-variant-numeric: tabular-nums; }
+.num td:nth-child(2), .num td:nth-child(3) { text-align: right; }
+.num { font-variant-numeric: tabular-nums; }
 small { color: var(--line); }`;
 
 export function formatHtml(d: Description): string {
@@ -139,7 +145,8 @@ export function formatHtml(d: Description): string {
 ${graphDrawing(d)}
 <h2>Size, to scale</h2>
 ${scaleDrawing(d.name, d.image.bytes)}
-<p><small>Areas are bytes. This image: ${grouped(d.image.bytes)} bytes. ${escaped(RIVALS_SOURCE)}</small></p>
+<p><small>Areas are bytes. This image: ${grouped(d.image.bytes)} bytes.
+${escaped(RIVALS_SOURCE)}</small></p>
 <h2>Image by part</h2>
 <table class="num">
 ${rows([...parts, ['total', grouped(d.image.bytes)]])}

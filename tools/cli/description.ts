@@ -1,7 +1,7 @@
 /**
- * What is in an image, why, and what it costs: plain data, made by a build and carried by the image itself.
- * It stands after the ELF file's last segment, so no loader reads it and it costs the machine no memory:
- * JSON in UTF-8, its length (u32, little-endian), and eight bytes of magic.
+ * What is in an image, why, and what it costs: plain data, made by a build and carried by the
+ * image itself. It stands after the ELF file's last segment, so no loader reads it and it costs
+ * the machine no memory: JSON in UTF-8, its length (u32, little-endian), and eight bytes of magic.
  */
 
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** `morgana dev`: the node target, built and started again on every change of a file that it is made of. */
+/**
+ * `morgana dev`: the node target, built and started again on every change of a file that it is
+ * made of.
+ */
 
 import { type FSWatcher, readdirSync, watch, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -36,6 +39,8 @@ class Development {
   private watchers: FSWatcher[] = [];
   private settle: NodeJS.Timeout | null = null;
   private stopped: (() => void) | null = null;
+  /** Builds stand in line: two at once would start two processes on one port. */
+  private building: Promise<void> = Promise.resolve();
 
   constructor(
     found: Exclude<AppPath, { kind: 'image' }>,
@@ -56,8 +61,9 @@ class Development {
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.once(name, () => this.stopped?.());
     }
-    await this.rebuild();
+    this.build();
     await end;
+    await this.building;
     for (const watcher of this.watchers) watcher.close();
     if (this.settle !== null) clearTimeout(this.settle);
     this.running?.stop();
@@ -67,6 +73,16 @@ class Development {
 
   private publish(guestPort: number): Publish {
     return { hostAddress: '127.0.0.1', hostPort: this.port, guestPort, protocol: 'tcp' };
+  }
+
+  private build(): void {
+    this.building = this.building.then(() => this.rebuild());
+    // What isn't a Failure is a bug of ours, and ends the tool.
+    this.building.catch((error: unknown) => {
+      queueMicrotask(() => {
+        throw error;
+      });
+    });
   }
 
   /** Builds; the old version is replaced only by one without errors. */
@@ -117,7 +133,7 @@ class Development {
     if (this.settle !== null) clearTimeout(this.settle);
     this.settle = setTimeout(() => {
       this.settle = null;
-      void this.rebuild();
+      this.build();
     }, SETTLE_MS);
   }
 }

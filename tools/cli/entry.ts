@@ -57,23 +57,29 @@ const LAUNCH: Record<Target, string> = {
 };
 
 const LACKING: Record<Target, string> = {
-  pvh: 'a virtual machine',
-  node: 'a process on this machine, which has sockets but no Ethernet interface or disk of its own',
+  pvh: 'pvh, a virtual machine',
+  node: 'node, a process on this machine with sockets but no Ethernet interface of its own',
 };
 
-/** Refuses an application with a device that `target` lacks: one sentence with device, target and line. */
+/**
+ * Refuses an application with a device that `target` lacks: one sentence with device, target and
+ * line.
+ */
 export function checkDevices(app: App, target: Target): void {
   for (const node of app.devices) {
     if (IMPLEMENTATIONS[target][node.kind] !== undefined || isUnneeded(app, node, target)) continue;
     throw new Failure({
-      what: `device '${node.name}' (${node.kind}) does not exist on target ${target}, ${LACKING[target]}`,
+      what: `device '${node.name}' (${node.kind}) does not exist on target ${LACKING[target]}`,
       where: declaredAt(node),
       mend: `build for another target${target === 'node' ? ': --target=pvh' : ''}`,
     });
   }
 }
 
-/** A device that only stands under one which the target gives whole: an interface under host sockets. */
+/**
+ * A device that only stands under one which the target gives whole: an interface under host
+ * sockets.
+ */
 function isUnneeded(app: App, node: DeviceNode, target: Target): boolean {
   return !node.named && target === 'node' && app.devices.some((user) => user.kind === 'net.stack');
 }
@@ -93,7 +99,8 @@ export function entrySource(app: App, target: Target): string {
     connectors.push(`  '${kind}': ${implementation.name},`);
   }
   const { start, lines } = startSource(app);
-  // Web globals need their machine before the application's first module is evaluated: hence its import().
+  // Web globals need their machine before the application's first module is evaluated: hence its
+  // import().
   imports.push(importLine('{ installWeb }', 'packages/web/platform.ts'));
   return [
     ...imports,
@@ -128,7 +135,10 @@ function startSource(app: App): { start: string; lines: string[] } {
   };
 }
 
-/** Without paths of the developer's machine: they have no meaning in an image and would change its bytes. */
+/**
+ * Without paths of the developer's machine: they have no meaning in an image and would change its
+ * bytes.
+ */
 function linkedDevices(app: App): DeviceNode[] {
   return app.devices.map((node) => {
     const { path: _path, ...options } = node.options;

@@ -1,4 +1,6 @@
-/** What a verb ends with when it can't do its work: one sentence for a person, and the exit code. */
+/**
+ * What a verb ends with when it can't do its work: one sentence for a person, and the exit code.
+ */
 
 /** Exit codes of the tool itself; `run` otherwise ends with the image's own. */
 export const EXIT_OK = 0;
@@ -11,7 +13,10 @@ export class Failure extends Error {
   /** Lines shown before the sentence as they are: a compiler's messages. */
   readonly detail: readonly string[];
 
-  /** `what`, `where` and `mend` make the line "error: what, where, what to do"; empty ones are left out. */
+  /**
+   * `what`, `where` and `mend` make the line "error: what, where, what to do"; empty ones are left
+   * out.
+   */
   constructor(
     parts: { what: string; where?: string; mend?: string; detail?: readonly string[] },
     exitCode: number = EXIT_FAILED,

@@ -1,6 +1,7 @@
 /**
- * The command line: a table of flags per verb, read by one pure parser. `--key=value`; repeats (of flags that
- * don't say so) and unknowns are refused. Not here: what the verbs do, and the help texts (help.ts).
+ * The command line: a table of flags per verb, read by one pure parser. `--key=value`; repeats (of
+ * flags that don't say so) and unknowns are refused. Not here: what the verbs do, and the help
+ * texts (help.ts).
  */
 
 import { err, ok, type Result } from '#core';

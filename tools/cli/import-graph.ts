@@ -1,6 +1,7 @@
 /**
- * What a bundle reaches: bytes and lines per package, and what it reaches that an image doesn't have,
- * with the chain of imports that leads there. Works on what esbuild reports; pure but for counting lines.
+ * What a bundle reaches: bytes and lines per package, and what it reaches that an image doesn't
+ * have, with the chain of imports that leads there. Works on what esbuild reports; pure but for
+ * counting lines.
  */
 
 import { readFileSync } from 'node:fs';
@@ -31,7 +32,10 @@ export function packageOf(file: string, root: string = packageRoot): string {
   return `npm:${parts.slice(0, parts[0]!.startsWith('@') ? 2 : 1).join('/')}`;
 }
 
-/** Costs of all packages in the only output of `metafile`, biggest first. `base`: what its paths count from. */
+/**
+ * Costs of all packages in the only output of `metafile`, biggest first. `base`: what its paths
+ * count from.
+ */
 export function packageCosts(metafile: Metafile, base: string): PackageCost[] {
   const costs = new Map<string, { bytes: number; lines: number; files: number }>();
   for (const [input, { bytesInOutput }] of Object.entries(onlyOutput(metafile).inputs)) {
@@ -74,8 +78,8 @@ export interface MissingGlobal {
 }
 
 /**
- * The shortest way from the application's side to an input that `isEnd`, both included and without the generated
- * entry; empty when there is none.
+ * The shortest way from the application's side to an input that `isEnd`, both included and without
+ * the generated entry; empty when there is none.
  */
 export function chainTo(metafile: Metafile, isEnd: (input: string) => boolean): string[] {
   const entry = onlyOutput(metafile).entryPoint;
@@ -108,15 +112,19 @@ const FOREIGN_GLOBALS = [
 
 const MARK = '__morgana_missing_';
 
-/** For esbuild's `define`: marks uses of globals that an image lacks. `present`: those that it has after all. */
+/**
+ * For esbuild's `define`: marks uses of globals that an image lacks. `present`: those that it has
+ * after all.
+ */
 export function missingGlobalMarks(present: ReadonlySet<string>): Record<string, string> {
   const missing = FOREIGN_GLOBALS.filter((name) => !present.has(name));
   return Object.fromEntries(missing.map((name) => [name, `${MARK}${name}`]));
 }
 
 /**
- * Uses of missing globals in a bundle that was built with the marks, unminified (each module under a comment
- * with its path). A module that asks `typeof name` first can do without, and is not reported.
+ * Uses of missing globals in a bundle that was built with the marks, unminified (each module under
+ * a comment with its path). A module that asks `typeof name` first can do without, and is not
+ * reported.
  */
 export function missingGlobals(code: string, metafile: Metafile): MissingGlobal[] {
   const found = new Map<string, string>();

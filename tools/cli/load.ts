@@ -1,6 +1,7 @@
 /**
- * From a path to an App: a website and a handler get the devices and arguments that they always have,
- * a graph gets those of its morgana.config.ts, which is evaluated here, on the developer's machine.
+ * From a path to an App: a website and a handler get the devices and arguments that they always
+ * have, a graph gets those of its morgana.config.ts, which is evaluated here, on the developer's
+ * machine.
  */
 
 import { existsSync, statSync, writeFileSync } from 'node:fs';
@@ -94,7 +95,10 @@ export function declaredAt(node: DeviceNode): string {
   return file === undefined ? '' : `declared at ${shown(file)}:${line}`;
 }
 
-/** Bundles and runs the configuration in this process, with a source map, so that lines are its own. */
+/**
+ * Bundles and runs the configuration in this process, with a source map, so that lines are its
+ * own.
+ */
 async function evaluateConfig(file: string): Promise<UnikernelConfig> {
   const bundle = path.join(appCacheDirectory(path.dirname(file)), 'config.mjs');
   try {

@@ -1,4 +1,7 @@
-/** Runs a virtual machine: finds QEMU and an accelerator, passes the console on, ends with the image's code. */
+/**
+ * Runs a virtual machine: finds QEMU and an accelerator, passes the console on, ends with the
+ * image's code.
+ */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -28,8 +31,9 @@ export function findQemu(): string {
 }
 
 /**
- * 'kvm' where a machine really starts with it, else 'tcg'. A device file proves nothing (nested virtualisation
- * may be off), so the bare base is booted once; the answer is kept per kernel, QEMU and device.
+ * 'kvm' where a machine really starts with it, else 'tcg'. A device file proves nothing (nested
+ * virtualisation may be off), so the bare base is booted once; the answer is kept per kernel, QEMU
+ * and device.
  */
 export function chooseAccelerator(qemu: string): 'kvm' | 'tcg' {
   const device = statSync('/dev/kvm', { throwIfNoEntry: false });
@@ -93,7 +97,10 @@ function tryListen(host: string, port: number): Promise<string | null> {
   });
 }
 
-/** Ends the child with its parent, also when the parent is killed: setpriv is in Debian's util-linux. */
+/**
+ * Ends the child with its parent, also when the parent is killed: setpriv is in Debian's util-
+ * linux.
+ */
 function leashed(command: string, args: string[]): [string, string[]] {
   const setpriv = '/usr/bin/setpriv';
   if (!existsSync(setpriv)) return [command, args];

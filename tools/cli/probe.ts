@@ -3,8 +3,8 @@
 import { connect, type Socket } from 'node:net';
 
 /**
- * QEMU accepts a connection before the machine listens, and then tries for seconds to get it there: so a new
- * one is tried beside it, often at first.
+ * QEMU accepts a connection before the machine listens, and then tries for seconds to get it
+ * there: so a new one is tried beside it, often at first.
  */
 const EAGER_MS = 20;
 const PATIENT_MS = 250;
@@ -13,12 +13,15 @@ const OPEN_MAX = 64;
 
 /** Asks for the front page's head: a website answers 200. */
 export const HEAD_REQUEST = 'HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
-/** Without Host the server itself answers 400 (RFC 9112 §3.2): a handler doesn't see it, and counts no visitor. */
+/**
+ * Without Host the server itself answers 400 (RFC 9112 §3.2): a handler doesn't see it, and counts
+ * no visitor.
+ */
 export const HOSTLESS_REQUEST = 'HEAD / HTTP/1.1\r\nConnection: close\r\n\r\n';
 
 /**
- * Resolves with the milliseconds from `startedMs` (performance.now) to the first byte of an answer to `request`,
- * or null when `cancelled` says so first or nothing answered for `patienceMs`.
+ * Resolves with the milliseconds from `startedMs` (performance.now) to the first byte of an answer
+ * to `request`, or null when `cancelled` says so first or nothing answered for `patienceMs`.
  */
 export async function firstByte(
   host: string,

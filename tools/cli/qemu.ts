@@ -46,13 +46,19 @@ export function commandLine(bootArguments: readonly string[]): string {
   return ['--', ...bootArguments.map(quoted)].join(' ');
 }
 
-/** As targets/pvh/cmdline.ts reads it back: QEMU's own words and a lone "--" must not be taken for ours. */
+/**
+ * As targets/pvh/cmdline.ts reads it back: QEMU's own words and a lone "--" must not be taken for
+ * ours.
+ */
 function quoted(word: string): string {
   const isPlain = /^[^\s"\\]+$/.test(word) && word !== '--' && !word.startsWith('virtio_mmio.');
   return isPlain ? word : `"${word.replace(/["\\]/g, '\\$&')}"`;
 }
 
-/** The image's exit code, or null when QEMU itself failed (status 1, or any that the base can't cause). */
+/**
+ * The image's exit code, or null when QEMU itself failed (status 1, or any that the base can't
+ * cause).
+ */
 export function imageExitCode(status: number): number | null {
   if (status === 0) return 0;
   return status > 1 && status % 2 === 1 ? (status - 1) / 2 : null;

@@ -117,7 +117,10 @@ async function announce(
   else if (!over()) say(`${url} has not answered for ${PATIENCE_MS / 1_000} s`);
 }
 
-/** What --publish says; a web server without any is published at 8080, or it couldn't be seen at all. */
+/**
+ * What --publish says; a web server without any is published at 8080, or it couldn't be seen at
+ * all.
+ */
 function publishedPorts(line: Line, description: Description | null): readonly Publish[] {
   const given = line.flags.publish;
   const asksHelp = (line.rest ?? []).includes('--help');

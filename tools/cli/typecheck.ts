@@ -1,4 +1,7 @@
-/** Checks an application's types before it is linked; the compiler's messages are shown as they are. */
+/**
+ * Checks an application's types before it is linked; the compiler's messages are shown as they
+ * are.
+ */
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
@@ -51,7 +54,9 @@ export const checked: Start<typeof config> = start;
 `;
 }
 
-/** The application's own tsconfig.json, when it has one, with what linking an image needs on top. */
+/**
+ * The application's own tsconfig.json, when it has one, with what linking an image needs on top.
+ */
 function projectOf(app: App, check: string): object {
   const own = ownProject(path.dirname(app.main!));
   const compilerOptions = {
@@ -79,7 +84,9 @@ function projectOf(app: App, check: string): object {
 /** For an application without a tsconfig.json. */
 const STRICT = { strict: true, noUncheckedIndexedAccess: true };
 
-/** What exists in an image, whatever the application's editor believes: no types of Node, for one. */
+/**
+ * What exists in an image, whatever the application's editor believes: no types of Node, for one.
+ */
 const ENVIRONMENT = {
   target: 'es2023',
   lib: ['es2023', 'dom', 'dom.iterable', 'dom.asynciterable'],
@@ -95,7 +102,10 @@ function ownProject(from: string): string | null {
   }
 }
 
-/** Leaves out messages about this package's sources, which its own checks cover under its own options. */
+/**
+ * Leaves out messages about this package's sources, which its own checks cover under its own
+ * options.
+ */
 function ownMessages(output: string): string[] {
   const lines: string[] = [];
   let isOurs = false;

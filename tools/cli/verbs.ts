@@ -6,7 +6,10 @@ export const TARGETS = ['pvh', 'node'] as const;
 export type Target = (typeof TARGETS)[number];
 export const TEMPLATES = ['static', 'handler', 'devices'] as const;
 
-/** `wordsMax`: how many words that aren't flags; `rest`: whether boot-time arguments may follow '--'. */
+/**
+ * `wordsMax`: how many words that aren't flags; `rest`: whether boot-time arguments may follow
+ * '--'.
+ */
 export const VERBS = {
   new: {
     wordsMax: 1,

@@ -1,0 +1,22 @@
+/**
+ * Boot-time arguments that come with what is linked, as plain data: `describe` lists them without
+ * linking it.
+ */
+
+import type { ArgSpecs } from './arguments.ts';
+
+/** Of every image. */
+export const LOG_ARGS: ArgSpecs = {
+  log: {
+    kind: 'string',
+    default: 'info',
+    doc: 'debug, info, warn, error or off, or by source: warn,stack:debug',
+  },
+};
+
+/** Of our own TCP/IP (direct-stack.ts). */
+export const DIRECT_STACK_ARGS: ArgSpecs = {
+  ipv4: { kind: 'ipv4Cidr', default: '', doc: 'a fixed address, as 10.0.2.15/24, instead of DHCP' },
+  gateway: { kind: 'ipv4', default: '', doc: 'the router, with --ipv4' },
+  hostname: { kind: 'string', default: '', doc: 'the name that DHCP servers are told' },
+};

@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { hot, instantOfMicros } from '#core';
+import type { Flow, Stack } from '#device';
+import { NetStack, parseIpv4Address } from '#net';
+import { type SimHost, SimWorld } from '#targets/sim/index';
+import { TestDhcpServer } from '../../tests/sim/dhcp-server.ts';
+import { directStack, type StackOptions, stackOptions } from './index.ts';
+
+function read(cidr: string, gateway = '', hostName = ''): StackOptions {
+  const options = stackOptions(cidr, gateway, hostName);
+  assert.ok(options.ok, options.ok ? '' : options.error.message);
+  return options.value;
+}
+
+test('options › nothing given means DHCP', () => {
+  assert.deepEqual(read(''), { address: null, gateway: null, hostName: null });
+  assert.equal(read('', '', 'web-1').hostName, 'web-1');
+});
+
+test('options › a fixed address with and without a router', () => {
+  const address = parseIpv4Address('10.0.2.15');
+  const fixed = { address: { address, prefixBits: 24 }, gateway: null, hostName: null };
+  assert.deepEqual(read('10.0.2.15/24'), fixed);
+  const gateway = parseIpv4Address('10.0.2.2');
+  assert.deepEqual(read('10.0.2.15/24', '10.0.2.2'), { ...fixed, gateway });
+});
+
+const REFUSED: readonly [string, string, string, string][] = [
+  ['', '10.0.2.2', '', 'gateway'],
+  ['0.0.0.0/24', '', '', 'address'],
+  ['127.0.0.1/8', '', '', 'address'],
+  ['224.0.0.1/8', '', '', 'address'],
+  ['10.0.2.15/0', '', '', 'address'],
+  ['10.0.2.15/33', '', '', 'address'],
+  ['10.0.2.15', '', '', 'address'],
+  ['10.0.2.15/24', '10.0.3.1', '', 'gateway'],
+  ['10.0.2.15/24', '10.0.2.15', '', 'gateway'],
+  ['10.0.2.15/24', 'router', '', 'gateway'],
+  ['', '', '-web', 'host name'],
+  ['', '', 'web.example', 'host name'],
+  ['', '', 'a'.repeat(64), 'host name'],
+];
+for (const [cidr, gateway, hostName, kind] of REFUSED) {
+  test(`options › '${cidr}' '${gateway}' '${hostName}' › ${kind}`, () => {
+    const options = stackOptions(cidr, gateway, hostName);
+    assert.ok(!options.ok);
+    assert.equal(options.error.kind, kind);
+  });
+}
+
+function stackOn(world: SimWorld, host: SimHost, options: StackOptions): Promise<Stack> {
+  const { device, entropy, log } = host;
+  return directStack({ timers: world.timers, entropy }, device, options, log.source('stack'));
+}
+
+/** Runs the world until `promise` settles. */
+async function during<T>(world: SimWorld, promise: Promise<T>): Promise<T> {
+  let isDone = false;
+  const done = promise.finally(() => {
+    isDone = true;
+  });
+  await world.runAsync(() => isDone, instantOfMicros(300_000_000), setImmediate);
+  return done;
+}
+
+const IGNORED = { drained() {}, end() {}, closed() {}, data() {} };
+
+test('two stacks › TCP and UDP both ways', async () => {
+  const world = new SimWorld(1);
+  const a = await stackOn(world, world.addHost('a'), read('10.0.0.1/24'));
+  const b = await stackOn(world, world.addHost('b'), read('10.0.0.2/24'));
+  assert.deepEqual(a.addresses(), ['10.0.0.1/24']);
+
+  const listening = await a.listen(80, (flow) => {
+    flow.attach({ ...IGNORED, data: (bytes) => flow.write(bytes.slice()) });
+  });
+  assert.ok(listening.ok);
+  assert.deepEqual(await a.listen(80, () => {}), {
+    ok: false,
+    error: { kind: 'port in use', port: 80 },
+  });
+  const echoed = new Promise<string>((resolve, reject) => {
+    b.connect('10.0.0.1', 80, (opened) => {
+      if (!opened.ok) return reject(new Error(opened.error.kind));
+      const flow: Flow = opened.value;
+      flow.attach({ ...IGNORED, data: (bytes) => resolve(hot.latin1(bytes, 0, bytes.length)) });
+      flow.write(hot.utf8Encode('hello'));
+    });
+  });
+  assert.equal(await during(world, echoed), 'hello');
+
+  const received = new Promise<string>((resolve) => {
+    const receive = (bytes: Uint8Array, from: { address: string }): void =>
+      resolve(`${from.address} ${hot.latin1(bytes, 0, bytes.length)}`);
+    void a.bind(53, { receive });
+  });
+  const socket = await b.bind(0, { receive() {} });
+  assert.ok(socket.ok);
+  assert.equal(socket.value.send(hot.utf8Encode('ping'), { address: '10.0.0.1', port: 53 }), true);
+  assert.equal(await during(world, received), '10.0.0.2 ping');
+  assert.ok(a.counters().udpReceived === 1 && a.counters().segmentsIn! > 0);
+});
+
+test('connect › a text that is no address', async () => {
+  const world = new SimWorld(2);
+  const stack = await stackOn(world, world.addHost('a'), read('10.0.0.1/24'));
+  let error = '';
+  stack.connect('example.com', 80, (opened) => {
+    error = opened.ok ? '' : opened.error.kind;
+  });
+  assert.equal(error, 'bad address');
+});
+
+function dhcpServer(world: SimWorld): TestDhcpServer {
+  const { device, entropy, log } = world.addHost('server');
+  const logger = log.source('net');
+  return new TestDhcpServer({
+    stack: new NetStack({ device, timers: world.timers, entropy, logger }),
+    address: parseIpv4Address('10.0.0.1')!,
+    firstAddress: parseIpv4Address('10.0.0.50')!,
+    prefixBits: 24,
+    leaseSeconds: 3_600,
+    repliesToAll: true,
+  });
+}
+
+test('DHCP › resolves once configured, without a warning', async () => {
+  const world = new SimWorld(3);
+  dhcpServer(world);
+  const stack = await during(world, stackOn(world, world.addHost('a'), read('')));
+  assert.deepEqual(stack.addresses(), ['10.0.0.50/24']);
+  world.run(instantOfMicros(20_000_000));
+  assert.ok(!world.lines.some((line) => line.includes('warn')), world.lines.join('\n'));
+});
+
+test('DHCP › a silent server › one line after 5 s, and it goes on asking', async () => {
+  const world = new SimWorld(4);
+  const server = dhcpServer(world);
+  server.isSilent = true;
+  const waiting = stackOn(world, world.addHost('a'), read(''));
+  const warnings = (): number => world.lines.filter((line) => line.includes('no DHCP')).length;
+  world.run(instantOfMicros(4_900_000));
+  assert.equal(warnings(), 0);
+  world.run(instantOfMicros(60_000_000));
+  assert.equal(warnings(), 1);
+  assert.match(world.lines.find((line) => line.includes('no DHCP'))!, /^5\.000000 a warn stack:/);
+  server.isSilent = false;
+  const stack = await during(world, waiting);
+  assert.deepEqual(stack.addresses(), ['10.0.0.50/24']);
+  assert.equal(warnings(), 1);
+});
