@@ -59,8 +59,22 @@ void engine_running(JSRuntime *rt, uint64_t *script, uint64_t *native) {
     }
 }
 
+/* A sampled function may be gone when its name is wanted: a script's own code is, once it has run. */
+static int is_live_function(JSRuntime *rt, const void *script) {
+    struct list_head *entry;
+    list_for_each(entry, &rt->gc_obj_list) {
+        const JSGCObjectHeader *object = list_entry(entry, JSGCObjectHeader, link);
+        if (object == script) return object->gc_obj_type == JS_GC_OBJ_TYPE_FUNCTION_BYTECODE;
+    }
+    return 0;
+}
+
 void engine_function_name(JSContext *ctx, uint64_t script, char *out, size_t bytes) {
     JSFunctionBytecode *function = (JSFunctionBytecode *)script;
+    if (!is_live_function(JS_GetRuntime(ctx), function)) {
+        snprintf(out, bytes, "<gone>");
+        return;
+    }
     int column, line = find_line_num(ctx, function, -1, &column);
     char name_room[128], file_room[128];
     JSAtom file_atom = function->has_debug ? function->debug.filename : JS_ATOM_empty_string;
