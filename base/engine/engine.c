@@ -77,7 +77,7 @@ static struct section find_main(void) {
     refuse_image("its payload has no program: no section \"main\"", "", 0);
 }
 
-static JSValue evaluate_bytecode(JSContext *ctx, struct section main) {
+static JSValue read_bytecode(JSContext *ctx, struct section main) {
     const struct base_bytecode_header *stamp = (const void *)main.bytes;
     if (main.byte_count < sizeof(*stamp)
         || memcmp(stamp->magic, BASE_BYTECODE_MAGIC, sizeof(stamp->magic)) != 0) {
@@ -86,10 +86,13 @@ static JSValue evaluate_bytecode(JSContext *ctx, struct section main) {
     if (stamp->abi_version != BASE_ABI_VERSION || stamp->engine_stamp != BASE_ENGINE_STAMP) {
         refuse_image("its program is bytecode for another engine: build it again", "", 0);
     }
-    JSValue function = JS_ReadObject(ctx, main.bytes + sizeof(*stamp),
-        main.byte_count - sizeof(*stamp), JS_READ_OBJ_BYTECODE);
-    if (JS_IsException(function)) return function;
-    return JS_EvalFunction(ctx, function);
+    return JS_ReadObject(ctx, main.bytes + sizeof(*stamp), main.byte_count - sizeof(*stamp),
+        JS_READ_OBJ_BYTECODE);
+}
+
+static JSValue compile_source(JSContext *ctx, struct section main) {
+    return JS_Eval(ctx, (const char *)main.bytes, main.byte_count, "main.js",
+        JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_COMPILE_ONLY);
 }
 
 int engine_run(void) {
@@ -98,9 +101,11 @@ int engine_run(void) {
     engine_install_base(ctx);
     engine_keep_reserve();
     struct section main = find_main();
-    JSValue result = main.kind == BASE_SECTION_BYTECODE
-        ? evaluate_bytecode(ctx, main)
-        : JS_Eval(ctx, (const char *)main.bytes, main.byte_count, "main.js", JS_EVAL_TYPE_GLOBAL);
+    JSValue function = main.kind == BASE_SECTION_BYTECODE
+        ? read_bytecode(ctx, main) : compile_source(ctx, main);
+    if (JS_IsException(function)) engine_uncaught(ctx);
+    engine_profile_keep(ctx, function);
+    JSValue result = JS_EvalFunction(ctx, function);
     if (JS_IsException(result)) engine_uncaught(ctx);
     JS_FreeValue(ctx, result);
     engine_loop(ctx);

@@ -67,6 +67,8 @@ void engine_loop(JSContext *ctx);
 /* Starts sampling when the command line has profile=HZ; profile_s=N prints every N seconds. */
 void engine_profile_install(JSContext *ctx, JSValueConst base);
 void engine_profile_turn(JSContext *ctx);
+/* Keeps the program's functions for as long as a sample may name them. */
+void engine_profile_keep(JSContext *ctx, JSValueConst program);
 /* Takes back the reserve that lets an out-of-memory error be made and printed. */
 void engine_keep_reserve(void);
 #endif

@@ -30,7 +30,7 @@ JSValue engine_flat_string(JSContext *ctx, JSValueConst text);
 /* What runs now: the bytecode function on top, and the native function that it called, or 0. Callable
  * in an interrupt: uses no vector register and writes nothing. */
 void engine_running(JSRuntime *rt, uint64_t *script, uint64_t *native);
-/* "name file:line" of a `script` that engine_running gave and that is still alive. */
+/* "name file:line:column" of a `script` that engine_running gave and that is still alive. */
 void engine_function_name(JSContext *ctx, uint64_t script, char *out, size_t bytes);
 size_t engine_heap_used(JSRuntime *rt);
 size_t engine_gc_threshold(JSRuntime *rt);

@@ -80,5 +80,7 @@ void engine_function_name(JSContext *ctx, uint64_t script, char *out, size_t byt
     JSAtom file_atom = function->has_debug ? function->debug.filename : JS_ATOM_empty_string;
     const char *name = JS_AtomGetStr(ctx, name_room, sizeof(name_room), function->func_name);
     const char *file = JS_AtomGetStr(ctx, file_room, sizeof(file_room), file_atom);
-    snprintf(out, bytes, "%.120s %.120s:%d", name[0] ? name : "<anonymous>", file, line);
+    if (function->func_name == JS_ATOM_NULL) name = "<method>"; /* Its class has its name. */
+    if (name[0] == 0) name = "<anonymous>";
+    snprintf(out, bytes, "%.120s %.120s:%d:%d", name, file, line, column);
 }
