@@ -96,7 +96,7 @@ export async function bundle(options: BundleOptions): Promise<Result<Bundle, Bun
       charset: 'utf8',
       legalComments: 'none',
       minifySyntax: options.readable !== true,
-      minifyWhitespace: options.readable !== true,
+      minifyWhitespace: false,
       minifyIdentifiers: options.minifyNames,
       define: { ...options.define },
       inject: [...options.inject],
