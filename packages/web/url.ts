@@ -24,19 +24,24 @@ import { URLSearchParams } from './url-search-params.ts';
 const CANONICAL =
   /^(https?):\/\/((?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*|(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3})(?::([1-9]\d{3,4}))?((?:\/[A-Za-z0-9_\-~!$&'()*+,;=:@%][A-Za-z0-9_\-~!$&'()*+,;=:@%.]*)*\/?)(?:\?([A-Za-z0-9_\-.~!$&()*+,;=:@%/?]*))?$/;
 
-function parseCanonical(input: string): UrlRecord | null {
+function matchCanonical(input: string): RegExpExecArray | null {
   const match = CANONICAL.exec(input);
-  if (match === null || input.includes('%2') || input.includes('xn--')) return null;
-  const port = match[3] === undefined ? null : Number(match[3]);
-  const path = match[4]!;
-  if (path === '' || (port !== null && port > 0xffff)) return null;
+  // What the pattern lets through: dots in percent-encoding, and labels and ports with rules of their own.
+  if (match === null || match[4] === '' || input.includes('%2') || input.includes('xn--'))
+    return null;
+  return match[3] === undefined || Number(match[3]) <= 0xffff ? match : null;
+}
+
+function parseCanonical(input: string): UrlRecord | null {
+  const match = matchCanonical(input);
+  if (match === null) return null;
   return {
     scheme: match[1]!,
     username: '',
     password: '',
     host: match[2]!,
-    port,
-    path: path.slice(1).split('/'),
+    port: match[3] === undefined ? null : Number(match[3]),
+    path: match[4]!.slice(1).split('/'),
     query: match[5] ?? null,
     fragment: null,
   };
@@ -44,7 +49,8 @@ function parseCanonical(input: string): UrlRecord | null {
 
 /** `new URL(input).href`, or null when it isn't a URL; cheap when `input` is that already. */
 export function canonicalUrl(input: string): string | null {
-  const record = parseCanonical(input) ?? parseUrl(input, null);
+  if (matchCanonical(input) !== null) return input;
+  const record = parseUrl(input, null);
   return record === null ? null : formatUrl(record);
 }
 
