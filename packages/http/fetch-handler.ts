@@ -226,7 +226,7 @@ class IncomingExchange extends Incoming implements ExchangeHandler, ByteSource {
   private ended = false;
   /** Why the body can't be read any more. */
   private failure: unknown = null;
-  private waiting: PromiseWithResolvers<Uint8Array | null> | null = null;
+  private waiting: PromiseWithResolvers<void> | null = null;
   private draining: (() => void) | null = null;
   private abortCallback: ((reason: unknown) => void) | null = null;
   private sending: ByteSource | null = null;
@@ -264,21 +264,28 @@ class IncomingExchange extends Incoming implements ExchangeHandler, ByteSource {
     this.listen();
   }
 
-  read(): Promise<Uint8Array | null> {
+  async read(): Promise<Uint8Array | null> {
     this.listen();
-    const chunk = this.queue.shift();
-    if (chunk !== undefined) {
-      this.queueBytes -= chunk.length;
-      if (this.paused && this.queueBytes <= REQUEST_QUEUE_BYTES_MAX / 2) {
-        this.paused = false;
-        this.exchange.resume();
-      }
-      return Promise.resolve(chunk);
+    if (this.queueBytes === 0 && !this.ended && this.failure === null) {
+      this.waiting = Promise.withResolvers();
+      await this.waiting.promise;
     }
-    if (this.ended) return Promise.resolve(null);
-    if (this.failure !== null) return Promise.reject(this.failure);
-    this.waiting = Promise.withResolvers();
-    return this.waiting.promise;
+    if (this.queueBytes > 0) return this.takeQueue();
+    if (this.failure !== null) throw this.failure;
+    return null;
+  }
+
+  /** All that waits, as one chunk: what came in one turn of the event loop is read at once. */
+  private takeQueue(): Uint8Array {
+    const { queue } = this;
+    const chunk = queue.length === 1 ? queue[0]! : joined(queue, this.queueBytes);
+    this.queue = [];
+    this.queueBytes = 0;
+    if (this.paused) {
+      this.paused = false;
+      this.exchange.resume();
+    }
+    return chunk;
   }
 
   cancel(reason: unknown): void {
@@ -310,15 +317,10 @@ class IncomingExchange extends Incoming implements ExchangeHandler, ByteSource {
 
   data(bytes: Uint8Array): void {
     if (this.failure !== null) return;
-    const { waiting } = this;
-    if (waiting !== null) {
-      this.waiting = null;
-      waiting.resolve(new Uint8Array(bytes));
-      return;
-    }
     // Not slice(): that of Node's Buffer is no copy.
     this.queue.push(new Uint8Array(bytes));
     this.queueBytes += bytes.length;
+    this.wakeReader();
     if (this.queueBytes <= REQUEST_QUEUE_BYTES_MAX || this.paused) return;
     this.paused = true;
     this.exchange.pause();
@@ -326,8 +328,7 @@ class IncomingExchange extends Incoming implements ExchangeHandler, ByteSource {
 
   end(): void {
     this.ended = true;
-    this.waiting?.resolve(null);
-    this.waiting = null;
+    this.wakeReader();
   }
 
   drained(): void {
@@ -353,7 +354,21 @@ class IncomingExchange extends Incoming implements ExchangeHandler, ByteSource {
   private close(reason: unknown): void {
     if (this.ended || this.failure !== null) return;
     this.failure = reason;
-    this.waiting?.reject(reason);
+    this.wakeReader();
+  }
+
+  private wakeReader(): void {
+    this.waiting?.resolve();
     this.waiting = null;
   }
+}
+
+function joined(parts: readonly Uint8Array[], total: number): Uint8Array {
+  const bytes = new Uint8Array(total);
+  let at = 0;
+  for (const part of parts) {
+    hot.copy(bytes, at, part, 0, part.length);
+    at += part.length;
+  }
+  return bytes;
 }
