@@ -1,5 +1,5 @@
 /*
- * memcpy, memmove, memset and memcmp in 16-byte steps, in place of musl's: those use `rep movs` and
+ * memcpy, memmove and memset in 16-byte steps, in place of musl's: those use `rep movs` and
  * `rep stos`, which an emulated CPU executes an element at a time.
  */
 #include <emmintrin.h>
@@ -69,35 +69,15 @@ void *memmove(void *to, const void *from, size_t bytes) {
 }
 
 void *memset(void *to, int value, size_t bytes) {
-    uint8_t *d = to;
-    uint64_t word = 0x0101010101010101ull * (uint8_t)value;
+    uint8_t *d = to, *last = d + bytes - 16;
+    __m128i v = _mm_set1_epi8((char)value);
     if (bytes < 16) {
         uint8_t filler[16];
-        __builtin_memcpy(filler, &word, 8);
-        __builtin_memcpy(filler + 8, &word, 8);
+        STORE(filler, v);
         copy_short(d, filler, bytes);
         return to;
     }
-    __m128i v = _mm_set1_epi8((char)value);
-    uint8_t *last = d + bytes - 16;
     for (; d < last; d += 16) STORE(d, v);
     STORE(last, v);
     return to;
-}
-
-int memcmp(const void *a, const void *b, size_t bytes) {
-    const uint8_t *x = a, *y = b;
-    size_t i = 0;
-    while (i + 16 <= bytes) {
-        int same = _mm_movemask_epi8(_mm_cmpeq_epi8(LOAD(x + i), LOAD(y + i)));
-        if (same != 0xffff) {
-            i += (size_t)__builtin_ctz(~(unsigned)same);
-            return x[i] - y[i];
-        }
-        i += 16;
-    }
-    for (; i < bytes; i++) {
-        if (x[i] != y[i]) return x[i] - y[i];
-    }
-    return 0;
 }

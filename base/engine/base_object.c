@@ -3,7 +3,6 @@
 #include <string.h>
 
 static JSValue console_write_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     size_t bytes;
     const char *text = JS_ToCStringLen(ctx, &bytes, argv[0]);
     if (text == NULL) return JS_EXCEPTION;
@@ -13,41 +12,34 @@ static JSValue console_write_js(ARGUMENTS) {
 }
 
 static JSValue console_read_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS, (void)argv;
     return VALUE(uart_read());
 }
 
 static JSValue exit_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     uint64_t code;
     if (!natural_of(argv[0], &code) || code > BASE_EXIT_MAX) return THROW_RANGE("exit code");
     machine_exit((int)code);
 }
 
 static JSValue clock_monotonic_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS, (void)argv;
     return JS_NewInt64(ctx, (int64_t)clock_monotonic_us());
 }
 
 static JSValue clock_wall_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS, (void)argv;
     return JS_NewInt64(ctx, (int64_t)clock_wall_us());
 }
 
 static JSValue entropy_fill_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     struct view out;
     if (!bytes_of(argv[0], &out)) return JS_ThrowTypeError(ctx, "entropyFill needs a Uint8Array");
     return JS_NewBool(ctx, entropy_fill(out.bytes, out.count));
 }
 
 static JSValue used_bytes_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS, (void)argv;
     return JS_NewInt64(ctx, (int64_t)(machine.ram_bytes - heap.total_bytes + heap.used_bytes));
 }
 
 static JSValue heap_bytes_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS, (void)argv;
     return JS_NewInt64(ctx, (int64_t)engine_heap_used(JS_GetRuntime(ctx)));
 }
 
@@ -80,17 +72,13 @@ static JSValue payload_array(JSContext *ctx) {
 }
 
 static const JSCFunctionListEntry functions[] = {
-    METHOD("consoleWrite", 1, console_write_js),
-    METHOD("consoleRead", 0, console_read_js),
-    METHOD("exit", 1, exit_js),
-    METHOD("clockMonotonic", 0, clock_monotonic_js),
-    METHOD("clockWall", 0, clock_wall_js),
-    METHOD("entropyFill", 1, entropy_fill_js),
+    METHOD("consoleWrite", 1, console_write_js), METHOD("consoleRead", 0, console_read_js),
+    METHOD("exit", 1, exit_js), METHOD("clockMonotonic", 0, clock_monotonic_js),
+    METHOD("clockWall", 0, clock_wall_js), METHOD("entropyFill", 1, entropy_fill_js),
 };
 
 static const JSCFunctionListEntry memory_functions[] = {
-    METHOD("usedBytes", 0, used_bytes_js),
-    METHOD("heapBytes", 0, heap_bytes_js),
+    METHOD("usedBytes", 0, used_bytes_js), METHOD("heapBytes", 0, heap_bytes_js),
 };
 
 void engine_install_base(JSContext *ctx) {

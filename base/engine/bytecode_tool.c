@@ -9,30 +9,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SOURCE_BYTES_MAX (256l << 20)
+#define SOURCE_BYTES_MAX (64 << 20)
 
 static int fail(const char *what, const char *name) {
     fprintf(stderr, "error: bytecode: %s: %s\n", what, name);
     return 2;
 }
 
-/* The file's bytes and a zero; the caller frees them. NULL when it cannot be read. */
-static char *read_source(const char *path, size_t *bytes) {
+static char source[SOURCE_BYTES_MAX + 1];
+
+/* Fills `source`, zero-terminated; -1 when the file cannot be read or is too large. */
+static long read_source(const char *path) {
     FILE *file = fopen(path, "rb");
-    if (file == NULL) return NULL;
-    char *text = NULL;
-    long size = fseek(file, 0, SEEK_END) == 0 ? ftell(file) : -1;
-    if (size >= 0 && size <= SOURCE_BYTES_MAX && fseek(file, 0, SEEK_SET) == 0) {
-        text = malloc((size_t)size + 1);
-        *bytes = text ? fread(text, 1, (size_t)size, file) : 0;
-        if (text != NULL) text[*bytes] = 0;
-        if (text != NULL && *bytes != (size_t)size) {
-            free(text);
-            text = NULL;
-        }
-    }
+    if (file == NULL) return -1;
+    size_t bytes = fread(source, 1, sizeof(source), file);
+    bool whole = !ferror(file) && bytes < sizeof(source);
     fclose(file);
-    return text;
+    return whole ? (long)bytes : -1;
 }
 
 static int print_exception(JSContext *ctx) {
@@ -59,14 +52,14 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: bytecode INPUT.js OUTPUT [NAME]\n");
         return 1;
     }
-    size_t source_bytes = 0, code_bytes;
-    char *source = read_source(argv[1], &source_bytes);
-    if (source == NULL) return fail("cannot read", argv[1]);
+    size_t code_bytes;
+    long source_bytes = read_source(argv[1]);
+    if (source_bytes < 0) return fail("cannot read", argv[1]);
     JSRuntime *rt = JS_NewRuntime();
     JSContext *ctx = rt ? JS_NewContext(rt) : NULL;
     if (ctx == NULL) return fail("out of memory for", argv[1]);
     JS_SetStripInfo(rt, JS_STRIP_SOURCE);
-    JSValue function = JS_Eval(ctx, source, source_bytes, argc == 4 ? argv[3] : "main.js",
+    JSValue function = JS_Eval(ctx, source, (size_t)source_bytes, argc == 4 ? argv[3] : "main.js",
         JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_COMPILE_ONLY);
     if (JS_IsException(function)) return print_exception(ctx);
     uint8_t *code = JS_WriteObject(ctx, &code_bytes, function, JS_WRITE_OBJ_BYTECODE);

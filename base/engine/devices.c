@@ -9,7 +9,6 @@
 static uint64_t dma_at, dma_end;
 
 static JSValue dma_allocate_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     uint64_t bytes, align;
     if (!natural_of(argv[0], &bytes) || bytes == 0 || bytes > INT32_MAX) return THROW_RANGE("bytes");
     if (!natural_of(argv[1], &align) || align > DMA_ALIGN_MAX || (align & (align - 1)) || !align) {
@@ -27,7 +26,6 @@ static JSValue dma_allocate_js(ARGUMENTS) {
 }
 
 static JSValue physical_address_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     struct view view;
     if (!bytes_of(argv[0], &view)) return JS_ThrowTypeError(ctx, "needs a Uint8Array");
     return JS_NewInt64(ctx, (int64_t)(uint64_t)view.bytes);
@@ -47,7 +45,6 @@ static bool device_address(JSValueConst value, uint64_t bits, uint64_t *address)
 }
 
 static JSValue mmio_read_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     uint64_t at, bits = width_of(argv[1]);
     if (!device_address(argv[0], bits, &at)) return THROW_RANGE("device address or width");
     if (bits == 32) return JS_NewUint32(ctx, *(volatile uint32_t *)at);
@@ -55,7 +52,6 @@ static JSValue mmio_read_js(ARGUMENTS) {
 }
 
 static JSValue mmio_write_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     uint64_t at, value, bits = width_of(argv[1]);
     if (!device_address(argv[0], bits, &at)) return THROW_RANGE("device address or width");
     if (!natural_of(argv[2], &value)) return THROW_RANGE("value");
@@ -66,7 +62,6 @@ static JSValue mmio_write_js(ARGUMENTS) {
 }
 
 static JSValue port_read_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     uint64_t port, bits = width_of(argv[1]);
     if (bits == 0 || !natural_of(argv[0], &port) || port > UINT16_MAX) return THROW_RANGE("port");
     if (bits == 32) return JS_NewUint32(ctx, in32((uint16_t)port));
@@ -74,7 +69,6 @@ static JSValue port_read_js(ARGUMENTS) {
 }
 
 static JSValue port_write_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     uint64_t port, value, bits = width_of(argv[1]);
     if (bits == 0 || !natural_of(argv[0], &port) || port > UINT16_MAX) return THROW_RANGE("port");
     if (!natural_of(argv[2], &value)) return THROW_RANGE("value");
@@ -85,7 +79,6 @@ static JSValue port_write_js(ARGUMENTS) {
 }
 
 static JSValue barrier_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS, (void)argv, (void)ctx;
     __asm__ volatile("mfence" : : : "memory");
     return JS_UNDEFINED;
 }
@@ -100,7 +93,6 @@ static int word_of(JSContext *ctx, JSValueConst value, const char *yes, const ch
 }
 
 static JSValue interrupt_line_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     uint64_t gsi;
     int level = word_of(ctx, argv[1], "level", "edge"), low = word_of(ctx, argv[2], "low", "high");
     if (!natural_of(argv[0], &gsi) || gsi > 255 || level < 0 || low < 0) {
@@ -111,7 +103,6 @@ static JSValue interrupt_line_js(ARGUMENTS) {
 }
 
 static JSValue interrupt_message_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS, (void)argv;
     uint32_t address, data;
     int bit = interrupt_message(&address, &data);
     if (bit < 0) return THROW_RANGE("no wake-up bit left");
@@ -123,14 +114,10 @@ static JSValue interrupt_message_js(ARGUMENTS) {
 }
 
 static const JSCFunctionListEntry functions[] = {
-    METHOD("dmaAllocate", 2, dma_allocate_js),
-    METHOD("physicalAddress", 1, physical_address_js),
-    METHOD("mmioRead", 2, mmio_read_js),
-    METHOD("mmioWrite", 3, mmio_write_js),
-    METHOD("portRead", 2, port_read_js),
-    METHOD("portWrite", 3, port_write_js),
-    METHOD("barrier", 0, barrier_js),
-    METHOD("interruptLine", 3, interrupt_line_js),
+    METHOD("dmaAllocate", 2, dma_allocate_js), METHOD("physicalAddress", 1, physical_address_js),
+    METHOD("mmioRead", 2, mmio_read_js), METHOD("mmioWrite", 3, mmio_write_js),
+    METHOD("portRead", 2, port_read_js), METHOD("portWrite", 3, port_write_js),
+    METHOD("barrier", 0, barrier_js), METHOD("interruptLine", 3, interrupt_line_js),
     METHOD("interruptMessage", 0, interrupt_message_js),
 };
 

@@ -6,8 +6,10 @@
 
 #define VALUE(n) JS_NewInt32(ctx, (int32_t)(n))
 #define THROW_RANGE(what) JS_ThrowRangeError(ctx, "%s", what)
-#define ARGUMENTS JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv
-#define UNUSED_ARGUMENTS (void)self, (void)argc
+/* QuickJS passes at least as many arguments as a function's length says, undefined where missing. */
+#define UNUSED __attribute__((unused))
+#define ARGUMENTS \
+    UNUSED JSContext *ctx, UNUSED JSValueConst self, UNUSED int argc, UNUSED JSValueConst *argv
 #define METHOD(name, length, function) JS_CFUNC_DEF(name, length, function)
 
 /* A Uint8Array's or Int32Array's elements; `count` is 0 when its buffer is detached. */

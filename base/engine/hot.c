@@ -84,7 +84,6 @@ static inline JSValue sum_range(JSContext *ctx, struct range from, uint8_t *to, 
 }
 
 static JSValue copy_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     struct range to, from;
     if (!range_at(argv[0], argv[1], argv[4], &to)) return OUTSIDE;
     if (!range_at(argv[2], argv[3], argv[4], &from)) return OUTSIDE;
@@ -93,7 +92,6 @@ static JSValue copy_js(ARGUMENTS) {
 }
 
 static JSValue fill_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     struct range to;
     uint64_t value;
     if (!range_at(argv[0], argv[1], argv[2], &to)) return OUTSIDE;
@@ -103,14 +101,12 @@ static JSValue fill_js(ARGUMENTS) {
 }
 
 static JSValue checksum_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     struct range of;
     if (!range_at(argv[0], argv[1], argv[2], &of)) return OUTSIDE;
     return sum_range(ctx, of, NULL, argv[3]);
 }
 
 static JSValue copy_checksum_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     struct range to, from;
     if (!range_at(argv[0], argv[1], argv[4], &to)) return OUTSIDE;
     if (!range_at(argv[2], argv[3], argv[4], &from)) return OUTSIDE;
@@ -118,7 +114,6 @@ static JSValue copy_checksum_js(ARGUMENTS) {
 }
 
 static JSValue equal_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     struct range a, b;
     if (!range_at(argv[0], argv[1], argv[4], &a)) return OUTSIDE;
     if (!range_at(argv[2], argv[3], argv[4], &b)) return OUTSIDE;
@@ -126,7 +121,6 @@ static JSValue equal_js(ARGUMENTS) {
 }
 
 static JSValue index_of_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     struct range in;
     uint64_t byte;
     if (!range_to(argv[0], argv[2], argv[3], &in)) return OUTSIDE;
@@ -136,7 +130,6 @@ static JSValue index_of_js(ARGUMENTS) {
 }
 
 static JSValue span_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     struct range in;
     struct view table;
     if (!range_to(argv[0], argv[1], argv[2], &in)) return OUTSIDE;
@@ -157,7 +150,6 @@ static JSValue new_text(JSContext *ctx, JSValueConst *argv, struct range *from, 
 }
 
 static JSValue latin1_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     struct range from;
     uint8_t *to;
     JSValue text = new_text(ctx, argv, &from, &to);
@@ -166,7 +158,6 @@ static JSValue latin1_js(ARGUMENTS) {
 }
 
 static JSValue latin1_lower_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     struct range from;
     uint8_t *to;
     JSValue text = new_text(ctx, argv, &from, &to);
@@ -178,7 +169,6 @@ static JSValue latin1_lower_js(ARGUMENTS) {
 }
 
 static JSValue write_latin1_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     struct view to;
     uint64_t at;
     JSValue held;
@@ -230,7 +220,6 @@ static void free_bytes(JSRuntime *rt, void *opaque, void *bytes) {
 }
 
 static JSValue utf8_encode_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     JSValue held;
     const struct engine_string *text = text_of(ctx, argv[0], &held);
     if (text == NULL) return JS_EXCEPTION;
@@ -292,7 +281,6 @@ static JSValue decode_wide(JSContext *ctx, struct range from, bool fatal) {
 }
 
 static JSValue utf8_decode_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     struct range from;
     if (!range_to(argv[0], argv[1], argv[2], &from)) return OUTSIDE;
     uint32_t i = 0;
@@ -362,30 +350,20 @@ static inline JSValue run_layout(JSContext *ctx, JSValueConst *argv, bool packin
 }
 
 static JSValue unpack_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     return run_layout(ctx, argv, false);
 }
 
 static JSValue pack_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     return run_layout(ctx, argv, true);
 }
 
 static const JSCFunctionListEntry functions[] = {
-    METHOD("copy", 5, copy_js),
-    METHOD("fill", 4, fill_js),
-    METHOD("checksum", 4, checksum_js),
-    METHOD("copyChecksum", 6, copy_checksum_js),
-    METHOD("equal", 5, equal_js),
-    METHOD("indexOf", 4, index_of_js),
-    METHOD("span", 4, span_js),
-    METHOD("latin1", 3, latin1_js),
-    METHOD("latin1Lower", 3, latin1_lower_js),
-    METHOD("writeLatin1", 3, write_latin1_js),
-    METHOD("utf8Encode", 1, utf8_encode_js),
-    METHOD("utf8Decode", 4, utf8_decode_js),
-    METHOD("unpack", 4, unpack_js),
-    METHOD("pack", 4, pack_js),
+    METHOD("copy", 5, copy_js), METHOD("fill", 4, fill_js), METHOD("checksum", 4, checksum_js),
+    METHOD("copyChecksum", 6, copy_checksum_js), METHOD("equal", 5, equal_js),
+    METHOD("indexOf", 4, index_of_js), METHOD("span", 4, span_js), METHOD("latin1", 3, latin1_js),
+    METHOD("latin1Lower", 3, latin1_lower_js), METHOD("writeLatin1", 3, write_latin1_js),
+    METHOD("utf8Encode", 1, utf8_encode_js), METHOD("utf8Decode", 4, utf8_decode_js),
+    METHOD("unpack", 4, unpack_js), METHOD("pack", 4, pack_js),
 };
 
 void engine_install_hot(JSContext *ctx, JSValueConst base) {

@@ -106,7 +106,6 @@ void engine_loop(JSContext *ctx) {
 }
 
 static JSValue on_turn(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     if (!JS_IsFunction(ctx, argv[0])) return JS_ThrowTypeError(ctx, "onTurn needs a function");
     if (has_turn) JS_FreeValue(ctx, turn);
     has_turn = true;

@@ -83,7 +83,6 @@ static char *profile_text(JSContext *ctx, size_t *bytes) {
 }
 
 static JSValue profile_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS, (void)argv;
     size_t bytes = 0;
     char *text = profile ? profile_text(ctx, &bytes) : NULL;
     JSValue result = JS_NewStringLen(ctx, text ? text : "", bytes);

@@ -252,7 +252,7 @@ const expectations: readonly Expectation[] = [
     behaviour: 'profile',
     cmdline: 'profile=1000',
     code: 0,
-    text: [/^samples [1-9]\d+ idle [1-9]\d* lost 0\n/, /\njs [1-9]\d+ burns main\.js:2\n/, /\nrip \d+ 0x1/],
+    text: [/^samples [1-9]\d+ idle [1-9]\d* lost 0\n/, /\njs [1-9]\d+ burns main\.js:2:1\n/, /\nrip \d+ 0x1/],
   },
   { behaviour: 'profile', code: 0, text: [/^$/], machines: ['microvm'] },
   { behaviour: 'builtins', code: 0, text: [/^checked 12\n$/], machines: ['microvm'] },

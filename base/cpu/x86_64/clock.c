@@ -1,7 +1,7 @@
 /*
  * Clocks, both from the TSC. Its rate comes from, in this order: `tsc_khz=N` on the command line,
- * the hypervisor (CPUID 0x40000010), the CPU (CPUID 0x15), else from counting it against channel 2
- * of the interval timer over the time that the engine takes to start, which costs nothing.
+ * the hypervisor (CPUID 0x40000010), else from counting it against channel 2 of the interval timer
+ * over the time that the engine takes to start, which costs nothing.
  * Wall time starts from `wall_ms=N` on the command line, else from the CMOS clock.
  */
 #include "base.h"
@@ -61,12 +61,6 @@ static uint64_t known_khz(void) {
         khz = cpuid(0x40000010, 0).eax;
         if (khz != 0) return khz;
     }
-    if (cpuid(0, 0).eax >= 0x15) {
-        struct cpuid ratio = cpuid(0x15, 0);
-        if (ratio.eax != 0 && ratio.ebx != 0 && ratio.ecx != 0) {
-            return (uint64_t)ratio.ecx * ratio.ebx / ratio.eax / 1000;
-        }
-    }
     return 0;
 }
 
@@ -75,13 +69,11 @@ static uint8_t cmos(uint8_t index) {
     return in8(0x71);
 }
 
-struct cmos_time {
-    uint8_t second, minute, hour, day, month, year, century;
-};
-
-static struct cmos_time cmos_read(void) {
+/* Second, minute, hour, day, month, year, century. */
+static void cmos_read(uint8_t out[7]) {
+    static const uint8_t registers[] = {0, 2, 4, 7, 8, 9, 0x32};
     for (uint32_t tries = 0; (cmos(0x0a) & 0x80) && tries < CMOS_TRIES_MAX; tries++) cpu_pause();
-    return (struct cmos_time){cmos(0), cmos(2), cmos(4), cmos(7), cmos(8), cmos(9), cmos(0x32)};
+    for (uint32_t i = 0; i < COUNT_OF(registers); i++) out[i] = cmos(registers[i]);
 }
 
 static uint64_t from_bcd(uint8_t value, bool binary) {
@@ -98,20 +90,20 @@ static uint64_t days_since_1970(uint64_t year, uint64_t month, uint64_t day) {
 }
 
 static uint64_t cmos_wall_us(void) {
-    struct cmos_time t = cmos_read(), again = cmos_read();
-    for (int i = 0; i < 4 && (t.second != again.second || t.minute != again.minute); i++) {
-        t = again;
-        again = cmos_read();
-    }
+    uint8_t t[7], again[7];
+    cmos_read(again);
+    do { /* Until no second passes between two readings. */
+        for (uint32_t i = 0; i < sizeof(t); i++) t[i] = again[i];
+        cmos_read(again);
+    } while (t[0] != again[0]);
     uint8_t format = cmos(0x0b);
     bool binary = format & 4;
-    uint64_t hour = from_bcd(t.hour & 0x7f, binary);
-    if (!(format & 2)) hour = hour % 12 + (t.hour & 0x80 ? 12 : 0);
-    uint64_t century = from_bcd(t.century, binary);
-    uint64_t year = from_bcd(t.year, binary) + (century >= 19 && century <= 29 ? century * 100 : 2000);
-    uint64_t days = days_since_1970(year, from_bcd(t.month, binary), from_bcd(t.day, binary));
-    uint64_t minutes = hour * 60 + from_bcd(t.minute, binary);
-    return (days * 86400 + minutes * 60 + from_bcd(t.second, binary)) * 1000000;
+    uint64_t hour = from_bcd(t[2] & 0x7f, binary), century = from_bcd(t[6], binary);
+    if (!(format & 2)) hour = hour % 12 + (t[2] & 0x80 ? 12 : 0);
+    uint64_t year = from_bcd(t[5], binary) + (century >= 19 && century <= 29 ? century * 100 : 2000);
+    uint64_t days = days_since_1970(year, from_bcd(t[4], binary), from_bcd(t[3], binary));
+    uint64_t minutes = hour * 60 + from_bcd(t[1], binary);
+    return (days * 86400 + minutes * 60 + from_bcd(t[0], binary)) * 1000000;
 }
 
 void clock_calibrate(void) {

@@ -2,6 +2,7 @@
 #ifndef CPU_H
 #define CPU_H
 #include <stdint.h>
+#include "base_abi.h"
 
 struct trap_frame {
     uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;
@@ -9,6 +10,14 @@ struct trap_frame {
     uint64_t rip, cs, rflags, rsp, ss;
 };
 _Static_assert(sizeof(struct trap_frame) == 22 * 8, "entry.S pushes these");
+
+#define VECTOR_WAKE_FIRST 0x30u /* One vector for each of BASE_WAKE_BITS. */
+#define VECTOR_TIMER 0x4fu
+#define VECTOR_PROFILE 0x50u
+#define VECTOR_SPURIOUS 0x5fu
+_Static_assert(VECTOR_WAKE_FIRST + BASE_WAKE_BITS == VECTOR_TIMER, "one vector a bit");
+
+void interrupt_arrived(struct trap_frame *frame);
 
 #define MSR_APIC_BASE 0x1b
 #define MSR_STAR 0xc0000081
@@ -52,23 +61,20 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf) {
                      : "a"(leaf), "c"(subleaf));
     return r;
 }
-static inline uint64_t read_cr2(void) {
-    uint64_t value;
-    __asm__ volatile("mov %%cr2, %0" : "=r"(value));
-    return value;
-}
-static inline uint64_t read_cr4(void) {
-    uint64_t value;
-    __asm__ volatile("mov %%cr4, %0" : "=r"(value));
-    return value;
-}
-static inline void write_cr4(uint64_t value) {
-    __asm__ volatile("mov %0, %%cr4" : : "r"(value));
-}
-static inline void flush_tlb(void) {
-    uint64_t value;
-    __asm__ volatile("mov %%cr3, %0\n mov %0, %%cr3" : "=r"(value) : : "memory");
-}
+#define READ_CONTROL(name)                                                     \
+    static inline uint64_t read_##name(void) {                                 \
+        uint64_t value;                                                        \
+        __asm__ volatile("mov %%" #name ", %0" : "=r"(value));                 \
+        return value;                                                          \
+    }                                                                          \
+    static inline void write_##name(uint64_t value) {                          \
+        __asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory");        \
+    }
+READ_CONTROL(cr2)
+READ_CONTROL(cr3)
+READ_CONTROL(cr4)
+READ_CONTROL(cr8)
+
 static inline void cpu_pause(void) {
     __asm__ volatile("pause");
 }

@@ -7,7 +7,6 @@
  */
 #include "base.h"
 #include "cpu.h"
-#include "interrupts.h"
 
 #define IOAPIC_AT 0xfec00000ull
 #define IOAPIC_ENTRIES_MAX 240u
@@ -21,10 +20,8 @@
 #define LAPIC_TIMER_CURRENT 0x390u
 #define LAPIC_TIMER_DIVIDE 0x3e0u
 #define LVT_MASKED_BIT (1u << 16)
-#define LVT_DEADLINE_BIT (1u << 18)
 #define DIVIDE_BY_16 3u
 #define MSR_X2APIC_FIRST 0x800u
-#define MSR_TSC_DEADLINE 0x6e0u
 #define MESSAGE_ADDRESS 0xfee00000u
 #define PIT_HZ 1193182u
 #define PROFILE_PIN 2u      /* The interval timer's line 0 is pin 2 of the I/O APIC. */
@@ -32,14 +29,14 @@
 _Static_assert(VECTOR_TIMER >> 4 == PROFILE_PRIORITY && VECTOR_PROFILE >> 4 > PROFILE_PRIORITY, "");
 #define LONGEST_SLEEP_US 60000000ull
 
-static bool x2apic, deadline_mode;
+static bool x2apic;
 static uint64_t lapic_at;
 static uint32_t lapic_id;
 static volatile uint32_t woken_bits;
 static volatile bool arrived;
 static uint32_t wake_bits_used;
 /* The timer's ticks are measured against the TSC between interrupts_init() and the first wait. */
-static uint64_t timer_start_us, timer_khz;
+static uint64_t timer_start_tsc, timer_khz;
 
 static uint32_t lapic_read(uint32_t reg) {
     if (x2apic) return (uint32_t)read_msr(MSR_X2APIC_FIRST + (reg >> 4));
@@ -78,22 +75,16 @@ void interrupts_init(void) {
     lapic_at = apic & 0xfffff000;
     lapic_id = x2apic ? lapic_read(LAPIC_ID) : lapic_read(LAPIC_ID) >> 24;
     lapic_write(LAPIC_SPURIOUS, 0x100 | VECTOR_SPURIOUS);
-    deadline_mode = cpuid(1, 0).ecx & (1u << 24);
-    if (deadline_mode) {
-        lapic_write(LAPIC_TIMER_LVT, LVT_DEADLINE_BIT | VECTOR_TIMER);
-        __asm__ volatile("mfence");
-        return;
-    }
     lapic_write(LAPIC_TIMER_DIVIDE, DIVIDE_BY_16);
     lapic_write(LAPIC_TIMER_LVT, LVT_MASKED_BIT | VECTOR_TIMER);
     lapic_write(LAPIC_TIMER_INITIAL, UINT32_MAX);
-    timer_start_us = read_tsc();
+    timer_start_tsc = read_tsc();
 }
 
 /* Called with the TSC's rate known: how fast the free-running timer has counted since boot. */
 static void measure_timer(void) {
     uint64_t ticks = UINT32_MAX - lapic_read(LAPIC_TIMER_CURRENT);
-    uint64_t tsc_ticks = read_tsc() - timer_start_us;
+    uint64_t tsc_ticks = read_tsc() - timer_start_tsc;
     timer_khz = ticks * clock_tsc_khz() / (tsc_ticks ? tsc_ticks : 1);
     if (timer_khz == 0) panic("the local APIC's timer does not count");
     lapic_write(LAPIC_TIMER_LVT, VECTOR_TIMER);
@@ -125,21 +116,17 @@ int interrupt_message(uint32_t *address, uint32_t *data) {
 static void (*profile_sample)(uint64_t rip, bool idle);
 static bool idle;
 
-static void set_priority(uint64_t priority) {
-    __asm__ volatile("mov %0, %%cr8" : : "r"(priority) : "memory");
-}
-
 /* Around every stretch where wake-ups may come in; nothing at all without the profiler. */
 static void open_window(void) {
     __asm__ volatile("cli" : : : "memory");
-    if (profile_sample != NULL) set_priority(0);
+    if (profile_sample != NULL) write_cr8(0);
     idle = true;
 }
 
 static void close_window(void) {
     idle = false;
     if (profile_sample == NULL) return;
-    set_priority(PROFILE_PRIORITY);
+    write_cr8(PROFILE_PRIORITY);
     __asm__ volatile("sti" : : : "memory");
 }
 
@@ -192,20 +179,11 @@ uint32_t interrupts_poll(void) {
 static void arm_timer(uint64_t now_us, uint64_t deadline_us) {
     uint64_t wait_us = deadline_us - now_us;
     if (wait_us > LONGEST_SLEEP_US) wait_us = LONGEST_SLEEP_US;
-    if (deadline_mode) {
-        write_msr(MSR_TSC_DEADLINE, read_tsc() + wait_us * clock_tsc_khz() / 1000 + 1);
-    } else {
-        lapic_write(LAPIC_TIMER_INITIAL, (uint32_t)(wait_us * timer_khz / 1000 + 1));
-    }
-}
-
-static void disarm_timer(void) {
-    if (deadline_mode) write_msr(MSR_TSC_DEADLINE, 0);
-    else lapic_write(LAPIC_TIMER_INITIAL, 0);
+    lapic_write(LAPIC_TIMER_INITIAL, (uint32_t)(wait_us * timer_khz / 1000 + 1));
 }
 
 uint32_t idle_until(uint64_t deadline_us) {
-    if (!deadline_mode && timer_khz == 0) measure_timer();
+    if (timer_khz == 0) measure_timer();
     bool timed = deadline_us != UINT64_MAX;
     open_window();
     while (woken_bits == 0) {
@@ -215,7 +193,7 @@ uint32_t idle_until(uint64_t deadline_us) {
         /* An interrupt that comes between sti and hlt is taken only after hlt: none is lost. */
         __asm__ volatile("sti\n hlt\n cli" : : : "memory");
     }
-    if (timed) disarm_timer();
+    if (timed) lapic_write(LAPIC_TIMER_INITIAL, 0);
     uint32_t bits = take_woken();
     close_window();
     return bits;

@@ -47,7 +47,7 @@ void paging_set(uint64_t start, uint64_t end, uint64_t flags) {
             at += PAGE_BYTES;
         }
     }
-    flush_tlb();
+    write_cr3(read_cr3()); /* Forgets what the CPU has cached. */
 }
 
 void paging_init(void) {

@@ -4,7 +4,6 @@
  */
 #include "base.h"
 #include "cpu.h"
-#include "interrupts.h"
 
 #define TRAP_STUB_BYTES 16
 #define TRAP_VECTORS 96

@@ -25,7 +25,6 @@ static __attribute__((noinline, noipa)) void write_byte(uint64_t address) {
 }
 
 static JSValue fault_js(ARGUMENTS) {
-    UNUSED_ARGUMENTS;
     const char *kind = JS_ToCString(ctx, argv[0]);
     if (kind == NULL) return JS_EXCEPTION;
     int64_t result = 0;
