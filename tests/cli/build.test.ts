@@ -136,28 +136,30 @@ test('a library that asks `typeof` first › accepted', async () => {
   assert.equal(code, 0, stderr);
 });
 
-/** The configuration's types reach `start`: each of these main modules must not compile. */
-const ILL_TYPED: readonly [string, string][] = [
+/** The configuration's types reach `start`: none of these may compile, one a line. */
+const ILL_TYPED: readonly (readonly [string, string])[] = [
   ['an argument that is not declared', 'async ({ args }) => { args.speed; }'],
   ['a device that is not declared', 'async ({ disk }) => { disk; }'],
   ['a port taken for text', 'async ({ args }) => { const port: string = args.port; port; }'],
   ['a directory taken for a stack', 'async ({ site }) => { site.listen(80, () => {}); }'],
   ['an exit code that is text', "async () => 'done'"],
 ];
-for (const [name, start] of ILL_TYPED) {
-  test(`${name} › refused by the type check`, async () => {
-    const bad = new Workspace({ ...HELLO_SITE, 'graph/morgana.config.ts': CONFIG });
-    try {
-      const head = MAIN.slice(0, MAIN.indexOf('async'));
-      bad.write('graph/main.ts', `${head}${start};\n`);
-      const { code, stderr } = await bad.run(['build', 'graph']);
-      assert.equal(code, 2);
-      assert.match(stderr, /main\.ts\(3,\d+\): error TS/);
-    } finally {
-      bad.remove();
-    }
+test('a program that does not fit its configuration › refused by the type check', async () => {
+  const lines = MAIN.slice(0, MAIN.indexOf('export')).split('\n').slice(0, 2);
+  const types = 'type S = Start<typeof config>;';
+  const wrong = ILL_TYPED.map(([, start], i) => `export const wrong${i}: S = ${start};`);
+  work.write('ill/morgana.config.ts', CONFIG);
+  work.write(
+    'ill/main.ts',
+    [...lines, types, ...wrong, MAIN.slice(MAIN.indexOf('export'))].join('\n'),
+  );
+  const { code, stderr } = await work.run(['build', 'ill']);
+  assert.equal(code, 2);
+  ILL_TYPED.forEach(([name], i) => {
+    assert.match(stderr, new RegExp(`main\\.ts\\(${4 + i},\\d+\\): error TS`), name);
   });
-}
+  assert.doesNotMatch(stderr, new RegExp(`main\\.ts\\(${4 + ILL_TYPED.length},`));
+});
 
 test('a device that the target lacks › one sentence with device, target and line', async () => {
   const config = CONFIG.replace(
