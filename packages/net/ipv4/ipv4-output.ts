@@ -58,7 +58,13 @@ class Ipv4Route implements Route {
 }
 
 export class Ipv4Output implements IpOutput {
-  readonly counters = { ipv4Sent: 0, ipv4NoRoute: 0, ipv4TransmitFull: 0, ipv4Queued: 0 };
+  readonly counters = {
+    ipv4Sent: 0,
+    ipv4NoRoute: 0,
+    ipv4TransmitFull: 0,
+    ipv4Queued: 0,
+    ipv4TooLarge: 0,
+  };
   private readonly device: NetDevice;
   private readonly addresses: InterfaceAddresses;
   private readonly arp: NeighborCache;
@@ -143,7 +149,14 @@ export class Ipv4Output implements IpOutput {
     }
     let totalBytes = HEADERS_BYTES - VERSION_AT + transportBytes;
     for (let i = 0; i < parts.length; i++) totalBytes += parts[i]!.length;
-    if (totalBytes > way.mtuBytes) checkSegmented(totalBytes, checksum);
+    if (totalBytes > way.mtuBytes) {
+      if (checksum === null || checksum.segmentBytes === 0) {
+        // The way's MTU was larger when the sender cut this: it finds the new one in its route.
+        this.counters.ipv4TooLarge += 1;
+        return;
+      }
+      assert(totalBytes <= IPV4_BYTES_MAX);
+    }
     hot.copy(frame, 0, way.template, 0, HEADERS_BYTES);
     frame[TOTAL_BYTES_AT] = totalBytes >> 8;
     frame[TOTAL_BYTES_AT + 1] = totalBytes;
@@ -243,12 +256,6 @@ export class Ipv4Output implements IpOutput {
     const gateway = this.addresses.gateway;
     return gateway === null ? null : this.arp.neighbor(gateway);
   }
-}
-
-/** A packet over the MTU must be one that the device cuts. */
-function checkSegmented(totalBytes: number, checksum: ChecksumRequest | null): void {
-  assert(checksum !== null && checksum.segmentBytes > 0, 'packet exceeds the MTU');
-  assert(totalBytes <= IPV4_BYTES_MAX);
 }
 
 /** RFC 1112 §6.4 for multicast groups, else the broadcast address. */

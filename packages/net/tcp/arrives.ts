@@ -118,7 +118,10 @@ function opens(c: Connection, s: Segment): boolean {
 
 /** Our SYN is acknowledged by `ack`: tells who waits. False when the connection is gone again. */
 export function opened(c: Connection, ack: number): boolean {
+  const isRepeated = c.retries > 0;
   acknowledge(c, (ack - c.sndUna) | 0);
+  // RFC 5681 §3.1: a SYN or SYN-ACK that was lost says that the way is crowded.
+  if (isRepeated) c.cwnd = c.mss;
   c.enter('open');
   c.stack.leftHalfOpen(c);
   const opener = c.opener;

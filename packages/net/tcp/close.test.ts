@@ -91,6 +91,18 @@ test('FIN lost › it is sent again, alone or with the last data', () => {
   assert.equal(s.sent()[0], 'FP. 4 ack 1');
 });
 
+test('FIN › the device is full for longer than the timeout › it leaves when there is room', () => {
+  const s = new Script();
+  const flow = s.accept(MSS);
+  s.ip.room = 0;
+  flow.shutdown();
+  s.wait(SECOND);
+  assert.deepEqual(s.sent(), []);
+  s.ip.room = 1;
+  s.wait(SECOND);
+  assert.deepEqual(s.sent(), ['FP. 1 ack 1']);
+});
+
 test('FIN ahead of a hole › waits; the hole filled › data, then end', () => {
   const s = new Script();
   s.accept(MSS);

@@ -8,7 +8,7 @@
 import type { Connection } from './connection.ts';
 import { PATH_MTU_BYTES_MIN } from './limits.ts';
 import { SYN_SENT } from './state.ts';
-import { resendFromStart } from './timers.ts';
+import { resendFromStart, setMss } from './timers.ts';
 
 const HEADERS_BYTES = 40;
 
@@ -32,7 +32,6 @@ export function fragmentationNeeded(c: Connection, seq: number, mtuBytes: number
   const mss = mtu - HEADERS_BYTES;
   if (mss >= c.mss) return;
   c.stack.counts.pathMtu += 1;
-  c.mss = mss;
-  c.segmentBytesMax = c.stack.segmentBytesMaxOf(mss);
+  setMss(c, mss);
   if (c.state !== SYN_SENT) resendFromStart(c);
 }

@@ -122,6 +122,31 @@ test('duplicate ACKs with data, another window or FIN › are none, RFC 5681 §2
   assert.equal(s.count('recoveries'), 0);
 });
 
+test('the MTU of the way shrinks › the timeout finds smaller segments', () => {
+  const s = flight(2);
+  s.in('.', 1, 2921);
+  s.ip.mtuBytes = 576;
+  s.flow?.write(new Uint8Array(1000));
+  s.turn();
+  assert.deepEqual(s.sent(), []);
+  s.wait(200 * MILLI);
+  assert.deepEqual(s.sent(), ['. 2921:3457 ack 1']);
+});
+
+test('SACK › nothing new to send › holes that may not be lost are filled too, RFC 6675 rule 3', () => {
+  const s = flight(10, SACK);
+  // Segments 1 and 9 are lost; only one range is above 9, so 9 isn't known to be lost.
+  for (const end of [2921, 4381, 5841, 7301, 8761, 10_221, 11_681]) {
+    s.in('.', 1, 1, sackOf(1461, end));
+  }
+  s.out = [];
+  s.in('.', 1, 1, sackOf(13_141, 14_601, 1461, 11_681));
+  assert.deepEqual(s.sent(), ['. 11681:13141 ack 1']);
+  s.in('.', 1, 14_601);
+  assert.equal(s.count('timeouts'), 0);
+  assert.equal(s.flow?.queuedBytes, 0);
+});
+
 test('SACK › two holes › both are filled, nothing else is sent again, RFC 6675', () => {
   const s = flight(10, SACK);
   // Segments 1 and 4 of 10 are lost: 2, 3, then 5.. are reported.

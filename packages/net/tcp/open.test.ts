@@ -236,6 +236,32 @@ test('connect › no route, a bad port, a full table › told at once', () => {
   assert.deepEqual(kinds, ['unreachable', 'bad address', 'no port']);
 });
 
+test('SYN_RECEIVED › the SYN-ACK was lost › the first window is one segment, RFC 5681 §3.1', () => {
+  const s = new Script();
+  s.stack.listen(80, (flow) => {
+    flow.attach(s.journal);
+    flow.write(new Uint8Array(5000));
+  });
+  s.in('S', 0, null, { options: SYN });
+  s.wait(SECOND);
+  s.out = [];
+  s.in('.', 1, 1);
+  assert.deepEqual(s.sent(), ['. 1:1461 ack 1']);
+});
+
+test('connect › every port that is tried is taken › no port', () => {
+  const s = new Script();
+  const kinds: string[] = [];
+  const tell = (result: { ok: boolean; error?: ConnectError }) =>
+    kinds.push(result.error?.kind ?? 'ok');
+  s.stack.entropy.fill = (out) => out.fill(0);
+  s.stack.connect(THERE, 80, tell);
+  s.stack.connect(THERE, 80, tell);
+  assert.deepEqual(kinds, ['no port']);
+  assert.equal(s.last().sourcePort, 49_152);
+  assert.equal(s.count('connections'), 1);
+});
+
 test('MSS › option, none, tiny, larger than the link › RFC 6691', () => {
   for (const [mss, expected] of [
     [1000, 1000],

@@ -73,24 +73,35 @@ export class FakeIp implements IpOutput {
   /** Packets that `begin` has room for; counted down. */
   room = Number.POSITIVE_INFINITY;
   private readonly address: Ipv4Address;
-  private readonly mtuBytes: number;
+  /** May change: it holds for routes made before, too. Segments that don't fit are dropped. */
+  mtuBytes: number;
+  private readonly deviceMtuBytes: number;
   private readonly send: Deliver;
   private frame: Uint8Array | null = null;
 
   constructor(address: Ipv4Address, mtuBytes: number, send: Deliver) {
     this.address = address;
     this.mtuBytes = mtuBytes;
+    this.deviceMtuBytes = mtuBytes;
     this.send = send;
   }
 
   route(destination: Ipv4Address, source: Ipv4Address = this.address): Route | null {
     if (destination === 0) return null;
-    return { source, destination, transportAt: TRANSPORT_AT, mtuBytes: this.mtuBytes };
+    const mtu = () => this.mtuBytes;
+    return {
+      source,
+      destination,
+      transportAt: TRANSPORT_AT,
+      get mtuBytes() {
+        return mtu();
+      },
+    };
   }
 
   begin(): Uint8Array | null {
     if (this.room <= 0) return null;
-    this.frame ??= new Uint8Array(14 + this.mtuBytes).fill(0xa5);
+    this.frame ??= new Uint8Array(14 + this.deviceMtuBytes).fill(0xa5);
     return this.frame;
   }
 
@@ -103,6 +114,7 @@ export class FakeIp implements IpOutput {
   ): void {
     if (protocol !== PROTOCOL_TCP || this.frame === null) throw new Error('finish without begin');
     this.room -= 1;
+    if (transportBytes + 20 > this.mtuBytes) return;
     const head = this.frame.subarray(TRANSPORT_AT, TRANSPORT_AT + transportBytes);
     this.frame = null;
     const segment = new Uint8Array(Buffer.concat([head, ...parts]));

@@ -96,6 +96,12 @@ function onTimeout(c: Connection): void {
   else goBack(c);
 }
 
+/** Segments are smaller from now on. */
+export function setMss(c: Connection, mss: number): void {
+  c.mss = mss;
+  c.segmentBytesMax = c.stack.segmentBytesMaxOf(mss);
+}
+
 function onSynTimeout(c: Connection): void {
   const most = c.state === SYN_SENT ? SYN_RETRIES_MAX : SYN_ACK_RETRIES_MAX;
   if (c.retries >= most) {
@@ -117,6 +123,8 @@ function goBack(c: Connection): void {
   if (c.retries === 1) {
     c.ssthresh = Math.max(seqDistance(c.sndMax, c.sndUna) / 2, 2 * c.mss);
   }
+  // The way may have changed under us (a lease with another MTU).
+  if (c.stack.mssOf(c.route, c.mss) < c.mss) setMss(c, c.stack.mssOf(c.route, c.mss));
   c.cwnd = c.mss;
   resendFromStart(c);
 }
