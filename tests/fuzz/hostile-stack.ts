@@ -81,8 +81,16 @@ export function runHostile(seed: number, virtualSeconds: number): HostileTally {
     rewritten += 1;
     rewrite(frame, random);
   };
+  const transmitChecksum = random.chance(0.5);
+  const device = {
+    mtuBytes: random.pick([576, 1_500]),
+    transmitChecksum,
+    segmentBytesMax: transmitChecksum ? random.pick([0, 65_535]) : 0,
+    queueFramesMax: random.pick([8, 256]),
+    bitsPerSecond: 1e8,
+  };
   const [router, server, client] = ['router', 'server', 'client'].map(
-    (name) => new StackHost(world, name, {}),
+    (name) => new StackHost(world, name, device),
   ) as [StackHost, StackHost, StackHost];
   const address = parseIpv4Address('10.0.2.15')!;
   new TestDhcpServer({

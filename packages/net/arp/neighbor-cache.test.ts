@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipv4AddressOf } from '../ip-address.ts';
 import { neighborQueuePacketsMax, neighborsMax } from '../limits.ts';
-import { ip, OURS, PEER, TestLink } from '../test-link.ts';
+import { ip, OURS, PEER, STATIC, TestLink } from '../test-link.ts';
 import { ARP_REPLY, ARP_REQUEST, MAC_BROADCAST } from '../wire/index.ts';
 
 const OTHER_MAC = Uint8Array.of(0x52, 0x54, 0, 9, 9, 9);
@@ -128,6 +128,41 @@ test('off our link › asks for the gateway', () => {
     link.takeArp().map((arp) => arp.targetAddress),
     [PEER],
   );
+});
+
+test('a gateway outside of our prefix › asked for, and its answer taken', () => {
+  const link = new TestLink();
+  const gateway = ip('10.99.0.1');
+  link.stack.configure({
+    ...STATIC,
+    addresses: [{ address: OURS, prefixBits: 32 }],
+    gateway,
+  });
+  link.wait(3_000);
+  link.takeArp();
+  sendTo(link, PEER);
+  link.wait(1);
+  assert.deepEqual(
+    link.takeArp().map((arp) => [arp.senderAddress, arp.targetAddress]),
+    [[OURS, gateway]],
+  );
+  link.sendArp({ operation: ARP_REPLY, senderAddress: gateway });
+  assert.equal(link.takeIpv4().length, 1);
+});
+
+test('requests from more addresses than there are entries › memory stays bounded', () => {
+  const link = new TestLink();
+  link.stack.configure({
+    ...STATIC,
+    addresses: [{ address: ip('10.1.0.1'), prefixBits: 16 }],
+    gateway: null,
+  });
+  for (let i = 0; i < 5_000; i++) {
+    const stranger = ipv4AddressOf(ip('10.1.1.0') + i);
+    link.sendArp({ senderAddress: stranger, targetAddress: ip('10.1.0.1') });
+  }
+  assert.equal(link.counter('arpEvicted'), 5_000 - neighborsMax);
+  assert(link.world.timers.size < neighborsMax + 10, `${link.world.timers.size} timers`);
 });
 
 test('after its lifetime › used on, asked for directly, and kept when it answers', () => {

@@ -196,12 +196,13 @@ export class NeighborCache {
   private learn(sender: Ipv4Address, mac: Uint8Array, isRequestForUs: boolean): void {
     // A probe for conflicts has no address yet (RFC 5227 §1.1).
     if (sender === IPV4_ANY) return;
-    if (!isHostAddress(sender) || !this.addresses.isOnLink(sender)) {
-      this.counters.arpForeign += 1;
-      return;
-    }
     let entry = this.neighbors.get(sender);
     if (entry === undefined) {
+      // A gateway may lie outside of our prefix (a /32 of some clouds): we ask for it ourselves.
+      if (!isHostAddress(sender) || !this.addresses.isOnLink(sender)) {
+        this.counters.arpForeign += 1;
+        return;
+      }
       if (!isRequestForUs) return;
       entry = this.neighbor(sender);
     }
