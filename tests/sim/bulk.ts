@@ -6,7 +6,7 @@
 import { instantOfMicros, millis } from '#core';
 import type { Flow } from '#device';
 import { parseIpv4Address } from '#net';
-import { type SimNetDeviceOptions, SimWorld } from '#targets/sim/index';
+import { type SimFaults, type SimNetDeviceOptions, SimWorld } from '#targets/sim/index';
 import { PatternSink, PatternSource } from './pattern.ts';
 import { StackHost } from './stack-host.ts';
 
@@ -21,23 +21,31 @@ const PORT = 5001;
 const PIECE_BYTES = 16_384;
 const LOW_WATER_BYTES = 131_072;
 
+export interface BulkPlan {
+  readonly seed: number;
+  /** Each way. */
+  readonly bytes: number;
+  readonly faults: Partial<SimFaults>;
+  readonly device: Partial<SimNetDeviceOptions>;
+}
+
+/**
+ * This share of frames is lost, as much repeated, and as much reordered; a millisecond each way.
+ */
+export const evenFaults = (share: number): Partial<SimFaults> => ({
+  delay: millis(1),
+  lossShare: share,
+  duplicateShare: share,
+  reorderShare: share,
+  reorderDelay: millis(3),
+});
+
 /** Throws Violation for wrong content, SimTimeout when it takes over an hour of virtual time. */
-export function moveBulk(
-  seed: number,
-  bytes: number,
-  faultShare: number,
-  options: Partial<SimNetDeviceOptions>,
-): BulkReport {
+export function moveBulk({ seed, bytes, faults, device }: BulkPlan): BulkReport {
   const world = new SimWorld(seed);
   world.checkEvery = 500;
-  Object.assign(world.network.faults, {
-    delay: millis(1),
-    lossShare: faultShare,
-    duplicateShare: faultShare,
-    reorderShare: faultShare,
-    reorderDelay: millis(3),
-  });
-  const [a, b] = ['a', 'b'].map((name) => new StackHost(world, name, options)) as [
+  Object.assign(world.network.faults, faults);
+  const [a, b] = ['a', 'b'].map((name) => new StackHost(world, name, device)) as [
     StackHost,
     StackHost,
   ];

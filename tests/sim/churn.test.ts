@@ -1,4 +1,6 @@
-/** Many short connections, one after the other and at once: tables fill, refuse, and empty again. */
+/**
+ * Many short connections, one after the other and at once: tables fill, refuse, and empty again.
+ */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

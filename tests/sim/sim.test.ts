@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import type { SimWorld } from '#targets/sim/index';
-import { moveBulk } from './bulk.ts';
+import { evenFaults, moveBulk } from './bulk.ts';
 import { drawOptions, formatOptions } from './options.ts';
 import { runSeed } from './scenario.ts';
 
@@ -65,7 +65,12 @@ test('canary › an invariant that breaks › crash', () => {
 });
 
 test('100 MB both ways › 1 % lost, 1 % repeated, 1 % reordered › every byte arrives', () => {
-  const report = moveBulk(1, 100 * MEGABYTE, 0.01, { bitsPerSecond: 1e9 });
+  const report = moveBulk({
+    seed: 1,
+    bytes: 100 * MEGABYTE,
+    faults: evenFaults(0.01),
+    device: { bitsPerSecond: 1e9 },
+  });
   assert(report.lost > 1_000, JSON.stringify(report));
   // Not many more segments again than were lost: recovery works without timeouts' go-back.
   assert(report.retransmitted < 2 * report.lost, JSON.stringify(report));
@@ -75,12 +80,18 @@ test('100 MB both ways › 1 % lost, 1 % repeated, 1 % reordered › every byte 
 test('20 MB both ways › the device sums and cuts segments › every byte arrives', () => {
   const offload = { transmitChecksum: true, segmentBytesMax: 65_535 };
   for (const receivesPartialChecksums of [false, true]) {
-    moveBulk(2, 20 * MEGABYTE, 0.01, { ...offload, receivesPartialChecksums, bitsPerSecond: 1e9 });
+    const device = { ...offload, receivesPartialChecksums, bitsPerSecond: 1e9 };
+    moveBulk({ seed: 2, bytes: 20 * MEGABYTE, faults: evenFaults(0.01), device });
   }
 });
 
 test('a clean link › nothing is sent twice', () => {
-  const report = moveBulk(3, 5 * MEGABYTE, 0, { bitsPerSecond: 1e9 });
+  const report = moveBulk({
+    seed: 3,
+    bytes: 5 * MEGABYTE,
+    faults: evenFaults(0),
+    device: { bitsPerSecond: 1e9 },
+  });
   assert.deepEqual([report.lost, report.retransmitted], [0, 0]);
 });
 
