@@ -1,4 +1,4 @@
-/** The parsers of HTTP, as entries of the registry: fields' values are read as one char code a byte. */
+/** The parsers of HTTP, as entries of the registry; text is read as one char code a byte. */
 
 import { err, hot, ok, type Result, type WireFault } from '#core';
 import {
