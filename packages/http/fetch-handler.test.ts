@@ -178,6 +178,14 @@ test('fetch › Response whose body was used › 500', async () => {
   assert.match(await answer(flow, GET), /^HTTP\/1\.1 500 /);
 });
 
+test('fetch › Expect, the body echoed › 100 before the head', async () => {
+  const { flow } = setUp((request) => new Response(request.body));
+  const fields = 'Host: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n';
+  const first = await answer(flow, `POST / HTTP/1.1\r\n${fields}\r\n`);
+  assert.match(first, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n/);
+  assert.match(await answer(flow, 'abc'), /^3\r\nabc\r\n0\r\n\r\n$/);
+});
+
 test('fetch › streamed Response › chunked, or of the length announced', async () => {
   let left = 2;
   const body = () =>
@@ -253,6 +261,17 @@ test('fetch › stream that fails, gives text, or too much › the connection br
     assert.equal(flow.isAborted, true);
     assert.equal(log.length, 1);
   }
+});
+
+test('fetch › stream with a field that can’t be sent › 500, the stream is cancelled', async () => {
+  let cancelled = false;
+  const cancel = () => {
+    cancelled = true;
+  };
+  const body = new ReadableStream({ cancel });
+  const { flow } = setUp(() => new Response(body as never, { headers: { a: '\x01' } }));
+  assert.match(await answer(flow, GET), /^HTTP\/1\.1 500 /);
+  assert.equal(cancelled, true);
 });
 
 test('fetch › HEAD › no body: text has its length, a stream is cancelled', async () => {

@@ -111,14 +111,7 @@ class FetchHandler implements HttpHandler {
     }
     const content = payload === null ? null : payload.take();
     if (content === null || (typeof content === 'object' && 'read' in content)) {
-      exchange.begin(status, fields, lengthBytes);
-      if (content === null || exchange.head.method === 'HEAD') {
-        content?.cancel(undefined);
-        exchange.finish();
-        incoming.settle();
-      } else {
-        this.pump(incoming, content);
-      }
+      this.stream(incoming, { status, fields, lengthBytes }, content);
       return;
     }
     exchange.respond(
@@ -129,10 +122,28 @@ class FetchHandler implements HttpHandler {
     incoming.settle();
   }
 
+  private stream(
+    incoming: IncomingExchange,
+    { status, fields, lengthBytes }: Omit<ResponseParts, 'payload'>,
+    source: ByteSource | null,
+  ): void {
+    const { exchange } = incoming;
+    const isWanted = source !== null && exchange.head.method !== 'HEAD';
+    // Before the head is sent: the source may be the request's body, and 100 (Continue) can't follow a head.
+    if (isWanted) incoming.sendFrom(source);
+    exchange.begin(status, fields, lengthBytes);
+    if (isWanted) {
+      this.pump(incoming, source);
+      return;
+    }
+    source?.cancel(undefined);
+    exchange.finish();
+    incoming.settle();
+  }
+
   /** Moves a streamed body, as fast as the peer takes it. Never rejects. */
   private async pump(incoming: IncomingExchange, source: ByteSource): Promise<void> {
     const { exchange } = incoming;
-    incoming.sendFrom(source);
     try {
       for (;;) {
         const chunk = await source.read();
@@ -145,7 +156,6 @@ class FetchHandler implements HttpHandler {
       exchange.finish();
       incoming.settle();
     } catch (error) {
-      source.cancel(error);
       this.fail(incoming, error);
     }
   }
@@ -154,6 +164,7 @@ class FetchHandler implements HttpHandler {
   private fail(incoming: IncomingExchange, error: unknown): void {
     const { exchange } = incoming;
     const { method, target } = exchange.head;
+    incoming.cancelSending(error);
     // An app that gives up because its client is gone makes no mistake.
     if (exchange.finished && error === incoming.abortReason) return;
     this.log.error(`${method} ${target}: ${inspect(error)}`);
@@ -307,6 +318,12 @@ class IncomingExchange extends Incoming implements ExchangeHandler, ByteSource {
     this.listen();
   }
 
+  /** The response's body won't be sent. */
+  cancelSending(reason: unknown): void {
+    this.sending?.cancel(reason);
+    this.sending = null;
+  }
+
   /** The response is complete: what wasn't read of the request's body won't come any more. */
   settle(): void {
     this.sending = null;
@@ -340,8 +357,7 @@ class IncomingExchange extends Incoming implements ExchangeHandler, ByteSource {
     this.abortReason = new DOMException('The client closed the connection', 'AbortError');
     this.close(this.abortReason);
     this.drained();
-    this.sending?.cancel(this.abortReason);
-    this.sending = null;
+    this.cancelSending(this.abortReason);
     this.abortCallback?.(this.abortReason);
   }
 

@@ -55,9 +55,13 @@ async function runInEngine(files: readonly string[]): Promise<string> {
   const directory = mkdtempSync(path.join(tmpdir(), 'morgana-web-'));
   const file = path.join(directory, 'tests.js');
   writeFileSync(file, outputFiles[0]!.text);
-  const { stdout, stderr } = spawnSync(qjs, ['--no-unhandled-rejection', '--script', file], {
-    encoding: 'utf8',
-  });
+  const { stdout, stderr } = spawnSync(
+    qjs,
+    ['--std', '--no-unhandled-rejection', '--script', file],
+    {
+      encoding: 'utf8',
+    },
+  );
   rmSync(directory, { recursive: true });
   return stdout + stderr;
 }

@@ -3,8 +3,9 @@
 type Body = () => unknown;
 const tests: { name: string; body: Body }[] = [];
 
-export function test(name: string, body: Body): void {
-  tests.push({ name, body });
+export function test(name: string, options: { skip: string | false } | Body, body?: Body): void {
+  if (typeof options === 'function') tests.push({ name, body: options });
+  else if (options.skip === false) tests.push({ name, body: body! });
 }
 
 export default test;
