@@ -46,6 +46,7 @@ _Noreturn void machine_exit(int code);
 /* Value of `name=N` on the command line, decimal; false when absent or not a number. */
 bool cmdline_number(const char *name, uint64_t *value);
 bool is_ram(uint64_t address, uint64_t bytes);
+uint64_t ram_end_of(uint64_t address); /* End of its region, or 0. */
 
 /* cpu/x86_64/paging.c */
 #define PTE_PRESENT_BIT 0x1ull

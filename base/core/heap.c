@@ -28,8 +28,7 @@ struct page {
 };
 _Static_assert(sizeof(struct page) == 20, "one per 4 KiB of memory");
 
-static const uint16_t coarse_sizes[] = {640, 816, 1024, 1360, 2048};
-static uint16_t class_bytes[CLASSES];
+static uint16_t class_bytes[CLASSES] = {[FINE_CLASSES] = 640, 816, 1024, 1360, 2048};
 static uint32_t with_room[CLASSES]; /* Page numbers; NONE ends a list. */
 static uint32_t free_runs[RUN_BINS];
 static struct page *pages;
@@ -58,9 +57,7 @@ static void list_remove(uint32_t *head, uint32_t page) {
     if (next != NONE) pages[next].prev = prev;
 }
 
-static uint32_t bin_of(uint32_t run_pages) {
-    return 31u - (uint32_t)__builtin_clz(run_pages);
-}
+static uint32_t bin_of(uint32_t run_pages) { return 31u - (uint32_t)__builtin_clz(run_pages); }
 
 static void mark_run(uint32_t page, uint32_t run_pages, uint8_t kind) {
     pages[page].kind = pages[page + run_pages - 1].kind = kind;
@@ -256,23 +253,18 @@ static void give_around(struct ram_region region, uint64_t hole_start, uint64_t 
 
 void heap_init(void) {
     for (uint32_t i = 0; i < FINE_CLASSES; i++) class_bytes[i] = (uint16_t)((i + 1) * 16);
-    for (uint32_t i = 0; i < COUNT_OF(coarse_sizes); i++) {
-        class_bytes[FINE_CLASSES + i] = coarse_sizes[i];
-    }
-    uint64_t top = 0, home_end = 0;
+    uint64_t top = 0;
     for (uint32_t i = 0; i < machine.ram_count; i++) {
-        struct ram_region region = machine.ram[i];
-        if (region.end > top) top = region.end;
-        bool home = region.start <= machine.payload_start && machine.payload_start < region.end;
-        if (home) home_end = region.end;
+        if (machine.ram[i].end > top) top = machine.ram[i].end;
     }
     page_count = (uint32_t)(top / PAGE_BYTES);
-    uint64_t descriptors_end = machine.payload_end + page_count * sizeof(struct page);
-    if (descriptors_end >= home_end) panic("out of memory: this image needs a larger machine");
+    uint64_t descriptors_end =
+        ROUND_UP(machine.payload_end + page_count * sizeof(struct page), PAGE_BYTES);
+    if (descriptors_end >= ram_end_of(machine.payload_start)) panic("out of memory at boot");
     pages = (struct page *)machine.payload_end;
     memset(pages, 0, page_count * sizeof(struct page));
     for (uint32_t i = 0; i < machine.ram_count; i++) {
-        give_around(machine.ram[i], (uint64_t)base_text_start, ROUND_UP(descriptors_end, PAGE_BYTES));
+        give_around(machine.ram[i], (uint64_t)base_text_start, descriptors_end);
     }
 }
 
@@ -283,13 +275,9 @@ void *malloc(size_t bytes) {
     return memory;
 }
 
-void free(void *memory) {
-    heap_free(memory);
-}
+void free(void *memory) { heap_free(memory); }
 
-void *realloc(void *memory, size_t bytes) {
-    return heap_reallocate(memory, bytes);
-}
+void *realloc(void *memory, size_t bytes) { return heap_reallocate(memory, bytes); }
 
 void *calloc(size_t count, size_t bytes) {
     size_t total;

@@ -13,9 +13,7 @@ static bool inside(uint64_t at, uint64_t bytes, uint64_t total) {
     return at <= total && bytes <= total - at;
 }
 
-uint32_t payload_section_count(void) {
-    return header()->section_count;
-}
+uint32_t payload_section_count(void) { return header()->section_count; }
 
 struct section payload_section(uint32_t index) {
     const struct base_payload_section *entry = &table()[index];

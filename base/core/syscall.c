@@ -6,9 +6,7 @@
 #include "base.h"
 #include "cpu.h"
 
-#define SYS_WRITE 1
 #define SYS_WRITEV 20
-#define SYS_EXIT 60
 #define SYS_ARCH_PRCTL 158
 #define SYS_SET_TID_ADDRESS 218
 #define SYS_CLOCK_GETTIME 228
@@ -28,15 +26,6 @@ struct io_vector {
 uint32_t syscalls_unknown;
 int64_t base_syscall(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2);
 
-static int64_t write_vectors(const struct io_vector *vectors, uint64_t count) {
-    int64_t written = 0;
-    for (uint64_t i = 0; i < count; i++) {
-        console_write(vectors[i].base, vectors[i].bytes);
-        written += (int64_t)vectors[i].bytes;
-    }
-    return written;
-}
-
 static int64_t read_clock(uint64_t clock, int64_t *out) {
     if (clock != CLOCK_REALTIME_ID && clock != CLOCK_MONOTONIC_ID) return ERROR_INVALID;
     uint64_t us = clock == CLOCK_REALTIME_ID ? clock_wall_us() : clock_monotonic_us();
@@ -46,12 +35,15 @@ static int64_t read_clock(uint64_t clock, int64_t *out) {
 }
 
 int64_t base_syscall(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2) {
+    int64_t written = 0;
     switch (number) {
-    case SYS_WRITE:
-        console_write((const char *)a1, a2);
-        return (int64_t)a2;
     case SYS_WRITEV:
-        return write_vectors((const struct io_vector *)a1, a2);
+        for (uint64_t i = 0; i < a2; i++) {
+            const struct io_vector *vector = (const struct io_vector *)a1 + i;
+            console_write(vector->base, vector->bytes);
+            written += (int64_t)vector->bytes;
+        }
+        return written;
     case SYS_CLOCK_GETTIME:
         return read_clock(a0, (int64_t *)a1);
     case SYS_ARCH_PRCTL:
@@ -60,7 +52,6 @@ int64_t base_syscall(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2) {
         return 0;
     case SYS_SET_TID_ADDRESS:
         return 1;
-    case SYS_EXIT:
     case SYS_EXIT_GROUP:
         machine_exit((int)a0 & 127);
     default:

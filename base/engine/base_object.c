@@ -21,26 +21,18 @@ static JSValue exit_js(ARGUMENTS) {
     machine_exit((int)code);
 }
 
-static JSValue clock_monotonic_js(ARGUMENTS) {
-    return JS_NewInt64(ctx, (int64_t)clock_monotonic_us());
-}
-
-static JSValue clock_wall_js(ARGUMENTS) {
-    return JS_NewInt64(ctx, (int64_t)clock_wall_us());
+/* clockMonotonic (0), clockWall (1), usedBytes (2), heapBytes (3). */
+static JSValue number_js(MAGIC_ARGUMENTS) {
+    if (magic == 0) return JS_NewInt64(ctx, (int64_t)clock_monotonic_us());
+    if (magic == 1) return JS_NewInt64(ctx, (int64_t)clock_wall_us());
+    if (magic == 3) return JS_NewInt64(ctx, (int64_t)engine_heap_used(JS_GetRuntime(ctx)));
+    return JS_NewInt64(ctx, (int64_t)(machine.ram_bytes - heap.total_bytes + heap.used_bytes));
 }
 
 static JSValue entropy_fill_js(ARGUMENTS) {
     struct view out;
     if (!bytes_of(argv[0], &out)) return JS_ThrowTypeError(ctx, "entropyFill needs a Uint8Array");
     return JS_NewBool(ctx, entropy_fill(out.bytes, out.count));
-}
-
-static JSValue used_bytes_js(ARGUMENTS) {
-    return JS_NewInt64(ctx, (int64_t)(machine.ram_bytes - heap.total_bytes + heap.used_bytes));
-}
-
-static JSValue heap_bytes_js(ARGUMENTS) {
-    return JS_NewInt64(ctx, (int64_t)engine_heap_used(JS_GetRuntime(ctx)));
 }
 
 JSValue engine_new_bytes(JSContext *ctx, uint8_t *bytes, size_t count,
@@ -73,12 +65,12 @@ static JSValue payload_array(JSContext *ctx) {
 
 static const JSCFunctionListEntry functions[] = {
     METHOD("consoleWrite", 1, console_write_js), METHOD("consoleRead", 0, console_read_js),
-    METHOD("exit", 1, exit_js), METHOD("clockMonotonic", 0, clock_monotonic_js),
-    METHOD("clockWall", 0, clock_wall_js), METHOD("entropyFill", 1, entropy_fill_js),
+    METHOD("exit", 1, exit_js), MAGIC_METHOD("clockMonotonic", 0, number_js, 0),
+    MAGIC_METHOD("clockWall", 0, number_js, 1), METHOD("entropyFill", 1, entropy_fill_js),
 };
 
 static const JSCFunctionListEntry memory_functions[] = {
-    METHOD("usedBytes", 0, used_bytes_js), METHOD("heapBytes", 0, heap_bytes_js),
+    MAGIC_METHOD("usedBytes", 0, number_js, 2), MAGIC_METHOD("heapBytes", 0, number_js, 3),
 };
 
 void engine_install_base(JSContext *ctx) {

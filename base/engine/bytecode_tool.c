@@ -1,6 +1,6 @@
 /*
- * The host's compiler: `bytecode INPUT.js OUTPUT [NAME]` writes the global script as bytecode of the
- * engine that the base carries, stamped (base_abi.h). Source text is stripped, line numbers stay.
+ * The host's compiler: `bytecode INPUT.js OUTPUT [NAME]` writes the global script as bytecode of
+ * the base's engine, stamped (base_abi.h). Source text is stripped, line numbers stay.
  * Exit status: 0, 1 for wrong arguments, 2 for an error in the script or in writing.
  */
 #include "base_abi.h"
@@ -42,7 +42,8 @@ static int write_output(const char *path, const uint8_t *code, size_t bytes) {
     };
     FILE *file = fopen(path, "wb");
     if (file == NULL) return fail("cannot write", path);
-    bool whole = fwrite(&stamp, sizeof(stamp), 1, file) == 1 && fwrite(code, 1, bytes, file) == bytes;
+    bool whole = fwrite(&stamp, sizeof(stamp), 1, file) == 1;
+    whole = whole && fwrite(code, 1, bytes, file) == bytes;
     if (fclose(file) != 0 || !whole) return fail("cannot write", path);
     return 0;
 }

@@ -10,7 +10,7 @@ static uint64_t dma_at, dma_end;
 
 static JSValue dma_allocate_js(ARGUMENTS) {
     uint64_t bytes, align;
-    if (!natural_of(argv[0], &bytes) || bytes == 0 || bytes > INT32_MAX) return THROW_RANGE("bytes");
+    if (!natural_of(argv[0], &bytes) || bytes - 1 >= INT32_MAX) return THROW_RANGE("bytes");
     if (!natural_of(argv[1], &align) || align > DMA_ALIGN_MAX || (align & (align - 1)) || !align) {
         return THROW_RANGE("align");
     }

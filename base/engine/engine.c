@@ -104,7 +104,6 @@ int engine_run(void) {
     JSValue function = main.kind == BASE_SECTION_BYTECODE
         ? read_bytecode(ctx, main) : compile_source(ctx, main);
     if (JS_IsException(function)) engine_uncaught(ctx);
-    engine_profile_keep(ctx, function);
     JSValue result = JS_EvalFunction(ctx, function);
     if (JS_IsException(result)) engine_uncaught(ctx);
     JS_FreeValue(ctx, result);

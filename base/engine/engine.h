@@ -6,11 +6,13 @@
 
 #define VALUE(n) JS_NewInt32(ctx, (int32_t)(n))
 #define THROW_RANGE(what) JS_ThrowRangeError(ctx, "%s", what)
-/* QuickJS passes at least as many arguments as a function's length says, undefined where missing. */
+/* QuickJS passes at least as many arguments as a function's length says, or undefined. */
 #define UNUSED __attribute__((unused))
 #define ARGUMENTS \
     UNUSED JSContext *ctx, UNUSED JSValueConst self, UNUSED int argc, UNUSED JSValueConst *argv
+#define MAGIC_ARGUMENTS ARGUMENTS, int magic /* Tells apart the methods that share a function. */
 #define METHOD(name, length, function) JS_CFUNC_DEF(name, length, function)
+#define MAGIC_METHOD(name, length, function, n) JS_CFUNC_MAGIC_DEF(name, length, function, n)
 
 /* A Uint8Array's or Int32Array's elements; `count` is 0 when its buffer is detached. */
 struct view {
@@ -69,8 +71,6 @@ void engine_loop(JSContext *ctx);
 /* Starts sampling when the command line has profile=HZ; profile_s=N prints every N seconds. */
 void engine_profile_install(JSContext *ctx, JSValueConst base);
 void engine_profile_turn(JSContext *ctx);
-/* Keeps the program's functions for as long as a sample may name them. */
-void engine_profile_keep(JSContext *ctx, JSValueConst program);
 /* Takes back the reserve that lets an out-of-memory error be made and printed. */
 void engine_keep_reserve(void);
 #endif

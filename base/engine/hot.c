@@ -32,15 +32,10 @@ static bool range_to(JSValueConst array, JSValueConst at, JSValueConst end, stru
     return natural_of(at, &from) && natural_of(end, &to) && range_set(array, from, to, out);
 }
 
-/* The characters of a string argument; `*held` is to be freed after use. */
+/* The characters of a string, or NULL and an exception; `*held` is to be freed after use. */
 static const struct engine_string *text_of(JSContext *ctx, JSValueConst value, JSValue *held) {
-    *held = JS_UNDEFINED;
-    if (JS_VALUE_GET_TAG(value) == JS_TAG_STRING) return string_of(value);
-    if (JS_VALUE_GET_TAG(value) != JS_TAG_STRING_ROPE) {
-        JS_ThrowTypeError(ctx, "not a string");
-        return NULL;
-    }
-    *held = engine_flat_string(ctx, value);
+    *held = JS_IsString(value)
+        ? engine_flat_string(ctx, value) : JS_ThrowTypeError(ctx, "not a string");
     return JS_IsException(*held) ? NULL : string_of(*held);
 }
 
@@ -67,7 +62,8 @@ static inline uint64_t add_word(uint64_t total, uint64_t word) {
 }
 
 /* Sums `from`, copying it to `to` unless that is NULL; `start` is the argument `sum`. */
-static inline JSValue sum_range(JSContext *ctx, struct range from, uint8_t *to, JSValueConst start) {
+static inline JSValue sum_range(JSContext *ctx, struct range from, uint8_t *to,
+                                JSValueConst start) {
     uint64_t total;
     if (!natural_of(start, &total) || total > UINT16_MAX) return THROW_RANGE("not a 16-bit sum");
     total = __builtin_bswap16((uint16_t)total);
@@ -139,29 +135,16 @@ static JSValue span_js(ARGUMENTS) {
     return VALUE(in.at + i);
 }
 
-/* The range as a string for the caller to fill: `*to` is NULL when there is nothing to fill. */
-static JSValue new_text(JSContext *ctx, JSValueConst *argv, struct range *from, uint8_t **to) {
+/* latin1 (0) and latin1Lower (1). */
+static JSValue latin1_js(MAGIC_ARGUMENTS) {
+    struct range from;
     JSValue text;
-    *to = NULL;
-    if (!range_to(argv[0], argv[1], argv[2], from)) return OUTSIDE;
-    if (from->count == 0) return JS_NewStringLen(ctx, "", 0);
-    *to = engine_new_string8(ctx, from->count, &text);
-    return text;
-}
-
-static JSValue latin1_js(ARGUMENTS) {
-    struct range from;
-    uint8_t *to;
-    JSValue text = new_text(ctx, argv, &from, &to);
-    if (to != NULL) memcpy(to, from.bytes, from.count);
-    return text;
-}
-
-static JSValue latin1_lower_js(ARGUMENTS) {
-    struct range from;
-    uint8_t *to;
-    JSValue text = new_text(ctx, argv, &from, &to);
-    for (uint32_t i = 0; to != NULL && i < from.count; i++) {
+    if (!range_to(argv[0], argv[1], argv[2], &from)) return OUTSIDE;
+    if (from.count == 0) return JS_NewStringLen(ctx, "", 0);
+    uint8_t *to = engine_new_string8(ctx, from.count, &text);
+    if (to == NULL) return text;
+    if (magic == 0) memcpy(to, from.bytes, from.count);
+    for (uint32_t i = 0; magic == 1 && i < from.count; i++) {
         uint8_t c = from.bytes[i];
         to[i] = (uint8_t)(c + ((uint8_t)(c - 'A') < 26 ? 'a' - 'A' : 0));
     }
@@ -286,7 +269,7 @@ static JSValue utf8_decode_js(ARGUMENTS) {
     uint32_t i = 0;
     while (i + 8 <= from.count && !(load64(from.bytes + i) & 0x8080808080808080ull)) i += 8;
     while (i < from.count && from.bytes[i] < 0x80) i++;
-    if (i == from.count) return latin1_js(ctx, self, argc, argv);
+    if (i == from.count) return latin1_js(ctx, self, argc, argv, 0);
     return decode_wide(ctx, from, JS_ToBool(ctx, argv[3]));
 }
 
@@ -319,7 +302,8 @@ static inline void store_be(uint8_t *to, uint32_t bytes, uint32_t value) {
 }
 
 /* Both directions: `packing` writes the bytes from the values, else the values from the bytes. */
-static inline JSValue run_layout(JSContext *ctx, JSValueConst *argv, bool packing) {
+static JSValue layout_js(MAGIC_ARGUMENTS) {
+    bool packing = magic == 1;
     struct view bytes, values;
     uint64_t at;
     uint32_t need_bytes, need_values;
@@ -349,21 +333,14 @@ static inline JSValue run_layout(JSContext *ctx, JSValueConst *argv, bool packin
     return JS_NewInt64(ctx, (int64_t)(at + need_bytes));
 }
 
-static JSValue unpack_js(ARGUMENTS) {
-    return run_layout(ctx, argv, false);
-}
-
-static JSValue pack_js(ARGUMENTS) {
-    return run_layout(ctx, argv, true);
-}
-
 static const JSCFunctionListEntry functions[] = {
     METHOD("copy", 5, copy_js), METHOD("fill", 4, fill_js), METHOD("checksum", 4, checksum_js),
     METHOD("copyChecksum", 6, copy_checksum_js), METHOD("equal", 5, equal_js),
-    METHOD("indexOf", 4, index_of_js), METHOD("span", 4, span_js), METHOD("latin1", 3, latin1_js),
-    METHOD("latin1Lower", 3, latin1_lower_js), METHOD("writeLatin1", 3, write_latin1_js),
+    METHOD("indexOf", 4, index_of_js), METHOD("span", 4, span_js),
+    MAGIC_METHOD("latin1", 3, latin1_js, 0),
+    MAGIC_METHOD("latin1Lower", 3, latin1_js, 1), METHOD("writeLatin1", 3, write_latin1_js),
     METHOD("utf8Encode", 1, utf8_encode_js), METHOD("utf8Decode", 4, utf8_decode_js),
-    METHOD("unpack", 4, unpack_js), METHOD("pack", 4, pack_js),
+    MAGIC_METHOD("unpack", 4, layout_js, 0), MAGIC_METHOD("pack", 4, layout_js, 1),
 };
 
 void engine_install_hot(JSContext *ctx, JSValueConst base) {

@@ -27,8 +27,8 @@ uint8_t *engine_new_string8(JSContext *ctx, uint32_t length, JSValue *out);
 uint16_t *engine_new_string16(JSContext *ctx, uint32_t length, JSValue *out);
 /* A string value that is not a rope; the caller frees it. Shares memory when it can. */
 JSValue engine_flat_string(JSContext *ctx, JSValueConst text);
-/* What runs now: the bytecode function on top, and the native function that it called, or 0. Callable
- * in an interrupt: uses no vector register and writes nothing. */
+/* What runs now: the bytecode function on top, and the native function that it called, or 0.
+ * Callable in an interrupt: uses no vector register and writes nothing. */
 void engine_running(JSRuntime *rt, uint64_t *script, uint64_t *native);
 /* "name file:line:column" of a `script` that engine_running gave and that is still alive. */
 void engine_function_name(JSContext *ctx, uint64_t script, char *out, size_t bytes);

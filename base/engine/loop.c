@@ -88,20 +88,16 @@ void engine_loop(JSContext *ctx) {
         run_jobs(ctx);
         bound_garbage(ctx);
         engine_profile_turn(ctx);
-        uint64_t deadline_us = 0;
-        if (JS_VALUE_GET_TAG(result) == JS_TAG_INT && JS_VALUE_GET_INT(result) == -1) {
+        double deadline;
+        if (JS_ToFloat64(ctx, &deadline, result) != 0 || isnan(deadline)) {
+            panic("a turn returned neither -1 nor a deadline");
+        }
+        if (deadline == -1) {
             woken = interrupts_poll();
             continue;
         }
-        if (JS_VALUE_GET_TAG(result) == JS_TAG_FLOAT64 && JS_VALUE_GET_FLOAT64(result) > 9e15) {
-            deadline_us = UINT64_MAX;
-        } else if (JS_VALUE_GET_TAG(result) == JS_TAG_FLOAT64) {
-            double deadline = JS_VALUE_GET_FLOAT64(result);
-            deadline_us = deadline > 0 ? (uint64_t)ceil(deadline) : 0;
-        } else if (!natural_of(result, &deadline_us)) {
-            panic("a turn returned neither -1 nor a deadline");
-        }
-        woken = idle_until(deadline_us);
+        if (deadline > 9e15) woken = idle_until(UINT64_MAX);
+        else woken = idle_until(deadline > 0 ? (uint64_t)ceil(deadline) : 0);
     }
 }
 

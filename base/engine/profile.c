@@ -90,10 +90,6 @@ static JSValue profile_js(ARGUMENTS) {
     return result;
 }
 
-void engine_profile_keep(JSContext *ctx, JSValueConst program) {
-    if (profile != NULL) (void)JS_DupValue(ctx, program);
-}
-
 void engine_profile_turn(JSContext *ctx) {
     if (print_every_us == 0 || clock_monotonic_us() < print_at_us) return;
     print_at_us = clock_monotonic_us() + print_every_us;

@@ -36,13 +36,9 @@ JSValue engine_flat_string(JSContext *ctx, JSValueConst text) {
     return JS_DupValue(ctx, text);
 }
 
-size_t engine_heap_used(JSRuntime *rt) {
-    return rt->malloc_state.malloc_size;
-}
+size_t engine_heap_used(JSRuntime *rt) { return rt->malloc_state.malloc_size; }
 
-size_t engine_gc_threshold(JSRuntime *rt) {
-    return rt->malloc_gc_threshold;
-}
+size_t engine_gc_threshold(JSRuntime *rt) { return rt->malloc_gc_threshold; }
 
 __attribute__((target("general-regs-only")))
 void engine_running(JSRuntime *rt, uint64_t *script, uint64_t *native) {
@@ -59,7 +55,7 @@ void engine_running(JSRuntime *rt, uint64_t *script, uint64_t *native) {
     }
 }
 
-/* A sampled function may be gone when its name is wanted: a script's own code is, once it has run. */
+/* A sampled function may be gone when its name is wanted: a script's own is, once it has run. */
 static int is_live_function(JSRuntime *rt, const void *script) {
     struct list_head *entry;
     list_for_each(entry, &rt->gc_obj_list) {

@@ -34,7 +34,7 @@ interface Section {
 interface Run {
   readonly code: number | null;
   readonly text: string;
-  /** For each piece of console output: how much text there was then, and both clocks of the host. */
+  /** For each piece of console output, how much text there was then, and both host clocks. */
   readonly marks: readonly Mark[];
 }
 
@@ -62,7 +62,10 @@ interface Options {
 
 /** User and system time that a process has used; its fields 14 and 15 are in 1/100 s. */
 function cpuMs(pid: number): number {
-  const fields = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
+  const fields = fs
+    .readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
@@ -126,7 +129,8 @@ interface Expectation extends Options {
 
 function judge(run: Run, expected: Expectation): void {
   for (const part of expected.text) {
-    if (typeof part === 'string') assert.ok(run.text.includes(part), `no "${part}" in:\n${run.text}`);
+    if (typeof part === 'string')
+      assert.ok(run.text.includes(part), `no "${part}" in:\n${run.text}`);
     else assert.match(run.text, part);
   }
   for (const part of expected.never ?? []) assert.doesNotMatch(run.text, part);
@@ -144,7 +148,12 @@ const fault = (kind: string, code: number, ...text: (string | RegExp)[]): Expect
 });
 
 const expectations: readonly Expectation[] = [
-  { behaviour: 'hello', code: 0, text: [/^hello from ABI 1: 1,4,9 é€\n$/], machines: ['microvm', 'q35', 'pc'] },
+  {
+    behaviour: 'hello',
+    code: 0,
+    text: [/^hello from ABI 1: 1,4,9 é€\n$/],
+    machines: ['microvm', 'q35', 'pc'],
+  },
   { behaviour: 'hello', cpu: 'qemu64', code: 0, text: ['hello'], memory: '5G' },
   { behaviour: 'hello', cpu: 'max', code: 0, text: ['hello'], memory: '64' },
   { behaviour: 'exit-code', cmdline: 'code=0', code: 0, text: ['leaving with 0'] },
@@ -153,7 +162,13 @@ const expectations: readonly Expectation[] = [
   {
     behaviour: 'exit-range',
     code: 0,
-    text: ['-1 RangeError', '127 RangeError', '1.5 RangeError', '1 RangeError', 'undefined RangeError'],
+    text: [
+      '-1 RangeError',
+      '127 RangeError',
+      '1.5 RangeError',
+      '1 RangeError',
+      'undefined RangeError',
+    ],
     machines: ['microvm'],
   },
   fault('write-text', 125, 'page fault: write to a page of code', /rip [0-9a-f]{16} {2}rsp/),
@@ -228,7 +243,11 @@ const expectations: readonly Expectation[] = [
   {
     behaviour: 'unhandled-rejection',
     code: 124,
-    text: ['handled\nhandled late\n', 'Unhandled rejection: RangeError: refused on purpose\n', 'at refuses'],
+    text: [
+      'handled\nhandled late\n',
+      'Unhandled rejection: RangeError: refused on purpose\n',
+      'at refuses',
+    ],
   },
   { behaviour: 'interrupt-line', code: 0, text: ['woken true after 2 turns'] },
   {
@@ -252,7 +271,11 @@ const expectations: readonly Expectation[] = [
     behaviour: 'profile',
     cmdline: 'profile=1000',
     code: 0,
-    text: [/^samples [1-9]\d+ idle [1-9]\d* lost 0\n/, /\njs [1-9]\d+ burns main\.js:2:1\n/, /\nrip \d+ 0x1/],
+    text: [
+      /^samples [1-9]\d+ idle [1-9]\d* lost 0\n/,
+      /\njs [1-9]\d+ burns main\.js:2:1\n/,
+      /\nrip \d+ 0x1/,
+    ],
   },
   { behaviour: 'profile', code: 0, text: [/^$/], machines: ['microvm'] },
   { behaviour: 'builtins', code: 0, text: [/^checked 12\n$/], machines: ['microvm'] },
@@ -300,7 +323,13 @@ describe('base', { concurrency: 2 }, () => {
        __base.consoleWrite('ran ' + all.length + '\\n');`,
     );
     const script = path.join(work, 'vectors.js');
-    buildSync({ entryPoints: [entry], bundle: true, format: 'iife', outfile: script, logLevel: 'error' });
+    buildSync({
+      entryPoints: [entry],
+      bundle: true,
+      format: 'iife',
+      outfile: script,
+      logLevel: 'error',
+    });
     const bytecode = path.join(work, 'vectors.bin');
     execFileSync(path.join(built, 'bytecode'), [script, bytecode]);
     const main: Section = { kind: 'bytecode', name: 'main', bytes: fs.readFileSync(bytecode) };
@@ -337,7 +366,10 @@ describe('payload', { concurrency: 2 }, () => {
     'name length': [(p) => p.writeUInt32LE(256, HEADER_BYTES + 4), /name is outside/],
     'name offset': [(p) => p.writeBigUInt64LE(1n << 63n, HEADER_BYTES + 8), /name is outside/],
     alignment: [(p) => p.writeBigUInt64LE(97n, HEADER_BYTES + 16), /is outside the payload: main/],
-    offset: [(p) => p.writeBigUInt64LE(1n << 62n, HEADER_BYTES + 16), /is outside the payload: main/],
+    offset: [
+      (p) => p.writeBigUInt64LE(1n << 62n, HEADER_BYTES + 16),
+      /is outside the payload: main/,
+    ],
     length: [
       (p) => p.writeBigUInt64LE((1n << 64n) - 16n, HEADER_BYTES + ENTRY_BYTES + 24),
       /is outside the payload: a\/b\.txt/,
@@ -392,6 +424,9 @@ describe('payload', { concurrency: 2 }, () => {
     assert.match(status(script, path.join(work, 'o')), /^2 error: bytecode: SyntaxError/);
     assert.match(status(path.join(work, 'none.js'), 'o'), /^2 error: bytecode: cannot read/);
     assert.match(status(script), /^1 usage/);
-    assert.match(status(path.join(here, 'hello/test.js'), '/nowhere/o'), /^2 error: bytecode: cannot write/);
+    assert.match(
+      status(path.join(here, 'hello/test.js'), '/nowhere/o'),
+      /^2 error: bytecode: cannot write/,
+    );
   });
 });

@@ -1,7 +1,7 @@
 // The reference implementation of the payload format in ../include/base_abi.h, for the base's own
 // tests; the product's packer is targets/pvh/build.ts. Usage: node pack.mjs BASE.elf OUT KIND:NAME=FILE...
-import * as fs from "node:fs";
-import { pathToFileURL } from "node:url";
+import * as fs from 'node:fs';
+import { pathToFileURL } from 'node:url';
 
 const PAGE_BYTES = 4096;
 const ALIGN_BYTES = 16;
@@ -23,7 +23,7 @@ export function payloadOf(sections) {
     return { kind: KINDS[kind], nameBytes, nameAt, bytes, bytesAt };
   });
   const payload = Buffer.alloc(end);
-  payload.write("MORGANA1", 0, "latin1");
+  payload.write('MORGANA1', 0, 'latin1');
   payload.writeUInt32LE(1, 8);
   payload.writeUInt32LE(sections.length, 12);
   payload.writeBigUInt64LE(BigInt(end), 16);
@@ -55,7 +55,7 @@ export function imageOf(base, payload) {
     const end = Number(base.readBigUInt64LE(at + 16) + base.readBigUInt64LE(at + 40));
     memoryEnd = Math.max(memoryEnd, end);
   }
-  if (spareAt < 0) throw new Error("base.elf has no spare program header");
+  if (spareAt < 0) throw new Error('base.elf has no spare program header');
   const fileAt = roundUp(base.length, PAGE_BYTES);
   const address = roundUp(memoryEnd, PAGE_BYTES);
   const image = Buffer.concat([base, Buffer.alloc(fileAt - base.length), payload]);
@@ -77,4 +77,4 @@ function main([base, output, ...specs]) {
   fs.writeFileSync(output, imageOf(fs.readFileSync(base), payloadOf(sections)));
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) main(process.argv.slice(2));
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) main(process.argv.slice(2));

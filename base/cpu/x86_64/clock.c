@@ -100,7 +100,8 @@ static uint64_t cmos_wall_us(void) {
     bool binary = format & 4;
     uint64_t hour = from_bcd(t[2] & 0x7f, binary), century = from_bcd(t[6], binary);
     if (!(format & 2)) hour = hour % 12 + (t[2] & 0x80 ? 12 : 0);
-    uint64_t year = from_bcd(t[5], binary) + (century >= 19 && century <= 29 ? century * 100 : 2000);
+    if (century < 19 || century > 29) century = 20; /* A machine without that register. */
+    uint64_t year = century * 100 + from_bcd(t[5], binary);
     uint64_t days = days_since_1970(year, from_bcd(t[4], binary), from_bcd(t[3], binary));
     uint64_t minutes = hour * 60 + from_bcd(t[1], binary);
     return (days * 86400 + minutes * 60 + from_bcd(t[0], binary)) * 1000000;
@@ -120,10 +121,6 @@ uint64_t clock_monotonic_us(void) {
     return (uint64_t)(((unsigned __int128)(read_tsc() - tsc_at_boot) * us_per_tick_64) >> 64);
 }
 
-uint64_t clock_wall_us(void) {
-    return wall_us_at_boot + clock_monotonic_us();
-}
+uint64_t clock_wall_us(void) { return wall_us_at_boot + clock_monotonic_us(); }
 
-uint64_t clock_tsc_khz(void) {
-    return tsc_khz;
-}
+uint64_t clock_tsc_khz(void) { return tsc_khz; }

@@ -75,9 +75,6 @@ long_mode:
     movl %eax, %ds
     movl %eax, %es
     movl %eax, %ss
-    xorl %eax, %eax
-    movl %eax, %fs
-    movl %eax, %gs
     xorl %ebp, %ebp
     movl base_start_info, %edi
     call base_boot

@@ -1,5 +1,5 @@
 /*
- * Interrupts as wake-ups: each sets a bit and ends the idle wait, nothing else happens in a handler.
+ * Interrupts as wake-ups: each sets a bit and ends the idle wait, no more happens in a handler.
  * They are enabled only in idle_until() and interrupts_poll(); the handler returns with them
  * disabled again, so that a level that its device still holds cannot storm. Under the profiler
  * they are enabled throughout, and the task priority (CR8) lets only its own vector through.
@@ -9,7 +9,6 @@
 #include "cpu.h"
 
 #define IOAPIC_AT 0xfec00000ull
-#define IOAPIC_ENTRIES_MAX 240u
 #define LAPIC_ENABLED_BIT (1ull << 11)
 #define LAPIC_X2_BIT (1ull << 10)
 #define LAPIC_ID 0x20u
@@ -97,7 +96,7 @@ static int take_wake_bit(void) {
 
 int interrupt_line(uint32_t gsi, bool level, bool low) {
     uint32_t entries = (ioapic_read(1) >> 16 & 0xff) + 1;
-    if (gsi >= entries || gsi >= IOAPIC_ENTRIES_MAX) return -1;
+    if (gsi >= entries) return -1;
     int bit = take_wake_bit();
     if (bit < 0) return -1;
     ioapic_write(0x11 + 2 * gsi, lapic_id << 24);

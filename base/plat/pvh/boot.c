@@ -1,6 +1,6 @@
 /*
- * The boot, from 64-bit entry to the engine: reads what the virtual machine monitor tells (PVH start
- * information), sets protections, faults, clock and interrupts, then enters musl's start-up code.
+ * The boot, from 64-bit entry to the engine: reads what the virtual machine monitor tells (PVH
+ * start information), sets protections, faults and interrupts, then enters musl's start-up code.
  * Read first: cpu/x86_64/entry.S. Specification: Xen's x86/HVM direct boot ABI.
  */
 #include "base.h"
@@ -37,6 +37,14 @@ bool is_ram(uint64_t address, uint64_t bytes) {
     return false;
 }
 
+uint64_t ram_end_of(uint64_t address) {
+    for (uint32_t i = 0; i < machine.ram_count; i++) {
+        const struct ram_region *region = &machine.ram[i];
+        if (region->start <= address && address < region->end) return region->end;
+    }
+    return 0;
+}
+
 static void read_cmdline(uint64_t at) {
     const char *from = (const char *)at;
     uint32_t i = 0;
@@ -68,12 +76,7 @@ static void find_payload(void) {
     for (uint32_t i = 0; i < sizeof(header->magic); i++) {
         if (header->magic[i] != BASE_PAYLOAD_MAGIC[i]) return;
     }
-    uint64_t room = 0;
-    for (uint32_t i = 0; i < machine.ram_count; i++) {
-        if (machine.ram[i].start <= machine.payload_start && machine.payload_start < machine.ram[i].end) {
-            room = machine.ram[i].end - machine.payload_start;
-        }
-    }
+    uint64_t room = ram_end_of(machine.payload_start) - machine.payload_start;
     if (header->total_bytes < sizeof(*header) || header->total_bytes > room) {
         refuse_image("its payload says that it is larger than memory", "", 0);
     }
@@ -122,6 +125,4 @@ void base_boot(uint32_t start_info_at) {
     base_start_libc(top);
 }
 
-int base_main(void) {
-    machine_exit(engine_run());
-}
+int base_main(void) { machine_exit(engine_run()); }

@@ -1,4 +1,7 @@
-/* The 16550 serial port COM1, polled. Writing waits for the transmitter, but never for ever. */
+/*
+ * The 16550 serial port COM1, polled: writing waits for the transmitter, but never for ever; and
+ * the end of the machine: base_abi.h says how a virtual machine monitor reads the exit code.
+ */
 #include "base.h"
 #include "cpu.h"
 
@@ -8,6 +11,8 @@
 #define TRANSMIT_EMPTY_BIT 0x20
 #define FIFO_BYTES 16
 #define WAIT_ROUNDS_MAX 200000
+#define KEYBOARD_CONTROLLER 0x64
+#define RESET_CONTROL 0xcf9
 
 static bool present;
 static uint32_t fifo_room;
@@ -38,4 +43,17 @@ void uart_write(uint8_t byte) {
 int uart_read(void) {
     if (!present || !(in8(LINE_STATUS) & DATA_READY_BIT)) return -1;
     return in8(COM1);
+}
+
+_Noreturn void machine_exit(int code) {
+    if (code != BASE_EXIT_OK) out32(BASE_DEBUG_EXIT_PORT, (uint32_t)code);
+    /* Reset, by whichever way this machine has: keyboard controller, chipset, triple fault. */
+    out8(KEYBOARD_CONTROLLER, 0xfe);
+    out8(RESET_CONTROL, 0x06);
+    const struct {
+        uint16_t limit;
+        uint64_t base;
+    } __attribute__((packed)) nothing = {0, 0};
+    __asm__ volatile("cli\n lidt %0\n int3" : : "m"(nothing));
+    for (;;) __asm__ volatile("hlt");
 }
