@@ -107,8 +107,9 @@ export async function bundle(options: BundleOptions): Promise<Result<Bundle, Bun
     });
     const missing = findMissing(result.metafile);
     if (missing !== null) return err(missing);
-    const { text } = result.outputFiles[0]!;
     const { metafile } = result;
+    const raw = result.outputFiles[0]!.text;
+    const text = options.readable === true ? raw : placeless(raw, metafile, folder);
     return ok({ text, modules: listModules(metafile, folder), metafile });
   } catch (error) {
     const failure = error as BuildFailure;
@@ -152,6 +153,34 @@ function imagePlugin(): Plugin {
       }));
     },
   };
+}
+
+/** A comment before a module, or the name of the function around a lazy one. */
+const MODULE_PATH = /^( *\/\/ )(.+)$|((?:__esm|__commonJS)\w*\(\{\s*")((?:[^"\\]|\\.)*)(?="\()/gm;
+
+/**
+ * esbuild writes a module's path from the entry's folder, which differs with where this package is
+ * installed. Writes, in the text and into the sums, its path in its own package instead: the same
+ * inputs give the same bytes wherever they are.
+ */
+function placeless(text: string, metafile: Metafile, folder: string): string {
+  const { inputs } = Object.values(metafile.outputs)[0]!;
+  return text.replace(MODULE_PATH, (whole, comment, commented, lazy, named) => {
+    const path: string = commented ?? named;
+    const input = inputs[path];
+    if (input === undefined) return whole;
+    const place = placeInPackage(path, folder);
+    if (named !== undefined) input.bytesInOutput += place.length - path.length;
+    return `${comment ?? lazy}${place}`;
+  });
+}
+
+function placeInPackage(path: string, folder: string): string {
+  const file = resolve(folder, path);
+  const part = partOf(file);
+  if (part === 'app') return path;
+  const npm = file.lastIndexOf('/node_modules/');
+  return part.startsWith('npm:') ? file.slice(npm + '/node_modules/'.length) : relative(ROOT, file);
 }
 
 /** The first module that doesn't exist, with the shortest chain of imports to it. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync, utimesSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { findDescription } from '../../tools/cli/description.ts';
 import { HELLO_SITE, Workspace } from './cli.ts';
@@ -51,6 +51,25 @@ test('a website › bytes by part add up, same inputs give the same bytes', asyn
   assert.deepEqual(readFileSync(work.path('a.img')), readFileSync(work.path('b.img')));
 });
 
+test('the same graph in another place › the same bytes', async () => {
+  const stat = statSync(work.path('htdocs/index.html'));
+  const far = new Workspace({
+    ...Object.fromEntries(Object.entries(HELLO_SITE).map(([name, text]) => [`a/b/${name}`, text])),
+    'a/b/graph/morgana.config.ts': CONFIG,
+    'a/b/graph/main.ts': MAIN,
+  });
+  utimesSync(far.path('a/b/htdocs/index.html'), stat.atime, stat.mtime);
+  try {
+    const here = await work.run(['build', 'graph', '--output=here.img']);
+    assert.equal(here.code, 0, here.stderr);
+    const there = await far.run(['build', 'a/b/graph', '--output=there.img']);
+    assert.equal(there.code, 0, there.stderr);
+    assert.deepEqual(readFileSync(work.path('here.img')), readFileSync(far.path('there.img')));
+  } finally {
+    far.remove();
+  }
+});
+
 test('an image carries its description, which names no path of this machine', async () => {
   const built = await work.run(['build', 'graph', '--output=g.img']);
   assert.equal(built.code, 0, built.stderr);
@@ -77,7 +96,7 @@ const FAILS: readonly [string, Record<string, string>, readonly RegExp[]][] = [
         "import { a } from './a.ts';\nexport default { fetch: () => new Response(a) };\n",
       'bad/a.ts': "import { b } from './b.js';\nexport const a: string = b;\n",
       'bad/b.js':
-        "import { readFileSync } from 'node:fs';\nexport const b = String(readFileSync);\n",
+        "import { readFileSync, statSync, utimesSync } from 'node:fs';\nexport const b = String(readFileSync);\n",
     },
     [/^error: the module "node:fs" is Node's/m, /imported by app\.ts -> a\.ts -> b\.js -> node:fs/],
   ],
