@@ -1,4 +1,6 @@
-/** A small API on the npm package hono, unmodified: routes, parameters, middleware, HTML, streaming. */
+/**
+ * A small API on the npm package hono, unmodified: routes, parameters, middleware, HTML, streaming.
+ */
 
 import { Hono } from 'hono';
 import { html } from 'hono/html';
@@ -13,6 +15,7 @@ interface Note {
 const notes = new Map<string, Note>();
 const NOTES_MAX = 1_000;
 const app = new Hono();
+const item = ({ id, text }: Note) => html`<li><a href="/notes/${id}">${text}</a></li>`;
 
 app.use(async (c, next) => {
   const start = performance.now();
@@ -25,7 +28,7 @@ app.get('/', (c) =>
     <title>Notes</title>
     <h1>${notes.size} notes</h1>
     <ul>
-      ${[...notes.values()].map(({ id, text }) => html`<li><a href="/notes/${id}">${text}</a></li>`)}
+      ${[...notes.values()].map(item)}
     </ul>`),
 );
 

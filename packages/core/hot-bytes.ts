@@ -62,7 +62,8 @@ export interface HotBytes {
 }
 
 /**
- * The engine's own globals, under a name that a bundler doesn't replace: packages/web builds its TextEncoder on this module.
+ * The engine's own globals, under a name that a bundler doesn't replace: packages/web builds its
+ * TextEncoder on this module.
  */
 const host: typeof globalThis = globalThis;
 

@@ -1,7 +1,8 @@
 /// <reference lib="es2024.promise" />
 /**
- * Web-standard handlers on the HTTP server: `fetch(request)` of an application becomes an HttpHandler. Read first:
- * exchange.ts, packages/web/body.ts. Not here: the Request and Response classes (packages/web).
+ * Web-standard handlers on the HTTP server: `fetch(request)` of an application becomes an
+ * HttpHandler. Read first: exchange.ts, packages/web/body.ts. Not here: the Request and Response
+ * classes (packages/web).
  */
 
 import { hot, type Logger } from '#core';
@@ -129,7 +130,8 @@ class FetchHandler implements HttpHandler {
   ): void {
     const { exchange } = incoming;
     const isWanted = source !== null && exchange.head.method !== 'HEAD';
-    // Before the head is sent: the source may be the request's body, and 100 (Continue) can't follow a head.
+    // Before the head is sent: the source may be the request's body, and 100 (Continue) can't
+    // follow a head.
     if (isWanted) incoming.sendFrom(source);
     exchange.begin(status, fields, lengthBytes);
     if (isWanted) {
@@ -198,7 +200,9 @@ function partsOf(response: unknown): ResponseParts {
   return foreignParts(response);
 }
 
-/** A Response of another make: the engine's own, in an app that wasn't bundled with packages/web. */
+/**
+ * A Response of another make: the engine's own, in an app that wasn't bundled with packages/web.
+ */
 function foreignParts(response: unknown): ResponseParts {
   const other = response as {
     status?: unknown;

@@ -3,7 +3,9 @@
 import { DOMException } from './dom-exception.ts';
 
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-/** Four digits a group, the last one short, after the padding was dropped: never one digit alone. */
+/**
+ * Four digits a group, the last one short, after the padding was dropped: never one digit alone.
+ */
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2,3})?$/;
 
 const fail = (message: string) => new DOMException(message, 'InvalidCharacterError');

@@ -1,12 +1,16 @@
 /// <reference lib="es2024.promise" />
 /**
- * Sources of bytes, and the small stream that `.body` gives in an app that names no class of the Streams standard: it has
- * readers, `tee`, `cancel` and `for await`. Naming ReadableStream, say, links the whole standard (streams.ts) instead.
+ * Sources of bytes, and the small stream that `.body` gives in an app that names no class of the
+ * Streams standard: it has readers, `tee`, `cancel` and `for await`. Naming ReadableStream, say,
+ * links the whole standard (streams.ts) instead.
  */
 
 /** Bytes that come one chunk after the other: a request's body on the wire. */
 export interface ByteSource {
-  /** The next chunk (the caller's from now on), or null after the last; rejects when broken. One call at a time. */
+  /**
+   * The next chunk (the caller's from now on), or null after the last; rejects when broken. One
+   * call at a time.
+   */
   read(): Promise<Uint8Array | null>;
   /** No more will be read. */
   cancel(reason: unknown): void;
@@ -48,7 +52,10 @@ export class StreamSource implements ByteSource {
   }
 }
 
-/** Two sources of the same bytes. What one side hasn't read yet waits for it, without bound, as Streams §4.9 has it. */
+/**
+ * Two sources of the same bytes. What one side hasn't read yet waits for it, without bound, as
+ * Streams §4.9 has it.
+ */
 export function teeSource(source: ByteSource): [ByteSource, ByteSource] {
   const tee = new Tee(source);
   return [tee.branch(), tee.branch()];

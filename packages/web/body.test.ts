@@ -1,4 +1,7 @@
-/** Request, Response and their bodies; run again by streams.test.ts's import with the whole Streams standard. */
+/**
+ * Request, Response and their bodies; run again by streams.test.ts's import with the whole Streams
+ * standard.
+ */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

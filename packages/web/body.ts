@@ -1,6 +1,7 @@
 /**
- * Bodies, Fetch §2.2.4, §5.3. A body stays what it was given as (text, bytes, a source of chunks); a stream is made only
- * when `.body` is touched: a ReadableStream where an app names any of the streams, else a BodyStream.
+ * Bodies, Fetch §2.2.4, §5.3. A body stays what it was given as (text, bytes, a source of chunks);
+ * a stream is made only when `.body` is touched: a ReadableStream where an app names any of the
+ * streams, else a BodyStream.
  */
 
 import { hot } from '#core';
@@ -37,15 +38,19 @@ export function installStreams(maker: StreamMaker): void {
 }
 
 /**
- * Where a stream made by `.body` keeps its payload, so that `new Response(request.body)` needs no stream. No WeakMap:
- * the payload knows its stream too, and QuickJS never frees such a pair from a WeakMap.
+ * Where a stream made by `.body` keeps its payload, so that `new Response(request.body)` needs no
+ * stream. No WeakMap: the payload knows its stream too, and QuickJS never frees such a pair from a
+ * WeakMap.
  */
 const PAYLOAD = Symbol('payload');
 type OwnStream = ByteStream & { [PAYLOAD]?: Payload };
 
 const unusable = () => new TypeError('the body was used already, or its stream is locked');
 
-/** A body that may be shared by several objects, and is read once. Internal to packages/web and http. */
+/**
+ * A body that may be shared by several objects, and is read once. Internal to packages/web and
+ * http.
+ */
 export class Payload {
   readonly content: BodyContent | ByteStream;
   used = false;

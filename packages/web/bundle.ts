@@ -1,6 +1,9 @@
-/** How a bundler puts the web API into a program: options for esbuild, beside inject.ts. Only tools import this file. */
+/**
+ * How a bundler puts the web API into a program: options for esbuild, beside inject.ts. Only tools
+ * import this file.
+ */
 
-/** Names that inject.ts exports; inject.test.ts keeps the two equal. */
+/** Names that inject.ts exports; tests/web/bundle.test.ts keeps the two equal. */
 // size-exempt: table
 export const WEB_GLOBALS: readonly string[] = [
   'AbortController',
@@ -49,7 +52,10 @@ export const WEB_GLOBALS: readonly string[] = [
   'structuredClone',
 ];
 
-/** For esbuild's `define`: `globalThis.crypto` and `self.crypto` mean `crypto`, which `inject` then finds. */
+/**
+ * For esbuild's `define`: `globalThis.crypto` and `self.crypto` mean `crypto`, which `inject` then
+ * finds.
+ */
 export function webDefines(): Record<string, string> {
   const defines: Record<string, string> = {};
   for (const name of WEB_GLOBALS) {

@@ -1,4 +1,7 @@
-/** Event, CustomEvent and EventTarget, DOM §2, without a tree: no capture, no bubbling beyond the target. */
+/**
+ * Event, CustomEvent and EventTarget, DOM §2, without a tree: no capture, no bubbling beyond the
+ * target.
+ */
 
 import { DOMException } from './dom-exception.ts';
 import { platform } from './platform.ts';

@@ -1,4 +1,7 @@
-/** Headers, Fetch §5.2. Names are kept in lower case; values of one name are joined when they are added. */
+/**
+ * Headers, Fetch §5.2. Names are kept in lower case; values of one name are joined when they are
+ * added.
+ */
 
 export type HeadersInit = Iterable<readonly [string, string]> | Record<string, string>;
 /** 'immutable': every change throws. 'response': Fetch §5.2, for a Response's own headers. */
@@ -34,7 +37,9 @@ function checkedValue(given: unknown, name: string): string {
 }
 
 export class Headers {
-  /** Combined values by lower-case name; Set-Cookie's stay apart. Internal to packages/web and http. */
+  /**
+   * Combined values by lower-case name; Set-Cookie's stay apart. Internal to packages/web and http.
+   */
   readonly _map: Map<string, string> = new Map();
   _cookies: string[] | null = null;
   _guard: HeadersGuard = 'none';

@@ -1,4 +1,7 @@
-/** The WinterTC minimum common API for engines without it. Read first: README.md, platform.ts, inject.ts. */
+/**
+ * The WinterTC minimum common API for engines without it. Read first: README.md, platform.ts,
+ * inject.ts.
+ */
 
 export { type BodyContent, Payload } from './body.ts';
 export type { ByteSource, ByteStream } from './body-stream.ts';

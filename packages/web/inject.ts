@@ -1,6 +1,7 @@
 /**
- * The bindings that stand in for web globals: pass this file to esbuild's `inject` (bundle.ts has the options). A free
- * reference to one of these names becomes an import of it; names that a program doesn't use cost nothing.
+ * The bindings that stand in for web globals: pass this file to esbuild's `inject` (bundle.ts has
+ * the options). A free reference to one of these names becomes an import of it; names that a
+ * program doesn't use cost nothing.
  */
 
 export { AbortController, AbortSignal } from './abort.ts';

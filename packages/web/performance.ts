@@ -4,8 +4,8 @@ import { platform, timeOriginMillis } from './platform.ts';
 
 export const performance = {
   /**
-   * Milliseconds since timeOrigin. Deviates: the time of the event loop's turn, so it stands still while a program
-   * computes, as all that happens in one turn has one time.
+   * Milliseconds since timeOrigin. Deviates: the time of the event loop's turn, so it stands still
+   * while a program computes, as all that happens in one turn has one time.
    */
   now: (): number => platform().timers.now / 1_000,
   get timeOrigin(): number {

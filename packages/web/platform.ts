@@ -1,6 +1,7 @@
 /**
- * What the web API needs of the machine: timers, clock, entropy, console. Web globals have no argument to take it
- * from, so it is installed once per program, before the application's first module is evaluated.
+ * What the web API needs of the machine: timers, clock, entropy, console. Web globals have no
+ * argument to take it from, so it is installed once per program, before the application's first
+ * module is evaluated.
  */
 
 import type { Machine } from '#device';

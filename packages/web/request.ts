@@ -1,4 +1,7 @@
-/** Request, Fetch §5.4. A server's requests are made of an Incoming and work out their parts when asked. */
+/**
+ * Request, Fetch §5.4. A server's requests are made of an Incoming and work out their parts when
+ * asked.
+ */
 
 import { AbortController, AbortSignal } from './abort.ts';
 import { Body, type BodyInit, extractBody, Payload } from './body.ts';
@@ -95,7 +98,8 @@ export class Request extends Body {
     return this._signal;
   }
 
-  // What only a browser's fetch looks at, as Fetch §5.4 sets it. On the prototype: a request costs less so.
+  // What only a browser's fetch looks at, as Fetch §5.4 sets it. On the prototype: a request costs
+  // less so.
   get duplex(): 'half' {
     return 'half';
   }

@@ -1,4 +1,7 @@
-/** What must not stay in memory once an app let go of it. Needs a garbage collector on call: qjs, or node --expose-gc. */
+/**
+ * What must not stay in memory once an app let go of it. Needs a garbage collector on call: qjs, or
+ * node --expose-gc.
+ */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,7 +1,8 @@
 /**
- * structuredClone, HTML §2.7. Copies primitives and their wrappers, Date, RegExp, ArrayBuffer and its views, Map, Set,
- * errors, arrays, plain objects, Blob and File, with cycles. Deviates: a transferred ArrayBuffer is detached only where
- * the engine can do that (ArrayBuffer.prototype.transfer); else it is copied.
+ * structuredClone, HTML §2.7. Copies primitives and their wrappers, Date, RegExp, ArrayBuffer and
+ * its views, Map, Set, errors, arrays, plain objects, Blob and File, with cycles. Deviates: a
+ * transferred ArrayBuffer is detached only where the engine can do that
+ * (ArrayBuffer.prototype.transfer); else it is copied.
  */
 
 import { Blob } from './blob.ts';

@@ -9,8 +9,9 @@ const WAIT_MILLIS_MAX = 0x7fffffff;
 type Callback = (...args: never[]) => unknown;
 
 /**
- * One armed timer. Slots are reused after they end, because TimerQueue holds a stopped timer until its old
- * deadline passes: a server that sets and clears a 30 s timer per request needs one slot, not thousands.
+ * One armed timer. Slots are reused after they end, because TimerQueue holds a stopped timer until
+ * its old deadline passes: a server that sets and clears a 30 s timer per request needs one slot,
+ * not thousands.
  */
 class Slot {
   readonly timer: Timer = new Timer(() => this.fire());
@@ -62,7 +63,8 @@ function start(callback: Callback, wait: unknown, repeats: boolean, args: unknow
   slot.callback = callback;
   slot.args = args;
   slot.repeats = repeats;
-  // At least 1 ms: a timer that re-arms itself for the current instant would never let the turn end.
+  // At least 1 ms: a timer that re-arms itself for the current instant would never let the turn
+  // end.
   slot.waitMillis = wanted >= 1 ? Math.min(wanted, WAIT_MILLIS_MAX) : 1;
   armed.set(slot.id, slot);
   slot.arm();

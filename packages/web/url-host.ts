@@ -1,6 +1,6 @@
 /**
- * Hosts of URLs, URL §3. Deviates: domains are lower-cased, normalised and written in Punycode, without the full
- * mapping and validity tables of UTS #46.
+ * Hosts of URLs, URL §3. Deviates: domains are lower-cased, normalised and written in Punycode,
+ * without the full mapping and validity tables of UTS #46.
  */
 
 import { hot } from '#core';
@@ -10,10 +10,16 @@ const FORBIDDEN_HOST = /[\0\t\n\r #/:<>?@[\\\]^|]/;
 const FORBIDDEN_DOMAIN = /[\0-\x20#%/:<>?@[\\\]^|\x7f]/;
 const PLAIN_DOMAIN = /^[a-z0-9\-_]+(?:\.[a-z0-9\-_]+)*$/;
 const LABEL_DOTS = /[\u3002\uff0e\uff61]/g;
-/** What UTS #46 leaves out: soft hyphen, zero-width space, word joiner, byte order mark, variation selectors. */
+/**
+ * What UTS #46 leaves out: soft hyphen, zero-width space, word joiner, byte order mark, variation
+ * selectors.
+ */
 const IGNORED = /\u00ad|\u200b|\u2060|\ufeff|[\ufe00-\ufe0f]/g;
 
-/** UTF-8 of `text` with every character that `pattern` matches, and all outside ASCII, percent-encoded. */
+/**
+ * UTF-8 of `text` with every character that `pattern` matches, and all outside ASCII,
+ * percent-encoded.
+ */
 export function percentEncode(text: string, pattern: RegExp): string {
   if (text.search(pattern) < 0) return text;
   const bytes = hot.utf8Encode(text);

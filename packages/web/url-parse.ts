@@ -1,6 +1,7 @@
 /**
- * URL parsing and serializing, URL §4. The state machine of the standard is written as one function per part: a URL's
- * fragment and query can be cut off first, because no other part may contain '#' or '?'.
+ * URL parsing and serializing, URL §4. The state machine of the standard is written as one function
+ * per part: a URL's fragment and query can be cut off first, because no other part may contain '#'
+ * or '?'.
  */
 
 import { C0_SET, parseHost, percentEncode } from './url-host.ts';

@@ -1,4 +1,7 @@
-/** Vectors of our own, by section of the URL standard; url-oracle.test.ts compares thousands more with Node's. */
+/**
+ * Vectors of our own, by section of the URL standard; url-oracle.test.ts compares thousands more
+ * with Node's.
+ */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -18,15 +18,23 @@ import {
 import { URLSearchParams } from './url-search-params.ts';
 
 /**
- * An http(s) URL that is its own serialized form, as a server's requests nearly always are: a plain name or an IPv4
- * address, no port below 1,000, no segment that begins with a dot. Parsing it is cutting it.
+ * An http(s) URL that is its own serialized form, as a server's requests nearly always are: a plain
+ * name or an IPv4 address, no port below 1,000, no segment that begins with a dot. Parsing it is
+ * cutting it.
  */
-const CANONICAL =
-  /^(https?):\/\/((?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*|(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3})(?::([1-9]\d{3,4}))?((?:\/[A-Za-z0-9_\-~!$&'()*+,;=:@%][A-Za-z0-9_\-~!$&'()*+,;=:@%.]*)*\/?)(?:\?([A-Za-z0-9_\-.~!$&()*+,;=:@%/?]*))?$/;
+const BYTE = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
+const HOST = `(?:[a-z0-9-]+\\.)*[a-z][a-z0-9-]*|${BYTE}(?:\\.${BYTE}){3}`;
+const PATH_CHARACTERS = "A-Za-z0-9_\\-~!$&'()*+,;=:@%";
+const PATH = `(?:/[${PATH_CHARACTERS}][${PATH_CHARACTERS}.]*)*/?`;
+const QUERY = '[A-Za-z0-9_\\-.~!$&()*+,;=:@%/?]*';
+const CANONICAL = new RegExp(
+  `^(https?)://(${HOST})(?::([1-9]\\d{3,4}))?(${PATH})(?:\\?(${QUERY}))?$`,
+);
 
 function matchCanonical(input: string): RegExpExecArray | null {
   const match = CANONICAL.exec(input);
-  // What the pattern lets through: dots in percent-encoding, and labels and ports with rules of their own.
+  // What the pattern lets through: dots in percent-encoding, and labels and ports with rules of
+  // their own.
   if (match === null || match[4] === '' || input.includes('%2') || input.includes('xn--'))
     return null;
   return match[3] === undefined || Number(match[3]) <= 0xffff ? match : null;

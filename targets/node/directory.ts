@@ -1,4 +1,7 @@
-/** A directory of the host as a key-value device, as it was when it was read. No variants: those are made for images. */
+/**
+ * A directory of the host as a key-value device, as it was when it was read. No variants: those are
+ * made for images.
+ */
 
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';

@@ -1,9 +1,10 @@
 /**
- * Runs a program as a Node process on the host's sockets, for development. The CLI tells it about content and ports
- * through two environment variables, JSON both:
+ * Runs a program as a Node process on the host's sockets, for development. The CLI tells it about
+ * content and ports through two environment variables, JSON both:
  *
  *     MORGANA_CONTENT   {"site": "/home/me/htdocs"}
- *     MORGANA_PUBLISH   [{"hostAddress": "127.0.0.1", "hostPort": 8080, "guestPort": 80, "protocol": "tcp"}]
+ *     MORGANA_PUBLISH   [{"hostAddress": "127.0.0.1", "hostPort": 8080, "guestPort": 80,
+ * "protocol": "tcp"}]
  */
 
 import { randomFillSync } from 'node:crypto';
@@ -59,8 +60,8 @@ export function createMachine(loop: NodeLoop, options: LaunchOptions): NodeMachi
 }
 
 /**
- * Ends the process with the program's exit code; with 0 on SIGINT or SIGTERM, or when the program waits for nothing that
- * could still happen.
+ * Ends the process with the program's exit code; with 0 on SIGINT or SIGTERM, or when the program
+ * waits for nothing that could still happen.
  */
 export function launch(program: Program, options: LaunchOptions = optionsOfProcess()): void {
   const loop = new NodeLoop();

@@ -1,4 +1,7 @@
-/** The event loop of a Node process as a machine's: each callback of Node's is one turn of the timer queue. */
+/**
+ * The event loop of a Node process as a machine's: each callback of Node's is one turn of the timer
+ * queue.
+ */
 
 // Node's own, by import: the globals of these names are packages/web's in a bundled app.
 import { performance } from 'node:perf_hooks';
@@ -16,7 +19,10 @@ export class NodeLoop {
   private wakeAt = Number.POSITIVE_INFINITY;
   private planned = false;
 
-  /** Runs `work` with `timers.now` set, after the timers that are due. Every entry from Node goes through here. */
+  /**
+   * Runs `work` with `timers.now` set, after the timers that are due. Every entry from Node goes
+   * through here.
+   */
   turn(work: () => void): void {
     this.timers.run(instantOfMicros(nowMicros()));
     work();

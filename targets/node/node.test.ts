@@ -1,4 +1,6 @@
-/** The device conformance suite on host sockets, and what else a Node process promises a program. */
+/**
+ * The device conformance suite on host sockets, and what else a Node process promises a program.
+ */
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';

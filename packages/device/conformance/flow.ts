@@ -1,6 +1,6 @@
 /**
- * What every Flow must do, as cases that any target can run: host sockets, our own TCP in the simulator. A case fails by
- * throwing. Required reading: device/flow.ts.
+ * What every Flow must do, as cases that any target can run: host sockets, our own TCP in the
+ * simulator. A case fails by throwing. Required reading: device/flow.ts.
  */
 
 import { assert, hot } from '#core';

@@ -1,4 +1,7 @@
-/** TextEncoder and TextDecoder for a bare engine, as core/hot-bytes.ts wants them; an image has the base's instead. */
+/**
+ * TextEncoder and TextDecoder for a bare engine, as core/hot-bytes.ts wants them; an image has the
+ * base's instead.
+ */
 
 function encode(text: string): Uint8Array {
   const bytes: number[] = [];

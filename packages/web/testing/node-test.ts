@@ -1,4 +1,4 @@
-/** Enough of node:test to run this package's tests in a bare engine: engine.test.ts puts it in that module's place. */
+/** Enough of node:test to run this package's tests in a bare engine: tests/web/engine.test.ts puts it in that module's place. */
 
 type Body = () => unknown;
 const tests: { name: string; body: Body }[] = [];

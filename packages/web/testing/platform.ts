@@ -1,4 +1,6 @@
-/** A machine for tests of web globals: time moves by hand, entropy counts, the console is a list. */
+/**
+ * A machine for tests of web globals: time moves by hand, entropy counts, the console is a list.
+ */
 
 import { instantOfMicros, TimerQueue, wallTimeOfMillis } from '#core';
 import { installWeb } from '../platform.ts';

@@ -1,6 +1,7 @@
 /**
- * This package's tests again, inside QuickJS, where nothing of the web is built in: bundled as an app is, run by qjs.
- * MORGANA_QJS names a qjs of the engine's release; without one on the PATH, the tests are skipped.
+ * packages/web's tests again, inside QuickJS, where nothing of the web is built in: bundled as an
+ * app is, run by qjs. MORGANA_QJS names a qjs of the engine's release; without one on the PATH, the
+ * tests are skipped.
  */
 
 import assert from 'node:assert/strict';
@@ -10,14 +11,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { build, type Plugin } from 'esbuild';
-import { webDefines } from './bundle.ts';
+import { webDefines } from '../../packages/web/bundle.ts';
 
-const here = import.meta.dirname;
+const here = path.join(import.meta.dirname, '../../packages/web');
 const qjs = process.env.MORGANA_QJS ?? 'qjs';
 const skip = spawnSync(qjs, ['-e', '0']).error === undefined ? false : `there is no ${qjs} here`;
 
-/** Tests of the tools around this package, and those that need Node as the oracle. */
-const NODE_ONLY = ['engine.test.ts', 'bundle.test.ts', 'url-oracle.test.ts'];
+/** Those that need Node as the oracle. */
+const NODE_ONLY = ['url-oracle.test.ts'];
 
 /** Test files are there for their effects, whatever package.json says of modules. */
 const keepTests: Plugin = {

@@ -5,11 +5,11 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { runInNewContext } from 'node:vm';
 import { type BuildResult, build } from 'esbuild';
-import { WEB_GLOBALS, webDefines } from './bundle.ts';
-import * as inject from './inject.ts';
+import { WEB_GLOBALS, webDefines } from '../../packages/web/bundle.ts';
+import * as inject from '../../packages/web/inject.ts';
 
-const here = import.meta.dirname;
-const root = path.join(here, '../..');
+const root = path.join(import.meta.dirname, '../..');
+const here = path.join(root, 'packages/web');
 
 async function bundleOf(contents: string): Promise<BuildResult<{ metafile: true; write: false }>> {
   return build({
