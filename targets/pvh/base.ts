@@ -75,6 +75,12 @@ export interface Base {
    */
   onTurn(turn: (woken: number) => number): void;
 
+  /**
+   * Samples since boot or the last call, as text for base/profile.mjs; empty unless the command
+   * line has `profile=HZ`. Absent from simulated bases.
+   */
+  profile?(): string;
+
   // Hot bytes: see packages/core/hot-bytes.ts for each contract.
   readonly hot: import('#core').HotBytes;
 }

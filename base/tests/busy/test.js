@@ -6,6 +6,6 @@ __base.onTurn(() => {
   turns++;
   Promise.resolve().then(() => jobs++);
   if (turns < 1000) return -1;
-  __base.consoleWrite("1000 turns\n");
+  __base.consoleWrite('1000 turns\n');
   __base.exit(0);
 });

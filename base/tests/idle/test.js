@@ -9,7 +9,7 @@ __base.onTurn((woken) => {
     if (now < asked || woken !== 0) __base.exit(1);
   }
   turns++;
-  if (turns === 11) __base.consoleWrite("idle begins\n");
+  if (turns === 11) __base.consoleWrite('idle begins\n');
   if (turns === 12) {
     late.sort((a, b) => a - b);
     __base.consoleWrite(`idle ends\nmedian late ${late[late.length >> 1]} us\n`);

@@ -1,5 +1,5 @@
 // The serial port's transmitter interrupt, edge triggered on line 4, ends the idle wait.
-const bit = __base.interruptLine(4, "edge", "high");
+const bit = __base.interruptLine(4, 'edge', 'high');
 let turns = 0;
 __base.onTurn((woken) => {
   turns++;

@@ -7,14 +7,14 @@ try {
 } catch (error) {
   __base.consoleWrite(`caught ${error.name}: ${error.message}\n`);
 }
-let nested = "[".repeat(100000);
+const nested = '['.repeat(100000);
 try {
   JSON.parse(nested);
 } catch (error) {
   __base.consoleWrite(`caught ${error.message}\n`);
 }
 try {
-  new Function("(".repeat(100000));
+  new Function('('.repeat(100000));
 } catch (error) {
   __base.consoleWrite(`caught ${error.message}\n`);
 }

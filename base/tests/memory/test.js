@@ -15,4 +15,4 @@ function scatter() {
 }
 scatter();
 fillAndForget();
-__base.consoleWrite("most of it in one buffer, again\n");
+__base.consoleWrite('most of it in one buffer, again\n');
