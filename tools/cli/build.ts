@@ -4,7 +4,7 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { webDefines } from '../../packages/web/bundle.ts';
+import { WEB_GLOBALS, webDefines } from '../../packages/web/bundle.ts';
 import { buildNodeModule } from '../../targets/node/build.ts';
 import {
   type BuildReport,
@@ -76,27 +76,17 @@ const entryOf = (app: App, target: Target): Entry => ({
   name: ENTRY_NAME,
 });
 
-const WEB_GLOBALS = path.join(packageRoot, 'packages/web/inject.ts');
+const WEB_INJECT = path.join(packageRoot, 'packages/web/inject.ts');
 /** What libraries ask about the environment: an image is production, and no Node. */
 const DEFINE = { 'process.env.NODE_ENV': '"production"', ...webDefines() };
-
-/** Names that packages/web gives. */
-function webGlobals(): Set<string> {
-  const names = new Set(['fetch']);
-  for (const [, list] of readFileSync(WEB_GLOBALS, 'utf8').matchAll(/export \{([^}]*)\}/g)) {
-    for (const name of list!.split(',')) names.add(name.trim());
-  }
-  names.delete('fetch');
-  return names;
-}
 
 /**
  * Refuses an application that uses a global which no image has, or a module: with the chain of
  * imports.
  */
 async function checkGlobals(entry: Entry): Promise<void> {
-  const marks = missingGlobalMarks(webGlobals());
-  const options = { entry, inject: [WEB_GLOBALS], alias: morganaAlias, minifyNames: false };
+  const marks = missingGlobalMarks(new Set(WEB_GLOBALS));
+  const options = { entry, inject: [WEB_INJECT], alias: morganaAlias, minifyNames: false };
   const bundled = await bundle({ ...options, define: { ...marks, ...DEFINE }, readable: true });
   if (!bundled.ok) throw bundleFailure(bundled.error);
   const [first] = missingGlobals(bundled.value.text, bundled.value.metafile);
@@ -136,7 +126,7 @@ async function buildImage(app: App, entry: Entry): Promise<Built> {
     bytecodeTool: bytecodeTool(),
     output,
     define: DEFINE,
-    inject: [WEB_GLOBALS],
+    inject: [WEB_INJECT],
     alias: morganaAlias,
   });
   if (!built.ok) {
@@ -180,7 +170,7 @@ async function buildModule(app: App, entry: Entry): Promise<Built> {
     entry,
     alias: morganaAlias,
     define: DEFINE,
-    inject: [WEB_GLOBALS],
+    inject: [WEB_INJECT],
   });
   if (!built.ok) throw bundleFailure(built.error);
   const { text, metafile } = built.value;
