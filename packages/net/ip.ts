@@ -42,6 +42,14 @@ export interface IpOutput {
     parts: readonly Uint8Array[],
     checksum: ChecksumRequest | null,
   ): void;
+  /**
+   * For a burst of TCP packets that differ in nothing before the transport header: writes what
+   * `finish` would into head[0..route.transportAt). False when the next hop's link address isn't
+   * known, or such packets are too long for the way: then send them one by one.
+   */
+  burst(route: Route, transportBytes: number, head: Uint8Array): boolean;
+  /** Sends the memory of the last `begin`: `frameBytes` that begin with a burst's headers. */
+  commitBurst(frameBytes: number): void;
 }
 
 /** A transport's receiving side, registered with IP by protocol number. */

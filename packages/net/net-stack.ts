@@ -185,7 +185,12 @@ export class NetStack {
     const mtuBytes = configuration?.mtuBytes ?? this.device.mtuBytes;
     this.output.reset(Math.min(mtuBytes, this.device.mtuBytes));
     this.input.reset();
-    if (configuration !== null) this.arp.announce();
+    if (configuration !== null) {
+      this.arp.announce();
+      // The first clients' answers would overflow the queue of packets that wait for it.
+      const { gateway } = configuration;
+      if (gateway !== null) this.arp.ask(this.arp.neighbor(gateway));
+    }
     for (const listener of this.configurationListeners) listener(configuration);
   }
 }

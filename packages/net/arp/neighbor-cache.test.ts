@@ -110,13 +110,29 @@ test('unknown › asks, keeps packets up to the bound, sends them in order', () 
 test('no answer › three requests a second apart, then the packets are dropped', () => {
   const link = new TestLink();
   link.configure();
-  sendTo(link);
+  link.wait(1_000);
+  const before = link.counter('arpGaveUp');
+  sendTo(link, ip('10.0.2.3'));
   link.wait(10_000);
   assert.equal(link.takeArp().length, 3);
-  assert.deepEqual([link.counter('arpGaveUp'), link.counter('arpQueueDropped')], [1, 1]);
-  sendTo(link);
+  assert.deepEqual([link.counter('arpGaveUp') - before, link.counter('arpQueueDropped')], [1, 1]);
+  sendTo(link, ip('10.0.2.3'));
   link.wait(1);
   assert.equal(link.takeArp().length, 1, 'the next packet asks again');
+});
+
+test('configured › asks for the gateway at once, and again only when it is used', () => {
+  const link = new TestLink();
+  link.stack.configure(STATIC);
+  link.wait(1);
+  const [announcement, request, ...more] = link.takeArp();
+  assert.equal(announcement?.targetAddress, OURS);
+  assert.deepEqual([request?.operation, request?.targetAddress], [ARP_REQUEST, PEER]);
+  assert.equal(more.length, 0);
+  link.sendArp({ operation: ARP_REPLY });
+  sendTo(link, ip('93.184.216.34'));
+  link.wait(1);
+  assert.equal(link.takeIpv4().length, 1, 'waits for nothing');
 });
 
 test('off our link › asks for the gateway', () => {
@@ -284,15 +300,16 @@ test('the transmit queue is full › the request is lost, and repeated', () => {
 test('the transmit queue is full when the answer comes › what has no room is dropped, and counted', () => {
   const link = new TestLink({ queueFramesMax: 1, bitsPerSecond: 1_000_000 });
   link.configure();
+  const before = link.counter('arpTransmitFull');
   for (let i = 0; i < 3; i++) {
-    sendTo(link, PEER, i);
+    sendTo(link, ip('10.0.2.3'), i);
     link.wait(100);
   }
-  link.sendArp({ operation: ARP_REPLY });
+  link.sendArp({ operation: ARP_REPLY, senderAddress: ip('10.0.2.3') });
   link.wait(100);
   assert.deepEqual(
     link.takeIpv4().map((packet) => packet.payload[8]),
     [0],
   );
-  assert.equal(link.counter('arpTransmitFull'), 2);
+  assert.equal(link.counter('arpTransmitFull') - before, 2);
 });

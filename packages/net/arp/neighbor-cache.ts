@@ -138,6 +138,11 @@ export class NeighborCache {
       this.counters.arpQueueDropped += 1;
     }
     entry.waiting.push(packet);
+    this.ask(entry);
+  }
+
+  /** Asks for the link address of a new entry, which nobody needs yet perhaps; else nothing. */
+  ask(entry: Neighbor): void {
     if (entry.state !== 'new') return;
     entry.state = 'asking';
     this.askAgain(entry, this.timers.now);

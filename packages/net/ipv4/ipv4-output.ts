@@ -176,6 +176,23 @@ export class Ipv4Output implements IpOutput {
     }
   }
 
+  burst(route: Route, transportBytes: number, head: Uint8Array): boolean {
+    const way = route as Ipv4Route;
+    const totalBytes = IPV4_HEADER_BYTES + transportBytes;
+    if (way.epoch !== way.neighbor.epoch || totalBytes > way.mtuBytes) return false;
+    hot.copy(head, 0, way.template, 0, HEADERS_BYTES);
+    writeU16be(head, TOTAL_BYTES_AT, totalBytes);
+    const sum = hot.checksum(head, VERSION_AT, IPV4_HEADER_BYTES, 0);
+    writeU16be(head, CHECKSUM_AT, 0xffff - sum);
+    return true;
+  }
+
+  commitBurst(frameBytes: number): void {
+    this.sent += 1;
+    this.reserved = null;
+    this.device.commit(frameBytes, NO_PARTS, null);
+  }
+
   /** Folds the hot path's counter into the named ones. */
   snapshot(): Readonly<Record<string, number>> {
     this.counters.ipv4Sent = this.sent;

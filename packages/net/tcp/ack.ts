@@ -13,10 +13,12 @@ import { locate, release } from './send-queue.ts';
 import { armRetransmit, sampleRtt } from './timers.ts';
 
 /**
- * `acked` sequence numbers from sndUna on, 1..sndMax - sndUna, are acknowledged. May call
- * `drained`.
+ * `acked` sequence numbers from sndUna on, 1..sndMax - sndUna, are acknowledged, by `count`
+ * segments. May call `drained`.
  */
-export function acknowledge(c: Connection, acked: number): void {
+export function acknowledge(c: Connection, acked: number, count: number): void {
+  c.heldBytes = 0;
+  c.heldCount = 0;
   const flight = (c.sndNxt - c.sndUna) | 0;
   const una = ((c.sndUna + acked) | 0) as SeqNumber;
   c.sndUna = una;
@@ -35,7 +37,7 @@ export function acknowledge(c: Connection, acked: number): void {
   else {
     c.dupAcks = 0;
     // Only a window that was in use grows, RFC 2861's reason.
-    if (2 * flight > c.cwnd) grow(c, acked, flight);
+    if (2 * flight > c.cwnd) grow(c, acked, flight, count);
   }
   if (una === c.sndMax) c.rtoAt = FOREVER;
   else armRetransmit(c);
@@ -45,10 +47,15 @@ export function acknowledge(c: Connection, acked: number): void {
   }
 }
 
-function grow(c: Connection, acked: number, flight: number): void {
+/** Does what header prediction put off. */
+export function applyHeld(c: Connection): void {
+  if (c.heldBytes > 0) acknowledge(c, c.heldBytes, c.heldCount);
+}
+
+function grow(c: Connection, acked: number, flight: number, count: number): void {
   if (c.cwnd >= CONGESTION_WINDOW_BYTES_MAX) return;
   if (c.cwnd < c.ssthresh) {
-    c.cwnd += Math.min(acked, 2 * c.mss);
+    c.cwnd += Math.min(acked, 2 * c.mss * count);
     return;
   }
   if (flight + c.mss < c.cwnd) return;

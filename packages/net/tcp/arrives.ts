@@ -119,7 +119,7 @@ function opens(c: Connection, s: Segment): boolean {
 /** Our SYN is acknowledged by `ack`: tells who waits. False when the connection is gone again. */
 export function opened(c: Connection, ack: number): boolean {
   const isRepeated = c.retries > 0;
-  acknowledge(c, (ack - c.sndUna) | 0);
+  acknowledge(c, (ack - c.sndUna) | 0, 1);
   // RFC 5681 §3.1: a SYN or SYN-ACK that was lost says that the way is crowded.
   if (isRepeated) c.cwnd = c.mss;
   c.enter('open');
@@ -157,7 +157,7 @@ function receiveAck(c: Connection, s: Segment): boolean {
     if (window > c.sndWndMax) c.sndWndMax = window;
   }
   if (acked > 0) {
-    acknowledge(c, acked);
+    acknowledge(c, acked, 1);
     if (c.isClosed()) return false;
     // New holes beside the progress, RFC 6675 §5: another loss may have become certain.
     if (news > 0 && !c.recovering) duplicateAcknowledged(c);

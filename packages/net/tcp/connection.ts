@@ -105,6 +105,12 @@ export class Connection implements Flow {
   queuedBytes = 0;
   lowWaterBytes = LOW_WATER_BYTES;
   aboveLowWater = false;
+  /**
+   * Acknowledged by segments without data since the stack last settled this connection, and how
+   * many segments said so: predicted.ts notes it, ack.ts does it.
+   */
+  heldBytes = 0;
+  heldCount = 0;
 
   // Receiving; arrives.ts and predicted.ts.
   rcvNxt: SeqNumber = seqOf(0);
@@ -294,6 +300,8 @@ export class Connection implements Flow {
     const outstanding = seqDistance(this.sndMax, this.sndUna);
     assert(outstanding === 0 || this.rtoAt !== FOREVER, 'what is in flight is timed');
     assert(this.cwnd >= this.mss, 'cwnd is at least one segment');
+    assert(this.heldBytes >= 0 && this.heldBytes <= outstanding, 'held acknowledgments');
+    assert(this.heldBytes === 0 || this.scheduled, 'held acknowledgments are settled soon');
     this.queue?.checkInvariants();
     this.scoreboard?.checkInvariants(this.sndUna, this.sndMax);
     this.checkSendQueue();

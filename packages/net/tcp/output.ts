@@ -15,7 +15,7 @@ import {
   TCP_SYN,
 } from '../wire/tcp.ts';
 import type { Connection } from './connection.ts';
-import { emitControl, emitData, largeBytes } from './emit.ts';
+import { emitBurst, emitControl, emitData, largeBytes } from './emit.ts';
 import { ACK_DELAY, INITIAL_WINDOW_SEGMENTS, windowShiftOf } from './limits.ts';
 import { sendRecovering } from './recovery.ts';
 import type { Scoreboard } from './scoreboard.ts';
@@ -63,7 +63,13 @@ export function sendNew(c: Connection, cwnd: number): void {
     if (unsent <= 0 && (unsent < 0 || !c.finQueued)) return;
     let length = window - flight;
     if (length > unsent) length = unsent;
-    if (length > mss) length = c.segmentBytesMax > mss ? wholeSegments(c, length, unsent) : mss;
+    if (length > mss) {
+      if (c.segmentBytesMax > mss) length = wholeSegments(c, length, unsent);
+      else {
+        if (length >= 2 * mss && sendBurst(c, length, unsent, flight)) continue;
+        length = mss;
+      }
+    }
     if (length < mss) {
       if (unsent === 0) length = 0;
       else if (!maySendLess(c, length, unsent, flight)) {
@@ -74,6 +80,29 @@ export function sendNew(c: Connection, cwnd: number): void {
     if (!sendSegment(c, length, length === unsent)) return;
     if (flight === 0) armRetransmit(c);
   }
+}
+
+/**
+ * The full segments in `length` bytes that lie in one chunk and aren't the last of all, without
+ * retransmissions; false when there are too few for a burst or none could leave so.
+ */
+function sendBurst(c: Connection, length: number, unsent: number, flight: number): boolean {
+  const { mss } = c;
+  if (c.stack.checksumRequest !== null || c.sndNxt !== c.sndMax) return false;
+  const inChunk = c.chunks[c.cursor]!.length - c.cursorAt - 1;
+  const bytes = Math.min(length, unsent - 1, inChunk);
+  if (bytes < 2 * mss) return false;
+  const seq = c.sndNxt;
+  const sent = emitBurst(c, seq, Math.floor(bytes / mss));
+  if (sent === 0) return false;
+  c.sndNxt = ((seq + sent * mss) | 0) as SeqNumber;
+  c.sndMax = c.sndNxt;
+  if (c.rttAt < 0) {
+    c.rttAt = c.stack.timers.now;
+    c.rttSeq = ((seq + mss) | 0) as SeqNumber;
+  }
+  if (flight === 0) armRetransmit(c);
+  return true;
 }
 
 /** One segment at sndNxt, with FIN when it is the last of all. */

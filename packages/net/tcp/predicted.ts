@@ -15,7 +15,10 @@ import { ESTABLISHED } from './state.ts';
 /** Data offset 5 and ACK, PSH aside: no options, no other flag, no reserved bit. */
 const PREDICTED = 0x5010;
 
-/** Takes the segment frame[at..end) with header `h`, or returns false and has done nothing. */
+/**
+ * Takes the segment frame[at..end) with header `h`, or returns false and has done nothing. An
+ * acknowledgment without data is only noted (`heldBytes`): a burst of them costs one.
+ */
 export function receivePredicted(
   c: Connection,
   h: Int32Array,
@@ -26,19 +29,21 @@ export function receivePredicted(
   if ((h[3]! & ~TCP_PSH) !== PREDICTED || h[1] !== c.rcvNxt) return false;
   const ack = h[2]!;
   const acked = (ack - c.sndUna) | 0;
-  if (acked < 0 || ((c.sndMax - ack) | 0) < 0) return false;
+  if (((c.sndMax - ack) | 0) < 0) return false;
   const payloadAt = at + TCP_HEADER_BYTES;
   const count = end - payloadAt;
   if (count === 0) {
-    // A duplicate acknowledgment or a window update.
-    if (acked === 0) return false;
-  } else if (count > ((c.rcvEdge - c.rcvNxt) | 0)) return false;
+    // Else a duplicate acknowledgment or a window update.
+    if (acked <= c.heldBytes) return false;
+    c.heldBytes = acked;
+    c.heldCount += 1;
+  } else if (acked < 0 || count > ((c.rcvEdge - c.rcvNxt) | 0)) return false;
   const window = h[4]! << c.sndShift;
   c.sndWnd = window;
   if (window > c.sndWndMax) c.sndWndMax = window;
   c.sndWl1 = c.rcvNxt;
-  if (acked > 0) acknowledge(c, acked);
   if (count > 0) {
+    if (acked >= c.heldBytes && acked > 0) acknowledge(c, acked, c.heldCount + 1);
     // `drained` may have closed or paused us: then the bytes come again, unacknowledged as they
     // are.
     if (c.state !== ESTABLISHED || c.paused) return true;

@@ -39,6 +39,7 @@ import {
   TCP_RECEIVE_LAYOUT,
   TCP_RST,
 } from '../wire/tcp.ts';
+import { applyHeld } from './ack.ts';
 import { segmentArrives } from './arrives.ts';
 import { arrivesSynSent } from './arrives-syn-sent.ts';
 import { connect } from './connect.ts';
@@ -66,6 +67,8 @@ import { StrayResets } from './stray-resets.ts';
 import { TimeWaitTable } from './time-wait.ts';
 
 const IP_HEADER_BYTES = 20;
+/** Ethernet, the longest IP header, TCP. */
+const BURST_HEAD_BYTES_MAX = 94;
 
 export interface TcpConfig {
   readonly ip: IpOutput;
@@ -104,6 +107,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
    */
   readonly headerOut = new Int32Array(7);
   readonly optionsOut = emptyTcpOptions();
+  readonly burstHead = new Uint8Array(BURST_HEAD_BYTES_MAX);
   readonly checksumRequest: ChecksumRequest | null;
 
   /** Connections by key; `chain` links those with one key. */
@@ -193,10 +197,17 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
       if (readSegment(this, h, frame, at, end, source, destination)) this.arrivesElsewhere();
       return;
     }
+    if (c.predictable && end - at === TCP_HEADER_BYTES && receivePredicted(c, h, frame, at, end)) {
+      // More acknowledgments may follow: one settling does for all of them.
+      this.counts.predicted += 1;
+      if (!c.scheduled) this.schedule(c);
+      return;
+    }
     // While this is set, writes by handlers wait for the settling below.
     c.scheduled = true;
     if (c.predictable && receivePredicted(c, h, frame, at, end)) this.counts.predicted += 1;
     else if (readSegment(this, h, frame, at, end, source, destination)) {
+      applyHeld(c);
       if (c.state === SYN_SENT) arrivesSynSent(c, this.segment);
       else if (c.state !== CLOSED) {
         segmentArrives(c, this.segment);
@@ -351,6 +362,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     c.ackAt = c.timer.at;
     c.chunks.length = 0;
     c.queuedBytes = 0;
+    c.heldBytes = 0;
     c.head = 0;
     c.headAt = 0;
     c.cursor = 0;
@@ -420,6 +432,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
   /** Tells the handler what it is owed, then sends what may be sent. */
   private settle(c: Connection): void {
     c.scheduled = true;
+    if (c.heldBytes > 0) applyHeld(c);
     if (c.queue !== null && !c.paused) deliver(c);
     const isRead = c.queue === null || c.queue.readyBytes === 0;
     if (c.endDue && isRead) {

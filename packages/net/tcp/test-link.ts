@@ -78,6 +78,7 @@ export class FakeIp implements IpOutput {
   private readonly deviceMtuBytes: number;
   private readonly send: Deliver;
   private frame: Uint8Array | null = null;
+  private burstRoute: Route | null = null;
 
   constructor(address: Ipv4Address, mtuBytes: number, send: Deliver) {
     this.address = address;
@@ -128,6 +129,17 @@ export class FakeIp implements IpOutput {
       setChecksum(piece, source, destination);
       this.send(piece, source, destination);
     }
+  }
+
+  burst(route: Route, transportBytes: number, head: Uint8Array): boolean {
+    this.burstRoute = route;
+    head.fill(0x5a, 0, TRANSPORT_AT);
+    return transportBytes + 20 <= this.mtuBytes;
+  }
+
+  commitBurst(frameBytes: number): void {
+    if (this.frame?.[0] !== 0x5a || this.burstRoute === null) throw new Error('not a burst');
+    this.finish(this.burstRoute, PROTOCOL_TCP, frameBytes - TRANSPORT_AT, [], null);
   }
 }
 

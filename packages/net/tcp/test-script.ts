@@ -196,6 +196,11 @@ export class Script {
     return this.flow;
   }
 
+  /** Our first SYN's sequence number, 0 before it. */
+  get firstSeq(): number {
+    return this.iss ?? 0;
+  }
+
   count(name: string): number {
     const value = this.stack.counters()[name];
     assert.ok(value !== undefined, name);

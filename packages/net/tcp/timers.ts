@@ -7,6 +7,7 @@
 
 import { after, FOREVER, type Instant, seqAdd, seqDistance } from '#core';
 import { TCP_ACK } from '../wire/tcp.ts';
+import { applyHeld } from './ack.ts';
 import type { Connection } from './connection.ts';
 import { emitData } from './emit.ts';
 import {
@@ -60,6 +61,8 @@ export function sampleRtt(c: Connection): void {
 
 export function onTimer(c: Connection, now: Instant): void {
   if (c.state === CLOSED) return;
+  applyHeld(c);
+  if (c.isClosed()) return;
   if (c.ackAt <= now) {
     c.ackAt = FOREVER;
     // What was acknowledged since by other means left nothing to do.

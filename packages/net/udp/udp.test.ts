@@ -126,7 +126,13 @@ test('bind › port 0 › an ephemeral one, another each time', () => {
 });
 
 test('bind › port 0, but random ports are taken › the next free one', () => {
-  const noIp = { route: () => null, begin: () => null, finish() {} };
+  const noIp = {
+    route: () => null,
+    begin: () => null,
+    finish() {},
+    burst: () => false,
+    commitBurst() {},
+  };
   const noEntropy = { fill: (out: Uint8Array) => out.fill(0xff) };
   const udp = new Udp(noIp, new InterfaceAddresses(), noEntropy, () => {});
   const last = ephemeralPortMin + (0xffff % (ephemeralPortMax - ephemeralPortMin + 1));
