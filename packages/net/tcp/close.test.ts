@@ -103,6 +103,18 @@ test('FIN › the device is full for longer than the timeout › it leaves when 
   assert.deepEqual(s.sent(), ['FP. 1 ack 1']);
 });
 
+test('text beyond the FIN › is never delivered, and its memory is given back', () => {
+  const s = new Script();
+  const flow = s.accept(MSS);
+  s.in('.', 10, 1, { payload: 'beyond' });
+  s.in('F.', 1, 1);
+  flow.shutdown();
+  s.turn();
+  s.in('.', 2, 2);
+  assert.deepEqual(s.journal.events, ['end', 'closed closed']);
+  assert.equal(s.stack.receiveMemory.usedBytes, 0);
+});
+
 test('FIN ahead of a hole › waits; the hole filled › data, then end', () => {
   const s = new Script();
   s.accept(MSS);

@@ -232,8 +232,8 @@ export class Connection implements Flow {
   }
 
   abort(): void {
-    if (this.state === CLOSED) return;
-    this.stack.abort(this, 'reset');
+    if (this.state !== CLOSED) this.stack.abort(this, 'reset');
+    else this.stack.dropUnread(this);
   }
 
   pause(): void {

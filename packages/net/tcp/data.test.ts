@@ -269,6 +269,24 @@ test('pause › FIN behind data that waits › end only after the data', () => {
   assert.deepEqual(s.journal.events, ['data last', 'end', 'closed closed']);
 });
 
+test('pause › everything ended behind data that waits › abort drops it and closed follows', () => {
+  const s = new Script();
+  const flow = s.accept(MSS);
+  flow.pause();
+  s.in('FP.', 1, 1, { payload: 'last' });
+  flow.shutdown();
+  s.turn();
+  s.in('.', 6, 2);
+  flow.abort();
+  flow.abort();
+  s.turn();
+  assert.deepEqual(s.journal.events, ['closed reset']);
+  assert.equal(s.stack.receiveMemory.usedBytes, 0);
+  flow.abort();
+  s.turn();
+  assert.equal(s.journal.events.length, 1);
+});
+
 test('urgent › the pointer is ignored, the data stays in line, RFC 6093 §4', () => {
   const s = new Script();
   s.accept(MSS);

@@ -342,6 +342,16 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     this.remove(c, how);
   }
 
+  /** The connection ended in order, and its reader, who was paused, doesn't want the rest. */
+  dropUnread(c: Connection): void {
+    if (c.queue === null || c.over === null) return;
+    c.queue.release();
+    c.queue = null;
+    c.endDue = false;
+    c.over = 'reset';
+    if (!c.scheduled) this.schedule(c);
+  }
+
   /** Both sides have finished and the peer's FIN is to be acknowledged, perhaps again. */
   timeWait(c: Connection): void {
     sendAck(c);
@@ -446,6 +456,9 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     }
     // A paused reader gets the rest first.
     if (!isRead) return;
+    // Text beyond the FIN that the peer should never have sent.
+    c.queue?.release();
+    c.queue = null;
     const how = c.over;
     const opener = c.opener;
     c.over = null;
