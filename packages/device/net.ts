@@ -34,7 +34,8 @@ export interface ChecksumRequest {
 
 export interface NetHandler {
   /**
-   * A frame arrived. `frame` is borrowed for this call only. `checksumGood`: the device or host
+   * A frame arrived; it may be longer than mtuBytes + 14 when a host has put TCP segments
+   * together. `frame` is borrowed for this call only. `checksumGood`: the device or host
    * vouches for the transport checksum (it may not even be filled in), so it must not be verified.
    */
   receive(frame: Uint8Array, checksumGood: boolean): void;

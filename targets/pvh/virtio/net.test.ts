@@ -297,6 +297,8 @@ test('hostile device › claims to have written into a sent frame › stopped', 
 
 test('device that never completes › queue fills › reserve is null, the loop still sleeps', () => {
   const { base, nic, net, faults } = rig();
+  let ready = 0;
+  net.attach({ receive() {}, transmitReady: () => ready++ });
   nic.stuck = true;
   let sent = 0;
   while (net.reserve() !== null) {
@@ -307,9 +309,11 @@ test('device that never completes › queue fills › reserve is null, the loop 
   assert.equal(sent, 16);
   assert.equal(net.reserve(), null);
   assert.deepEqual(faults, []);
+  assert.equal(ready, 0);
   nic.stuck = false;
   nic.transmit();
   base.run();
+  assert.equal(ready, 1);
   assert.notEqual(net.reserve(), null);
 });
 

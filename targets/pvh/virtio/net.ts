@@ -90,6 +90,8 @@ export class VirtioNet implements NetDevice {
   /** By slot: 1 when its header isn't all zeros. */
   private readonly txHeaderUsed: Uint8Array;
   private readonly txHeadBytesMax: number;
+  /** Free slots at which what was committed is shown to the device within a turn. */
+  private readonly txKickAt: number;
   /** By slot: the parts that the device still reads. */
   private readonly txParts: (readonly Uint8Array[] | null)[] = [];
   private readonly partFree: Uint16Array;
@@ -130,6 +132,7 @@ export class VirtioNet implements NetDevice {
     this.txHeaders = halves(memory);
     this.txFree = new Uint16Array(slots);
     this.txHeaderUsed = new Uint8Array(slots);
+    this.txKickAt = slots >> 1;
     this.txHeadBytesMax = config.bufferBytes - FRAME_AT;
     this.partFree = new Uint16Array(tx.size - slots);
     this.partNext = new Int16Array(tx.size);
@@ -191,9 +194,10 @@ export class VirtioNet implements NetDevice {
     this.txPosted[slot] = 1;
     this.txAvailable[AVAILABLE_RING_AT + (index & this.txMask)] = slot;
     tx.availableIndex = (index + 1) & 0xffff;
-    this.sent++;
     this.txNext =
       left !== 0 && this.partFreeCount >= PARTS_MAX ? this.txViews[free[left - 1]!]! : null;
+    // A turn may fill the queue: the device gets the first half while we write the second.
+    if (left === this.txKickAt) this.kick();
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -232,13 +236,23 @@ export class VirtioNet implements NetDevice {
 
   /** Shows the device what was committed and reposted since the last call, if anything. */
   flush(): boolean {
-    const { rx, tx } = this;
+    if (this.stopped) return false;
+    const { rx } = this;
     const rxOld = rx.publish();
-    const txOld = tx.publish();
-    if ((rxOld < 0 && txOld < 0) || this.stopped) return false;
+    if (rxOld < 0) return this.kick();
+    if (!this.kick()) this.base.barrier();
+    if (rx.wantsNotify(rxOld)) this.device.transport.notify(RECEIVE_QUEUE);
+    return true;
+  }
+
+  /** The transmit queue's half of `flush`. */
+  private kick(): boolean {
+    const { tx } = this;
+    const old = tx.publish();
+    if (old < 0) return false;
+    this.sent += (tx.availableIndex - old) & 0xffff;
     this.base.barrier();
-    if (rxOld >= 0 && rx.wantsNotify(rxOld)) this.device.transport.notify(RECEIVE_QUEUE);
-    if (txOld >= 0 && tx.wantsNotify(txOld)) this.device.transport.notify(TRANSMIT_QUEUE);
+    if (tx.wantsNotify(old)) this.device.transport.notify(TRANSMIT_QUEUE);
     return true;
   }
 
@@ -348,6 +362,7 @@ export class VirtioNet implements NetDevice {
   /** Finds a slot for `reserve`, taking back what the device has sent. */
   private refill(): Uint8Array | null {
     if (this.stopped) return null;
+    this.kick();
     this.reclaim();
     if (this.txNext === null) {
       this.waiting = true;

@@ -1,4 +1,4 @@
-/** The conformance suite for NetDevice in an image with two network cards on one hub. */
+/** The conformance suite for NetDevice in an image with two network cards on one wire. */
 
 import { after, millis, Timer } from '#core';
 import type { Machine, NetDevice, NetHandler } from '#device';
