@@ -41,7 +41,9 @@ class Recorder {
   }
 }
 
-/** More than a transmit queue holds as a rule, and so few bytes that every wire keeps them waiting. */
+/**
+ * More than a transmit queue holds as a rule, and so few bytes that every wire keeps them waiting.
+ */
 const FRAMES_AT_ONCE = 200;
 const NO_PARTS: readonly Uint8Array[] = [];
 const ETHERNET_HEADER_BYTES = 14;
