@@ -67,9 +67,7 @@ function npmPackages() {
   const stamp = join(root, 'node_modules', '.morgana-setup');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === want) return;
   say('installing npm packages (about 15 s)');
-  // Not "npm ci": it refuses a lock without packages for foreign platforms, which a mirror may lack.
-  const install = ['install', '--no-save', '--no-audit', '--no-fund'];
-  run('npm', install, `npm ${install.join(' ')}`);
+  run('npm', ['ci', '--no-audit', '--no-fund'], 'npm ci');
   writeFileSync(stamp, want);
 }
 

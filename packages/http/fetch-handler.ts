@@ -1,4 +1,3 @@
-/// <reference lib="es2024.promise" />
 /**
  * Web-standard handlers on the HTTP server: `fetch(request)` of an application becomes an
  * HttpHandler. Read first: exchange.ts, packages/web/body.ts. Not here: the Request and Response

@@ -1,4 +1,3 @@
-/// <reference lib="es2024.promise" />
 /**
  * Sources of bytes, and the small stream that `.body` gives in an app that names no class of the
  * Streams standard: it has readers, `tee`, `cancel` and `for await`. Naming ReadableStream, say,

@@ -1,4 +1,3 @@
-/// <reference lib="es2024.string" />
 /**
  * TextEncoder and TextDecoder, WHATWG Encoding. Decoders: utf-8, utf-16le, and windows-1252 with
  * its labels (latin1, ascii). The legacy multi-byte encodings are left out: their tables are larger

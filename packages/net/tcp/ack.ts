@@ -23,7 +23,7 @@ export function acknowledge(c: Connection, acked: number, count: number): void {
   const una = ((c.sndUna + acked) | 0) as SeqNumber;
   c.sndUna = una;
   // A FIN counts as one sequence number and is no byte.
-  // biome-ignore lint/complexity/useMathMinMax: a call costs more, on each packet.
+  // Not Math.min: a call costs more, on each packet.
   const bytes = acked < c.queuedBytes ? acked : c.queuedBytes;
   if (bytes > 0) release(c, bytes);
   if (acked > flight) {

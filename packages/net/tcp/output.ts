@@ -45,7 +45,7 @@ export function output(c: Connection): void {
 /** Sends from sndNxt on, as far as the peer's window and `cwnd` let it. */
 export function sendNew(c: Connection, cwnd: number): void {
   const mss = c.mss;
-  // biome-ignore lint/complexity/useMathMinMax: a call costs more, on each packet.
+  // Not Math.min: a call costs more, on each packet.
   let window = c.sndWnd < cwnd ? c.sndWnd : cwnd;
   if (c.sndMax === c.sndUna && c.cwnd > INITIAL_WINDOW_SEGMENTS * mss) {
     // RFC 5681 §4.1: after an idle RTO the window is no longer known to be good.
