@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seconds } from '#core';
-import { Bench } from './fake-flow.ts';
+import { Bench } from './test-flow.ts';
 import { Answerer, bytesOf, echoPath, GET, Recorder, start, statusOf } from './test-handlers.ts';
 
 test('time › idle connection › closed at the bound, not before', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Bench } from './fake-flow.ts';
+import { Bench } from './test-flow.ts';
 import { Answerer, bytesOf, echoPath, GET, POST, start, statusOf } from './test-handlers.ts';
 
 test('HTTP/1.0 › closes, or keeps alive when asked', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KvEntry, KvReadOnly } from '#device';
 import { contentTypeOf } from './content-type.ts';
-import { Bench } from './fake-flow.ts';
+import { Bench } from './test-flow.ts';
 import { isFingerprinted } from './fingerprint.ts';
 import { StaticSite } from './static-site.ts';
 import { formatHttpDate } from './wire/http-date.ts';

@@ -1,7 +1,7 @@
 /** Handlers and requests that the tests of the server share. */
 
 import type { Exchange, ExchangeHandler, HeaderField, HttpHandler } from './exchange.ts';
-import { Bench, type FakeFlow } from './fake-flow.ts';
+import { Bench, type FakeFlow } from './test-flow.ts';
 import type { HttpLimits } from './limits.ts';
 import { PreparedResponse } from './prepared-response.ts';
 
