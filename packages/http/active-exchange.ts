@@ -139,7 +139,11 @@ export class ActiveExchange implements Exchange {
     this.finished = true;
     const handler = this.handler;
     this.handler = null;
-    handler?.aborted();
+    try {
+      handler?.aborted();
+    } catch (error) {
+      this.connection.server.handlerFailed(this, this.connection, error);
+    }
   }
 
   private done(): void {

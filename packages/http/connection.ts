@@ -101,8 +101,9 @@ export class HttpConnection implements FlowHandler {
 
   drained(): void {
     if (this.state === 'busy') {
-      const handler = this.exchange!.handler;
-      if (handler !== null) this.guarded(() => handler.drained());
+      const exchange = this.exchange!;
+      const handler = exchange.handler;
+      if (handler !== null) this.guarded(exchange, () => handler.drained());
     }
     this.takeHeld();
   }
@@ -358,7 +359,7 @@ export class HttpConnection implements FlowHandler {
     }
     const handler = exchange.handler;
     if (body.dataEnd > body.dataAt && handler !== null) {
-      this.guarded(() => handler.data(bytes.subarray(body.dataAt, body.dataEnd)));
+      this.guarded(exchange, () => handler.data(bytes.subarray(body.dataAt, body.dataEnd)));
     } else if (exchange.finished) {
       this.discardedBytes += next - at;
       if (this.discardedBytes > this.server.limits.discardBytesMax) this.finishFlow();
@@ -375,15 +376,15 @@ export class HttpConnection implements FlowHandler {
     const handler = exchange.handler;
     if (handler === null || exchange.isPaused || exchange.bodyEnded) return;
     exchange.bodyEnded = true;
-    this.guarded(() => handler.end());
+    this.guarded(exchange, () => handler.end());
   }
 
-  private guarded(call: () => void): void {
+  /** Calls the handler of `exchange`, which may not be in progress any more when it throws. */
+  private guarded(exchange: ActiveExchange, call: () => void): void {
     try {
       call();
     } catch (error) {
-      const exchange = this.exchange;
-      if (exchange !== null) this.server.handlerFailed(exchange.head, this, error);
+      this.server.handlerFailed(exchange, this, error);
     }
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ExchangeHandler } from './exchange.ts';
+import type { Exchange, ExchangeHandler } from './exchange.ts';
 import {
   bodyOf,
   bytesOf,
@@ -10,6 +10,7 @@ import {
   POST,
   start,
   statusOf,
+  TEXT,
 } from './test-handlers.ts';
 
 test('respond › GET › head with Date and length, body, open connection', () => {
@@ -392,4 +393,46 @@ test('handler › throws in data, end, drained › 500 or abort', () => {
   flow.send(GET);
   flow.acknowledge(100_000);
   assert.equal(flow.isAborted, true);
+});
+
+test('handler › throws when it has answered › logged; the client gets its answer alone', () => {
+  const late = (): never => {
+    throw new Error('late');
+  };
+  const answer = (exchange: Exchange): void => exchange.respond(200, TEXT, bytesOf('ok'));
+  const wholes: ((exchange: Exchange) => void)[] = [
+    (exchange) => {
+      answer(exchange);
+      late();
+    },
+    ...(['data', 'end'] as const).map((when) => (exchange: Exchange) => {
+      const handler = { data: () => {}, end: () => {}, drained: () => {}, aborted: () => {} };
+      handler[when] = () => {
+        answer(exchange);
+        late();
+      };
+      exchange.attach(handler);
+    }),
+  ];
+  for (const onRequest of wholes) {
+    const { bench, flow } = start(onRequest);
+    flow.send(POST('abc') + POST('def'));
+    const text = flow.takeText();
+    assert.deepEqual(text.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 200']);
+    assert.equal(flow.isShutDown || flow.isAborted, false);
+    assert.equal(bench.server.counters().handlerFailures, 2);
+  }
+});
+
+test('handler › throws in aborted › logged, and goes no further', () => {
+  const { bench, flow } = start((exchange) => {
+    const aborted = (): never => {
+      throw new Error('in aborted');
+    };
+    exchange.attach({ data: () => {}, end: () => {}, drained: () => {}, aborted });
+  });
+  flow.send(GET);
+  flow.close('reset');
+  assert.match(bench.lines.join(), /in aborted/);
+  assert.equal(bench.server.counters().connections, 0);
 });

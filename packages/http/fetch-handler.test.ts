@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { Log } from '#core';
 import { Headers, installWeb, ReadableStream, type Request, Response } from '#web';
-import { Bench, type FakeFlow } from './test-flow.ts';
 import { type FetchApp, type FetchInfo, fetchHandler } from './fetch-handler.ts';
+import { Bench, type FakeFlow } from './test-flow.ts';
 
 type Fetch = (request: Request, info: FetchInfo) => unknown;
 

@@ -144,17 +144,17 @@ export class HttpServer {
     try {
       const pending = this.handler.request(exchange);
       pending?.then(undefined, (error: unknown) => {
-        if (!exchange.finished) this.handlerFailed(exchange.head, connection, error);
-        else this.reportFailure(exchange.head, error);
+        this.handlerFailed(exchange, connection, error);
       });
     } catch (error) {
-      this.handlerFailed(exchange.head, connection, error);
+      this.handlerFailed(exchange, connection, error);
     }
   }
 
-  handlerFailed(head: RequestHead, connection: HttpConnection, error: unknown): void {
-    this.reportFailure(head, error);
-    connection.fail(500);
+  /** A handler that fails when it has answered costs its client nothing: that got all it asked. */
+  handlerFailed(exchange: ActiveExchange, connection: HttpConnection, error: unknown): void {
+    this.reportFailure(exchange.head, error);
+    if (!exchange.finished) connection.fail(500);
   }
 
   /** A small text that names `status`; the connection ends after it. */

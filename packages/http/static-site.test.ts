@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KvEntry, KvReadOnly } from '#device';
 import { contentTypeOf } from './content-type.ts';
-import { Bench } from './test-flow.ts';
 import { isFingerprinted } from './fingerprint.ts';
 import { StaticSite } from './static-site.ts';
+import { Bench } from './test-flow.ts';
 import { formatHttpDate } from './wire/http-date.ts';
 
 const MODIFIED = 1_790_000_000;

@@ -1,9 +1,9 @@
 /** Handlers and requests that the tests of the server share. */
 
 import type { Exchange, ExchangeHandler, HeaderField, HttpHandler } from './exchange.ts';
-import { Bench, type FakeFlow } from './test-flow.ts';
 import type { HttpLimits } from './limits.ts';
 import { PreparedResponse } from './prepared-response.ts';
+import { Bench, type FakeFlow } from './test-flow.ts';
 
 export const GET = 'GET / HTTP/1.1\r\nHost: h\r\n\r\n';
 export const POST = (body: string): string =>
