@@ -8,6 +8,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
+/** The longest wait for words of the tool: a build on a busy machine. */
+const WROTE_MS_MAX = 60_000;
 const MAIN = path.join(root, 'tools/cli/main.ts');
 
 export interface Ended {
@@ -86,12 +88,20 @@ export class Tool {
     for (const waiter of this.waiters) waiter();
   }
 
-  /** Resolves when what was written, both streams, matches; rejects when the tool ends before. */
+  /**
+   * Resolves when what was written, both streams, matches; rejects when the tool ends before, or
+   * after a minute.
+   */
   wrote(pattern: RegExp): Promise<void> {
     return new Promise((resolve, reject) => {
+      const late = setTimeout(() => {
+        this.waiters.delete(look);
+        reject(new Error(`never wrote ${pattern}:\n${this.stdout}${this.stderr}`));
+      }, WROTE_MS_MAX);
       const look = (): void => {
         if (!pattern.test(this.stdout + this.stderr) && !this.over) return;
         this.waiters.delete(look);
+        clearTimeout(late);
         if (pattern.test(this.stdout + this.stderr)) resolve();
         else reject(new Error(`ended without ${pattern}:\n${this.stdout}${this.stderr}`));
       };

@@ -3,7 +3,7 @@
  * made of.
  */
 
-import { type FSWatcher, readdirSync, watch, writeFileSync } from 'node:fs';
+import { type FSWatcher, readdirSync, statSync, watch, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type App, type AppPath, detectApp } from './app.ts';
 import { buildApp } from './build.ts';
@@ -61,6 +61,8 @@ class Development {
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.once(name, () => this.stopped?.());
     }
+    // From before the first build on: a change while it runs must not be missed.
+    this.watch([]);
     this.build();
     await end;
     await this.building;
@@ -87,15 +89,20 @@ class Development {
 
   /** Builds; the old version is replaced only by one without errors. */
   private async rebuild(): Promise<void> {
+    const startedMs = Date.now();
     let files: readonly string[] = [];
     try {
       const app = await loadApp(this.found);
       files = watchedDirectories(app, []);
       const built = await buildApp(app, 'node');
       files = watchedDirectories(app, built.sources);
-      const file = path.join(appCacheDirectory(app.root), 'dev.mjs');
-      writeFileSync(file, built.output);
-      await this.restart(app, file);
+      // What changed meanwhile may have been bundled unchecked, or nobody watched it yet.
+      if (built.sources.some((source) => changedSince(source, startedMs))) this.changed();
+      else {
+        const file = path.join(appCacheDirectory(app.root), 'dev.mjs');
+        writeFileSync(file, built.output);
+        await this.restart(app, file);
+      }
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       for (const text of error.detail) process.stderr.write(`${text}\n`);
@@ -120,7 +127,12 @@ class Development {
   private watch(directories: readonly string[]): void {
     for (const watcher of this.watchers) watcher.close();
     const known = directories.length > 0 ? directories : [this.home()];
-    this.watchers = known.map((directory) => watch(directory, () => this.changed()));
+    this.watchers = known.map((directory) =>
+      watch(directory, (_event, name) => {
+        // Hidden files are editors' and our own cache's, as a rule.
+        if (!name?.startsWith('.')) this.changed();
+      }),
+    );
   }
 
   private home(): string {
@@ -136,6 +148,12 @@ class Development {
       this.build();
     }, SETTLE_MS);
   }
+}
+
+/** A file that is gone has changed too. */
+function changedSince(file: string, ms: number): boolean {
+  const found = statSync(file, { throwIfNoEntry: false });
+  return found === undefined || found.mtimeMs > ms;
 }
 
 /** Directories of the sources that aren't installed packages, and all directories of content. */
