@@ -65,6 +65,7 @@ export class ActiveExchange implements Exchange {
 
   /** Sends a response made before; `parts` empty for HEAD. */
   respondPrepared(response: PreparedResponse): void {
+    this.keepAlive &&= this.connection.mayReachNext(this);
     this.responded = true;
     const writer = this.connection.writer;
     if (this.keepAlive && this.head.minorVersion === 1) writer.sendPrepared(response);
@@ -74,6 +75,7 @@ export class ActiveExchange implements Exchange {
 
   respond(status: number, fields: readonly HeaderField[], body: Uint8Array): void {
     if (this.responded || this.finished) return;
+    this.keepAlive &&= this.connection.mayReachNext(this);
     const head = this.headText(status, fields, body.length);
     this.responded = true;
     const isSent = this.head.method !== 'HEAD' && !isBodyless(status);

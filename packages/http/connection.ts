@@ -36,10 +36,7 @@ export class HttpConnection implements FlowHandler {
   readonly writer: ResponseWriter;
   private state: State = 'waiting';
   private readonly timer: ConnectionTimer;
-  /**
-   * When this state ends by itself; the timer may be armed for earlier, so that moving on costs
-   * nothing.
-   */
+  /** When this state ends by itself; the timer may be armed for earlier: moving on is free. */
   private deadline: Instant;
 
   // Input.
@@ -162,14 +159,18 @@ export class HttpConnection implements FlowHandler {
     else this.takeHeld();
   }
 
+  /** False: a response that is complete now is the last, for its request's body bars the way. */
+  mayReachNext({ head, continued }: ActiveExchange): boolean {
+    const isHeldBack = head.expectsContinue && !continued;
+    return this.body?.canBeSkipped(isHeldBack, this.server.limits.discardBytesMax) ?? true;
+  }
+
   /** The response is complete: on to the rest of the body, the next request, or the end. */
   responseDone(): void {
     const exchange = this.exchange;
     const body = this.body;
     if (exchange === null || body === null) return;
-    const isCheap = body.remainingBytes <= this.server.limits.discardBytesMax;
-    const isComing = !exchange.head.expectsContinue || exchange.continued || body.receivedBytes > 0;
-    if (!exchange.keepAlive || (!body.isDone && !(isCheap && isComing))) {
+    if (!exchange.keepAlive || !this.mayReachNext(exchange)) {
       this.finishFlow();
       return;
     }
@@ -178,10 +179,9 @@ export class HttpConnection implements FlowHandler {
   }
 
   /** Answers what is wrong with the request, and ends the connection. */
-  fail(status: number): void {
+  fail(status: number, method = this.exchange?.head.method): void {
     if (this.state === 'lingering' || this.state === 'gone') return;
     const exchange = this.exchange;
-    const isHead = exchange !== null && exchange.head.method === 'HEAD';
     if (exchange !== null) {
       const wasResponded = exchange.responded;
       exchange.cut();
@@ -191,7 +191,7 @@ export class HttpConnection implements FlowHandler {
       }
     }
     const response = this.server.errorResponse(status);
-    this.writer.sendSaying('close', response, isHead);
+    this.writer.sendSaying('close', response, method === 'HEAD');
     this.finishFlow();
   }
 
@@ -317,7 +317,7 @@ export class HttpConnection implements FlowHandler {
     }
     const answer = server.answer(head);
     if (answer === 'failed') {
-      this.fail(500);
+      this.fail(500, head.method);
       return;
     }
     const keepAlive = head.keepAlive && !server.isClosing;
@@ -406,8 +406,9 @@ export class HttpConnection implements FlowHandler {
       return;
     }
     if (this.peerEnded && !hasRest && this.body !== null && !this.body.isDone) {
-      // The rest of the body will never come (RFC 9112 §8).
-      this.fail(400);
+      // The rest will never come (RFC 9112 §8); after the response nobody waits for it.
+      if (this.exchange?.finished === true) this.finishFlow();
+      else this.fail(400);
       return;
     }
     const isBlocked =
@@ -417,7 +418,8 @@ export class HttpConnection implements FlowHandler {
     this.setPaused(hasRest && isBlocked);
     if (isBlocked || this.state === 'busy') return;
     if (this.peerEnded) this.finishFlow();
-    else if (hasRest && !this.isHeadTimed) {
+    else if (!hasRest) this.isHeadTimed = false;
+    else if (!this.isHeadTimed) {
       this.isHeadTimed = true;
       this.deadline = after(this.server.timers.now, this.server.limits.headMax);
       this.server.timers.arm(this.timer.timer, this.deadline);

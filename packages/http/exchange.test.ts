@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Exchange, ExchangeHandler } from './exchange.ts';
+import { Bench } from './test-flow.ts';
 import {
+  Answerer,
   bodyOf,
   bytesOf,
   echoBody,
@@ -186,6 +188,38 @@ test('Expect › body already here › no 100', () => {
   const { flow } = start(echoBody);
   flow.send('POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc');
   assert.match(flow.takeText(), /^HTTP\/1.1 (100|200)/);
+});
+
+test('respond › before a body that is not waited for › Connection: close', () => {
+  const head = (fields: string): string => `POST / HTTP/1.1\r\nHost: h\r\n${fields}\r\n\r\n`;
+  for (const fields of [
+    'Content-Length: 5\r\nExpect: 100-continue',
+    'Content-Length: 1000000',
+    'Transfer-Encoding: chunked',
+  ]) {
+    const { flow } = start(echoPath);
+    flow.send(head(fields));
+    assert.match(flow.takeText(), /Connection: close\r\n\r\n\/$/);
+    assert.equal(flow.isShutDown, true);
+    const { response } = new Answerer(bytesOf('a'));
+    const prepared = new Bench({ answer: () => response, request: () => {} }).connect();
+    prepared.send(head(fields));
+    assert.match(prepared.takeText(), /Connection: close\r\n\r\na$/);
+  }
+  const { flow } = start(echoPath);
+  flow.send(head('Content-Length: 5'));
+  assert.doesNotMatch(flow.takeText(), /Connection/);
+  flow.send(`12345${GET}`);
+  assert.equal(statusOf(flow.takeText()), '200');
+});
+
+test('respond › client ends within a body that nobody wants › keeps its answer', () => {
+  const { flow } = start(echoPath);
+  flow.isReading = false;
+  flow.send(POST('abc').slice(0, -1));
+  flow.end();
+  assert.equal(flow.isAborted, false);
+  assert.equal(flow.isShutDown, true);
 });
 
 test('Expect › refused by an early answer › final status and close', () => {

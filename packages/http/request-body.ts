@@ -25,9 +25,14 @@ export class RequestBody {
     if (bodyBytes > bytesMax) this.fault = 413;
   }
 
-  /** Bytes yet to come, when that is known; else `bytesMax`. */
-  get remainingBytes(): number {
-    return this.chunks === null ? this.leftBytes : this.bytesMax;
+  /**
+   * True when nothing is left of it, or no more than `bytesMax` that will surely come; `isHeldBack`:
+   * the client may be waiting for 100 (Continue).
+   */
+  canBeSkipped(isHeldBack: boolean, bytesMax: number): boolean {
+    if (this.isDone) return true;
+    if (isHeldBack && this.receivedBytes === 0) return false;
+    return (this.chunks === null ? this.leftBytes : this.bytesMax) <= bytesMax;
   }
 
   /** Finds the next piece in [at, end); returns the offset after what it took. */

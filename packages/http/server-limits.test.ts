@@ -33,6 +33,16 @@ test('time › slow head › 408 counted from its first byte', () => {
   assert.equal(flow.isShutDown, true);
 });
 
+test('time › empty lines in parts, then a known head › idle, not late', () => {
+  const bench = new Bench(new Answerer(bytesOf('a')));
+  const flow = bench.connect();
+  for (const part of [GET, '\r', '\n\r\n', GET]) flow.send(part);
+  flow.takeText();
+  bench.pass(30);
+  assert.equal(flow.isShutDown, true);
+  assert.equal(flow.takeText(), '');
+});
+
 test('time › body slower than the floor › 408; at the floor › goes on', () => {
   const limits = { progressEvery: seconds(10), progressBytesMin: 100 };
   const { bench, flow, recorder } = start((exchange, self) => exchange.attach(self), limits);

@@ -211,4 +211,7 @@ test('answer › throws › 500, logged, closed, and asked again the next time',
     assert.equal(asked, i);
   }
   assert.match(bench.lines.join(), /boom/);
+  const flow = bench.connect();
+  flow.send(GET.replace('GET', 'HEAD'));
+  assert.match(flow.takeText(), /^HTTP\/1\.1 500 .*\r\n\r\n$/s, 'HEAD has no body');
 });
