@@ -323,3 +323,50 @@ test('fetchHandler › no fetch method › TypeError', () => {
     assert.throws(() => fetchHandler(app as unknown as FetchApp, { log }), TypeError);
   }
 });
+
+test('fetch › client gone before the app looks › signal aborted, body fails', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const seen: unknown[] = [];
+  const { flow } = setUp(async (request) => {
+    await promise;
+    seen.push(request.signal.aborted, request.signal.reason.name);
+    await request.text().catch((error: Error) => seen.push(error.name));
+    return new Response('too late');
+  });
+  flow.send(post('abc'));
+  flow.close('reset');
+  resolve();
+  await setImmediate();
+  assert.deepEqual(seen, [true, 'AbortError', 'AbortError']);
+});
+
+test('fetch › client gone before the body is read › the read fails', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let seen: unknown;
+  const { flow } = setUp(async (request) => {
+    await promise;
+    seen = await request.text().catch((error: Error) => error.name);
+    return new Response('too late');
+  });
+  flow.send(post('abc'));
+  flow.close('reset');
+  resolve();
+  await setImmediate();
+  assert.equal(seen, 'AbortError');
+});
+
+test('fetch › signal asked for after the answer › not aborted', async () => {
+  let seen: Request | undefined;
+  const { flow } = setUp((request) => {
+    seen = request;
+    return new Response('done');
+  });
+  await answer(flow, GET);
+  assert.equal(seen!.signal.aborted, false);
+});
+
+test('fetch › OPTIONS * › the URL of the server, without a path', async () => {
+  const { flow } = setUp((request) => new Response(request.url));
+  const text = await answer(flow, 'OPTIONS * HTTP/1.1\r\nHost: h:81\r\n\r\n');
+  assert.match(text, /\r\n\r\nhttp:\/\/h:81\/$/);
+});

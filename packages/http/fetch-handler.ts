@@ -76,7 +76,9 @@ class FetchHandler implements HttpHandler {
     const { head, local } = exchange;
     const query = head.query === null ? '' : `?${head.query}`;
     const host = head.host === '' ? hostOf(local) : head.host;
-    const url = canonicalUrl(`${this.scheme}://${host}${head.path}${query}`);
+    // RFC 9110 §7.1: the target URI of '*' has an empty path.
+    const path = head.path === '*' ? '' : head.path;
+    const url = canonicalUrl(`${this.scheme}://${host}${path}${query}`);
     if (url === null) {
       exchange.respond(400, PLAIN, BAD_REQUEST_BODY);
       return;
@@ -234,6 +236,7 @@ class IncomingExchange extends Incoming implements ExchangeHandler, ByteSource {
   abortReason: unknown = undefined;
   private readonly urlText: string;
   private attached = false;
+  private settled = false;
   private queue: Uint8Array[] = [];
   private queueBytes = 0;
   private paused = false;
@@ -329,6 +332,7 @@ class IncomingExchange extends Incoming implements ExchangeHandler, ByteSource {
 
   /** The response is complete: what wasn't read of the request's body won't come any more. */
   settle(): void {
+    this.settled = true;
     this.sending = null;
     // Most requests have no body, and an error costs its stack.
     if (this.body === null || this.ended) return;
@@ -367,7 +371,9 @@ class IncomingExchange extends Incoming implements ExchangeHandler, ByteSource {
   private listen(): void {
     if (this.attached) return;
     this.attached = true;
-    this.exchange.attach(this);
+    // Nobody tells an exchange without a handler that its client is gone.
+    if (this.exchange.finished && !this.settled) this.aborted();
+    else this.exchange.attach(this);
   }
 
   private close(reason: unknown): void {
