@@ -82,6 +82,7 @@ export class SiteFile {
 
 export class Representation {
   readonly bytes: Uint8Array;
+  readonly coding: KvEncoding | 'identity';
   /** A strong tag, with its quotes; another one for each coding. */
   readonly etag: string;
   private readonly file: SiteFile;
@@ -95,6 +96,7 @@ export class Representation {
 
   constructor(file: SiteFile, coding: KvEncoding | 'identity', bytes: Uint8Array) {
     this.file = file;
+    this.coding = coding;
     this.bytes = bytes;
     const { entry, type } = file;
     const suffix = coding === 'identity' ? '' : coding === 'gzip' ? '-gz' : '-br';

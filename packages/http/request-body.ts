@@ -26,8 +26,8 @@ export class RequestBody {
   }
 
   /**
-   * True when nothing is left of it, or no more than `bytesMax` that will surely come; `isHeldBack`:
-   * the client may be waiting for 100 (Continue).
+   * True when nothing is left of it, or no more than `bytesMax` that will surely come.
+   * `isHeldBack`: the client may be waiting for 100 (Continue).
    */
   canBeSkipped(isHeldBack: boolean, bytesMax: number): boolean {
     if (this.isDone) return true;

@@ -301,6 +301,8 @@ test('Range › of a variant › its bytes', () => {
   assert.equal(answer.body, 'gg');
   assert.equal(answer.header('content-encoding'), 'gzip');
   assert.equal(answer.header('content-range'), 'bytes 0-1/5');
+  const several = ask('GET /', { Range: 'bytes=0-0,2-3', 'Accept-Encoding': 'gzip' });
+  assert.deepEqual([several.status, several.body], [200, 'ggggg'], 'a multipart is not coded');
 });
 
 test('fingerprinted › cached for ever', () => {

@@ -89,6 +89,10 @@ export class StaticSite implements HttpHandler {
       case 'unsatisfiable':
         return plain(416, `Content-Range: bytes */${representation.bytes.length}\r\n`, isHead);
       case 'ranges':
+        // Content-Encoding would be read as that of the multipart, which isn't coded: the whole.
+        if (asked.ranges.length > 1 && representation.coding !== 'identity') {
+          return representation.full(false);
+        }
         return representation.partial(asked.ranges);
     }
   }
