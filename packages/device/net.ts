@@ -39,7 +39,7 @@ export interface NetHandler {
    * vouches for the transport checksum (it may not even be filled in), so it must not be verified.
    */
   receive(frame: Uint8Array, checksumGood: boolean): void;
-  /** After `reserve` returned null: there is room again. */
+  /** After `reserve` returned null: there is room again. Never within `reserve` or `commit`. */
   transmitReady(): void;
 }
 

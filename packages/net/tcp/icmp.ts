@@ -5,6 +5,7 @@
  * the path's MTU (RFC 1191); an open connection is never broken by them.
  */
 
+import { applyHeld } from './ack.ts';
 import type { Connection } from './connection.ts';
 import { PATH_MTU_BYTES_MIN } from './limits.ts';
 import { SYN_SENT } from './state.ts';
@@ -28,6 +29,8 @@ export function unreachable(c: Connection, seq: number): void {
 export function fragmentationNeeded(c: Connection, seq: number, mtuBytes: number): void {
   const isInFlight = ((seq - c.sndUna) | 0) >= 0 && ((c.sndMax - seq) | 0) > 0;
   if (!isInFlight) return;
+  applyHeld(c);
+  if (c.isClosed()) return;
   const mtu = Math.max(PATH_MTU_BYTES_MIN, mtuBytes);
   const mss = mtu - HEADERS_BYTES;
   if (mss >= c.mss) return;

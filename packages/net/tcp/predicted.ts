@@ -29,21 +29,22 @@ export function receivePredicted(
   if ((h[3]! & ~TCP_PSH) !== PREDICTED || h[1] !== c.rcvNxt) return false;
   const ack = h[2]!;
   const acked = (ack - c.sndUna) | 0;
-  if (((c.sndMax - ack) | 0) < 0) return false;
+  // Older than what is held: its window must not count, RFC 9293 §3.10.7.4's WL2.
+  if (((c.sndMax - ack) | 0) < 0 || acked < c.heldBytes) return false;
   const payloadAt = at + TCP_HEADER_BYTES;
   const count = end - payloadAt;
   if (count === 0) {
     // Else a duplicate acknowledgment or a window update.
-    if (acked <= c.heldBytes) return false;
+    if (acked === c.heldBytes) return false;
     c.heldBytes = acked;
     c.heldCount += 1;
-  } else if (acked < 0 || count > ((c.rcvEdge - c.rcvNxt) | 0)) return false;
+  } else if (count > ((c.rcvEdge - c.rcvNxt) | 0)) return false;
   const window = h[4]! << c.sndShift;
   c.sndWnd = window;
   if (window > c.sndWndMax) c.sndWndMax = window;
   c.sndWl1 = c.rcvNxt;
   if (count > 0) {
-    if (acked >= c.heldBytes && acked > 0) acknowledge(c, acked, c.heldCount + 1);
+    if (acked > 0) acknowledge(c, acked, c.heldCount + 1);
     // `drained` may have closed or paused us: then the bytes come again, unacknowledged as they
     // are.
     if (c.state !== ESTABLISHED || c.paused) return true;
