@@ -14,6 +14,7 @@ export interface BulkReport {
   readonly virtualSeconds: number;
   readonly lost: number;
   readonly retransmitted: number;
+  readonly timeouts: number;
   readonly framesCarried: number;
 }
 
@@ -76,6 +77,7 @@ export function moveBulk({ seed, bytes, faults, device }: BulkPlan): BulkReport 
     virtualSeconds: world.timers.now / 1e6,
     lost: world.network.counters.lost,
     retransmitted: (a.tcp.counters().retransmitted ?? 0) + (b.tcp.counters().retransmitted ?? 0),
+    timeouts: (a.tcp.counters().timeouts ?? 0) + (b.tcp.counters().timeouts ?? 0),
     framesCarried: world.network.counters.carried,
   };
 }

@@ -9,8 +9,9 @@ import { FOREVER, type SeqNumber } from '#core';
 import type { Connection } from './connection.ts';
 import { CONGESTION_WINDOW_BYTES_MAX } from './limits.ts';
 import { recoveryAcknowledged } from './recovery.ts';
+import type { Scoreboard } from './scoreboard.ts';
 import { locate, release } from './send-queue.ts';
-import { armRetransmit, sampleRtt } from './timers.ts';
+import { armRetransmit, endBackoff, sampleRtt } from './timers.ts';
 
 /**
  * `acked` sequence numbers from sndUna on, 1..sndMax - sndUna, are acknowledged, by `count`
@@ -31,8 +32,8 @@ export function acknowledge(c: Connection, acked: number, count: number): void {
     locate(c, una);
   }
   if (c.rttAt >= 0 && ((una - c.rttSeq) | 0) >= 0) sampleRtt(c);
-  c.retries = 0;
-  if (c.scoreboard !== null) c.scoreboard.acknowledge(una);
+  if (c.retries > 0) endBackoff(c);
+  if (c.scoreboard !== null && c.scoreboard.acknowledge(una)) reneged(c, c.scoreboard);
   if (c.recovering) recoveryAcknowledged(c, acked);
   else {
     c.dupAcks = 0;
@@ -45,6 +46,14 @@ export function acknowledge(c: Connection, acked: number, count: number): void {
     c.aboveLowWater = false;
     c.handler.drained();
   }
+}
+
+/** The peer dropped what it had reported: while going back, this goes again too. */
+function reneged(c: Connection, board: Scoreboard): void {
+  board.clear();
+  if (c.sndNxt === c.sndMax) return;
+  c.sndNxt = c.sndUna;
+  locate(c, c.sndUna);
 }
 
 /** Does what header prediction put off. */

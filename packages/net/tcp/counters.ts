@@ -7,6 +7,8 @@ export interface TcpCounters {
   retransmitted: number;
   timeouts: number;
   recoveries: number;
+  /** Passes over the holes of a recovery after the first: retransmissions were lost. */
+  lostAgain: number;
   probes: number;
   /** ICMP errors about segments in flight; those of them that lowered a path's MTU. */
   icmpErrors: number;
@@ -45,6 +47,7 @@ export function zeroCounters(): TcpCounters {
     retransmitted: 0,
     timeouts: 0,
     recoveries: 0,
+    lostAgain: 0,
     probes: 0,
     icmpErrors: 0,
     pathMtu: 0,

@@ -387,3 +387,76 @@ test('malformed › short, offsets that lie, wrong checksum, wrong options › c
   assert.equal(s.count('checksum'), 2);
   assert.deepEqual(s.sent(), []);
 });
+
+test('SACK › a retransmission is lost too › again when three later segments have arrived', () => {
+  const s = flight(10, SACK);
+  s.flow?.write(new Uint8Array(40 * 1460));
+  for (const end of [2921, 4381, 5841]) s.in('.', 1, 1, sackOf(1461, end));
+  assert.equal(s.sent().filter((line) => line.startsWith('. 1:1461 ')).length, 1);
+  // The rest of the flight makes room for new segments; the first hole stays.
+  for (let end = 7301; end <= 14_601; end += 1460) s.in('.', 1, 1, sackOf(1461, end));
+  const marked = s.out[0]!.repr.seq - base;
+  assert.equal(marked, 14_601 + 2 * 1460, 'limited transmit sent two');
+  s.out = [];
+  s.in('.', 1, 1, sackOf(1461, 14_601 + 2 * 1460));
+  for (let i = 3; i <= 4; i++) s.in('.', 1, 1, sackOf(1461, 14_601 + i * 1460));
+  assert.equal(s.count('lostAgain'), 0, 'two segments may have been reordered');
+  s.out = [];
+  s.in('.', 1, 1, sackOf(1461, 14_601 + 5 * 1460));
+  assert.equal(s.sent()[0], '. 1:1461 ack 1');
+  assert.deepEqual([s.count('lostAgain'), s.count('timeouts')], [1, 0]);
+});
+
+test('SACK › before a timeout › believed after it, until the peer is silent twice', () => {
+  for (const timeouts of [1, 2]) {
+    const s = flight(4, SACK);
+    s.in('.', 1, 1, sackOf(1461, 2921));
+    s.wait(200 * MILLI);
+    if (timeouts === 2) s.wait(400 * MILLI);
+    s.out = [];
+    s.in('.', 1, 1461);
+    // The second segment was reported, so an acknowledgment short of it takes the report back.
+    assert.equal(s.sent()[0], '. 1461:2921 ack 1', 'reneged');
+    const kept = flight(4, SACK);
+    kept.in('.', 1, 1, sackOf(2921, 4381));
+    kept.wait(200 * MILLI);
+    if (timeouts === 2) kept.wait(400 * MILLI);
+    kept.out = [];
+    kept.in('.', 1, 1461);
+    const next = timeouts === 1 ? 'P. 4381:5841 ack 1' : '. 2921:4381 ack 1';
+    assert.deepEqual(kept.sent(), ['. 1461:2921 ack 1', next]);
+  }
+});
+
+/** The RTO after a timeout with SACK, and an acknowledgment of what it sent again. */
+function rtoAfterTimeout(duplicates: boolean): number {
+  const s = flight(1, SACK);
+  s.wait(10 * MILLI);
+  s.in('.', 1, 1461);
+  s.flow?.write(new Uint8Array(2 * 1460));
+  s.turn();
+  s.wait(200 * MILLI);
+  if (duplicates) s.in('.', 1, 1461, sackOf(1, 1461));
+  s.in('.', 1, 2921);
+  return Number(s.stack.connections()[0]!.retransmitTimeoutMicros);
+}
+
+test('SACK › data is acknowledged after a timeout › the backoff ends, unless some came twice', () => {
+  assert.equal(rtoAfterTimeout(false), 200 * MILLI);
+  assert.equal(rtoAfterTimeout(true), 400 * MILLI);
+});
+
+test('SACK › the timed segment is reported beyond a hole › that measures the round trip', () => {
+  const s = flight(2, SACK);
+  s.in('.', 1, 2921);
+  s.wait(SECOND);
+  s.flow?.write(new Uint8Array(1460));
+  s.turn();
+  s.flow?.write(new Uint8Array(1460));
+  s.wait(80 * MILLI);
+  // The first of the two is timed and reported late; the second not at all.
+  const before = s.stack.connections()[0]!.smoothedRttMicros;
+  s.in('.', 1, 2921, sackOf(2922, 4381));
+  const after = s.stack.connections()[0]!.smoothedRttMicros;
+  assert.ok(Number(after) > Number(before));
+});

@@ -214,6 +214,8 @@ export function retransmit(c: Connection, seq: SeqNumber, length: number): boole
   c.cursorAt = cursorAt;
   if (!sent) return false;
   c.stack.counts.retransmitted += 1;
-  c.rttAt = -1; // Karn's rule, RFC 6298 §3.
+  // Karn's rule, RFC 6298 §3. With SACK the timed segment is reported in spite of the hole that
+  // this fills.
+  if (!c.sackOk || ((c.rttSeq - seq - bytes) | 0) <= 0) c.rttAt = -1;
   return true;
 }

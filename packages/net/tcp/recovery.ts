@@ -1,8 +1,9 @@
 // tidy: int32
 /**
  * Loss without a timeout: fast retransmit and fast recovery. With SACK by RFC 6675 (what is in
- * flight is estimated from the scoreboard), without it by RFC 6582 (NewReno). Not here yet:
- * RACK-TLP (RFC 8985), which also finds lost retransmissions; here these wait for the timeout.
+ * flight is estimated from the scoreboard), without it by RFC 6582 (NewReno). A
+ * retransmission that is lost too is found when later segments have overtaken it. Not here yet:
+ * RACK-TLP (RFC 8985), which finds more of them by time.
  */
 
 import type { SeqNumber } from '#core';
@@ -11,7 +12,7 @@ import type { Connection } from './connection.ts';
 import { DUPLICATE_ACKS } from './limits.ts';
 import { retransmit, sendNew } from './output.ts';
 import { Scoreboard } from './scoreboard.ts';
-import { armRetransmit } from './timers.ts';
+import { armRetransmit, sampleRtt } from './timers.ts';
 
 /**
  * Takes the SACK blocks of an acceptable segment into the scoreboard; returns the bytes that are
@@ -22,11 +23,19 @@ export function updateScoreboard(c: Connection, options: TcpOptions): number {
   for (let i = 0; i < options.sackCount; i++) {
     const start = options.sack[2 * i]! as SeqNumber;
     const end = options.sack[2 * i + 1]! as SeqNumber;
-    // Below sndUna: a report of duplicates (RFC 2883), or old. Beyond sndMax, or empty: nonsense.
-    if (((start - c.sndUna) | 0) <= 0 || ((c.sndMax - end) | 0) < 0) continue;
-    if (((end - start) | 0) <= 0) continue;
+    // Empty, or beyond sndMax: nonsense.
+    if (((end - start) | 0) <= 0 || ((c.sndMax - end) | 0) < 0) continue;
+    if (((start - c.sndUna) | 0) <= 0) {
+      // A report of duplicates, RFC 2883 §4.
+      if (i === 0 && ((end - c.sndUna) | 0) <= 0) {
+        c.scoreboard ??= new Scoreboard();
+        c.scoreboard.repeated = true;
+      }
+      continue;
+    }
     c.scoreboard ??= new Scoreboard();
     news += c.scoreboard.add(start, end);
+    if (c.rttAt >= 0 && ((c.rttSeq - start) | 0) > 0 && ((end - c.rttSeq) | 0) >= 0) sampleRtt(c);
   }
   return news;
 }
@@ -42,8 +51,10 @@ export function duplicateAcknowledged(c: Connection): void {
     return;
   }
   c.dupAcks += 1;
-  // RFC 6582 §4.1: these still answer what the last recovery or timeout sent twice.
-  if (((c.sndUna - c.recover) | 0) <= 0 && c.recover !== c.iss) return;
+  // RFC 6582 §4.1: these still answer what the last recovery or timeout sent twice. RFC 6675 §5.1
+  // knows what they answer, and begins at the recovery point.
+  const beyond = (c.sndUna - c.recover) | 0;
+  if ((c.sackOk ? beyond < 0 : beyond <= 0) && c.recover !== c.iss) return;
   const lost = c.scoreboard !== null && c.scoreboard.lostBelow(c.sndUna, c.mss) !== c.sndUna;
   if (c.dupAcks >= DUPLICATE_ACKS || lost) {
     enterRecovery(c);
@@ -71,7 +82,9 @@ function enterRecovery(c: Connection): void {
 function retransmitFirst(c: Connection): void {
   const hole = c.scoreboard === null ? c.mss : c.scoreboard.holeBytes(c.sndUna);
   const sent = Math.min(c.mss, hole, (c.sndMax - c.sndUna) | 0);
-  if (retransmit(c, c.sndUna, sent)) c.highRxt = ((c.sndUna + sent) | 0) as SeqNumber;
+  if (!retransmit(c, c.sndUna, sent)) return;
+  c.highRxt = ((c.sndUna + sent) | 0) as SeqNumber;
+  if (c.scoreboard !== null) c.scoreboard.mark = c.sndMax;
 }
 
 /** sndUna moved by `acked` during recovery. */
@@ -102,6 +115,7 @@ export function sendRecovering(c: Connection): void {
     sendNew(c, c.cwnd);
     return;
   }
+  if (((c.highRxt - c.sndUna) | 0) > 0 && board.isOvertaken(c.mss)) loseAgain(c);
   const lostBelow = board.lostBelow(c.sndUna, c.mss);
   let room = c.cwnd - pipeBytes(c, board, lostBelow);
   // NextSeg rule 1: lost and not yet sent again.
@@ -112,6 +126,7 @@ export function sendRecovering(c: Connection): void {
     const length = Math.min(c.mss, lost, board.holeBytes(hole));
     if (!retransmit(c, hole, length)) return;
     c.highRxt = ((hole + length) | 0) as SeqNumber;
+    board.mark = c.sndMax;
     room -= length;
   }
   if (room < c.mss) return;
@@ -127,8 +142,22 @@ export function sendRecovering(c: Connection): void {
     const length = Math.min(c.mss, below, board.holeBytes(hole));
     if (!retransmit(c, hole, length)) return;
     c.highRxt = ((hole + length) | 0) as SeqNumber;
+    board.mark = c.sndMax;
     room -= length;
   }
+}
+
+/**
+ * Retransmissions are lost: another pass over the holes, and RFC 5681 §4.3's second reduction.
+ * Without it they would wait for the timeout, as RFC 6675 has it.
+ */
+function loseAgain(c: Connection): void {
+  c.stack.counts.lostAgain += 1;
+  c.highRxt = c.sndUna;
+  c.ssthresh = Math.max(c.ssthresh / 2, 2 * c.mss);
+  c.cwnd = c.ssthresh;
+  retransmitFirst(c);
+  armRetransmit(c);
 }
 
 /** RFC 6675 §4 SetPipe: bytes believed to be in the network. */

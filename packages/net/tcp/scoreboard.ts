@@ -4,13 +4,17 @@
  * sndUna. Everything is O(ranges).
  */
 
-import { assert, type SeqNumber, seqDistance } from '#core';
+import { assert, type SeqNumber, seqDistance, seqOf } from '#core';
 import { DUPLICATE_ACKS, SACK_RANGES_MAX } from './limits.ts';
 
 export class Scoreboard {
   readonly starts: SeqNumber[] = [];
   readonly ends: SeqNumber[] = [];
   sackedBytes = 0;
+  /** sndMax when the last retransmission of this recovery left. */
+  mark: SeqNumber = seqOf(0);
+  /** The peer got something twice (RFC 2883) since a round trip was last measured. */
+  repeated = false;
 
   /**
    * Adds [start, end), which lies above sndUna and not above sndMax. Returns the bytes that are
@@ -38,19 +42,23 @@ export class Scoreboard {
     return news;
   }
 
-  /** Forgets what lies below `una`. */
-  acknowledge(una: SeqNumber): void {
+  /**
+   * Forgets what lies below `una`. True when the peer reneged: it reported what follows `una` and
+   * does not acknowledge it, RFC 2018 §8.
+   */
+  acknowledge(una: SeqNumber): boolean {
     while (this.starts.length > 0 && seqDistance(this.starts[0]!, una) < 0) {
       const end = this.ends[0]!;
       if (seqDistance(end, una) > 0) {
         this.sackedBytes -= seqDistance(una, this.starts[0]!);
         this.starts[0] = una;
-        return;
+        return true;
       }
       this.sackedBytes -= seqDistance(end, this.starts[0]!);
       this.starts.shift();
       this.ends.shift();
     }
+    return this.starts[0] === una;
   }
 
   clear(): void {
@@ -73,6 +81,14 @@ export class Scoreboard {
       if (ranges >= DUPLICATE_ACKS || bytes > (DUPLICATE_ACKS - 1) * mss) return this.starts[i]!;
     }
     return una;
+  }
+
+  /**
+   * As much has arrived that left after the last retransmission as makes a segment lost: holes that
+   * were filled before it, and are still there, are lost again.
+   */
+  isOvertaken(mss: number): boolean {
+    return this.sackedBytes - this.sackedBelow(this.mark) > (DUPLICATE_ACKS - 1) * mss;
   }
 
   /** Sacked bytes in [una, below). */

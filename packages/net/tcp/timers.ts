@@ -56,7 +56,22 @@ export function sampleRtt(c: Connection): void {
     c.rttvar += (Math.abs(c.srtt - sample) - c.rttvar) / 4;
     c.srtt += (sample - c.srtt) / 8;
   }
+  if (c.scoreboard !== null) c.scoreboard.repeated = false;
+  setRto(c);
+}
+
+function setRto(c: Connection): void {
   c.rto = Math.min(RTO_MAX, Math.max(RTO_MIN, Math.round(c.srtt + 4 * c.rttvar)));
+}
+
+/**
+ * Data is acknowledged that timeouts sent again. Deviates: RFC 6298 §5 keeps the timeout backed off
+ * until a round trip is measured, which takes minutes when every fifth segment is lost. A peer with
+ * SACK would tell of duplicates (RFC 2883): while it doesn't, the timeouts were not too early.
+ */
+export function endBackoff(c: Connection): void {
+  c.retries = 0;
+  if (c.srtt > 0 && c.sackOk && c.scoreboard?.repeated !== true) setRto(c);
 }
 
 export function onTimer(c: Connection, now: Instant): void {
@@ -139,7 +154,9 @@ export function resendFromStart(c: Connection): void {
   c.recovering = false;
   c.recover = c.sndMax; // RFC 6582 §4: duplicates of what is sent again don't start a recovery.
   c.rttAt = -1;
-  c.scoreboard?.clear(); // RFC 2018 §8: the peer may have dropped what it reported.
+  // RFC 2018 §8: the peer may have dropped what it reported. As RFC 6675 §5.1 lets us, we believe
+  // it until it is silent twice.
+  if (c.retries > 1) c.scoreboard?.clear();
   c.sndNxt = c.sndUna;
   locate(c, c.sndUna);
   c.updatePrediction();
