@@ -30,7 +30,9 @@ const quote = (text: string): string =>
     : `'${JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"')}'`;
 
 function showFunction(value: { name: string; toString(): string }): string {
-  const kind = Function.prototype.toString.call(value).startsWith('class') ? 'class' : 'Function';
+  // Not by its source text, which an image hasn't got.
+  const prototype = Object.getOwnPropertyDescriptor(value, 'prototype');
+  const kind = prototype?.writable === false ? 'class' : 'Function';
   return value.name === '' ? `[${kind} (anonymous)]` : `[${kind}: ${value.name}]`;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What must not stay in memory once an app let go of it. Needs a garbage collector on call: qjs, or
+ * What must not stay in memory once an app let go of it. Needs a garbage collector on call:
  * node --expose-gc.
  */
 
@@ -9,11 +9,9 @@ import { Response } from './response.ts';
 
 interface Collector {
   readonly gc?: () => void;
-  readonly std?: { gc(): void };
 }
 
-const { gc, std } = globalThis as Collector;
-const collect = gc ?? std?.gc;
+const collect = (globalThis as Collector).gc;
 
 function forgotten(): WeakRef<object> {
   const first = new Response('x');

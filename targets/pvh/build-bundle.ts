@@ -103,7 +103,7 @@ export async function bundle(options: BundleOptions): Promise<Result<Bundle, Bun
       alias: { ...options.alias },
       tsconfigRaw: { compilerOptions: { useDefineForClassFields: true } },
       logLevel: 'silent',
-      plugins: [imagePlugin()],
+      plugins: [imagePlugin(options.alias)],
     });
     const missing = findMissing(result.metafile);
     if (missing !== null) return err(missing);
@@ -122,7 +122,7 @@ export async function bundle(options: BundleOptions): Promise<Result<Bundle, Bun
 }
 
 /** Puts the base's hot bytes in place of core's, and notes modules that don't exist in an image. */
-function imagePlugin(): Plugin {
+function imagePlugin(alias: BundleOptions['alias']): Plugin {
   const portable = resolve(ROOT, 'packages/core/hot-bytes.ts');
   const native = resolve(HERE, 'hot-bytes.ts');
   const inner = Symbol('inner');
@@ -131,7 +131,7 @@ function imagePlugin(): Plugin {
     setup(esbuild) {
       esbuild.onResolve({ filter: /.*/ }, async (args) => {
         if (args.pluginData === inner || args.kind === 'entry-point') return null;
-        if (isBuiltin(args.path)) {
+        if (isBuiltin(args.path) && !Object.hasOwn(alias, args.path)) {
           // An npm package of the same name (buffer, events, punycode) is as good as any other.
           const own = args.path.startsWith('node:') ? null : await find(args.path);
           return own ?? { path: args.path, namespace: MISSING, pluginData: 'node' };

@@ -4,7 +4,7 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, buildPvhImage, formatBuildFault } from '#targets/pvh/build';
 
@@ -12,6 +12,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BASE_ELF = `${ROOT}/build/base/base.elf`;
 const QEMU = 'qemu-system-x86_64';
 const BOOT_MILLIS_MAX = 10_000;
+const ONCE_MILLIS_MAX = 60_000;
 
 /** Why boot tests can't run here; false when they can: the `skip` of node:test. */
 export const cannotBoot: string | false = existsSync(BASE_ELF)
@@ -37,18 +38,33 @@ export async function buildImage(
   name: string,
   contents: BuildOptions['contents'] = [],
 ): Promise<string> {
+  return link(name, { entry: { file: `${ROOT}/tests/boot/images/${name}.ts` }, contents });
+}
+
+type Linked = Omit<BuildOptions, 'baseElf' | 'bytecodeTool' | 'output'>;
+
+async function link(name: string, options: Linked): Promise<string> {
   const folder = `${ROOT}/build/tests`;
   mkdirSync(folder, { recursive: true });
   const output = `${folder}/${name}-${process.pid}.img`;
   const built = await buildPvhImage({
-    entry: { file: `${ROOT}/tests/boot/images/${name}.ts` },
-    contents,
+    ...options,
     baseElf: BASE_ELF,
     bytecodeTool: `${ROOT}/build/base/bytecode`,
     output,
   });
   if (!built.ok) throw new Error(formatBuildFault(built.error));
   return output;
+}
+
+/** Builds an image of these options, boots it without devices on microvm, and removes it. */
+export async function bootOnce(name: string, options: Linked, memoryMib: number): Promise<VmEnd> {
+  const image = await link(name, options);
+  try {
+    return await boot({ image, machine: 'microvm', memoryMib, lifeMillisMax: ONCE_MILLIS_MAX });
+  } finally {
+    rmSync(image);
+  }
 }
 
 export interface VmOptions {
@@ -58,6 +74,8 @@ export interface VmOptions {
   readonly bootArguments?: string;
   readonly memoryMib?: number;
   readonly cpu?: string;
+  /** Kills it after this; BOOT_MILLIS_MAX when absent. */
+  readonly lifeMillisMax?: number;
   /** More of QEMU's command line. */
   readonly qemu?: readonly string[];
 }
@@ -95,7 +113,7 @@ export class Vm {
       for (const watcher of this.watchers) watcher();
     });
     this.ended = new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.kill(), BOOT_MILLIS_MAX);
+      const timer = setTimeout(() => this.kill(), options.lifeMillisMax ?? BOOT_MILLIS_MAX);
       this.child.on('error', reject);
       this.child.on('close', (status) => {
         clearTimeout(timer);
