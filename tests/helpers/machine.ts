@@ -1,0 +1,174 @@
+/**
+ * Applications booted as users boot them: built and started with the tool's own command lines.
+ * Every machine ends with the test, or after LIFE_MILLIS_MAX.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { imageExitCode, qemuArguments } from '../../tools/cli/qemu.ts';
+
+const ROOT = path.join(import.meta.dirname, '../..');
+const LIFE_MILLIS_MAX = 180_000;
+
+/** Why nothing can be booted here; false when it can: the `skip` of node:test. */
+export const cannotBoot: string | false = existsSync(path.join(ROOT, 'build/base/base.elf'))
+  ? false
+  : 'build/base/base.elf is missing: npm run setup';
+
+/**
+ * A command that is killed when this process dies, however it dies: setpriv is in Debian's
+ * util-linux, which no Debian lacks.
+ */
+export const leashed = (command: string, args: readonly string[]): [string, string[]] => [
+  'setpriv',
+  ['--pdeathsig', 'KILL', '--', command, ...args],
+];
+
+/** The output of a command; rejects with its complaint when it fails. */
+export function output(command: string, args: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(...leashed(command, args), { stdio: ['ignore', 'pipe', 'pipe'] });
+    let out = '';
+    let complaint = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      out += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      complaint += text;
+    });
+    child.once('error', reject);
+    child.once('close', (status) => {
+      if (status === 0) resolve(out);
+      else reject(new Error(`${command} ${args.join(' ')}: status ${status}\n${out}${complaint}`));
+    });
+  });
+}
+
+/** Builds an application (a path below the repository) with the tool; returns the image's path. */
+export async function buildImage(app: string): Promise<string> {
+  const folder = path.join(ROOT, 'build/tests');
+  mkdirSync(folder, { recursive: true });
+  const name = app.replaceAll(/[^a-z0-9]+/gi, '-');
+  const image = path.join(folder, `${name}-${process.pid}.img`);
+  const tool = path.join(ROOT, 'tools/cli/main.ts');
+  await output(process.execPath, [tool, 'build', path.join(ROOT, app), `--output=${image}`]);
+  return image;
+}
+
+/** A TCP port of this host that nothing holds at the moment. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+export interface MachineOptions {
+  readonly image: string;
+  readonly machine?: 'microvm' | 'q35';
+  readonly memoryMib?: number;
+  readonly bootArguments?: readonly string[];
+  /** QEMU's -netdev with id n0 instead of user networking; what is added to the net device. */
+  readonly link?: { readonly netdev: string; readonly device: string };
+  /** Wraps QEMU's command line, to enter a namespace. */
+  readonly enter?: readonly string[];
+}
+
+/** What a machine that ended left behind. */
+export interface MachineEnd {
+  /** The image's exit code; null when QEMU was killed or failed. */
+  readonly code: number | null;
+  readonly console: string;
+}
+
+/** A running machine. */
+export class Machine {
+  readonly url: string;
+  readonly pid: number;
+  readonly ended: Promise<MachineEnd>;
+  console = '';
+  private readonly child: ChildProcess;
+  private readonly watchers = new Set<() => void>();
+  private over = false;
+
+  /** Starts QEMU; guest port 80 is the host's `port` with user networking. */
+  constructor(options: MachineOptions, port: number) {
+    this.url = `http://127.0.0.1:${port}`;
+    const [enter = 'qemu-system-x86_64', ...rest] = options.enter ?? [];
+    const words = options.enter === undefined ? [] : [...rest, 'qemu-system-x86_64'];
+    const command = leashed(enter, [...words, ...commandLine(options, port)]);
+    this.child = spawn(...command, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.pid = this.child.pid ?? 0;
+    for (const stream of [this.child.stdout!, this.child.stderr!]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        this.console += text.replaceAll('\r', '');
+        for (const watcher of this.watchers) watcher();
+      });
+    }
+    this.ended = new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.child.kill('SIGKILL'), LIFE_MILLIS_MAX);
+      this.child.once('error', reject);
+      this.child.once('close', (status) => {
+        clearTimeout(timer);
+        this.over = true;
+        for (const watcher of this.watchers) watcher();
+        const code = status === null ? null : imageExitCode(status);
+        resolve({ code, console: this.console });
+      });
+    });
+  }
+
+  /** Resolves when the console matches; rejects when the machine ends before. */
+  wrote(pattern: RegExp): Promise<RegExpExecArray> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const found = pattern.exec(this.console);
+        if (found === null && !this.over) return;
+        this.watchers.delete(look);
+        if (found !== null) resolve(found);
+        else reject(new Error(`ended without ${pattern}:\n${this.console}`));
+      };
+      this.watchers.add(look);
+      look();
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.ended;
+  }
+}
+
+function commandLine(options: MachineOptions, port: number): string[] {
+  const words = qemuArguments({
+    image: options.image,
+    machine: options.machine ?? 'microvm',
+    accelerator: 'tcg',
+    memoryMib: options.memoryMib ?? 8,
+    publish: [{ hostAddress: '127.0.0.1', hostPort: port, guestPort: 80, protocol: 'tcp' }],
+    bootArguments: options.bootArguments ?? [],
+  });
+  const { link } = options;
+  if (link === undefined) return words;
+  return words.map((word) => {
+    if (word.startsWith('user,id=n0')) return link.netdev;
+    return word.includes('netdev=n0') ? word + link.device : word;
+  });
+}
+
+export const startMachine = async (options: MachineOptions): Promise<Machine> =>
+  new Machine(options, options.link === undefined ? await freePort() : 80);
+
+/** Starts an image that serves, and waits until it does. */
+export async function serving(options: MachineOptions): Promise<Machine> {
+  const machine = await startMachine(options);
+  await machine.wrote(/info \S+: listening on/);
+  return machine;
+}
