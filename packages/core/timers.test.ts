@@ -68,6 +68,21 @@ test('firing › arms itself for now › fires again in the same run', () => {
   assert.equal(left, 0);
 });
 
+test('several for one instant › fire in the order they were armed', () => {
+  const queue = new TimerQueue(at(0));
+  const fired: number[] = [];
+  const stopped = new Timer(() => assert.fail('a stopped timer fired'));
+  queue.arm(stopped, at(5));
+  for (let i = 0; i < 20; i++) queue.arm(new Timer(() => fired.push(i)), at(10));
+  queue.stop(stopped);
+  queue.checkInvariants();
+  queue.run(at(10));
+  assert.deepEqual(
+    fired,
+    Array.from({ length: 20 }, (_, i) => i),
+  );
+});
+
 test('run › time goes back › is a broken promise', () => {
   const queue = new TimerQueue(at(10));
   assert.throws(() => queue.run(at(9)), /time went back/);

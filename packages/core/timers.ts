@@ -20,6 +20,8 @@ export class Timer {
    */
   queuedAt: Instant = FOREVER;
   place: number = IDLE;
+  /** Orders timers of one deadline by when they were queued. */
+  order = 0;
   readonly fire: (now: Instant) => void;
 
   constructor(fire: (now: Instant) => void) {
@@ -27,10 +29,14 @@ export class Timer {
   }
 }
 
+const precedes = (a: Timer, b: Timer): boolean =>
+  a.queuedAt < b.queuedAt || (a.queuedAt === b.queuedAt && a.order < b.order);
+
 export class TimerQueue {
   /** The time of this turn, the same for everything that happens in it. */
   now: Instant;
   private readonly heap: Timer[] = [];
+  private queued = 0;
 
   constructor(now: Instant) {
     this.now = now;
@@ -47,6 +53,7 @@ export class TimerQueue {
     }
     if (at === FOREVER) return;
     timer.queuedAt = at;
+    timer.order = this.queued++;
     timer.place = this.heap.length;
     this.heap.push(timer);
     this.siftUp(timer.place);
@@ -68,8 +75,8 @@ export class TimerQueue {
   }
 
   /**
-   * Sets `now` and fires what is due, in order of deadline; a timer armed meanwhile for now fires
-   * too. Returns whether any fired.
+   * Sets `now` and fires what is due, in order of deadline, then of arming (HTML §8.6 asks that of
+   * setTimeout); a timer armed meanwhile for now fires too. Returns whether any fired.
    */
   run(now: Instant): boolean {
     assert(now >= this.now, 'time went back');
@@ -112,7 +119,7 @@ export class TimerQueue {
       const timer = this.heap[i]!;
       assert(timer.place === i);
       assert(timer.queuedAt <= timer.at);
-      assert(i === 0 || this.heap[(i - 1) >> 1]!.queuedAt <= timer.queuedAt);
+      assert(i === 0 || precedes(this.heap[(i - 1) >> 1]!, timer));
     }
   }
 
@@ -140,7 +147,7 @@ export class TimerQueue {
     let i = from;
     while (i > 0) {
       const parent = (i - 1) >> 1;
-      if (this.heap[parent]!.queuedAt <= this.heap[i]!.queuedAt) return;
+      if (precedes(this.heap[parent]!, this.heap[i]!)) return;
       this.swap(i, parent);
       i = parent;
     }
@@ -153,10 +160,8 @@ export class TimerQueue {
       if (left >= this.heap.length) return;
       const right = left + 1;
       const least =
-        right < this.heap.length && this.heap[right]!.queuedAt < this.heap[left]!.queuedAt
-          ? right
-          : left;
-      if (this.heap[i]!.queuedAt <= this.heap[least]!.queuedAt) return;
+        right < this.heap.length && precedes(this.heap[right]!, this.heap[left]!) ? right : left;
+      if (precedes(this.heap[i]!, this.heap[least]!)) return;
       this.swap(i, least);
       i = least;
     }
