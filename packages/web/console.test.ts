@@ -63,6 +63,18 @@ test('inspect › cycles, depth, getters, hostile objects › ends, without a th
     },
   );
   assert.match(inspect(hostile), /boom/);
+  const trap = (thrown: unknown): never => {
+    throw thrown;
+  };
+  for (const thrown of [Symbol('odd'), Object.create(null), new Error('boom')]) {
+    const handler = { get: () => trap(thrown), getPrototypeOf: () => trap(thrown) };
+    for (const target of [{}, new Error('e'), () => {}]) {
+      assert.match(inspect(new Proxy(target, handler)), /throws when it is looked at/);
+    }
+  }
+  const own = Object.assign(new Error('own'), { self: {} });
+  own.self = own;
+  assert.match(inspect(own), /\{ self: \[Circular\] \}$/);
   assert.match(inspect(new Array(200).fill(7)), /100 more/);
 });
 
@@ -80,6 +92,9 @@ test('console.log › directives', () => {
   console.log('100%', 1);
   console.log({ a: 1 }, 'b');
   console.log('a\nb');
+  const cycle: Record<string, unknown> = {};
+  cycle.self = cycle;
+  console.log('%d %i %f %d %j', Symbol('s'), Symbol('s'), {}, {}, cycle);
   console.log();
   assert.deepEqual(lines, [
     'x is 4.5, 4, 4.5, {"a":1} [ 1 ] % rest',
@@ -88,6 +103,7 @@ test('console.log › directives', () => {
     '{ a: 1 } b',
     'a',
     'b',
+    'NaN NaN NaN NaN [Circular]',
     '',
   ]);
 });

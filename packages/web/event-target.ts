@@ -5,6 +5,7 @@
 
 import { DOMException } from './dom-exception.ts';
 import { platform } from './platform.ts';
+import { reportException } from './report.ts';
 
 export interface EventInit {
   bubbles?: boolean;
@@ -137,7 +138,7 @@ function call(callback: EventCallback, target: EventTarget, event: Event): void 
     if (typeof callback === 'function') callback.call(target, event);
     else callback.handleEvent(event);
   } catch (error) {
-    platform().console.writeLine(`Uncaught ${error} in a listener of "${event.type}"`);
+    reportException(error, `a listener of "${event.type}"`);
   }
 }
 
@@ -150,7 +151,7 @@ export class EventTarget {
     options: ListenOptions | boolean = {},
   ): void {
     if (callback === null || callback === undefined) return;
-    const wanted = typeof options === 'boolean' ? { capture: options } : options;
+    const wanted = typeof options === 'boolean' ? { capture: options } : (options ?? {});
     const { once = false, passive = false, capture = false, signal } = wanted;
     if (signal?.aborted === true) return;
     this.#listeners ??= new Map();
@@ -171,7 +172,7 @@ export class EventTarget {
   ): void {
     const list = this.#listeners?.get(type);
     if (list === undefined) return;
-    const capture = typeof options === 'boolean' ? options : options.capture === true;
+    const capture = typeof options === 'boolean' ? options : options?.capture === true;
     const index = list.findIndex(
       (other) => other.callback === callback && other.capture === capture,
     );

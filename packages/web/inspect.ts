@@ -10,6 +10,18 @@ export function inspect(value: unknown): string {
 }
 
 function show(value: unknown, depth: number, parents: readonly object[]): string {
+  try {
+    return showAny(value, depth, parents);
+  } catch (error) {
+    try {
+      return `[throws when it is looked at: ${String(error)}]`;
+    } catch {
+      return '[throws when it is looked at]';
+    }
+  }
+}
+
+function showAny(value: unknown, depth: number, parents: readonly object[]): string {
   switch (typeof value) {
     case 'string':
       return quote(value);
@@ -38,16 +50,13 @@ function showFunction(value: { name: string; toString(): string }): string {
 
 function showObject(value: object, depth: number, parents: readonly object[]): string {
   if (parents.includes(value)) return '[Circular]';
-  try {
-    if (value instanceof Error) return showError(value, depth, parents);
-    if (value instanceof Date)
-      return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
-    if (value instanceof RegExp) return String(value);
-    if (depth > DEPTH_MAX) return `[${nameOf(value)}]`;
-    return showParts(value, depth, [...parents, value]);
-  } catch (error) {
-    return `[${Object.prototype.toString.call(value).slice(8, -1)}: ${error}]`;
-  }
+  const within = [...parents, value];
+  if (value instanceof Error) return showError(value, depth, within);
+  if (value instanceof Date)
+    return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
+  if (value instanceof RegExp) return String(value);
+  if (depth > DEPTH_MAX) return `[${nameOf(value)}]`;
+  return showParts(value, depth, within);
 }
 
 function showError(error: Error, depth: number, parents: readonly object[]): string {
@@ -61,7 +70,7 @@ function showError(error: Error, depth: number, parents: readonly object[]): str
     text += ` ${show(Object.fromEntries(extra.map((key) => [key, Reflect.get(error, key)])), depth + 1, parents)}`;
   }
   if (error.cause === undefined) return text;
-  return `${text}\n  cause: ${show(error.cause, depth + 1, [...parents, error])}`;
+  return `${text}\n  cause: ${show(error.cause, depth + 1, parents)}`;
 }
 
 function nameOf(value: object): string {
@@ -144,16 +153,28 @@ export function formatArguments(args: readonly unknown[]): string {
 
 const plain = (value: unknown): string => (typeof value === 'string' ? value : inspect(value));
 
+/** Console standard §2.2.1 step 4: what can't be a number is NaN. */
+const primitive = (value: unknown): unknown =>
+  typeof value === 'symbol' || (typeof value === 'object' && value !== null) ? Number.NaN : value;
+
+function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? 'undefined';
+  } catch {
+    return '[Circular]';
+  }
+}
+
 function formatOne(directive: string, value: unknown): string {
   switch (directive) {
     case '%d':
-      return typeof value === 'bigint' ? `${value}n` : String(Number(value));
+      return typeof value === 'bigint' ? `${value}n` : String(Number(primitive(value)));
     case '%i':
-      return typeof value === 'bigint' ? `${value}n` : String(Number.parseInt(String(value), 10));
+      return typeof value === 'bigint' ? `${value}n` : String(Number.parseInt(plain(value), 10));
     case '%f':
-      return String(Number.parseFloat(String(value)));
+      return String(Number.parseFloat(plain(value)));
     case '%j':
-      return JSON.stringify(value) ?? 'undefined';
+      return jsonOf(value);
     case '%c':
       return '';
     case '%s':

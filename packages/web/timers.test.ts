@@ -82,3 +82,21 @@ test('queueMicrotask › after the job, before what follows; errors are reported
   assert.deepEqual(seen, ['job', 'micro']);
   assert.match(lines[0]!, /boom/);
 });
+
+test('setTimeout, setInterval › a callback that throws › reported, the others run', () => {
+  const { lines, pass } = installTestPlatform();
+  const seen: string[] = [];
+  setTimeout(() => {
+    throw Symbol('odd');
+  }, 5);
+  const id = setInterval(() => {
+    seen.push('interval');
+    throw new Error('boom');
+  }, 5);
+  setTimeout(() => seen.push('second'), 5);
+  pass(5);
+  pass(5);
+  clearInterval(id);
+  assert.deepEqual(seen, ['interval', 'second', 'interval']);
+  assert.match(lines.join('\n'), /in a timer: Symbol\(odd\)\n.*in a timer: Error: boom/s);
+});

@@ -2,6 +2,7 @@
 
 import { after, millis, Timer, type TimerQueue } from '#core';
 import { platform } from './platform.ts';
+import { reportException } from './report.ts';
 
 /** A browser's limit: longer waits fire at once there; here they wait this long. */
 const WAIT_MILLIS_MAX = 0x7fffffff;
@@ -32,7 +33,12 @@ class Slot {
     const args = this.args as never[];
     if (this.repeats) this.arm();
     else release(this);
-    callback(...args);
+    try {
+      callback(...args);
+    } catch (error) {
+      // The queue runs the network's timers too, and those that are due after this one.
+      reportException(error, 'a timer');
+    }
   }
 }
 
@@ -98,7 +104,7 @@ export function queueMicrotask(callback: () => void): void {
     try {
       callback();
     } catch (error) {
-      platform().console.writeLine(`Uncaught ${error} in a microtask`);
+      reportException(error, 'a microtask');
     }
   });
 }
