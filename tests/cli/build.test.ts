@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync, statSync, utimesSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, statSync, symlinkSync, utimesSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { findDescription } from '../../tools/cli/description.ts';
 import { HELLO_SITE, Workspace } from './cli.ts';
@@ -101,9 +102,17 @@ const FAILS: readonly [string, Record<string, string>, readonly RegExp[]][] = [
     [/^error: the module "node:fs" is Node's/m, /imported by app\.ts -> a\.ts -> b\.js -> node:fs/],
   ],
   [
-    'a package that is not installed › found by the type check',
+    "Node's module in TypeScript › the chain, not the compiler's advice to install its types",
+    {
+      'bad/app.ts':
+        "import os from 'node:os';\nexport default { fetch: () => new Response(os.EOL) };\n",
+    },
+    [/^error: the module "node:os" is Node's.*imported by app\.ts -> node:os/],
+  ],
+  [
+    'a package that is not installed › the chain of imports',
     { 'bad/app.ts': "import x from 'no-such-thing';\nexport default { fetch: () => x };\n" },
-    [/app\.ts\(1,15\): error TS2307/, /^error: 1 type error in app/m],
+    [/^error: the module "no-such-thing" can't be found, imported by app\.ts -> no-such-thing/m],
   ],
   [
     'a global that no image has › named with the chain of imports',
@@ -127,7 +136,7 @@ const FAILS: readonly [string, Record<string, string>, readonly RegExp[]][] = [
   [
     'a syntax error in JavaScript › shown',
     { 'bad/app.js': 'export default { fetch( };\n' },
-    [/app\.js\(1,25\): error TS1138/, /^error: /m],
+    [/^app\.js:1:24: /m, /^error: the application cannot be linked/m],
   ],
 ];
 for (const [name, files, messages] of FAILS) {
@@ -218,3 +227,49 @@ for (const [name, config, message] of CONFIG_FAILS) {
     assert.doesNotMatch(stderr, /\n {4}at /);
   });
 }
+
+test('a directory that cannot be published › one sentence, nothing of it in an image', async () => {
+  const site = new Workspace({ 'plain/index.html': 'x', 'secret.txt': 'not for the world' });
+  const cases: [string, (folder: string) => void, RegExp][] = [
+    [
+      'out',
+      (to) => symlinkSync(site.path('secret.txt'), to),
+      /out\/link is a link out of the site/,
+    ],
+    ['none', (to) => symlinkSync('nowhere', to), /none\/link is a link that leads nowhere/],
+    ['loop', (to) => symlinkSync('.', to), /loop\/link is a link to a directory that contains/],
+    ['pipe', (to) => execFileSync('mkfifo', [to]), /pipe\/link is neither a file nor a directory/],
+    ['up', (to) => symlinkSync('..', to), /up\/link is a link out of the site/],
+  ];
+  try {
+    for (const [name, make, expected] of cases) {
+      site.write(`${name}/index.html`, 'x');
+      make(site.path(`${name}/link`));
+      for (const target of ['pvh', 'node']) {
+        const { code, stdout, stderr } = await site.run(['build', name, `--target=${target}`]);
+        assert.equal(code, 2, stderr);
+        assert.match(stderr, expected);
+        assert.equal(stderr.trim().split('\n').length, 1);
+        assert.equal(stdout, '');
+      }
+    }
+    symlinkSync('index.html', site.path('plain/inside.html'));
+    assert.equal((await site.run(['build', 'plain'])).code, 0);
+  } finally {
+    site.remove();
+  }
+});
+
+test('what the operating system refuses › one sentence, no trace', async () => {
+  const { code, stderr } = await work.run(['build', 'htdocs', `--output=${work.directory}`]);
+  assert.equal(code, 2);
+  assert.match(stderr, /^error: \S+: illegal operation on a directory, .*\n$/);
+});
+
+test('wrong exports › the application is named, not a file in the cache', async () => {
+  const bad = new Workspace({ 'app.ts': 'export default { get() {} };\n' });
+  const { code, stderr } = await bad.run(['build', 'app.ts']);
+  bad.remove();
+  assert.equal(code, 2);
+  assert.match(stderr, /^app\.ts, what it exports \(\{ fetch\(request\) \}\): error TS2741/);
+});

@@ -80,3 +80,41 @@ test('an image › refused', async () => {
   assert.equal(code, 1);
   assert.match(stderr, /dev takes an application/);
 });
+
+test('a file beside the sources that is no part of them › no rebuild', async () => {
+  const work = new Workspace({ 'app.ts': handler('one'), 'mark.ts': "export const mark = '!';\n" });
+  const port = await freePort();
+  const tool = work.start(['dev', 'app.ts', `--port=${port}`]);
+  try {
+    await tool.wrote(/listening on/);
+    work.write('dev.log', 'what a shell redirects here');
+    work.write('other.ts', 'export {};\n');
+    work.write('app.ts', handler('two'));
+    await tool.wrote(/(listening on[\s\S]*){2}/);
+    assert.equal(await read(port), 'two!');
+    work.write('mark.ts', "export const mark = '?';\n");
+    await tool.wrote(/(listening on[\s\S]*){3}/);
+    assert.equal(await read(port), 'two?');
+    assert.equal([...tool.stdout.matchAll(/listening on/g)].length, 3);
+  } finally {
+    tool.child.kill('SIGINT');
+    assert.equal((await tool.ended).code, 0);
+    work.remove();
+  }
+});
+
+test('the port is taken › the flag that chooses another', async () => {
+  const work = new Workspace({ 'app.ts': handler('one'), 'mark.ts': "export const mark = '!';\n" });
+  const port = await freePort();
+  const first = work.start(['dev', 'app.ts', `--port=${port}`]);
+  try {
+    await first.wrote(/listening on/);
+    const { code, stderr } = await work.run(['dev', 'app.ts', `--port=${port}`]);
+    assert.equal(code, 2);
+    assert.match(stderr, /is in use, .*choose another: --port=\d+\n$/);
+  } finally {
+    first.child.kill('SIGINT');
+    await first.ended;
+    work.remove();
+  }
+});

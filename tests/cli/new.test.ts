@@ -52,3 +52,16 @@ for (const [args, code, output] of USAGE) {
     }
   });
 }
+
+test('a file where the directory should be › one sentence', async () => {
+  const work = new Workspace({ there: 'x' });
+  const direct = await work.run(['new', 'there']);
+  const below = await work.run(['new', 'there/app']);
+  work.remove();
+  assert.deepEqual(
+    [direct.code, direct.stderr],
+    [2, 'error: there is a file, name another directory\n'],
+  );
+  assert.equal(below.code, 2);
+  assert.match(below.stderr, /^error: .*: not a directory, .*\n$/);
+});

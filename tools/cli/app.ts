@@ -35,7 +35,7 @@ export interface App {
   readonly content: Readonly<Record<string, string>>;
 }
 
-const MODULE = /\.[mc]?[jt]sx?$/;
+export const MODULE = /\.[mc]?[jt]sx?$/;
 const ELF_MAGIC = '\x7fELF';
 
 /** Looks at the file system only. Refuses what is none of the kinds. */

@@ -16,6 +16,7 @@ import {
 } from '../../targets/pvh/build.ts';
 import { type App, detectApp } from './app.ts';
 import { baseImage, baseParts, bytecodeTool } from './base.ts';
+import { checkContent } from './content.ts';
 import { describeApp } from './describe-app.ts';
 import { partLines } from './describe-text.ts';
 import { appendDescription, type Description, type Part } from './description.ts';
@@ -60,10 +61,11 @@ export async function buildVerb(line: CommandLine<typeof VERBS.build.flags>): Pr
 /** Checks, links and describes. Nothing but caches is written. */
 export async function buildApp(app: App, target: Target): Promise<Built> {
   checkDevices(app, target);
-  checkTypes(app);
+  checkContent(app);
   // On every target the application may use only what an image has: else "dev" would promise too
-  // much.
+  // much. Before the types: the compiler would advise to install those of Node.
   if (app.main !== null) await checkGlobals(entryOf(app, 'pvh'));
+  checkTypes(app);
   const entry = entryOf(app, target);
   return target === 'pvh' ? buildImage(app, entry) : buildModule(app, entry);
 }

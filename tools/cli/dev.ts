@@ -5,7 +5,7 @@
 
 import { type FSWatcher, readdirSync, statSync, watch, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type App, type AppPath, detectApp } from './app.ts';
+import { type App, type AppPath, detectApp, MODULE } from './app.ts';
 import { buildApp } from './build.ts';
 import { EXIT_OK, Failure, usageFailure } from './failure.ts';
 import type { CommandLine, Publish } from './flags.ts';
@@ -38,7 +38,7 @@ class Development {
   private running: Running | null = null;
   private watchers: FSWatcher[] = [];
   private settle: NodeJS.Timeout | null = null;
-  private stopped: (() => void) | null = null;
+  private stopping = false;
   /** Builds stand in line: two at once would start two processes on one port. */
   private building: Promise<void> = Promise.resolve();
 
@@ -54,15 +54,17 @@ class Development {
 
   /** Until Ctrl-C. */
   async run(): Promise<number> {
-    await checkPorts([{ ...this.publish(80) }]);
+    await checkPorts([this.publish(80)], `--port=${this.port === 8_081 ? 8_082 : 8_081}`);
     const end = new Promise<void>((resolve) => {
-      this.stopped = resolve;
+      for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+        process.once(name, () => {
+          this.stopping = true;
+          resolve();
+        });
+      }
     });
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.once(name, () => this.stopped?.());
-    }
     // From before the first build on: a change while it runs must not be missed.
-    this.watch([]);
+    this.watch(this.unknown());
     this.build();
     await end;
     await this.building;
@@ -78,24 +80,28 @@ class Development {
   }
 
   private build(): void {
-    this.building = this.building.then(() => this.rebuild());
-    // What isn't a Failure is a bug of ours, and ends the tool.
-    this.building.catch((error: unknown) => {
-      queueMicrotask(() => {
-        throw error;
+    this.building = this.building
+      .then(() => this.rebuild())
+      .catch(async (error: unknown) => {
+        // Ctrl-C ends the bundler too, maybe before we hear of it; a build that it broke is none.
+        await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+        if (this.stopping) return;
+        // What isn't a Failure is a bug of ours, and ends the tool.
+        setImmediate(() => {
+          throw error;
+        });
       });
-    });
   }
 
   /** Builds; the old version is replaced only by one without errors. */
   private async rebuild(): Promise<void> {
     const startedMs = Date.now();
-    let files: readonly string[] = [];
+    let watched = this.unknown();
     try {
       const app = await loadApp(this.found);
-      files = watchedDirectories(app, []);
+      watched = watchedOf(app, null);
       const built = await buildApp(app, 'node');
-      files = watchedDirectories(app, built.sources);
+      watched = watchedOf(app, built.sources);
       // What changed meanwhile may have been bundled unchecked, or nobody watched it yet.
       if (built.sources.some((source) => changedSince(source, startedMs))) this.changed();
       else {
@@ -109,7 +115,7 @@ class Development {
       process.stderr.write(`error: ${error.message}\n`);
       if (this.running !== null) say('the version before still serves');
     }
-    this.watch(files);
+    this.watch(watched);
   }
 
   private async restart(app: App, file: string): Promise<void> {
@@ -120,19 +126,24 @@ class Development {
     this.running = running;
     say(`${app.name} at http://localhost:${this.port}`);
     running.ended.then((code) => {
-      if (this.running === running && code !== EXIT_OK) say(`it ended with exit code ${code}`);
+      if (this.running === running && code !== EXIT_OK && !this.stopping)
+        say(`it ended with exit code ${code}`);
     });
   }
 
-  private watch(directories: readonly string[]): void {
+  private watch(watched: Watched): void {
     for (const watcher of this.watchers) watcher.close();
-    const known = directories.length > 0 ? directories : [this.home()];
-    this.watchers = known.map((directory) =>
-      watch(directory, (_event, name) => {
-        // Hidden files are editors' and our own cache's, as a rule.
-        if (!name?.startsWith('.')) this.changed();
+    this.watchers = watched.directories.map((directory) =>
+      watch(directory, (_, name) => {
+        if (name === null || concerns(watched, directory, name)) this.changed();
       }),
     );
+  }
+
+  private unknown(): Watched {
+    const home = this.home();
+    const content = this.found.kind === 'static' ? [home] : [];
+    return { directories: [home], content, sources: null };
   }
 
   private home(): string {
@@ -156,17 +167,38 @@ function changedSince(file: string, ms: number): boolean {
   return found === undefined || found.mtimeMs > ms;
 }
 
-/** Directories of the sources that aren't installed packages, and all directories of content. */
-function watchedDirectories(app: App, sources: readonly string[]): string[] {
-  const found = new Set<string>();
-  for (const file of [...sources, app.main, app.config]) {
-    if (file !== null && !file.includes('/node_modules/')) found.add(path.dirname(file));
-  }
-  for (const directory of Object.values(app.content)) {
-    found.add(directory);
-    for (const entry of readdirSync(directory, { withFileTypes: true, recursive: true })) {
-      if (entry.isDirectory()) found.add(path.join(entry.parentPath, entry.name));
-    }
-  }
-  return [...found];
+/** What a version was made of, or would have been. All paths absolute. */
+interface Watched {
+  readonly directories: readonly string[];
+  /** Those of the directories whose every file counts. */
+  readonly content: readonly string[];
+  /** Null when they aren't known, since it couldn't be linked: then any module may mend it. */
+  readonly sources: ReadonlySet<string> | null;
+}
+
+const PROJECT_FILE = /^(package|tsconfig)\.json$/;
+
+/** Not: a log that is written beside the sources, which would have it built for ever. */
+function concerns(watched: Watched, directory: string, name: string): boolean {
+  if (watched.content.includes(directory) || PROJECT_FILE.test(name)) return true;
+  if (watched.sources === null) return MODULE.test(name) || !name.includes('.');
+  return watched.sources.has(path.join(directory, name));
+}
+
+/** Sources that aren't installed packages, and all directories of content. */
+function watchedOf(app: App, sources: readonly string[] | null): Watched {
+  const own = [...(sources ?? []), app.main, app.config]
+    .filter((file) => file !== null)
+    .filter((file) => !file.includes('/node_modules/'));
+  const content = Object.values(app.content).flatMap((directory) => [
+    directory,
+    ...readdirSync(directory, { withFileTypes: true, recursive: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => path.join(entry.parentPath, entry.name)),
+  ]);
+  return {
+    directories: [...new Set([...own.map((file) => path.dirname(file)), ...content])],
+    content,
+    sources: sources === null ? null : new Set(own),
+  };
 }

@@ -29,3 +29,13 @@ export class Failure extends Error {
 
 export const usageFailure = (what: string, mend: string): Failure =>
   new Failure({ what, mend }, EXIT_USAGE);
+
+/** What a person can mend: also what the operating system refuses. Null: a bug, whose trace helps. */
+export function asFailure(error: unknown): Failure | null {
+  if (error instanceof Failure) return error;
+  const { code, syscall, path, message } = error as NodeJS.ErrnoException;
+  if (code === undefined || syscall === undefined || path === undefined) return null;
+  // Node writes "CODE: reason, call 'path'".
+  const reason = /^[A-Z0-9]+: (.+), \w+ '/.exec(message)?.[1] ?? code;
+  return new Failure({ what: `${path}: ${reason}`, mend: `mend that (${syscall} failed)` });
+}

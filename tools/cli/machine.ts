@@ -68,24 +68,32 @@ function startsWithKvm(qemu: string): boolean {
 }
 
 /** Refuses a port that another process holds, before QEMU does so less clearly. */
-export async function checkPorts(publish: readonly Publish[]): Promise<void> {
-  for (const { hostAddress, hostPort, protocol } of publish) {
+export async function checkPorts(publish: readonly Publish[], other?: string): Promise<void> {
+  for (const { hostAddress, hostPort, guestPort, protocol } of publish) {
     if (protocol !== 'tcp') continue;
     const code = await tryListen(hostAddress, hostPort);
-    if (code !== null) throw portFailure(hostPort, code);
+    const free = hostPort === 8_081 ? 8_082 : 8_081;
+    if (code !== null) throw portFailure(hostPort, code, other ?? `--publish=${free}:${guestPort}`);
   }
 }
 
-export function portFailure(port: number, code: string): Failure {
+/** `other`: the flag that chooses another port. */
+export function portFailure(port: number, code: string, other: string): Failure {
   if (code === 'EACCES') {
     return new Failure({
       what: `port ${port} needs privileges`,
-      mend: 'choose one above 1023: --publish=8080:80',
+      mend: `choose one above 1023: ${other}`,
+    });
+  }
+  if (code === 'EADDRNOTAVAIL') {
+    return new Failure({
+      what: `port ${port} can't be opened: this machine has no such address`,
+      mend: `choose another: ${other}`,
     });
   }
   return new Failure({
     what: `port ${port} of this machine is in use`,
-    mend: `stop what holds it (ss -ltnp 'sport = ${port}'), or choose another with --publish`,
+    mend: `stop what holds it (ss -ltnp 'sport = ${port}'), or choose another: ${other}`,
   });
 }
 
@@ -126,7 +134,7 @@ export function startMachine(qemu: string, options: MachineOptions): Running {
     if (code !== null) return code;
     const line = complaint.trim().split('\n')[0] ?? '';
     const failure = /host forwarding rule '[a-z]+:[^:]*:(\d+)/.exec(complaint);
-    if (failure) throw portFailure(Number(failure[1]), 'EADDRINUSE');
+    if (failure) throw portFailure(Number(failure[1]), 'EADDRINUSE', '--publish');
     throw new Failure({
       what: `QEMU failed: ${line || `status ${status}`}`,
       mend: 'see "morgana run --help" for the kinds of machine',

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** `morgana`: reads the command line and runs a verb. Exit codes: failure.ts. */
 
-import { EXIT_OK, Failure, usageFailure } from './failure.ts';
+import { asFailure, EXIT_OK, usageFailure } from './failure.ts';
 import { type CommandLine, type FlagTable, parseCommandLine } from './flags.ts';
 import { HELP, VERB_HELP } from './help.ts';
 import { isVerb, VERBS, type Verb } from './verbs.ts';
@@ -64,8 +64,9 @@ async function main(argv: readonly string[]): Promise<number> {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  if (!(error instanceof Failure)) throw error;
-  for (const line of error.detail) process.stderr.write(`${line}\n`);
-  process.stderr.write(`error: ${error.message}\n`);
-  process.exitCode = error.exitCode;
+  const failure = asFailure(error);
+  if (failure === null) throw error;
+  for (const line of failure.detail) process.stderr.write(`${line}\n`);
+  process.stderr.write(`error: ${failure.message}\n`);
+  process.exitCode = failure.exitCode;
 }

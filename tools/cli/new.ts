@@ -1,6 +1,6 @@
 /** `morgana new`: a small application to start from. */
 
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { nameOf } from './app.ts';
 import { EXIT_OK, Failure, usageFailure } from './failure.ts';
@@ -13,7 +13,11 @@ export function newVerb(line: CommandLine<typeof VERBS.new.flags>): number {
   const [word] = line.words;
   if (word === undefined) throw usageFailure('new needs a directory', 'see "morgana new --help"');
   const directory = path.resolve(word);
-  if (existsSync(directory) && readdirSync(directory).length > 0) {
+  const stat = statSync(directory, { throwIfNoEntry: false });
+  if (stat !== undefined && !stat.isDirectory()) {
+    throw new Failure({ what: `${shown(directory)} is a file`, mend: 'name another directory' });
+  }
+  if (stat !== undefined && readdirSync(directory).length > 0) {
     throw new Failure({ what: `${shown(directory)} is not empty`, mend: 'name another directory' });
   }
   const { files, app } = templateFiles(line.flags.template, nameOf(directory));

@@ -94,7 +94,8 @@ async function watchOver(
   });
   const web = publish.find((p) => p.protocol === 'tcp');
   if (web !== undefined) void announce(description, web, startedMs, () => over);
-  else if (description?.capabilities.ports.length) say('no port is published: see --publish');
+  else if (description?.capabilities.ports.length && !asksHelp(line))
+    say('no port is published: see --publish');
   return ended;
 }
 
@@ -123,14 +124,17 @@ async function announce(
  */
 function publishedPorts(line: Line, description: Description | null): readonly Publish[] {
   const given = line.flags.publish;
-  const asksHelp = (line.rest ?? []).includes('--help');
-  if (given.length > 0 || asksHelp || description === null) return given;
+  if (given.length > 0 || asksHelp(line) || description === null) return given;
   if (description.kind === 'devices') return given;
   const guestPort = portArgument(line.rest ?? [], description.args);
   return [{ hostAddress: '127.0.0.1', hostPort: 8_080, guestPort, protocol: 'tcp' }];
 }
 
+const asksHelp = (line: Line): boolean => (line.rest ?? []).includes('--help');
+
+/** A wrong port is the image's to refuse: any will do for the forwarding until then. */
 function portArgument(bootArguments: readonly string[], args: ArgSpecs): number {
   const word = bootArguments.find((text) => text.startsWith('--port='));
-  return Number(word?.slice('--port='.length) ?? args.port?.default ?? 80);
+  const port = Number(word?.slice('--port='.length) ?? args.port?.default ?? 80);
+  return Number.isInteger(port) && port > 0 && port < 65_536 ? port : 80;
 }

@@ -10,7 +10,7 @@ import path from 'node:path';
 import type { App } from './app.ts';
 import { Failure } from './failure.ts';
 import { morganaAlias } from './load.ts';
-import { appCacheDirectory, packageRoot } from './places.ts';
+import { appCacheDirectory, packageRoot, shown } from './places.ts';
 
 /** Throws a Failure whose detail is what the compiler said. A website has no types. */
 export function checkTypes(app: App): void {
@@ -28,7 +28,10 @@ export function checkTypes(app: App): void {
   });
   if (run.error) throw run.error;
   if (run.status === 0) return;
-  const detail = ownMessages(`${run.stdout}${run.stderr}`);
+  const output = `${run.stdout}${run.stderr}`.replaceAll(checkFileName(check), () =>
+    checkedName(app),
+  );
+  const detail = ownMessages(output);
   if (detail.length === 0) return;
   const count = detail.filter((line) => !line.startsWith(' ')).length;
   throw new Failure({
@@ -37,6 +40,19 @@ export function checkTypes(app: App): void {
     detail,
   });
 }
+
+/** In the compiler's messages, at the beginning of a line. */
+const checkFileName = (check: string): RegExp => {
+  const escaped = path.basename(check).replaceAll('.', '\\.');
+  return new RegExp(
+    `^.*${path.basename(path.dirname(check))}[\\\\/]${escaped}\\(\\d+,\\d+\\)`,
+    'gm',
+  );
+};
+
+/** Where a person finds what our own file complains of. */
+const checkedName = (app: App): string =>
+  `${shown(app.main!)}, what it exports${app.kind === 'handler' ? ' ({ fetch(request) })' : ''}`;
 
 /** Ties the application to the shape that the entry module relies on. */
 function checkSource(app: App): string {

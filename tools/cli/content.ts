@@ -1,0 +1,44 @@
+/** Refuses a directory of content that can't be published as it is, before anything reads it. */
+
+import { readdirSync, realpathSync, statSync } from 'node:fs';
+import path from 'node:path';
+import type { App } from './app.ts';
+import { Failure } from './failure.ts';
+import { shown } from './places.ts';
+
+export function checkContent(app: App): void {
+  for (const directory of Object.values(app.content)) {
+    const root = realpathSync(directory);
+    checkDirectory(directory, root, [root]);
+  }
+}
+
+/** `above`: the real paths of the directories that contain this one. */
+function checkDirectory(directory: string, root: string, above: readonly string[]): void {
+  for (const name of readdirSync(directory)) {
+    if (name.startsWith('.') && name !== '.well-known') continue;
+    const file = path.join(directory, name);
+    if (name.includes('\uFFFD')) refuse(file, 'has a name that is not UTF-8', 'rename it');
+    const stat = statSync(file, { throwIfNoEntry: false });
+    if (stat === undefined) refuse(file, 'is a link that leads nowhere', 'remove it');
+    const real = realpathSync(file);
+    if (!real.startsWith(root + path.sep)) {
+      // Else a stray link would publish what nobody meant to.
+      if (real !== root)
+        refuse(file, `is a link out of the site, to ${real}`, 'copy the file there');
+      refuse(file, 'is a link to a directory that contains it', 'remove it');
+    }
+    if (stat.isDirectory()) {
+      if (above.includes(real)) {
+        refuse(file, 'is a link to a directory that contains it', 'remove it');
+      }
+      checkDirectory(file, root, [...above, real]);
+    } else if (!stat.isFile()) {
+      refuse(file, 'is neither a file nor a directory', 'remove it');
+    }
+  }
+}
+
+function refuse(file: string, what: string, mend: string): never {
+  throw new Failure({ what: `${shown(file)} ${what}`, mend });
+}
