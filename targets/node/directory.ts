@@ -8,16 +8,21 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { KvEntry, KvReadOnly } from '#device';
 
-/** Reads all regular files below `directory`; throws Node's error when it can't. O(bytes). */
+/**
+ * Reads all regular files below `directory`, without names that begin with a dot (but for
+ * `.well-known`), as an image has them; throws Node's error when it can't. O(bytes).
+ */
 export function readDirectory(directory: string): KvReadOnly {
   const entries = new Map<string, KvEntry>();
   for (const found of readdirSync(directory, { withFileTypes: true, recursive: true })) {
     const file = path.join(found.parentPath, found.name);
+    const name = path.relative(directory, file).split(path.sep).join('/');
+    if (/(^|\/)\.(?!well-known(\/|$))/.test(name)) continue;
     const stats = statSync(file, { throwIfNoEntry: false });
     // A link that leads nowhere is as good as no file.
     if (stats?.isFile() !== true) continue;
     const bytes = new Uint8Array(readFileSync(file));
-    entries.set(path.relative(directory, file).split(path.sep).join('/'), {
+    entries.set(name, {
       bytes,
       modifiedSeconds: Math.floor(stats.mtimeMs / 1_000),
       digest: createHash('sha256').update(bytes).digest('hex').slice(0, 32),

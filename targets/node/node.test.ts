@@ -118,8 +118,13 @@ test('readDirectory › files below, with digest and date', () => {
   writeFileSync(path.join(root, 'Z'), '');
   utimesSync(path.join(root, 'a', 'x.txt'), 1_700_000_000.9, 1_700_000_000.9);
   symlinkSync('nowhere', path.join(root, 'dangling'));
+  mkdirSync(path.join(root, '.git'));
+  mkdirSync(path.join(root, '.well-known'));
+  for (const name of ['.env', '.git/config', 'a/.hidden', '.well-known/security.txt']) {
+    writeFileSync(path.join(root, name), '');
+  }
   const content = readDirectory(root);
-  assert.deepEqual(content.paths(), ['Z', 'a/x.txt']);
+  assert.deepEqual(content.paths(), ['.well-known/security.txt', 'Z', 'a/x.txt']);
   const entry = content.get('a/x.txt')!;
   assert.equal(new TextDecoder().decode(entry.bytes), 'abc');
   // FIPS 180-2 appendix B.1, the first half.
