@@ -8,7 +8,15 @@
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -99,10 +107,27 @@ function base() {
   run('make', ['-s', '-C', 'base'], 'make -C base');
 }
 
+/**
+ * `npx morgana` in a checkout is the checkout's tool. Without this npx would offer another package,
+ * of the same name, from the registry.
+ */
+function linkTool() {
+  const link = join(root, 'node_modules', '.bin', 'morgana');
+  const tool = join('..', '..', 'tools', 'cli', 'main.ts');
+  try {
+    if (readlinkSync(link) === tool) return;
+  } catch {
+    // There is none yet.
+  }
+  rmSync(link, { force: true });
+  symlinkSync(tool, link);
+}
+
 /** Does all the set-up for `purpose`; throws SetupError with one sentence that says what to do. */
 export function setup(purpose) {
   mkdirSync(join(root, '.cache'), { recursive: true });
   npmPackages();
+  linkTool();
   systemPackages(purpose);
   base();
 }

@@ -9,7 +9,12 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 main(['--for=start'], () => {
   const args = [join(root, 'tools/cli/main.ts'), 'run', 'examples/static-site'];
-  args.push('--target=pvh', '--publish=8080:80', '--memory=16', ...process.argv.slice(2));
+  const given = process.argv.slice(2);
+  const isSet = (flag) => given.some((word) => word.startsWith(`--${flag}=`));
+  if (!isSet('target')) args.push('--target=pvh');
+  if (!isSet('publish')) args.push('--publish=8080:80');
+  if (!isSet('memory')) args.push('--memory=16');
+  args.push(...given);
   const child = spawn('node', args, { cwd: root, stdio: 'inherit', env: projectEnvironment() });
   // The terminal sends Ctrl-C to the whole group: the child ends, and we end with it.
   process.on('SIGINT', () => {});
