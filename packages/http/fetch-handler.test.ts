@@ -329,7 +329,7 @@ test('fetch › client gone before the app looks › signal aborted, body fails'
   const seen: unknown[] = [];
   const { flow } = setUp(async (request) => {
     await promise;
-    seen.push(request.signal.aborted, request.signal.reason.name);
+    seen.push(request.signal.aborted, (request.signal.reason as Error).name);
     await request.text().catch((error: Error) => seen.push(error.name));
     return new Response('too late');
   });
