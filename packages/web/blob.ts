@@ -34,10 +34,10 @@ export class Blob {
   readonly _bytes: Uint8Array;
   readonly type: string;
 
-  constructor(parts: Iterable<BlobPart> = [], options: { type?: string } = {}) {
+  constructor(parts: Iterable<BlobPart> = [], options?: { type?: string } | null) {
     if (typeof parts !== 'object' || parts === null) throw new TypeError('Blob: parts is no list');
     this._bytes = concatBytes(Array.from(parts, partBytes));
-    this.type = typeOf(options.type ?? '');
+    this.type = typeOf(options?.type ?? '');
   }
 
   get size(): number {
@@ -74,12 +74,12 @@ export class File extends Blob {
   constructor(
     parts: Iterable<BlobPart>,
     name: string,
-    options: { type?: string; lastModified?: number } = {},
+    options?: { type?: string; lastModified?: number } | null,
   ) {
     if (name === undefined) throw new TypeError('File needs parts and a name');
     super(parts, options);
     this.name = String(name);
-    this.lastModified = options.lastModified ?? platform().clock.wall();
+    this.lastModified = options?.lastModified ?? platform().clock.wall();
   }
 
   override get [Symbol.toStringTag](): string {

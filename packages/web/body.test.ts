@@ -81,6 +81,21 @@ test('Response › a body where none may be › TypeError', () => {
   }
 });
 
+test('Response, Request › null for no init, as Web IDL has it', async () => {
+  assert.equal(new Response('a', null).status, 200);
+  assert.equal(await Response.json(1, null).text(), '1');
+  assert.equal(new Request('http://a/', null).method, 'GET');
+  assert.equal(new Blob(['a'], null).type, '');
+});
+
+test('Response › clone of a redirect, of an error › as immutable, as erroneous', () => {
+  const redirect = Response.redirect('http://a/', 307).clone();
+  assert.equal(redirect.status, 307);
+  assert.equal(redirect.headers.get('location'), 'http://a/');
+  assert.throws(() => redirect.headers.set('a', 'b'), TypeError);
+  assert.deepEqual([Response.error().clone().status, Response.error().clone().type], [0, 'error']);
+});
+
 test('Response.json, redirect, error', async () => {
   const json = Response.json({ a: [1] }, { status: 202 });
   assert.equal(json.headers.get('content-type'), 'application/json');
@@ -195,6 +210,16 @@ test('Body › .body as the body of another › the same, read once', async () =
   assert.equal(await second.text(), 'ab');
   assert.equal(first.bodyUsed, true);
   assert.throws(() => new Response(first.body), TypeError);
+});
+
+test('Body › .body after it was read › locked', async () => {
+  for (const init of ['abc', new Uint8Array(3)]) {
+    const response = new Response(init);
+    await response.bytes();
+    assert.equal(response.body?.locked, true);
+    assert.throws(() => response.body?.getReader(), TypeError);
+    assert.throws(() => new Response(response.body), TypeError);
+  }
 });
 
 test('Body › .body locked › text rejects, clone throws', async () => {

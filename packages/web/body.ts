@@ -77,6 +77,8 @@ export class Payload {
       this.used = true;
     });
     this.stream = stream;
+    // What was in it is gone: whoever asks now must not read it again.
+    if (this.used) stream.getReader();
     Object.defineProperty(stream, PAYLOAD, { value: this });
     return stream;
   }

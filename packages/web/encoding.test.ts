@@ -98,5 +98,6 @@ test('TextDecoder › windows-1252, any view or buffer', () => {
   assert.equal(new TextDecoder().decode(buffer), 'ABC');
   assert.equal(new TextDecoder().decode(new DataView(buffer, 1, 1)), 'B');
   assert.equal(new TextDecoder().decode(), '');
+  assert.equal(new TextDecoder('utf-8', null).decode(buffer, null), 'ABC');
   assert.throws(() => new TextDecoder().decode('A' as never), TypeError);
 });

@@ -105,15 +105,15 @@ export class TextDecoder {
   #waiting: Uint8Array = new Uint8Array(0);
   #atStart = true;
 
-  constructor(label = 'utf-8', options: TextDecoderOptions = {}) {
+  constructor(label = 'utf-8', options?: TextDecoderOptions | null) {
     this.encoding = encodingOf(label);
-    this.fatal = options.fatal === true;
-    this.ignoreBOM = options.ignoreBOM === true;
+    this.fatal = Boolean(options?.fatal);
+    this.ignoreBOM = Boolean(options?.ignoreBOM);
   }
 
   /** Throws a TypeError on malformed bytes when `fatal`; else they become U+FFFD. */
-  decode(input?: ArrayBuffer | ArrayBufferView, options: { stream?: boolean } = {}): string {
-    const stream = options.stream === true;
+  decode(input?: ArrayBuffer | ArrayBufferView, options?: { stream?: boolean } | null): string {
+    const stream = Boolean(options?.stream);
     const bytes = this.#join(bytesOf(input));
     const tail = stream ? this.#tailBytes(bytes) : 0;
     this.#waiting = bytes.slice(bytes.length - tail);

@@ -168,3 +168,15 @@ test('DOMException › name, code, cause', () => {
   assert.equal(new DOMException('m', 'toString').code, 0);
   assert.equal(new DOMException('m', { name: 'AbortError', cause: 1 }).cause, 1);
 });
+
+test('EventTarget › null for no options', () => {
+  installTestPlatform();
+  const target = new EventTarget();
+  let count = 0;
+  const listener = () => count++;
+  target.addEventListener('x', listener, null as never);
+  target.dispatchEvent(new Event('x'));
+  target.removeEventListener('x', listener, null as never);
+  target.dispatchEvent(new Event('x'));
+  assert.equal(count, 1);
+});

@@ -60,7 +60,7 @@ export class Request extends Body {
   private _headers: Headers | null = null;
   private _signal: AbortSignal | null = null;
 
-  constructor(input: string | URL | Request | Incoming, init: RequestInit = {}) {
+  constructor(input: string | URL | Request | Incoming, given?: RequestInit | null) {
     super();
     if (input instanceof Incoming) {
       this.method = input.method;
@@ -69,6 +69,7 @@ export class Request extends Body {
       if (input.body !== null) this._payload = new Payload(input.body);
       return;
     }
+    const init = given ?? {};
     const from = input instanceof Request ? input : null;
     this._url = from === null ? urlOf(String(input)) : from.url;
     this.method = init.method === undefined ? (from?.method ?? 'GET') : methodOf(init.method);

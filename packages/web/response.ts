@@ -16,14 +16,17 @@ const isNullBody = (status: number): boolean =>
 const isRedirect = (status: number): boolean =>
   status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
 
+/** Web IDL: a dictionary may be null. */
+const NOTHING: ResponseInit = {};
+
 export class Response extends Body {
   readonly status: number;
   readonly statusText: string;
   readonly headers: Headers;
 
-  constructor(body?: BodyInit | null, init: ResponseInit = {}) {
+  constructor(body?: BodyInit | null, init?: ResponseInit | null) {
     super();
-    const { status = 200, statusText = '', headers } = init;
+    const { status = 200, statusText = '', headers } = init ?? NOTHING;
     const code = Math.trunc(Number(status));
     if (!(code >= 200 && code <= 599)) {
       throw new RangeError(`Response: the status ${status} is outside of 200..599`);
@@ -60,7 +63,11 @@ export class Response extends Body {
   }
 
   clone(): Response {
-    const copy = new Response(null, this);
+    const { status, statusText, headers } = this;
+    const copy = new Response(null, { statusText, headers });
+    // A network error's is 0, which the constructor refuses.
+    Object.assign(copy, { status });
+    copy.headers._guard = headers._guard;
     copy._payload = this._clonePayload();
     return copy;
   }
@@ -73,12 +80,12 @@ export class Response extends Body {
     return 'Response';
   }
 
-  static json(data: unknown, init: ResponseInit = {}): Response {
+  static json(data: unknown, init?: ResponseInit | null): Response {
     const text = JSON.stringify(data);
     if (text === undefined) throw new TypeError('Response.json: the value has no JSON form');
     const response = new Response(text, init);
     // A string's own type is replaced; a type that init gave is kept.
-    if (init.headers === undefined || !new Headers(init.headers).has('content-type')) {
+    if (init?.headers === undefined || !new Headers(init.headers).has('content-type')) {
       response.headers._map.set('content-type', 'application/json');
     }
     return response;

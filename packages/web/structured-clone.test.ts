@@ -91,3 +91,7 @@ test('structuredClone › transfer › buffers only', () => {
   assert.equal(new Uint8Array(copy)[0], 1);
   assert.throws(() => structuredClone(1, { transfer: [{}] }), { name: 'DataCloneError' });
 });
+
+test('structuredClone › null for no options', () => {
+  assert.deepEqual(structuredClone([1], null), [1]);
+});

@@ -21,8 +21,11 @@ const ERRORS = new Map<string, ErrorConstructor>([
 ]);
 
 /** A deep copy; throws a DataCloneError on functions, symbols, promises and the like. */
-export function structuredClone<T>(value: T, options: { transfer?: readonly unknown[] } = {}): T {
-  const transfer = options.transfer ?? [];
+export function structuredClone<T>(
+  value: T,
+  options?: { transfer?: readonly unknown[] } | null,
+): T {
+  const transfer = options?.transfer ?? [];
   for (const one of transfer) {
     if (!(one instanceof ArrayBuffer)) throw uncloneable('an object to be transferred');
   }
