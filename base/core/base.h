@@ -12,10 +12,12 @@
 #define PAGE_BYTES 4096ull
 #define ROUND_UP(n, to) (((n) + (to) - 1) & ~(uint64_t)((to) - 1))
 #define ROUND_DOWN(n, to) ((n) & ~(uint64_t)((to) - 1))
+/* Written at boot, read-only from paging_init() on. */
+#define SEALED __attribute__((section(".sealed")))
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The linker script's marks. */
-extern char base_text_start[], base_rodata_start[], base_rodata_end[], base_data_start[];
+extern char base_text_start[], base_rodata_start[], base_data_start[];
 extern char base_end[], base_stack_guard[], base_stack_bottom[], base_stack_top[];
 
 /* core/console.c: text to the serial console; no allocation, usable in a fault. */
@@ -43,7 +45,7 @@ void uart_init(void);
 void uart_write(uint8_t byte);
 int uart_read(void); /* A byte, or -1 when none waits. */
 _Noreturn void machine_exit(int code);
-/* Value of `name=N` on the command line, decimal; false when absent or not a number. */
+/* Value of `name=N` before a lone `--` on the command line, decimal; false without a number. */
 bool cmdline_number(const char *name, uint64_t *value);
 bool is_ram(uint64_t address, uint64_t bytes);
 uint64_t ram_end_of(uint64_t address); /* End of its region, or 0. */
@@ -55,7 +57,6 @@ uint64_t ram_end_of(uint64_t address); /* End of its region, or 0. */
 #define PTE_LARGE_BIT 0x80ull
 #define PTE_NO_EXECUTE_BIT (1ull << 63)
 void paging_init(void);
-void paging_set(uint64_t start, uint64_t end, uint64_t flags);
 /* Makes device memory at [address, address + 8) reachable; false above 512 GiB. */
 bool paging_map_device(uint64_t address);
 

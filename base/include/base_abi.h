@@ -67,6 +67,8 @@ _Static_assert(sizeof(struct base_bytecode_header) == 16, "bump BASE_ABI_VERSION
  * Exit codes. Code 0 resets the machine: QEMU run with -no-reboot exits with status 0. Any other
  * code c is written to the isa-debug-exit device at BASE_DEBUG_EXIT_PORT, which QEMU turns into
  * status 2 * c + 1: so an odd status s above 1 means code (s - 1) / 2, and 1 is QEMU's own failure.
+ * A triple fault would look like code 0: every exception has its stack, and the tables that its
+ * delivery needs are read-only. A machine without that device resets whatever the code.
  */
 #define BASE_DEBUG_EXIT_PORT 0x501u
 #define BASE_EXIT_OK 0

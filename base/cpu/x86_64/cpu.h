@@ -70,12 +70,11 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf) {
     static inline void write_##name(uint64_t value) {                          \
         __asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory");        \
     }
+READ_CONTROL(cr0)
 READ_CONTROL(cr2)
 READ_CONTROL(cr3)
 READ_CONTROL(cr4)
 READ_CONTROL(cr8)
 
-static inline void cpu_pause(void) {
-    __asm__ volatile("pause");
-}
+static inline void cpu_pause(void) { __asm__ volatile("pause"); }
 #endif

@@ -21,6 +21,11 @@ pvh_entry:
     cli
     cld
     movl $base_stack_top, %esp
+    movl $little_message, %esi
+    movl $little_end - little_message, %ecx
+    movl %esp, -4(%esp)         /* Where there is no RAM, nothing reads back. */
+    cmpl %esp, -4(%esp)
+    jne refuse
     movl %ebx, base_start_info
     /* Boot map: the first 4 GiB in 2 MiB pages; paging_init() then gives each its protection. */
     movl $(base_pdpt + PTE_P + PTE_W), base_pml4
@@ -41,9 +46,12 @@ pvh_entry:
 
     movl $0x80000001, %eax
     cpuid
-    btl $20, %edx               /* No-execute. */
-    jnc no_nx
-    movl $0x620, %eax           /* PAE, OSFXSR, OSXMMEXCPT */
+    movl $cpu_message, %esi
+    movl $cpu_end - cpu_message, %ecx
+    notl %edx
+    testl $0x20100000, %edx     /* Long mode, no-execute. */
+    jnz refuse
+    movl $0x660, %eax           /* PAE, MCE, OSFXSR, OSXMMEXCPT */
     movl %eax, %cr4
     movl $base_pml4, %eax
     movl %eax, %cr3
@@ -51,13 +59,11 @@ pvh_entry:
     rdmsr
     orl $0x901, %eax            /* NXE, LME, SCE */
     wrmsr
-    movl $0x80010023, %eax      /* PG, WP, NE, MP, PE */
+    movl $0x80000023, %eax      /* PG, NE, MP, PE; paging_init() adds WP */
     movl %eax, %cr0
     lgdt base_gdt_pointer
     ljmp $8, $long_mode
-no_nx:
-    movl $no_nx_message, %esi   /* A CPU without no-execute pages: say so on COM1, stop. */
-    movl $no_nx_end - no_nx_message, %ecx
+refuse:                         /* Says why on COM1 and stops, without a stack. */
     movw $0x3f8, %dx
     rep outsb
     movl $126, %eax             /* BASE_EXIT_BAD_IMAGE */
@@ -66,8 +72,10 @@ no_nx:
 3:  hlt
     jmp 3b
 
-no_nx_message: .ascii "base: this CPU has no no-execute pages\r\n"
-no_nx_end:
+little_message: .ascii "base: this machine has too little memory\r\n"
+little_end:
+cpu_message: .ascii "base: this CPU lacks 64-bit mode or no-execute pages\r\n"
+cpu_end:
 
     .code64
 long_mode:
@@ -80,7 +88,7 @@ long_mode:
     call base_boot
     ud2
 
-    .data
+    .section .sealed, "aw", @progbits /* Read-only from paging_init() on. */
     .balign 8
 base_gdt:
     .quad 0
@@ -93,16 +101,16 @@ base_gdt_end:
 base_gdt_pointer:
     .word base_gdt_end - base_gdt - 1
     .quad base_gdt
-    .globl base_start_info
 base_start_info:
     .long 0
 
     .section .stacks, "aw", @nobits
     .balign 4096
-    .globl base_pml4, base_pdpt, base_pd
+    .globl base_pml4, base_pdpt, base_pd, base_spare_tables
 base_pml4: .skip 4096
 base_pdpt: .skip 4096
 base_pd:   .skip 4 * 4096
+base_spare_tables: .skip 16 * 4096
     .globl base_stack_guard, base_stack_bottom, base_stack_top
 base_stack_guard: .skip 4096
 base_stack_bottom: .skip STACK_BYTES

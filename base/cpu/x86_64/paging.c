@@ -1,6 +1,7 @@
 /*
  * Page protections: text executes and cannot be written, constants can be read, data never
- * executes, page zero and the stack's guard page are not there, device memory is uncached.
+ * executes, page zero and the stack's guard page are not there, device memory is uncached; the
+ * page tables and the CPU's other tables are read-only too (CR0.WP).
  * entry.S has mapped the first 4 GiB, writable and executable, in 2 MiB pages; this refines it.
  */
 #include "base.h"
@@ -13,13 +14,15 @@
 /* Six boundaries inside 2 MiB pages at most, ten giant windows of device memory. */
 #define SPARE_TABLES 16u
 
-extern uint64_t base_pd[LARGE_PAGES_LOW], base_pdpt[TABLE_ENTRIES];
-static uint64_t spare_tables[SPARE_TABLES][TABLE_ENTRIES] __attribute__((aligned(4096)));
+#define CR0_WRITE_PROTECT_BIT 0x10000ull
+
+extern uint64_t base_pd[LARGE_PAGES_LOW], base_pdpt[TABLE_ENTRIES], base_pml4[TABLE_ENTRIES];
+extern uint64_t base_spare_tables[SPARE_TABLES][TABLE_ENTRIES]; /* All four end at the guard. */
 static uint32_t spare_used;
 
 static uint64_t *take_table(void) {
     if (spare_used == SPARE_TABLES) panic("out of page tables");
-    return spare_tables[spare_used++];
+    return base_spare_tables[spare_used++];
 }
 
 /* The 4 KiB table below a 2 MiB entry; a large page is split into pages of the same flags. */
@@ -35,7 +38,7 @@ static uint64_t *small_table(uint64_t *entry) {
 }
 
 /* Gives [start, end), page aligned and below 4 GiB, these flags; flags 0 unmaps. */
-void paging_set(uint64_t start, uint64_t end, uint64_t flags) {
+static void paging_set(uint64_t start, uint64_t end, uint64_t flags) {
     uint64_t at = start;
     while (at < end) {
         uint64_t *entry = &base_pd[at / LARGE_BYTES];
@@ -64,6 +67,7 @@ void paging_init(void) {
     paging_set((uint64_t)base_text_start, (uint64_t)base_rodata_start, PTE_PRESENT_BIT);
     paging_set((uint64_t)base_rodata_start, (uint64_t)base_data_start, constant);
     paging_set((uint64_t)base_data_start, (uint64_t)base_end, data);
+    paging_set((uint64_t)base_pml4, (uint64_t)base_stack_guard, constant);
     paging_set((uint64_t)base_stack_guard, (uint64_t)base_stack_guard + PAGE_BYTES, 0);
     paging_set((uint64_t)base_end, image_end, constant);
     paging_set(image_end, ROUND_UP(image_end, LARGE_BYTES), data);
@@ -74,19 +78,20 @@ void paging_init(void) {
         if (features.ecx & (1u << 2)) cr4 |= 1u << 11;  /* UMIP */
         write_cr4(cr4);
     }
+    write_cr0(read_cr0() | CR0_WRITE_PROTECT_BIT);
 }
 
 bool paging_map_device(uint64_t address) {
     const uint64_t table_flags = PTE_PRESENT_BIT | PTE_WRITE_BIT;
     if (address < 1ull << 32) return true;
     if (address >= 1ull << 39) return false;
-    uint64_t *directory_entry = &base_pdpt[address >> 30];
+    uint64_t *directory_entry = &base_pdpt[address >> 30], cr0 = read_cr0();
+    uint64_t index = address / LARGE_BYTES % TABLE_ENTRIES;
+    if (*directory_entry && ((uint64_t *)(*directory_entry & ADDRESS_MASK))[index]) return true;
+    write_cr0(cr0 & ~CR0_WRITE_PROTECT_BIT);
     if (*directory_entry == 0) *directory_entry = (uint64_t)take_table() | table_flags;
-    uint64_t *directory = (uint64_t *)(*directory_entry & ADDRESS_MASK);
-    uint64_t *entry = &directory[address / LARGE_BYTES % TABLE_ENTRIES];
-    if (*entry == 0) {
-        *entry = ROUND_DOWN(address, LARGE_BYTES) | PTE_LARGE_BIT | PTE_NO_EXECUTE_BIT
-            | table_flags | PTE_UNCACHED_MASK;
-    }
+    ((uint64_t *)(*directory_entry & ADDRESS_MASK))[index] = ROUND_DOWN(address, LARGE_BYTES)
+        | PTE_LARGE_BIT | PTE_NO_EXECUTE_BIT | table_flags | PTE_UNCACHED_MASK;
+    write_cr0(cr0);
     return true;
 }

@@ -31,10 +31,9 @@ _Static_assert(sizeof(struct tss) == 104, "64-bit task state segment");
 
 extern char base_trap_stubs[];
 extern uint64_t base_gdt_tss[2];
-void base_trap(struct trap_frame *frame);
 
-static struct idt_gate idt[TRAP_VECTORS];
-static struct tss tss;
+static SEALED struct idt_gate idt[TRAP_VECTORS];
+static SEALED struct tss tss;
 /* One for faults, one for a double fault or machine check, one for the profiler's interrupt. */
 static uint8_t fault_stacks[3][FAULT_STACK_BYTES] __attribute__((aligned(16)));
 static bool dumping;
