@@ -14,7 +14,9 @@
 #define PIT_OUTPUT_BIT 0x20
 #define PIT_COUNT_MAX 0xffffu
 #define CALIBRATE_US_MIN 5000ull
-#define CMOS_TRIES_MAX 1000000u
+#define PIT_TRIES_MAX 100000u
+#define CMOS_TRIES_MAX 10000u /* Above 2 ms, the longest update. */
+#define YEAR_10000_MS 253402300800000ull
 
 static uint64_t tsc_at_boot, tsc_khz;
 static uint64_t us_per_tick_64; /* Microseconds a tick, times 2^64. */
@@ -42,7 +44,9 @@ void clock_start(void) {
 static uint64_t calibrate_khz(void) {
     uint64_t best_spread = UINT64_MAX, best_khz = 0;
     if (in8(PIT_GATE) & PIT_OUTPUT_BIT) clock_start(); /* Ran out: starting took above 55 ms. */
-    while (pit_elapsed() < CALIBRATE_US_MIN * PIT_HZ / 1000000) cpu_pause();
+    for (uint32_t tries = 0; tries < PIT_TRIES_MAX; tries++) { /* A machine may have no timer. */
+        if (pit_elapsed() >= CALIBRATE_US_MIN * PIT_HZ / 1000000) break;
+    }
     for (int i = 0; i < 4; i++) {
         uint64_t before = read_tsc();
         uint32_t elapsed = pit_elapsed();
@@ -97,6 +101,7 @@ static uint64_t cmos_wall_us(void) {
         cmos_read(again);
     } while (t[0] != again[0]);
     uint8_t format = cmos(0x0b);
+    if (format == 0xff) return clock_monotonic_us(); /* No such clock: 1970. */
     bool binary = format & 4;
     uint64_t hour = from_bcd(t[2] & 0x7f, binary), century = from_bcd(t[6], binary);
     if (!(format & 2)) hour = hour % 12 + (t[2] & 0x80 ? 12 : 0);
@@ -113,7 +118,7 @@ void clock_calibrate(void) {
     if (tsc_khz == 0) tsc_khz = calibrate_khz();
     if (tsc_khz == 0) panic("the TSC's rate is unknown: give tsc_khz=N on the command line");
     us_per_tick_64 = (uint64_t)(((unsigned __int128)1000 << 64) / tsc_khz);
-    bool given = cmdline_number("wall_ms", &wall_ms);
+    bool given = cmdline_number("wall_ms", &wall_ms) && wall_ms < YEAR_10000_MS;
     wall_us_at_boot = given ? wall_ms * 1000 : cmos_wall_us() - clock_monotonic_us();
 }
 

@@ -24,7 +24,7 @@ bool entropy_fill(uint8_t *out, size_t bytes) {
     bool seed = has_seed && draw(true, &word);
     if (!seed && (!has_random || !draw(false, &word))) return false;
     for (size_t i = 0; i < bytes; i++) {
-        if (i % 8 == 0 && !draw(seed, &word)) panic("the CPU's random numbers ran dry");
+        if (i % 8 == 0 && !draw(seed, &word) && !(has_random && draw(false, &word))) panic("the CPU's random numbers ran dry");
         out[i] = (uint8_t)(word >> (i % 8 * 8));
     }
     return true;

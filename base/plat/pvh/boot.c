@@ -25,7 +25,6 @@ struct memory_map_entry {
 _Static_assert(sizeof(struct memory_map_entry) == 24, "hvm_memmap_table_entry");
 
 struct machine machine;
-void base_boot(uint32_t start_info_at);
 _Noreturn void base_start_libc(uint64_t *stack);
 void base_syscall_entry(void);
 int base_main(void);
@@ -52,6 +51,7 @@ static void read_cmdline(uint64_t at) {
         for (; i < BASE_CMDLINE_BYTES_MAX && from[i]; i++) machine.cmdline[i] = from[i];
     }
     machine.cmdline[i] = 0;
+    if (at != 0 && from[i]) refuse_image("the command line is longer than 4,095 bytes", "", 0);
 }
 
 static void read_memory_map(const struct start_info *info) {
@@ -63,6 +63,7 @@ static void read_memory_map(const struct start_info *info) {
         if (end > 1ull << 32) end = 1ull << 32;
         if (start == 0) start = PAGE_BYTES;
         if (start >= end || machine.ram_count == RAM_REGIONS_MAX) continue;
+        if (is_ram(start, end - start)) continue; /* Memory listed twice is used once. */
         machine.ram[machine.ram_count++] = (struct ram_region){.start = start, .end = end};
         machine.ram_bytes += end - start;
     }
@@ -88,6 +89,7 @@ bool cmdline_number(const char *name, uint64_t *value) {
         const char *word = at, *expected = name;
         while (*expected && *word == *expected) word++, expected++;
         bool starts = at == machine.cmdline || at[-1] == ' ';
+        if (starts && at[0] == '-' && at[1] == '-' && (at[2] == ' ' || !at[2])) return false;
         if (*expected || !starts || *word++ != '=') continue;
         uint64_t number = 0;
         uint32_t digits = 0;

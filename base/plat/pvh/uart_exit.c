@@ -50,10 +50,7 @@ _Noreturn void machine_exit(int code) {
     /* Reset, by whichever way this machine has: keyboard controller, chipset, triple fault. */
     out8(KEYBOARD_CONTROLLER, 0xfe);
     out8(RESET_CONTROL, 0x06);
-    const struct {
-        uint16_t limit;
-        uint64_t base;
-    } __attribute__((packed)) nothing = {0, 0};
+    const uint8_t nothing[10] = {0}; /* An empty descriptor table. */
     __asm__ volatile("cli\n lidt %0\n int3" : : "m"(nothing));
     for (;;) __asm__ volatile("hlt");
 }
