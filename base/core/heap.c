@@ -5,7 +5,6 @@
  * small objects, first fit by power of two for runs. Objects are aligned to 16 bytes.
  */
 #include "base.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,13 +34,8 @@ static struct page *pages;
 static uint32_t page_count;
 struct heap_stats heap;
 
-static inline uint32_t page_of(const void *memory) {
-    return (uint32_t)((uint64_t)memory / PAGE_BYTES);
-}
-
-static inline uint8_t *page_memory(uint32_t page) {
-    return (uint8_t *)((uint64_t)page * PAGE_BYTES);
-}
+static uint32_t page_of(const void *memory) { return (uint32_t)((uint64_t)memory / PAGE_BYTES); }
+static uint8_t *page_memory(uint32_t page) { return (uint8_t *)((uint64_t)page * PAGE_BYTES); }
 
 static void list_add(uint32_t *head, uint32_t page) {
     pages[page].prev = NONE;
@@ -69,6 +63,7 @@ static void unlink_free_run(uint32_t page) {
 }
 
 static void release_run(uint32_t page, uint32_t run_pages) {
+    pages[page].kind = PAGE_FREE; /* Also when it joins the run before: a second free is seen. */
     if (pages[page - 1].kind == PAGE_FREE) {
         uint32_t before = pages[page - 1].run_pages;
         unlink_free_run(page - before);
@@ -269,11 +264,7 @@ void heap_init(void) {
 }
 
 /* musl's allocator, replaced: its own would ask a kernel for pages. */
-void *malloc(size_t bytes) {
-    void *memory = heap_allocate(bytes);
-    if (memory == NULL) errno = ENOMEM;
-    return memory;
-}
+void *malloc(size_t bytes) { return heap_allocate(bytes); }
 
 void free(void *memory) { heap_free(memory); }
 

@@ -11,9 +11,7 @@ static JSValue console_write_js(ARGUMENTS) {
     return JS_UNDEFINED;
 }
 
-static JSValue console_read_js(ARGUMENTS) {
-    return VALUE(uart_read());
-}
+static JSValue console_read_js(ARGUMENTS) { return VALUE(uart_read()); }
 
 static JSValue exit_js(ARGUMENTS) {
     uint64_t code;

@@ -65,14 +65,11 @@ static JSContext *new_context(void) {
     return ctx;
 }
 
-static bool is_main(struct section s) {
-    return s.kind != BASE_SECTION_CONTENT && s.name_bytes == 4 && memcmp(s.name, "main", 4) == 0;
-}
-
 static struct section find_main(void) {
     for (uint32_t i = 0; i < payload_section_count(); i++) {
-        struct section section = payload_section(i);
-        if (is_main(section)) return section;
+        struct section s = payload_section(i);
+        bool named = s.name_bytes == 4 && memcmp(s.name, "main", 4) == 0;
+        if (named && s.kind != BASE_SECTION_CONTENT) return s;
     }
     refuse_image("its payload has no program: no section \"main\"", "", 0);
 }

@@ -46,15 +46,9 @@ static inline bool natural_of(JSValueConst value, uint64_t *out) {
     return (double)*out == number;
 }
 
-static inline const struct engine_string *string_of(JSValueConst value) {
-    return JS_VALUE_GET_PTR(value);
-}
-static inline const uint8_t *string8(const struct engine_string *string) {
-    return (const uint8_t *)(string + 1);
-}
-static inline const uint16_t *string16(const struct engine_string *string) {
-    return (const uint16_t *)(string + 1);
-}
+static inline const struct engine_string *string_of(JSValueConst value) { return JS_VALUE_GET_PTR(value); }
+static inline const uint8_t *string8(const struct engine_string *s) { return (const uint8_t *)(s + 1); }
+static inline const uint16_t *string16(const struct engine_string *s) { return (const uint16_t *)(s + 1); }
 
 void engine_install_base(JSContext *ctx);
 void engine_install_hot(JSContext *ctx, JSValueConst base);

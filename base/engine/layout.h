@@ -22,7 +22,7 @@ struct engine_string {
 };
 
 /* A fresh string of `length` characters to be filled by the caller; NULL and an exception in `out`
- * when memory is out. `length` is 1 to 2^30 - 1. */
+ * when memory is out or `length` above 2^30 - 1. It is 1 at least. */
 uint8_t *engine_new_string8(JSContext *ctx, uint32_t length, JSValue *out);
 uint16_t *engine_new_string16(JSContext *ctx, uint32_t length, JSValue *out);
 /* A string value that is not a rope; the caller frees it. Shares memory when it can. */

@@ -9,10 +9,9 @@ static JSValue turn;
 static bool has_turn;
 
 /* Promises rejected with nobody listening yet; whoever is left after a turn's jobs is reported. */
-#define REJECTIONS_MAX 64
-static struct {
+static struct rejection {
     JSValue promise, reason;
-} rejections[REJECTIONS_MAX];
+} *rejections;
 static uint32_t rejection_count;
 
 static void print_value(JSContext *ctx, JSValueConst value) {
@@ -50,7 +49,10 @@ static void on_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reas
                          JS_BOOL handled, void *opaque) {
     (void)opaque;
     if (!handled) {
-        if (rejection_count == REJECTIONS_MAX) end_with(ctx, "Unhandled rejection: ", reason);
+        size_t bytes = (rejection_count + 1) * sizeof(*rejections);
+        struct rejection *grown = heap_reallocate(rejections, bytes);
+        if (grown == NULL) end_with(ctx, "Unhandled rejection: ", reason);
+        rejections = grown;
         rejections[rejection_count].promise = JS_DupValue(ctx, promise);
         rejections[rejection_count++].reason = JS_DupValue(ctx, reason);
         return;
@@ -83,7 +85,9 @@ void engine_loop(JSContext *ctx) {
     uint32_t woken = 0;
     while (has_turn) {
         JSValue argument = VALUE(woken);
-        JSValue result = JS_Call(ctx, turn, JS_UNDEFINED, 1, &argument);
+        JSValue running = JS_DupValue(ctx, turn); /* It may register another meanwhile. */
+        JSValue result = JS_Call(ctx, running, JS_UNDEFINED, 1, &argument);
+        JS_FreeValue(ctx, running);
         if (JS_IsException(result)) engine_uncaught(ctx);
         run_jobs(ctx);
         bound_garbage(ctx);
@@ -111,8 +115,7 @@ static JSValue on_turn(ARGUMENTS) {
 
 void engine_loop_install(JSContext *ctx, JSValueConst base) {
     JSRuntime *rt = JS_GetRuntime(ctx);
-    size_t threshold = heap.total_bytes / 2;
-    JS_SetGCThreshold(rt, threshold);
+    JS_SetGCThreshold(rt, heap.total_bytes / 2);
     JS_SetHostPromiseRejectionTracker(rt, on_rejection, NULL);
     JS_SetPropertyStr(ctx, base, "onTurn", JS_NewCFunction(ctx, on_turn, "onTurn", 1));
 }

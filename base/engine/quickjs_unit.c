@@ -12,20 +12,22 @@ _Static_assert((int)JS_CLASS_UINT8_ARRAY == LAYOUT_CLASS_UINT8_ARRAY, "layout.h"
 _Static_assert((int)JS_CLASS_INT32_ARRAY == LAYOUT_CLASS_INT32_ARRAY, "layout.h");
 _Static_assert(offsetof(JSString, u.str8) == sizeof(struct engine_string), "layout.h");
 
+static JSString *new_string(JSContext *ctx, uint32_t length, int wide, JSValue *out) {
+    JSString *string = NULL;
+    if (length > JS_STRING_LEN_MAX) JS_ThrowInternalError(ctx, "string too long");
+    else string = js_alloc_string(ctx, (int)length, wide);
+    *out = string ? JS_MKPTR(JS_TAG_STRING, string) : JS_EXCEPTION;
+    return string;
+}
+
 uint8_t *engine_new_string8(JSContext *ctx, uint32_t length, JSValue *out) {
-    JSString *string = js_alloc_string(ctx, (int)length, 0);
-    if (string == NULL) {
-        *out = JS_EXCEPTION;
-        return NULL;
-    }
-    string->u.str8[length] = 0;
-    *out = JS_MKPTR(JS_TAG_STRING, string);
-    return string->u.str8;
+    JSString *string = new_string(ctx, length, 0, out);
+    if (string != NULL) string->u.str8[length] = 0;
+    return string ? string->u.str8 : NULL;
 }
 
 uint16_t *engine_new_string16(JSContext *ctx, uint32_t length, JSValue *out) {
-    JSString *string = js_alloc_string(ctx, (int)length, 1);
-    *out = string ? JS_MKPTR(JS_TAG_STRING, string) : JS_EXCEPTION;
+    JSString *string = new_string(ctx, length, 1, out);
     return string ? string->u.str16 : NULL;
 }
 

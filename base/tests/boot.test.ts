@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
+import * as net from 'node:net';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -18,6 +19,8 @@ after(() => fs.rmSync(work, { recursive: true }));
 
 const MACHINES = {
   microvm: 'microvm,acpi=off,x-option-roms=off,rtc=on',
+  /** Without an interval timer and a CMOS clock, as Firecracker's. */
+  bare: 'microvm,acpi=off,x-option-roms=off,pit=off,rtc=off',
   q35: 'q35',
   pc: 'pc',
 } as const;
@@ -58,6 +61,8 @@ interface Options {
   readonly cpu?: string;
   readonly memory?: string;
   readonly input?: string;
+  /** A line for QEMU's monitor, sent once the console says "ready". */
+  readonly monitor?: string;
 }
 
 /** User and system time that a process has used; its fields 14 and 15 are in 1/100 s. */
@@ -75,13 +80,22 @@ function exitCode(status: number | null): number | null {
   return status !== null && status > 1 && status % 2 === 1 ? (status - 1) / 2 : null;
 }
 
+/** QEMU may end before it answers, which is the machine's end and judged there. */
+function ask(socket: string, line: string): void {
+  const monitor = net.connect(socket);
+  monitor.on('error', () => monitor.destroy()).resume();
+  monitor.write(`${line}\n`);
+}
+
 function boot(image: string, options: Options): Promise<Run> {
+  const socket = `${image}.monitor`;
   const child = spawn('qemu-system-x86_64', [
     ...['-M', MACHINES[options.machine ?? 'microvm'], '-accel', 'tcg'],
     ...['-cpu', options.cpu ?? 'Nehalem-v1,+rdrand', '-m', options.memory ?? '8'],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
     ...['-device', 'isa-debug-exit,iobase=0x501,iosize=0x04', '-kernel', image],
     ...['-append', options.cmdline ?? ''],
+    ...(options.monitor ? ['-monitor', `unix:${socket},server=on,wait=off`] : []),
   ]);
   const marks: Mark[] = [];
   let text = '';
@@ -90,6 +104,7 @@ function boot(image: string, options: Options): Promise<Run> {
     text += chunk.replaceAll('\r', '');
     marks.push({ chars: text.length, atMs: performance.now(), cpuMs: cpuMs(child.pid ?? 0) });
     if (options.input && text === 'ready\n') child.stdin.write(options.input);
+    if (options.monitor && text === 'ready\n') ask(socket, options.monitor);
   });
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     stderr += chunk;
@@ -179,7 +194,40 @@ const expectations: readonly Expectation[] = [
   fault('stack-overflow', 125, 'page fault: stack overflow (guard page)'),
   fault('divide', 125, 'divide error'),
   fault('invalid-opcode', 125, 'invalid opcode'),
+  fault('nmi', 125, 'non-maskable interrupt'),
+  fault('double-fault', 125, 'double fault'),
+  fault('machine-check', 125, 'machine check'),
+  fault('vector-high', 125, 'general protection'),
+  fault('smashed-stack', 125, 'base: CPU exception: '),
+  fault('abort', 125, 'base: the engine or the C library gave up'),
+  fault('double-free', 125, "base: free of memory that is not the heap's"),
+  fault('write-idt', 125, 'page fault: write to a read-only page'),
+  fault('write-page-table', 125, 'page fault: write to a read-only page'),
   fault('syscall', 0, 'survived: -38001'),
+  { behaviour: 'waits', monitor: 'nmi', code: 125, text: ['non-maskable'], machines: ['q35'] },
+  {
+    behaviour: 'waits',
+    monitor: 'mce 0 1 0xbe00000000000000 0x5 0 0',
+    code: 125,
+    text: ['machine check', 'flg '],
+  },
+  {
+    behaviour: 'waits',
+    cmdline: 'profile=2000',
+    monitor: 'nmi',
+    code: 125,
+    text: ['non-maskable interrupt'],
+    machines: ['q35'],
+  },
+  { behaviour: 'turn-again', code: 0, text: [/^$/], machines: ['microvm'] },
+  { behaviour: 'hello', memory: '2', code: 126, text: ['this machine has too little memory'] },
+  { behaviour: 'hello', cpu: 'coreduo-v1', code: 126, text: ['this CPU lacks 64-bit mode'] },
+  {
+    behaviour: 'hello',
+    cmdline: 'x'.repeat(4_096),
+    code: 126,
+    text: ['the command line is longer than 4,095 bytes'],
+  },
   {
     behaviour: 'write-contents',
     contents: [content],
@@ -198,10 +246,31 @@ const expectations: readonly Expectation[] = [
   { behaviour: 'clock', code: 0, text: ['steps true drift true', 'date agrees true'] },
   {
     behaviour: 'clock',
-    cmdline: 'wall_ms=86400000 tsc_khz=2000000',
+    cmdline: 'wall_ms=86400000 tsc_khz=2000000 -- wall_ms=1',
     code: 0,
     text: [/wall 8640\d{7}\n/],
     machines: ['microvm'],
+  },
+  {
+    // Years above 9999, and words for the program.
+    behaviour: 'clock',
+    cmdline: 'wall_ms=253402300800000 -- tsc_khz=1 wall_ms=86400000',
+    code: 0,
+    text: ['steps true drift true', 'date agrees true', /wall 1[67]\d{14}\n/],
+    machines: ['microvm'],
+  },
+  {
+    behaviour: 'clock',
+    code: 125,
+    text: ["base: the TSC's rate is unknown: give tsc_khz=N"],
+    machines: ['bare'],
+  },
+  {
+    behaviour: 'clock',
+    cmdline: 'tsc_khz=1000000',
+    code: 0,
+    text: [/wall \d{1,7}\n/],
+    machines: ['bare'],
   },
   {
     behaviour: 'memory',
@@ -244,7 +313,7 @@ const expectations: readonly Expectation[] = [
     behaviour: 'unhandled-rejection',
     code: 124,
     text: [
-      'handled\nhandled late\n',
+      'handled\nhandled late\nsettled 300\n',
       'Unhandled rejection: RangeError: refused on purpose\n',
       'at refuses',
     ],
@@ -284,7 +353,9 @@ const expectations: readonly Expectation[] = [
 describe('base', { concurrency: 2 }, () => {
   for (const expected of expectations) {
     for (const machine of expected.machines ?? BOTH) {
-      const options = [expected.cmdline, expected.cpu, expected.memory].filter(Boolean).join(' ');
+      const options = [expected.cmdline?.slice(0, 60), expected.cpu, expected.memory]
+        .filter(Boolean)
+        .join(' ');
       test(`${expected.behaviour} › ${machine} ${options} › exit ${expected.code}`, async () => {
         const payload = payloadOf([source(expected.behaviour), ...(expected.contents ?? [])]);
         judge(await boot(imageFile(payload, expected.base), { ...expected, machine }), expected);
