@@ -39,6 +39,7 @@ const SYSTEM = {
     'iputils-ping': '/usr/bin/ping',
     procps: '/usr/bin/ps',
     'dnsmasq-base': '/usr/sbin/dnsmasq',
+    nftables: '/usr/sbin/nft',
   },
   bench: {
     wrk: '/usr/bin/wrk',

@@ -46,14 +46,14 @@ export function output(command: string, args: readonly string[]): Promise<string
   });
 }
 
-/** Builds an application (a path below the repository) with the tool; returns the image's path. */
+/** Builds an application (a path, from the repository on) with the tool; returns the image's path. */
 export async function buildImage(app: string): Promise<string> {
   const folder = path.join(ROOT, 'build/tests');
   mkdirSync(folder, { recursive: true });
-  const name = app.replaceAll(/[^a-z0-9]+/gi, '-');
+  const name = path.basename(app);
   const image = path.join(folder, `${name}-${process.pid}.img`);
   const tool = path.join(ROOT, 'tools/cli/main.ts');
-  await output(process.execPath, [tool, 'build', path.join(ROOT, app), `--output=${image}`]);
+  await output(process.execPath, [tool, 'build', path.resolve(ROOT, app), `--output=${image}`]);
   return image;
 }
 
