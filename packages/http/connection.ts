@@ -322,9 +322,11 @@ export class HttpConnection implements FlowHandler {
     }
     const keepAlive = head.keepAlive && !server.isClosing;
     if (answer !== null && keepAlive && head.bodyBytes === 0 && head.minorVersion === 1) {
-      this.lastBytes = head.bytes;
-      this.lastAnswer = answer;
-      if (!head.isPrivate) server.shareAnswer(head.bytes, answer);
+      if (head.bytes.length <= server.limits.repeatedHeadBytesMax && !head.conditions?.range) {
+        this.lastBytes = head.bytes;
+        this.lastAnswer = answer;
+        if (!head.isPrivate) server.shareAnswer(head.bytes, answer);
+      }
       this.sendAnswer(answer);
       return;
     }

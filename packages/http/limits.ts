@@ -18,6 +18,8 @@ export interface HttpLimits {
   readonly connectionsMax: number;
   /** Bytes that all connections together hold while incomplete; more: 503 for the one that asks. */
   readonly heldBytesMax: number;
+  /** A longer head, or one with Range, is read anew each time: every connection keeps its last. */
+  readonly repeatedHeadBytesMax: number;
   /** Response bytes queued on a connection above which its next pipelined request waits. */
   readonly queuedBytesMax: number;
   /** How long a connection may wait for a first or next request; longer: closed. */
@@ -44,6 +46,7 @@ export const DEFAULT_LIMITS: HttpLimits = {
   bodyBytesMax: 16_777_216,
   connectionsMax: 1_024,
   heldBytesMax: 1_048_576,
+  repeatedHeadBytesMax: 1_024,
   queuedBytesMax: 65_536,
   idleMax: seconds(30),
   headMax: seconds(10),

@@ -194,6 +194,25 @@ test('prepared answer › client that reads nothing › bounded', () => {
   assert.ok(flow.queuedBytes < 80_000);
 });
 
+test('answer › long head, or one with Range › asked each time, so that little is kept', () => {
+  const handler = new Answerer(bytesOf('a'));
+  const bench = new Bench(handler, { repeatedHeadBytesMax: 100 });
+  const flow = bench.connect();
+  const headOf = (fields: string): string => `GET / HTTP/1.1\r\nHost: h\r\n${fields}\r\n\r\n`;
+  const heads: readonly (readonly [string, number])[] = [
+    [headOf('A: b').replace('b', 'b'.repeat(100 - headOf('A: ').length)), 1],
+    [headOf('A: b').replace('b', 'b'.repeat(101 - headOf('A: ').length)), 2],
+    [headOf('Range: bytes=0-0'), 2],
+  ];
+  for (const [head, asked] of heads) {
+    handler.asked = 0;
+    flow.send(head);
+    flow.send(head);
+    assert.equal(handler.asked, asked);
+    assert.equal(flow.takeText().match(/HTTP\/1\.1 200/g)?.length, 2);
+  }
+});
+
 test('answer › throws › 500, logged, closed, and asked again the next time', () => {
   let asked = 0;
   const bench = new Bench({
