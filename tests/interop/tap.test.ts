@@ -35,6 +35,7 @@ const OFFLOADS: readonly Offloads[] = [
 
 let work = '';
 let image = '';
+let echoImage = '';
 
 before(async () => {
   if (skip !== false) return;
@@ -43,10 +44,11 @@ before(async () => {
     writeFileSync(path.join(work, name), randomFillSync(Buffer.alloc(bytes)));
   }
   image = await buildImage(work);
+  echoImage = await buildImage('examples/handler/app.ts');
 });
 
 after(() => {
-  if (image !== '') rmSync(image);
+  for (const built of [image, echoImage]) if (built !== '') rmSync(built);
   if (work !== '') rmSync(work, { recursive: true });
 });
 
@@ -87,6 +89,16 @@ const droppedPackets = async (net: Namespace): Promise<number> => {
   return [...counters].reduce((sum, found) => sum + Number(found[1]), 0);
 };
 
+/** Boots an image on the tap device, and waits until it serves. */
+function join(net: Namespace, { header, device }: Offloads, image: string): Promise<Machine> {
+  const netdev = `tap,id=n0,ifname=tap0,script=no,downscript=no,vhost=off,vnet_hdr=${header}`;
+  const link = { netdev, device: `,mac=${MAC}${device}` };
+  return serving({ image, memoryMib: 40, link, enter: net.enter });
+}
+
+const addressOf = (machine: Machine): string =>
+  /info stack: ([\d.]+)\/24 from 10\.97\.0\.1 /.exec(machine.console)?.[1] ?? '';
+
 for (const { name, header, device } of OFFLOADS) {
   describe(`tap, ${name}`, { skip }, () => {
     let net: Namespace;
@@ -97,10 +109,8 @@ for (const { name, header, device } of OFFLOADS) {
     before(async () => {
       leases = path.join(work, `leases-${header}`);
       net = await openNetwork(header, leases);
-      const tap = `tap,id=n0,ifname=tap0,script=no,downscript=no,vhost=off,vnet_hdr=${header}`;
-      const link = { netdev: tap, device: `,mac=${MAC}${device}` };
-      machine = await serving({ image, memoryMib: 40, link, enter: net.enter });
-      address = /info stack: ([\d.]+)\/24 from 10\.97\.0\.1 /.exec(machine.console)?.[1] ?? '';
+      machine = await join(net, { name, header, device }, image);
+      address = addressOf(machine);
     });
     after(async () => {
       await machine?.stop();
@@ -165,6 +175,31 @@ for (const { name, header, device } of OFFLOADS) {
         context.diagnostic(`${Math.round(performance.now() - started)} ms`);
         await net.run('nft', 'flush', 'ruleset');
       });
+    }
+  });
+}
+
+for (const offloads of OFFLOADS) {
+  test(`tap, ${offloads.name} › TCP › 3 MB there and back, 2 % lost`, { skip }, async () => {
+    const net = await openNetwork(offloads.header, path.join(work, 'leases-echo'));
+    try {
+      const machine = await join(net, offloads, echoImage);
+      try {
+        const [sent, back] = [path.join(work, 'sent.bin'), path.join(work, 'back.bin')];
+        writeFileSync(sent, randomFillSync(Buffer.alloc(3_000_000)));
+        const url = `http://${addressOf(machine)}/echo`;
+        const post = ['curl', '-sS', '--max-time', '30', '--data-binary', `@${sent}`, '-o', back];
+        for (const percent of [0, 2]) {
+          await lose(net, percent);
+          await net.run(...post, url);
+          assert.ok(readFileSync(back).equals(readFileSync(sent)), `${percent} % lost`);
+        }
+        assert.ok((await droppedPackets(net)) > 0);
+      } finally {
+        await machine.stop();
+      }
+    } finally {
+      await net.close();
     }
   });
 }
