@@ -9,9 +9,7 @@ static const struct base_payload_section *table(void) {
     return (const struct base_payload_section *)(header() + 1);
 }
 
-static bool inside(uint64_t at, uint64_t bytes, uint64_t total) {
-    return at <= total && bytes <= total - at;
-}
+static bool inside(uint64_t at, uint64_t n, uint64_t of) { return at <= of && n <= of - at; }
 
 uint32_t payload_section_count(void) { return header()->section_count; }
 

@@ -3,154 +3,25 @@
  * exit code. Needs `make -C base` and QEMU. Not here: drivers and protocols (tests/boot/).
  */
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
-import * as net from 'node:net';
-import * as os from 'node:os';
 import * as path from 'node:path';
-import { after, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { buildSync } from 'esbuild';
-import { imageOf, payloadOf } from './pack.mjs';
-
-const here = import.meta.dirname;
-const built = path.join(here, '../../build/base');
-const work = fs.mkdtempSync(path.join(os.tmpdir(), 'morgana-base-'));
-after(() => fs.rmSync(work, { recursive: true }));
-
-const MACHINES = {
-  microvm: 'microvm,acpi=off,x-option-roms=off,rtc=on',
-  /** Without an interval timer and a CMOS clock, as Firecracker's. */
-  bare: 'microvm,acpi=off,x-option-roms=off,pit=off,rtc=off',
-  q35: 'q35',
-  pc: 'pc',
-} as const;
-type Machine = keyof typeof MACHINES;
-const BOTH: readonly Machine[] = ['microvm', 'q35'];
-const BOOT_TIMEOUT_MS = 20_000;
-
-interface Section {
-  readonly kind: 'bytecode' | 'source' | 'content';
-  readonly name: string;
-  readonly bytes: Uint8Array;
-}
-
-interface Run {
-  readonly code: number | null;
-  readonly text: string;
-  /** For each piece of console output, how much text there was then, and both host clocks. */
-  readonly marks: readonly Mark[];
-}
-
-interface Mark {
-  readonly chars: number;
-  readonly atMs: number;
-  readonly cpuMs: number;
-}
-
-/** When `words` were on the console. */
-function markOf(run: Run, words: string): Mark {
-  const chars = run.text.indexOf(words) + words.length;
-  const mark = run.marks.find((one) => one.chars >= chars);
-  assert.ok(mark && run.text.includes(words), run.text);
-  return mark;
-}
-
-interface Options {
-  readonly machine?: Machine;
-  readonly cmdline?: string;
-  readonly cpu?: string;
-  readonly memory?: string;
-  readonly input?: string;
-  /** A line for QEMU's monitor, sent once the console says "ready". */
-  readonly monitor?: string;
-}
-
-/** User and system time that a process has used; its fields 14 and 15 are in 1/100 s. */
-function cpuMs(pid: number): number {
-  const fields = fs
-    .readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10;
-}
-
-/** QEMU's status as base_abi.h's exit code: 0, odd and above 1, else null. */
-function exitCode(status: number | null): number | null {
-  if (status === 0) return 0;
-  return status !== null && status > 1 && status % 2 === 1 ? (status - 1) / 2 : null;
-}
-
-/** QEMU may end before it answers, which is the machine's end and judged there. */
-function ask(socket: string, line: string): void {
-  const monitor = net.connect(socket);
-  monitor.on('error', () => monitor.destroy()).resume();
-  monitor.write(`${line}\n`);
-}
-
-function boot(image: string, options: Options): Promise<Run> {
-  const socket = `${image}.monitor`;
-  const child = spawn('qemu-system-x86_64', [
-    ...['-M', MACHINES[options.machine ?? 'microvm'], '-accel', 'tcg'],
-    ...['-cpu', options.cpu ?? 'Nehalem-v1,+rdrand', '-m', options.memory ?? '8'],
-    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
-    ...['-device', 'isa-debug-exit,iobase=0x501,iosize=0x04', '-kernel', image],
-    ...['-append', options.cmdline ?? ''],
-    ...(options.monitor ? ['-monitor', `unix:${socket},server=on,wait=off`] : []),
-  ]);
-  const marks: Mark[] = [];
-  let text = '';
-  let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-    text += chunk.replaceAll('\r', '');
-    marks.push({ chars: text.length, atMs: performance.now(), cpuMs: cpuMs(child.pid ?? 0) });
-    if (options.input && text === 'ready\n') child.stdin.write(options.input);
-    if (options.monitor && text === 'ready\n') ask(socket, options.monitor);
-  });
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-    stderr += chunk;
-  });
-  const timer = setTimeout(() => child.kill('SIGKILL'), BOOT_TIMEOUT_MS);
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (status) => {
-      clearTimeout(timer);
-      assert.equal(stderr, '', 'QEMU complains');
-      resolve({ code: exitCode(status), text, marks });
-    });
-  });
-}
-
-function source(behaviour: string): Section {
-  const bytes = fs.readFileSync(path.join(here, behaviour, 'test.js'));
-  return { kind: 'source', name: 'main', bytes };
-}
-
-let images = 0;
-function imageFile(payload: Buffer, base = 'base.elf'): string {
-  const file = path.join(work, `${images++}.elf`);
-  fs.writeFileSync(file, imageOf(fs.readFileSync(path.join(built, base)), payload));
-  return file;
-}
-
-interface Expectation extends Options {
-  readonly behaviour: string;
-  readonly code: number;
-  readonly text: readonly (string | RegExp)[];
-  readonly never?: readonly RegExp[];
-  readonly contents?: readonly Section[];
-  readonly base?: string;
-  readonly machines?: readonly Machine[];
-}
-
-function judge(run: Run, expected: Expectation): void {
-  for (const part of expected.text) {
-    if (typeof part === 'string')
-      assert.ok(run.text.includes(part), `no "${part}" in:\n${run.text}`);
-    else assert.match(run.text, part);
-  }
-  for (const part of expected.never ?? []) assert.doesNotMatch(run.text, part);
-  assert.equal(run.code, expected.code, run.text);
-}
+import { payloadOf } from './pack.mjs';
+import {
+  BOTH,
+  boot,
+  built,
+  type Expectation,
+  here,
+  imageFile,
+  judge,
+  markOf,
+  type Section,
+  source,
+  work,
+} from './vm.ts';
 
 const content: Section = { kind: 'content', name: 'a/b.txt', bytes: Buffer.from('hello') };
 const fault = (kind: string, code: number, ...text: (string | RegExp)[]): Expectation => ({
@@ -418,86 +289,5 @@ describe('base', { concurrency: 2 }, () => {
     const run = await boot(imageFile(payloadOf([main])), {});
     assert.match(run.text, /at thrower \(app\.js:3/);
     assert.equal(run.code, 124);
-  });
-});
-
-describe('payload', { concurrency: 2 }, () => {
-  const good = () => payloadOf([source('hello'), content]);
-  const HEADER_BYTES = 32;
-  const ENTRY_BYTES = 32;
-  const damaged: Record<string, [(payload: Buffer) => void, RegExp]> = {
-    magic: [(p) => p.write('X', 0), /there is no payload/],
-    version: [(p) => p.writeUInt32LE(2, 8), /another version of the base/],
-    'section count': [(p) => p.writeUInt32LE(5000, 12), /table of sections is damaged/],
-    'sections past the end': [(p) => p.writeUInt32LE(4000, 12), /table of sections is damaged/],
-    'total above memory': [(p) => p.writeBigUInt64LE(1n << 40n, 16), /larger than memory/],
-    'total below header': [(p) => p.writeBigUInt64LE(8n, 16), /larger than memory/],
-    'reserved word': [(p) => p.writeBigUInt64LE(1n, 24), /table of sections is damaged/],
-    kind: [(p) => p.writeUInt32LE(9, HEADER_BYTES), /unknown kind/],
-    'name length': [(p) => p.writeUInt32LE(256, HEADER_BYTES + 4), /name is outside/],
-    'name offset': [(p) => p.writeBigUInt64LE(1n << 63n, HEADER_BYTES + 8), /name is outside/],
-    alignment: [(p) => p.writeBigUInt64LE(97n, HEADER_BYTES + 16), /is outside the payload: main/],
-    offset: [
-      (p) => p.writeBigUInt64LE(1n << 62n, HEADER_BYTES + 16),
-      /is outside the payload: main/,
-    ],
-    length: [
-      (p) => p.writeBigUInt64LE((1n << 64n) - 16n, HEADER_BYTES + ENTRY_BYTES + 24),
-      /is outside the payload: a\/b\.txt/,
-    ],
-    'source without a zero': [
-      (p) => p.writeBigUInt64LE(p.readBigUInt64LE(HEADER_BYTES + 24) - 1n, HEADER_BYTES + 24),
-      /not followed by a zero: main/,
-    ],
-    'no main': [(p) => p.writeUInt32LE(3, HEADER_BYTES), /no section "main"/],
-    'source as bytecode': [(p) => p.writeUInt32LE(1, HEADER_BYTES), /not bytecode/],
-  };
-  for (const [name, [damage, message]] of Object.entries(damaged)) {
-    test(`damaged ${name} › refused with a sentence`, async () => {
-      const payload = good();
-      damage(payload);
-      const run = await boot(imageFile(payload), {});
-      assert.match(run.text, /^base: this image cannot start: /);
-      assert.match(run.text, message);
-      assert.equal(run.code, 126);
-    });
-  }
-
-  test('bytecode of another engine › refused', async () => {
-    const file = path.join(work, 'other.bin');
-    execFileSync(path.join(built, 'bytecode'), [path.join(here, 'hello/test.js'), file]);
-    const bytes = fs.readFileSync(file);
-    bytes.writeUInt32LE(1, 12);
-    const run = await boot(imageFile(payloadOf([{ kind: 'bytecode', name: 'main', bytes }])), {});
-    assert.match(run.text, /bytecode for another engine/);
-    assert.equal(run.code, 126);
-  });
-
-  test('the base alone › says what is missing', async () => {
-    const run = await boot(path.join(built, 'base.elf'), {});
-    assert.match(run.text, /there is no payload after the base/);
-    assert.equal(run.code, 126);
-  });
-
-  test('bytecode tool › syntax error, missing file, wrong arguments', () => {
-    const tool = path.join(built, 'bytecode');
-    const script = path.join(work, 'broken.js');
-    fs.writeFileSync(script, 'let = ;\n');
-    const status = (...args: string[]) => {
-      try {
-        execFileSync(tool, args, { stdio: 'pipe' });
-        return 'ok';
-      } catch (error) {
-        const { status: code, stderr } = error as { status: number; stderr: Buffer };
-        return `${code} ${stderr.toString()}`;
-      }
-    };
-    assert.match(status(script, path.join(work, 'o')), /^2 error: bytecode: SyntaxError/);
-    assert.match(status(path.join(work, 'none.js'), 'o'), /^2 error: bytecode: cannot read/);
-    assert.match(status(script), /^1 usage/);
-    assert.match(
-      status(path.join(here, 'hello/test.js'), '/nowhere/o'),
-      /^2 error: bytecode: cannot write/,
-    );
   });
 });

@@ -68,7 +68,7 @@ export interface HotBytes {
 const host: typeof globalThis = globalThis;
 
 function checkRange(bytes: Uint8Array, at: number, count: number): void {
-  if (at < 0 || count < 0 || at + count > bytes.length) {
+  if (!(at >= 0 && count >= 0 && at + count <= bytes.length)) {
     throw new RangeError(`range ${at}+${count} outside of ${bytes.length} bytes`);
   }
 }
@@ -101,6 +101,7 @@ function latin1(bytes: Uint8Array, at: number, end: number): string {
 
 /** Bytes and sign-extension by layout character. */
 function unpack(layout: string, bytes: Uint8Array, at: number, out: Int32Array): number {
+  checkRange(bytes, at, 0);
   let offset = at;
   let index = 0;
   for (const kind of layout) {
@@ -118,6 +119,7 @@ function unpack(layout: string, bytes: Uint8Array, at: number, out: Int32Array):
 }
 
 function pack(layout: string, to: Uint8Array, at: number, values: Int32Array): number {
+  checkRange(to, at, 0);
   let offset = at;
   let index = 0;
   for (const kind of layout) {
