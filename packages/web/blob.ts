@@ -1,6 +1,7 @@
 /** Blob and File, File API §3, §4. The bytes are in memory. */
 
 import { hot } from '#core';
+import { type ByteStream, newStream, OneChunk } from './body-stream.ts';
 import { bytesOf } from './encoding.ts';
 import { platform } from './platform.ts';
 
@@ -47,6 +48,10 @@ export class Blob {
   /** Bytes [start, end); negative counts from the end. */
   slice(start = 0, end = this.size, type = ''): Blob {
     return new Blob([this._bytes.subarray(start, end)], { type });
+  }
+
+  stream(): ByteStream {
+    return newStream(new OneChunk(this._bytes), () => {});
   }
 
   async text(): Promise<string> {

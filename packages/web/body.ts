@@ -7,10 +7,10 @@
 import { hot } from '#core';
 import { Blob, concatBytes } from './blob.ts';
 import {
-  BodyStream,
   type ByteSource,
   type ByteStream,
-  type StreamMaker,
+  newStream,
+  OneChunk,
   StreamSource,
   teeSource,
 } from './body-stream.ts';
@@ -29,13 +29,6 @@ export type BodyInit =
 
 /** A body as a reader takes it. */
 export type BodyContent = string | Uint8Array | ByteSource;
-
-let makeStream: StreamMaker = (source, started) => new BodyStream(source, started);
-
-/** streams.ts gives its constructor here, so that it is linked only where wanted. */
-export function installStreams(maker: StreamMaker): void {
-  makeStream = maker;
-}
 
 /**
  * Where a stream made by `.body` keeps its payload, so that `new Response(request.body)` needs no
@@ -68,12 +61,7 @@ export class Payload {
   /** The stream of `.body`. */
   asStream(): ByteStream {
     if (this.stream !== null) return this.stream;
-    if (makeStream === null) {
-      throw new Error(
-        '`.body` needs streams, which this image was built without: see packages/web',
-      );
-    }
-    const stream = makeStream(sourceOf(this.content), () => {
+    const stream = newStream(sourceOf(this.content), () => {
       this.used = true;
     });
     this.stream = stream;
@@ -110,25 +98,6 @@ const isStream = (content: object | string): content is ByteStream =>
 function sourceOf(content: BodyContent | ByteStream): ByteSource {
   if (typeof content === 'string' || content instanceof Uint8Array) return new OneChunk(content);
   return isStream(content) ? new StreamSource(content) : content;
-}
-
-class OneChunk implements ByteSource {
-  private content: string | Uint8Array | null;
-
-  constructor(content: string | Uint8Array) {
-    this.content = content;
-  }
-
-  async read(): Promise<Uint8Array | null> {
-    const content = this.content;
-    this.content = null;
-    if (content === null || content.length === 0) return null;
-    return typeof content === 'string' ? hot.utf8Encode(content) : content.slice();
-  }
-
-  cancel(): void {
-    this.content = null;
-  }
 }
 
 /** All of a body. The array may be shared: copy it before giving it away. */

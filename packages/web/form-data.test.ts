@@ -91,3 +91,14 @@ test('Blob › slice, text, type', async () => {
   assert.throws(() => new Blob('ab' as never), TypeError);
   assert.throws(() => new (File as unknown as new (parts: string[]) => File)([]), TypeError);
 });
+
+test('Blob › stream › its bytes, each time anew', async () => {
+  const blob = new Blob(['ab', 'c']);
+  for (let i = 0; i < 2; i++) {
+    const reader = blob.stream().getReader();
+    assert.deepEqual(await reader.read(), { done: false, value: new Uint8Array([97, 98, 99]) });
+    assert.equal((await reader.read()).done, true);
+  }
+  assert.equal((await new Blob([]).stream().getReader().read()).done, true);
+  assert.equal(await new Response(blob.stream()).text(), 'abc');
+});

@@ -15,8 +15,7 @@ import {
   WritableStreamDefaultController,
   WritableStreamDefaultWriter,
 } from 'web-streams-polyfill';
-import { installStreams } from './body.ts';
-import type { ByteSource, ByteStream } from './body-stream.ts';
+import { type ByteSource, type ByteStream, installStreams } from './body-stream.ts';
 import { TextDecoder, type TextDecoderOptions, TextEncoder } from './encoding.ts';
 
 export {
