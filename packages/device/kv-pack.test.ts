@@ -95,6 +95,9 @@ test('bad records › each a fault', () => {
   }
   assert.equal(fault(pack.with(record + 8, 0)), 'record', 'content within the records');
   assert.equal(fault(pack.with(record + 36, 200)), 'record', 'a year that has five digits');
+  const last = emitKvPack([file('a', '', { modifiedSeconds: 253_402_300_799 })]);
+  assert.equal(open(last).get('a')?.modifiedSeconds, 253_402_300_799);
+  assert.equal(fault(last.with(record + 32, 0x80)), 'record', 'the first second of year 10000');
   assert.equal(fault(pack.with(record + 40, 1)), 'record', 'reserved');
   assert.equal(fault(pack.with(16 + 3 * 64, 0xff)), 'record', 'a path that is not UTF-8');
   assert.equal(fault(pack.with(10, 1)), 'short', 'more records than bytes');

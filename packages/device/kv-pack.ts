@@ -23,6 +23,8 @@ const VERSION = 1;
 const HEADER_BYTES = 16;
 const RECORD_BYTES = 64;
 const ALIGN_BYTES = 16;
+/** Later times fit no HTTP date. */
+const YEAR_9999_END_SECONDS = 253_402_300_799;
 /** More entries than this belong on a disk; a record and a map entry each cost memory at start. */
 export const KV_PACK_ENTRIES_MAX = 65_536;
 
@@ -170,8 +172,9 @@ function badField(pack: Uint8Array, record: number, start: number, end: number):
     if (from < start || from + bytes > end) return field;
   }
   for (let i = at.zero; i < at.digest; i++) if (pack[record + i] !== 0) return 'reserved field';
-  // Seconds beyond year 9999 fit no HTTP date.
-  return readU32le(pack, record + at.modifiedHigh) > 58 ? 'modification time' : null;
+  const low = readU32le(pack, record + at.modifiedLow);
+  const seconds = readU32le(pack, record + at.modifiedHigh) * 2 ** 32 + low;
+  return seconds > YEAR_9999_END_SECONDS ? 'modification time' : null;
 }
 
 class KvPack implements KvReadOnly {
