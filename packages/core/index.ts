@@ -4,5 +4,5 @@ export * from './ints.ts';
 export { isLogLevel, Log, type Logger, type LogLevel, type LogSink } from './log.ts';
 export { err, ok, type Result } from './result.ts';
 export * from './time.ts';
-export { Timer, TimerQueue } from './timers.ts';
+export { TIMER_IDLE, Timer, TimerQueue } from './timers.ts';
 export type { WireFault } from './wire-fault.ts';

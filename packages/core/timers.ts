@@ -10,16 +10,18 @@
 import { assert } from './assert.ts';
 import { FOREVER, type Instant } from './time.ts';
 
-const IDLE = -1;
+/** `place` of a timer that the queue does not hold. */
+export const TIMER_IDLE = -1;
 
 export class Timer {
   /** When to fire; FOREVER when stopped. Only TimerQueue writes it. */
   at: Instant = FOREVER;
   /**
-   * The deadline under which the queue holds it, at most `at`; and its place in the heap, or IDLE.
+   * The deadline under which the queue holds it, at most `at`; and its place in the heap, or
+   * TIMER_IDLE.
    */
   queuedAt: Instant = FOREVER;
-  place: number = IDLE;
+  place: number = TIMER_IDLE;
   /** Orders timers of one deadline by when they were queued. */
   order = 0;
   readonly fire: (now: Instant) => void;
@@ -45,7 +47,7 @@ export class TimerQueue {
   /** Fires `timer` once when `now` reaches `at`, in place of any earlier arming. */
   arm(timer: Timer, at: Instant): void {
     timer.at = at;
-    if (timer.place !== IDLE) {
+    if (timer.place !== TIMER_IDLE) {
       if (at >= timer.queuedAt) return;
       timer.queuedAt = at;
       this.siftUp(timer.place);
@@ -66,7 +68,7 @@ export class TimerQueue {
   stop(timer: Timer): void {
     timer.at = FOREVER;
     const place = timer.place;
-    if (place === IDLE) return;
+    if (place === TIMER_IDLE) return;
     this.swap(place, this.heap.length - 1);
     this.removeLast(timer);
     if (place >= this.heap.length) return;
@@ -139,7 +141,7 @@ export class TimerQueue {
 
   private removeLast(timer: Timer): void {
     this.heap.pop();
-    timer.place = IDLE;
+    timer.place = TIMER_IDLE;
     timer.queuedAt = FOREVER;
   }
 

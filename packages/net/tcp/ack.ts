@@ -18,8 +18,10 @@ import { armRetransmit, endBackoff, sampleRtt } from './timers.ts';
  * segments. May call `drained`.
  */
 export function acknowledge(c: Connection, acked: number, count: number): void {
-  c.heldBytes = 0;
-  c.heldCount = 0;
+  if (c.heldBytes > 0) {
+    c.heldBytes = 0;
+    c.heldCount = 0;
+  }
   const flight = (c.sndNxt - c.sndUna) | 0;
   const una = ((c.sndUna + acked) | 0) as SeqNumber;
   c.sndUna = una;
@@ -33,10 +35,10 @@ export function acknowledge(c: Connection, acked: number, count: number): void {
   }
   if (c.rttAt >= 0 && ((una - c.rttSeq) | 0) >= 0) sampleRtt(c);
   if (c.retries > 0) endBackoff(c);
-  if (c.scoreboard !== null && c.scoreboard.acknowledge(una)) reneged(c, c.scoreboard);
+  if (c.scoreboard?.acknowledge(una)) reneged(c, c.scoreboard);
   if (c.recovering) recoveryAcknowledged(c, acked);
   else {
-    c.dupAcks = 0;
+    if (c.dupAcks > 0) c.dupAcks = 0;
     // Only a window that was in use grows, RFC 2861's reason.
     if (2 * flight > c.cwnd) grow(c, acked, flight, count);
   }

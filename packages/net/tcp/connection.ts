@@ -2,11 +2,19 @@
 /**
  * One connection: RFC 9293's TCB, and the application's side of it (`Flow`). What happens to it
  * lives in files named by what happens: predicted.ts and arrives.ts (segments in), ack.ts,
- * recovery.ts, output.ts and emit.ts (segments out), timers.ts. Every field is set in the
- * constructor, so that all connections have one shape.
+ * recovery.ts, output.ts and emit.ts (segments out), timers.ts. Connections come and
+ * go by the hundred a second: fields are set once, in the constructor, and rare ones not at all.
  */
 
-import { assert, FOREVER, type Instant, type SeqNumber, seqDistance, seqOf, Timer } from '#core';
+import {
+  assert,
+  FOREVER,
+  type Instant,
+  type SeqNumber,
+  seqDistance,
+  TIMER_IDLE,
+  type Timer,
+} from '#core';
 import type { Endpoint, Flow, FlowEnd, FlowHandler } from '#device';
 import type { Ipv4Address, Route } from '../ip.ts';
 import { PROTOCOL_TCP } from '../ip.ts';
@@ -45,121 +53,125 @@ export interface Opener {
 const NOBODY: FlowHandler = { data() {}, drained() {}, end() {}, closed() {} };
 const LOW_WATER_BYTES = 65_536;
 
-export class Connection implements Flow {
+export class Connection implements Flow, Timer {
   // Fixed: who talks to whom.
-  readonly stack: TcpStack;
-  readonly route: Route;
-  readonly localAddress: Ipv4Address;
-  readonly remoteAddress: Ipv4Address;
+  declare readonly stack: TcpStack;
+  declare readonly route: Route;
+  declare readonly localAddress: Ipv4Address;
+  declare readonly remoteAddress: Ipv4Address;
   /** Both ports in one word, as in a segment that comes in, and in one that goes out. */
-  readonly portsIn: number;
-  readonly portsOut: number;
+  declare readonly portsIn: number;
+  declare readonly portsOut: number;
   /** Sum of the pseudo-header without the length, 0..0xffff. */
-  readonly pseudoSum: number;
+  declare readonly pseudoSum: number;
   /** The next connection under the same key of the table. */
-  chain: Connection | undefined = undefined;
-  opener: Opener | null;
-  handler: FlowHandler = NOBODY;
+  declare chain: Connection | undefined;
+  declare opener: Opener | null;
+  declare handler: FlowHandler;
 
   // State; written by `enter` only, but for predictable.
-  state: State = CLOSED;
+  declare state: State;
   /**
    * Header prediction may be used: ESTABLISHED, not paused, nothing queued to read, not recovering.
    */
-  predictable = false;
+  declare predictable: boolean;
   /** The stack will settle this connection before it goes to sleep. */
-  scheduled = false;
+  declare scheduled: boolean;
   /** In the stack's list of connections to settle, at most once. */
-  listed = false;
+  declare listed: boolean;
   /** Set when the connection is over, until the handler has been told. */
-  over: FlowEnd | null = null;
+  declare over: FlowEnd | null;
 
   // Sending, RFC 9293 §3.3.1; output.ts and ack.ts.
-  readonly iss: SeqNumber;
-  sndUna: SeqNumber;
-  sndNxt: SeqNumber;
+  declare iss: SeqNumber;
+  declare sndUna: SeqNumber;
+  declare sndNxt: SeqNumber;
   /** The highest sndNxt ever: a retransmission timeout takes sndNxt back, RFC 6298. */
-  sndMax: SeqNumber;
-  sndWnd = 0;
-  sndWndMax = 0;
+  declare sndMax: SeqNumber;
+  declare sndWnd: number;
+  declare sndWndMax: number;
   /** Sequence number of the segment that last set sndWnd. */
-  sndWl1: SeqNumber = seqOf(0);
-  sndShift = 0;
+  declare sndWl1: SeqNumber;
+  declare sndShift: number;
   /** Payload bytes of a full segment, and of the largest that the device cuts for us. */
-  mss: number;
-  segmentBytesMax: number;
+  declare mss: number;
+  declare segmentBytesMax: number;
   /** End of the last segment that was not full: Minshall's variant of Nagle's rule. */
-  sndSmall: SeqNumber;
-  nagle: boolean;
-  finQueued = false;
-  finSent = false;
+  declare sndSmall: SeqNumber;
+  declare finQueued: boolean;
+  declare finSent: boolean;
   /**
    * What is written and not acknowledged: chunks[head] from headAt; sndNxt is at chunks[cursor],
    * cursorAt.
    */
-  readonly chunks: Uint8Array[] = [];
-  head = 0;
-  headAt = 0;
-  cursor = 0;
-  cursorAt = 0;
-  queuedBytes = 0;
-  lowWaterBytes = LOW_WATER_BYTES;
-  aboveLowWater = false;
+  declare chunks: Uint8Array[];
+  declare head: number;
+  declare headAt: number;
+  declare cursor: number;
+  declare cursorAt: number;
+  declare queuedBytes: number;
+  declare lowWaterBytes: number;
+  declare aboveLowWater: boolean;
   /**
    * Acknowledged by segments without data since the stack last settled this connection, and how
    * many segments said so: predicted.ts notes it, ack.ts does it.
    */
-  heldBytes = 0;
-  heldCount = 0;
+  declare heldBytes: number;
+  declare heldCount: number;
 
   // Receiving; arrives.ts and predicted.ts.
-  rcvNxt: SeqNumber = seqOf(0);
+  declare rcvNxt: SeqNumber;
   /** The right edge of the window that we told the peer; it never goes back. */
-  rcvEdge: SeqNumber = seqOf(0);
-  rcvShift = 0;
+  declare rcvEdge: SeqNumber;
+  declare rcvShift: number;
   /** Both sides sent the window scale option; else the shifts are 0. */
-  windowScaling = false;
+  declare windowScaling: boolean;
   /** The window field while nothing is queued, and its worth in bytes. */
-  windowField = 0;
-  windowBytes: number;
-  queue: ReceiveQueue | null = null;
-  paused = false;
+  declare windowField: number;
+  declare windowBytes: number;
+  declare queue: ReceiveQueue | null;
+  declare paused: boolean;
   /** The peer's FIN, seen but after a hole. */
-  finSeen = false;
-  finSeq: SeqNumber = seqOf(0);
+  declare finSeen: boolean;
+  declare finSeq: SeqNumber;
   /** `end` is owed to the handler, once all data is delivered. */
-  endDue = false;
+  declare endDue: boolean;
   /** Data segments that are not acknowledged; and an acknowledgment that can't wait. */
-  ackSegments = 0;
-  ackNow = false;
-  challengedAt: Instant;
+  declare ackSegments: number;
+  declare ackNow: boolean;
+  declare challengedAt: Instant;
 
-  // Time; timers.ts. The timer's deadline is never after rtoAt and ackAt, and may be before.
-  readonly timer: Timer;
-  rtoAt: Instant = FOREVER;
-  ackAt: Instant = FOREVER;
-  srtt = 0;
-  rttvar = 0;
-  rto: number = RTO_INITIAL;
-  retries = 0;
+  // Time; timers.ts. A connection is its own timer, whose deadline `at` is never after rtoAt and
+  // ackAt, and may be before.
+  declare at: Instant;
+  declare queuedAt: Instant;
+  declare place: number;
+  declare order: number;
+  declare rtoAt: Instant;
+  declare ackAt: Instant;
+  declare srtt: number;
+  declare rttvar: number;
+  declare rto: number;
+  declare retries: number;
   /** One segment is timed at once (RFC 6298 §3): its end, and when it left; -1 when none is. */
-  rttSeq: SeqNumber;
-  rttAt = -1;
-  sentAt: Instant;
+  declare rttSeq: SeqNumber;
+  declare rttAt: number;
+  declare sentAt: Instant;
 
   // Congestion, RFC 5681; ack.ts and recovery.ts.
-  cwnd: number;
-  ssthresh: number = Number.POSITIVE_INFINITY;
+  declare cwnd: number;
+  declare ssthresh: number;
   /** Bytes acknowledged since cwnd last grew in congestion avoidance. */
-  growth = 0;
-  dupAcks = 0;
-  recovering = false;
-  /** sndMax when recovery began. */
-  recover: SeqNumber;
+  declare growth: number;
+  declare dupAcks: number;
+  declare recovering: boolean;
+  /** sndMax when the last recovery or timeout began, if there was one. */
+  declare recover: SeqNumber;
+  declare hasRecovered: boolean;
   /** Everything below has been retransmitted in this recovery: RFC 6675's HighRxt. */
-  highRxt: SeqNumber;
-  sackOk = false;
-  scoreboard: Scoreboard | null = null;
+  declare highRxt: SeqNumber;
+  declare sackOk: boolean;
+  declare scoreboard: Scoreboard | null;
 
   constructor(
     stack: TcpStack,
@@ -177,22 +189,70 @@ export class Connection implements Flow {
     this.portsOut = (localPort << 16) | remotePort;
     this.pseudoSum = pseudoHeaderSum(route.source, route.destination, PROTOCOL_TCP, 0);
     this.opener = opener;
+    this.handler = NOBODY;
+    this.state = CLOSED;
+    this.predictable = false;
+    this.scheduled = false;
+    this.listed = false;
+    this.over = null;
+    this.startSending(iss, stack.mssOf(route, 0));
+    this.startReceiving(stack.limits.receiveWindowBytes);
+    this.at = FOREVER;
+    this.queuedAt = FOREVER;
+    this.place = TIMER_IDLE;
+    this.order = 0;
+    this.rtoAt = FOREVER;
+    this.ackAt = FOREVER;
+    this.srtt = 0;
+    this.rttvar = 0;
+    this.rto = RTO_INITIAL;
+    this.rttSeq = iss;
+    this.rttAt = -1;
+    this.sentAt = stack.timers.now;
+  }
+
+  private startSending(iss: SeqNumber, mss: number): void {
     this.iss = iss;
     this.sndUna = iss;
     this.sndNxt = iss;
     this.sndMax = iss;
+    this.sndWnd = 0;
+    this.sndWndMax = 0;
+    this.sndWl1 = iss;
+    this.sndShift = 0;
+    this.mss = mss;
+    this.segmentBytesMax = mss;
     this.sndSmall = iss;
-    this.recover = iss;
-    this.highRxt = iss;
-    this.rttSeq = iss;
-    this.mss = stack.mssOf(route, 0);
-    this.segmentBytesMax = this.mss;
-    this.cwnd = INITIAL_WINDOW_SEGMENTS * this.mss;
-    this.nagle = stack.nagle;
-    this.windowBytes = stack.limits.receiveWindowBytes;
-    this.challengedAt = 0 as Instant;
-    this.sentAt = stack.timers.now;
-    this.timer = new Timer((now) => onTimer(this, now));
+    this.finQueued = false;
+    this.finSent = false;
+    this.chunks = [];
+    this.head = 0;
+    this.headAt = 0;
+    this.cursor = 0;
+    this.cursorAt = 0;
+    this.queuedBytes = 0;
+    this.lowWaterBytes = LOW_WATER_BYTES;
+    this.heldBytes = 0;
+    this.cwnd = INITIAL_WINDOW_SEGMENTS * mss;
+    this.recovering = false;
+    this.sackOk = false;
+    this.scoreboard = null;
+  }
+
+  private startReceiving(windowBytes: number): void {
+    this.rcvNxt = 0 as SeqNumber;
+    this.rcvEdge = 0 as SeqNumber;
+    this.rcvShift = 0;
+    this.windowScaling = false;
+    this.windowField = 0;
+    this.windowBytes = windowBytes;
+    this.queue = null;
+    this.paused = false;
+    this.finSeen = false;
+    this.finSeq = 0 as SeqNumber;
+    this.endDue = false;
+    this.ackSegments = 0;
+    this.ackNow = false;
   }
 
   get local(): Endpoint {
@@ -201,6 +261,11 @@ export class Connection implements Flow {
 
   get remote(): Endpoint {
     return { address: formatIpv4Address(this.remoteAddress), port: this.portsOut & 0xffff };
+  }
+
+  /** TimerQueue calls it. */
+  fire(now: Instant): void {
+    onTimer(this, now);
   }
 
   attach(handler: FlowHandler): void {
@@ -296,7 +361,7 @@ export class Connection implements Flow {
     assert(this.predictable === this.isPredictable(), 'predictable');
     assert(this.queue === null || !this.queue.isEmpty, 'an empty receive queue');
     const next = Math.min(this.rtoAt, this.ackAt);
-    assert(this.timer.at <= next, 'the timer is not after what is due');
+    assert(this.at <= next, 'the timer is not after what is due');
     const outstanding = seqDistance(this.sndMax, this.sndUna);
     assert(outstanding === 0 || this.rtoAt !== FOREVER, 'what is in flight is timed');
     assert(this.cwnd >= this.mss, 'cwnd is at least one segment');
@@ -324,3 +389,22 @@ export class Connection implements Flow {
     return this.state === ESTABLISHED && !this.paused && this.queue === null && !this.recovering;
   }
 }
+
+/**
+ * What few connections ever change stands here until they do: it costs a connection neither time
+ * nor memory. (A field with `declare` is only a type; all others are set in the constructor.)
+ */
+const RARE = {
+  chain: undefined,
+  aboveLowWater: false,
+  heldCount: 0,
+  challengedAt: 0 as Instant,
+  retries: 0,
+  ssthresh: Number.POSITIVE_INFINITY,
+  growth: 0,
+  dupAcks: 0,
+  recover: 0 as SeqNumber,
+  hasRecovered: false,
+  highRxt: 0 as SeqNumber,
+} satisfies Partial<Connection>;
+Object.assign(Connection.prototype, RARE);

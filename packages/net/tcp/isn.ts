@@ -31,43 +31,32 @@ export class InitialSequence {
 
 /** HalfSipHash-2-4 of three little-endian words (12 bytes), 32-bit output. */
 export function halfSipHash(key0: number, key1: number, a: number, b: number, c: number): number {
-  const v = [key0, key1, 0x6c796765 ^ key0, 0x74656462 ^ key1] as [number, number, number, number];
-  absorb(v, a);
-  absorb(v, b);
-  absorb(v, c);
-  absorb(v, 12 << 24); // The last word carries the length, 12 bytes, in its high byte.
-  v[2] ^= 0xff;
-  for (let round = 0; round < 4; round++) mix(v);
-  return v[1] ^ v[3];
-}
-
-type Words = [number, number, number, number];
-
-function absorb(v: Words, word: number): void {
-  v[3] ^= word;
-  mix(v);
-  mix(v);
-  v[0] ^= word;
-}
-
-/** One SipRound on 32-bit words. */
-function mix(v: Words): void {
-  let a = v[0];
-  let b = v[1];
-  let c = v[2];
-  let d = v[3];
-  a = (a + b) | 0;
-  b = ((b << 5) | (b >>> 27)) ^ a;
-  a = (a << 16) | (a >>> 16);
-  c = (c + d) | 0;
-  d = ((d << 8) | (d >>> 24)) ^ c;
-  a = (a + d) | 0;
-  d = ((d << 7) | (d >>> 25)) ^ a;
-  c = (c + b) | 0;
-  b = ((b << 13) | (b >>> 19)) ^ c;
-  c = (c << 16) | (c >>> 16);
-  v[0] = a;
-  v[1] = b;
-  v[2] = c;
-  v[3] = d;
+  let v0 = key0;
+  let v1 = key1;
+  let v2 = 0x6c796765 ^ key0;
+  let v3 = 0x74656462 ^ key1;
+  // Two rounds for each of four words, of which the last carries the length, 12 bytes, in its high
+  // byte; then four more. All in local variables: calls and arrays cost several times as much.
+  let word = a;
+  for (let round = 0; round < 12; round++) {
+    if (round < 8 && (round & 1) === 0) {
+      if (round > 0) v0 ^= word;
+      word = round === 0 ? a : round === 2 ? b : round === 4 ? c : 12 << 24;
+      v3 ^= word;
+    } else if (round === 8) {
+      v0 ^= word;
+      v2 ^= 0xff;
+    }
+    v0 = (v0 + v1) | 0;
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+    v0 = (v0 << 16) | (v0 >>> 16);
+    v2 = (v2 + v3) | 0;
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+    v0 = (v0 + v3) | 0;
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+    v2 = (v2 + v1) | 0;
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+    v2 = (v2 << 16) | (v2 >>> 16);
+  }
+  return v1 ^ v3;
 }

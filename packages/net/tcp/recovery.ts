@@ -54,7 +54,7 @@ export function duplicateAcknowledged(c: Connection): void {
   // RFC 6582 §4.1: these still answer what the last recovery or timeout sent twice. RFC 6675 §5.1
   // knows what they answer, and begins at the recovery point.
   const beyond = (c.sndUna - c.recover) | 0;
-  if ((c.sackOk ? beyond < 0 : beyond <= 0) && c.recover !== c.iss) return;
+  if ((c.sackOk ? beyond < 0 : beyond <= 0) && c.hasRecovered) return;
   const lost = c.scoreboard !== null && c.scoreboard.lostBelow(c.sndUna, c.mss) !== c.sndUna;
   if (c.dupAcks >= DUPLICATE_ACKS || lost) {
     enterRecovery(c);
@@ -69,6 +69,7 @@ function enterRecovery(c: Connection): void {
   c.stack.counts.recoveries += 1;
   c.recovering = true;
   c.recover = c.sndMax;
+  c.hasRecovered = true;
   c.ssthresh = Math.max(flight / 2, 2 * c.mss);
   c.growth = 0;
   c.highRxt = c.sndUna;

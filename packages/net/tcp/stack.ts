@@ -314,7 +314,8 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
 
   add(c: Connection): void {
     const key = keyOf(c.remoteAddress, c.portsIn);
-    c.chain = this.table.get(key);
+    const first = this.table.get(key);
+    if (first !== undefined) c.chain = first;
     this.table.set(key, c);
     this.connectionCount += 1;
   }
@@ -367,9 +368,9 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     if (c.state !== CLOSED) c.enter('gone');
     this.unlink(c);
     this.halfOpen.delete(c);
-    this.timers.stop(c.timer);
-    c.rtoAt = c.timer.at;
-    c.ackAt = c.timer.at;
+    this.timers.stop(c);
+    c.rtoAt = c.at;
+    c.ackAt = c.at;
     c.chunks.length = 0;
     c.queuedBytes = 0;
     c.heldBytes = 0;

@@ -24,7 +24,7 @@ import { CLOSED, FIN_WAIT_2, SYN_RECEIVED, SYN_SENT } from './state.ts';
 
 /** Makes sure that the timer fires at `at` or before. */
 export function armTimer(c: Connection, at: Instant): void {
-  if (at < c.timer.at) c.stack.timers.arm(c.timer, at);
+  if (at < c.at) c.stack.timers.arm(c, at);
 }
 
 /** Starts the retransmission timeout anew. */
@@ -32,7 +32,7 @@ export function armRetransmit(c: Connection): void {
   const { timers } = c.stack;
   const at = (timers.now + c.rto) as Instant;
   c.rtoAt = at;
-  if (at < c.timer.at) timers.arm(c.timer, at);
+  if (at < c.at) timers.arm(c, at);
 }
 
 /** Something waits for a window that doesn't open: ask when nothing is heard. */
@@ -152,6 +152,7 @@ export function resendFromStart(c: Connection): void {
   c.growth = 0;
   c.dupAcks = 0;
   c.recovering = false;
+  c.hasRecovered = true;
   c.recover = c.sndMax; // RFC 6582 §4: duplicates of what is sent again don't start a recovery.
   c.rttAt = -1;
   // RFC 2018 §8: the peer may have dropped what it reported. As RFC 6675 §5.1 lets us, we believe
