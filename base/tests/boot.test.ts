@@ -234,6 +234,23 @@ describe('base', { concurrency: 2 }, () => {
     }
   }
 
+  test('pages › none writable and executable, page zero absent, devices uncached', async () => {
+    const image = imageFile(payloadOf([source('waits')]));
+    const run = await boot(image, { monitor: 'info tlb\nquit' });
+    // Flags as QEMU prints them: X is no-execute, C and T are uncached, W is writable.
+    const pages = new Map<number, string>();
+    for (const [, at, flags] of run.answer.matchAll(
+      /^([0-9a-f]{16}): [0-9a-f]{16} (\S{9})\r?$/gm,
+    )) {
+      pages.set(Number.parseInt(at ?? '', 16), flags ?? '');
+    }
+    assert.ok(pages.size > 2_000, run.answer.slice(0, 400));
+    for (const [at, flags] of pages) assert.match(flags, /^X|[^W]$/, at.toString(16));
+    assert.equal(pages.get(0), undefined);
+    assert.match(pages.get(0x10_0000) ?? '', /^-.*-$/);
+    for (const at of [0xfee0_0000, 0xfec0_0000]) assert.match(pages.get(at) ?? '', /^X.*CT-W$/);
+  });
+
   for (const machine of BOTH) {
     test(`idle › ${machine} › halts and wakes on time`, async () => {
       const run = await boot(imageFile(payloadOf([source('idle')])), { machine });

@@ -33,6 +33,8 @@ export interface Section {
 export interface Run {
   readonly code: number | null;
   readonly text: string;
+  /** What QEMU's monitor said to `Options.monitor`. */
+  readonly answer: string;
   /** For each piece of console output, how much text there was then, and both host clocks. */
   readonly marks: readonly Mark[];
 }
@@ -77,9 +79,10 @@ function exitCode(status: number | null): number | null {
 }
 
 /** QEMU may end before it answers, which is the machine's end and judged there. */
-function ask(socket: string, line: string): void {
+function ask(socket: string, line: string, hear: (text: string) => void): void {
   const monitor = net.connect(socket);
-  monitor.on('error', () => monitor.destroy()).resume();
+  monitor.on('error', () => monitor.destroy());
+  monitor.setEncoding('latin1').on('data', hear);
   monitor.write(`${line}\n`);
 }
 
@@ -96,11 +99,15 @@ export function boot(image: string, options: Options): Promise<Run> {
   const marks: Mark[] = [];
   let text = '';
   let stderr = '';
+  let answer = '';
+  const hear = (words: string) => {
+    answer += words;
+  };
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk.replaceAll('\r', '');
     marks.push({ chars: text.length, atMs: performance.now(), cpuMs: cpuMs(child.pid ?? 0) });
     if (options.input && text === 'ready\n') child.stdin.write(options.input);
-    if (options.monitor && text === 'ready\n') ask(socket, options.monitor);
+    if (options.monitor && text === 'ready\n') ask(socket, options.monitor, hear);
   });
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     stderr += chunk;
@@ -111,7 +118,7 @@ export function boot(image: string, options: Options): Promise<Run> {
     child.on('close', (status) => {
       clearTimeout(timer);
       assert.equal(stderr, '', 'QEMU complains');
-      resolve({ code: exitCode(status), text, marks });
+      resolve({ code: exitCode(status), text, answer, marks });
     });
   });
 }
