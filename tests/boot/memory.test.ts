@@ -1,4 +1,4 @@
-/** What the example site costs: 8 MiB of memory for all of it, and next to no processor when idle. */
+/** What the example site costs: 8 MiB for all of it, and next to no processor when idle. */
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';

@@ -46,7 +46,7 @@ export function output(command: string, args: readonly string[]): Promise<string
   });
 }
 
-/** Builds an application (a path, from the repository on) with the tool; returns the image's path. */
+/** Builds an application (absolute or below the repository); returns the image's path. */
 export async function buildImage(app: string): Promise<string> {
   const folder = path.join(ROOT, 'build/tests');
   mkdirSync(folder, { recursive: true });

@@ -12,7 +12,7 @@ const TOOLS = ['unshare', 'nsenter', 'ip', 'nft', 'dnsmasq', 'curl', 'ping'];
 const FOLDERS = ['/usr/bin', '/usr/sbin', '/bin', '/sbin'];
 const OPEN_MILLIS_MAX = 5_000;
 
-/** Why no namespace with a tap device can be had here; false when it can: the `skip` of node:test. */
+/** Why no tap device can be had here; false when one can: the `skip` of node:test. */
 export const cannotTap: string | false = (() => {
   if (process.getuid?.() !== 0) return 'network namespaces and tap devices need root';
   try {

@@ -13,8 +13,8 @@ import { bootOnce, cannotBoot } from '../boot/vm.ts';
 const WEB = path.join(import.meta.dirname, '../../packages/web');
 const skip = cannotBoot;
 
-/** Those that need Node as the oracle. */
-const NODE_ONLY = ['url-oracle.test.ts'];
+/** Those that need Node: as the oracle, and for its garbage collector. */
+const NODE_ONLY = ['url-oracle.test.ts', 'retention.test.ts'];
 
 /** Dynamic imports: package.json says that modules have no effects, and tests are nothing else. */
 const entryText = (files: readonly string[]): string => `
