@@ -4,8 +4,8 @@
  * (packages/morgana/direct-stack.ts).
  */
 
-import { after, err, type Logger, ok, type Result, seconds, Timer } from '#core';
-import type { Machine, NetDevice, Stack } from '#device';
+import { after, err, type Logger, ok, type Result, seconds, Timer, type TimerQueue } from '#core';
+import type { ConnectError, Flow, Machine, NetDevice, Stack } from '#device';
 import {
   type Ipv4Address,
   isHostAddress,
@@ -88,7 +88,7 @@ export function directStack(
   const tcp = new TcpStack({ ip: net.ip, timers, entropy, log: logger, offload: device.offload });
   net.registerTransport(PROTOCOL_TCP, tcp, tcp);
   net.onTransmitReady(() => tcp.transmitReady());
-  const stack = joined(net, tcp);
+  const stack = joined(net, tcp, timers);
   if (options.address !== null) {
     const { address, gateway } = options;
     net.configure({ addresses: [address], gateway, dnsServers: [], domain: null, mtuBytes: null });
@@ -111,13 +111,20 @@ export function directStack(
   });
 }
 
-function joined(net: NetStack, tcp: TcpStack): Stack {
+function joined(net: NetStack, tcp: TcpStack, timers: TimerQueue): Stack {
   return {
     listen: (port, accept) => Promise.resolve(tcp.listen(port, accept)),
     connect: (text, port, opened) => {
+      let isWithin = true;
+      // What fails at once is told later too: callers expect one order only.
+      const tell = (result: Result<Flow, ConnectError>): void => {
+        if (isWithin) timers.arm(new Timer(() => opened(result)), timers.now);
+        else opened(result);
+      };
       const address = parseIpv4Address(text);
-      if (address === null) opened(err({ kind: 'bad address' }));
-      else tcp.connect(address, port, opened);
+      if (address === null) tell(err({ kind: 'bad address' }));
+      else tcp.connect(address, port, tell);
+      isWithin = false;
     },
     bind: (port, handler) => Promise.resolve(net.udp.bind(port, handler)),
     addresses: () => net.addresses(),
