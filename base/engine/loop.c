@@ -96,12 +96,10 @@ void engine_loop(JSContext *ctx) {
         if (JS_ToFloat64(ctx, &deadline, result) != 0 || isnan(deadline)) {
             panic("a turn returned neither -1 nor a deadline");
         }
-        if (deadline == -1) {
-            woken = interrupts_poll();
-            continue;
-        }
-        if (deadline > 9e15) woken = idle_until(UINT64_MAX);
-        else woken = idle_until(deadline > 0 ? (uint64_t)ceil(deadline) : 0);
+        /* Without a wait, too, interrupts come in: -1 and what has passed already. */
+        bool late = deadline < 0 || deadline <= (double)clock_monotonic_us();
+        if (late) woken = interrupts_poll();
+        else woken = idle_until(deadline > 9e15 ? UINT64_MAX : (uint64_t)ceil(deadline));
     }
 }
 

@@ -190,6 +190,7 @@ const expectations: readonly Expectation[] = [
     ],
   },
   { behaviour: 'interrupt-line', code: 0, text: ['woken true after 2 turns'] },
+  { behaviour: 'interrupt-line', cmdline: 'late', code: 0, text: ['woken true after'] },
   {
     behaviour: 'device-access',
     code: 0,
