@@ -103,6 +103,19 @@ test('two stacks › TCP and UDP both ways', async () => {
   assert.ok(a.counters().udpReceived === 1 && a.counters().segmentsIn! > 0);
 });
 
+function dhcpServer(world: SimWorld): TestDhcpServer {
+  const { device, entropy, log } = world.addHost('server');
+  const logger = log.source('net');
+  return new TestDhcpServer({
+    stack: new NetStack({ device, timers: world.timers, entropy, logger }),
+    address: parseIpv4Address('10.0.0.1')!,
+    firstAddress: parseIpv4Address('10.0.0.50')!,
+    prefixBits: 24,
+    leaseSeconds: 3_600,
+    repliesToAll: true,
+  });
+}
+
 test('DHCP › resolves once configured, without a warning', async () => {
   const world = new SimWorld(3);
   dhcpServer(world);
