@@ -263,7 +263,12 @@ test('a directory that cannot be published › one sentence, nothing of it in an
 test('what the operating system refuses › one sentence, no trace', async () => {
   const { code, stderr } = await work.run(['build', 'htdocs', `--output=${work.directory}`]);
   assert.equal(code, 2);
-  assert.match(stderr, /^error: \S+: illegal operation on a directory, .*\n$/);
+  assert.match(stderr, /^error: \S+: illegal operation on a directory, name another path\n$/);
+  const cacheless = await work.run(['build', 'htdocs'], {
+    MORGANA_CACHE: work.path('app.ts/cache'),
+  });
+  assert.equal(cacheless.code, 2);
+  assert.match(cacheless.stderr, /^error: can't make the cache .*, set MORGANA_CACHE to .*\n$/);
 });
 
 test('wrong exports › the application is named, not a file in the cache', async () => {

@@ -30,6 +30,13 @@ export class Failure extends Error {
 export const usageFailure = (what: string, mend: string): Failure =>
   new Failure({ what, mend }, EXIT_USAGE);
 
+const MENDS: Readonly<Record<string, string>> = {
+  EACCES: 'check who may use it (ls -ld)',
+  EPERM: 'check who may use it (ls -ld)',
+  EROFS: 'name a path that can be written',
+  ENOSPC: 'make room on that disk',
+};
+
 /** What a person can mend: also what the operating system refuses. Null: a bug, whose trace helps. */
 export function asFailure(error: unknown): Failure | null {
   if (error instanceof Failure) return error;
@@ -37,5 +44,5 @@ export function asFailure(error: unknown): Failure | null {
   if (code === undefined || syscall === undefined || path === undefined) return null;
   // Node writes "CODE: reason, call 'path'".
   const reason = /^[A-Z0-9]+: (.+), \w+ '/.exec(message)?.[1] ?? code;
-  return new Failure({ what: `${path}: ${reason}`, mend: `mend that (${syscall} failed)` });
+  return new Failure({ what: `${path}: ${reason}`, mend: MENDS[code] ?? 'name another path' });
 }

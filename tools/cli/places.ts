@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Failure } from './failure.ts';
 
 /** The root of the package "morgana": a checkout, or its installation in node_modules. */
 export const packageRoot: string = findRoot(path.dirname(fileURLToPath(import.meta.url)));
@@ -21,7 +22,12 @@ export function cacheDirectory(...parts: string[]): string {
     process.env.MORGANA_CACHE ??
     path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'morgana');
   const directory = path.join(home, ...parts);
-  mkdirSync(directory, { recursive: true });
+  try {
+    mkdirSync(directory, { recursive: true });
+  } catch (error) {
+    const what = `can't make the cache ${directory} (${(error as Error).message})`;
+    throw new Failure({ what, mend: 'set MORGANA_CACHE to a directory that can be written' });
+  }
   return directory;
 }
 
