@@ -31,6 +31,11 @@ export interface TcpLimits {
   readonly strayResetsPerSecondMax: number;
 }
 
+/**
+ * The same for every size of machine: bounds that follow the memory would make an image behave
+ * differently where it is tested and where it runs. 1,024 connections take at most 3 MiB here;
+ * where that is too much, the server takes fewer (`connectionsMax` in http/limits.ts).
+ */
 export const DEFAULT_LIMITS: TcpLimits = {
   connectionsMax: 1_024,
   halfOpenMax: 128,
