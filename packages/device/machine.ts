@@ -12,6 +12,8 @@ export interface Machine {
   /** The target's name, as `--target` takes it. */
   readonly target: string;
   readonly timers: TimerQueue;
+  /** Memory that the machine has, for bounds that follow it. */
+  readonly memoryBytes: number;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly console: Console;

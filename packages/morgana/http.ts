@@ -1,24 +1,26 @@
 /** `morgana/http`: an HTTP/1.1 server for applications that hold a stack. */
 
 import type { Stack } from '#device';
-import { type HttpHandler, HttpServer } from '#http';
+import { DEFAULT_LIMITS, type HttpHandler, HttpServer } from '#http';
 import type { Environment } from './index.ts';
 
 export * from '#http';
 
 /**
  * Serves `handler` on `port`. Rejects when the port can't be had: a service without its port is no
- * service. The server lives as long as the image.
+ * service. A request's body may take a quarter of the machine's memory at most (413). The server lives as long as the image.
  */
 export async function serveHttp(
   stack: Stack,
   port: number,
   handler: HttpHandler,
-  { timers, clock, log }: Pick<Environment, 'timers' | 'clock' | 'log'>,
+  { timers, clock, log, memoryBytes }: Omit<Environment, 'entropy'>,
 ): Promise<HttpServer> {
-  const server = new HttpServer({ handler, timers, clock, log });
+  // A handler may hold a whole body, twice for a moment.
+  const bodyBytesMax = Math.min(DEFAULT_LIMITS.bodyBytesMax, Math.floor(memoryBytes / 4));
+  const server = new HttpServer({ handler, timers, clock, log, limits: { bodyBytesMax } });
   const listening = await stack.listen(port, (flow) => server.accept(flow));
   if (!listening.ok) throw new Error(`port ${port}: ${listening.error.kind}`);
-  log.info(`listening on ${stack.addresses().join(', ')} port ${listening.value.port}`);
+  log.info(`listening on port ${listening.value.port}`);
   return server;
 }

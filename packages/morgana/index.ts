@@ -37,6 +37,8 @@ export interface Environment {
   readonly entropy: Entropy;
   /** Deadlines of the event loop; `timers.now` is the monotonic time of this turn. */
   readonly timers: TimerQueue;
+  /** Memory that the machine has. */
+  readonly memoryBytes: number;
 }
 
 export type Context<D extends DeviceSpecs, A extends ArgSpecs> = DeviceValues<D> &

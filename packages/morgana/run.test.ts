@@ -19,6 +19,7 @@ import {
 function machineWith(bootArguments: string[], parts: Partial<Machine> = {}) {
   const lines: string[] = [];
   const machine: Machine = {
+    memoryBytes: 64 * 1024 * 1024,
     target: 'test',
     timers: new TimerQueue(instantOfMicros(1_234_567)),
     clock: { wall: () => wallTimeOfMillis(0) },

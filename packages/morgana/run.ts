@@ -88,10 +88,11 @@ async function startUnikernel(
     logger.error(devices);
     return EXIT_UNAVAILABLE;
   }
-  const { clock, entropy, timers } = machine;
+  const { clock, entropy, timers, memoryBytes } = machine;
   const args: Record<string, string | number | boolean> = {};
   for (const name of Object.keys(unikernel.args)) args[name] = values[name]!;
-  const context: AnyContext = { ...devices, args, log: logger, clock, entropy, timers };
+  const environment = { log: logger, clock, entropy, timers, memoryBytes };
+  const context: AnyContext = { ...devices, args, ...environment };
   try {
     const code = await unikernel.start(context);
     if (code !== undefined) return code;

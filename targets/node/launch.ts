@@ -8,6 +8,7 @@
  */
 
 import { randomFillSync } from 'node:crypto';
+import { totalmem } from 'node:os';
 import { wallTimeOfMillis } from '#core';
 import type { KvReadOnly, Machine, Program } from '#device';
 import { readDirectory } from './directory.ts';
@@ -44,6 +45,7 @@ export function createMachine(loop: NodeLoop, options: LaunchOptions): NodeMachi
     target: 'node',
     timers: loop.timers,
     clock: { wall: () => wallTimeOfMillis(Date.now()) },
+    memoryBytes: totalmem(),
     entropy: { fill: (out) => void randomFillSync(out) },
     console: { writeLine: (line) => void process.stdout.write(`${line}\n`) },
     bootArguments: options.bootArguments,

@@ -92,6 +92,7 @@ class Boot {
       target: 'pvh',
       timers: new TimerQueue(instantOfMicros(base.clockMonotonic())),
       clock: { wall: () => wallTimeOfMillis(Math.floor(base.clockWall() / 1000)) },
+      memoryBytes: base.memory.totalBytes,
       entropy: this.chooseEntropy(),
       console: this.console,
       bootArguments: line.bootArguments,

@@ -4,6 +4,9 @@ import type { Instant } from '#core';
 import type { KvReadOnly, Machine, Program } from '#device';
 import type { Settle, SimHost, SimWorld } from './sim-world.ts';
 
+/** What a simulated machine says it has; nothing is taken from it. */
+const SIM_MEMORY_BYTES = 64 * 1024 * 1024;
+
 class SimExit extends Error {
   override readonly name = 'SimExit';
   readonly code: number;
@@ -40,6 +43,7 @@ export function launch(program: Program, options: SimLaunch): SimProcess {
     target: 'sim',
     timers: world.timers,
     clock: world.clock,
+    memoryBytes: SIM_MEMORY_BYTES,
     entropy: host.entropy,
     console: { writeLine: (line) => consoleLines.push(line) },
     bootArguments: options.bootArguments ?? [],
