@@ -6,7 +6,7 @@
  * node scripts/setup.mjs [--for=start|test|bench]
  */
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   existsSync,
@@ -33,6 +33,7 @@ const SYSTEM = {
     'xz-utils': '/usr/bin/xz',
   },
   test: {
+    'libc6-dev': '/usr/include/stdio.h',
     chromium: '/usr/bin/chromium',
     curl: '/usr/bin/curl',
     iproute2: '/usr/sbin/ip',
@@ -43,11 +44,13 @@ const SYSTEM = {
   },
   bench: {
     wrk: '/usr/bin/wrk',
-    cpio: '/usr/bin/cpio',
-    zstd: '/usr/bin/zstd',
+    binutils: '/usr/bin/objcopy',
+    e2fsprogs: '/usr/sbin/mke2fs',
   },
 };
 const NEEDS = { start: ['start'], test: ['start', 'test'], bench: ['start', 'test', 'bench'] };
+
+const PULSE_MS = 5_000;
 
 class SetupError extends Error {}
 
@@ -56,31 +59,50 @@ function say(line) {
 }
 
 /**
- * Runs a command with its output shown only when it fails; a failure ends the set-up with `mend`.
+ * Runs a command with its output shown only when it fails, and a sign of life every few seconds; a
+ * failure ends the set-up with `mend`.
  */
-function run(command, args, mend, env = {}) {
-  const result = spawnSync(command, args, {
+async function run(command, args, mend, env = {}) {
+  const started = Date.now();
+  const child = spawn(command, args, {
     cwd: root,
-    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
-    maxBuffer: 1 << 28,
   });
-  if (result.status === 0) return;
-  process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}`);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text) => {
+      output += text;
+    });
+  }
+  const pulse = setInterval(() => {
+    const seconds = Math.round((Date.now() - started) / 1000);
+    say(`  ${command} is at work, ${seconds} s`);
+  }, PULSE_MS);
+  const status = await new Promise((resolve) => {
+    child.once('error', (error) => {
+      output += `${error.message}\n`;
+      resolve(null);
+    });
+    child.once('close', resolve);
+  });
+  clearInterval(pulse);
+  if (status === 0) return;
+  process.stderr.write(output);
   throw new SetupError(`${command} ${args.join(' ')} failed; mend it and try again with: ${mend}`);
 }
 
-function npmPackages() {
+async function npmPackages() {
   const lock = readFileSync(join(root, 'package-lock.json'));
   const want = createHash('sha256').update(lock).digest('hex');
   const stamp = join(root, 'node_modules', '.morgana-setup');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === want) return;
   say('installing npm packages (about 15 s)');
-  run('npm', ['ci', '--no-audit', '--no-fund'], 'npm ci');
+  await run('npm', ['ci', '--no-audit', '--no-fund'], 'npm ci');
   writeFileSync(stamp, want);
 }
 
-function systemPackages(purpose) {
+async function systemPackages(purpose) {
   const wanted = Object.assign({}, ...NEEDS[purpose].map((need) => SYSTEM[need]));
   const missing = Object.keys(wanted).filter((name) => !existsSync(wanted[name]));
   if (missing.length === 0) return;
@@ -93,11 +115,11 @@ function systemPackages(purpose) {
   if (process.getuid() !== 0) throw new SetupError(`missing system packages; run: sudo ${install}`);
   say(`installing system packages: ${missing.join(' ')} (a minute or two)`);
   const env = { DEBIAN_FRONTEND: 'noninteractive' };
-  run('apt-get', ['update', '-qq'], 'apt-get update', env);
-  run('apt-get', install.split(' ').slice(1), install, env);
+  await run('apt-get', ['update', '-qq'], 'apt-get update', env);
+  await run('apt-get', install.split(' ').slice(1), install, env);
 }
 
-function base() {
+async function base() {
   const fetch = spawnSync(process.execPath, [join(root, 'scripts', 'fetch-sources.mjs')], {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
@@ -105,7 +127,7 @@ function base() {
   if (fetch.status !== 0) throw new SetupError('fetching the engine sources failed, see above');
   if (spawnSync('make', ['-q', '-C', 'base'], { cwd: root }).status === 0) return;
   say('building the base and the engine (about a minute)');
-  run('make', ['-s', '-C', 'base'], 'make -C base');
+  await run('make', ['-s', '-C', 'base'], 'make -C base');
 }
 
 /**
@@ -125,12 +147,12 @@ function linkTool() {
 }
 
 /** Does all the set-up for `purpose`; throws SetupError with one sentence that says what to do. */
-export function setup(purpose) {
+export async function setup(purpose) {
   mkdirSync(join(root, '.cache'), { recursive: true });
-  npmPackages();
+  await npmPackages();
   linkTool();
-  systemPackages(purpose);
-  base();
+  await systemPackages(purpose);
+  await base();
 }
 
 /** The environment in which node is the project's own version. */
@@ -139,11 +161,11 @@ export function projectEnvironment() {
   return { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` };
 }
 
-export function main(argv, then) {
+export async function main(argv, then) {
   try {
     const purpose = argv.find((arg) => arg.startsWith('--for='))?.slice(6) ?? 'test';
     if (!Object.hasOwn(NEEDS, purpose)) throw new SetupError('--for is start, test or bench');
-    setup(purpose);
+    await setup(purpose);
     then?.();
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
@@ -153,5 +175,5 @@ export function main(argv, then) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  main(process.argv.slice(2), () => say('done'));
+  await main(process.argv.slice(2), () => say('done'));
 }

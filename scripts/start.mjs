@@ -7,7 +7,7 @@ import { main, projectEnvironment } from './setup.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-main(['--for=start'], () => {
+await main(['--for=start'], () => {
   const args = [join(root, 'tools/cli/main.ts'), 'run', 'examples/static-site'];
   const given = process.argv.slice(2);
   const isSet = (flag) => given.some((word) => word.startsWith(`--${flag}=`));

@@ -12,7 +12,7 @@ function run(command, args) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-main(['--for=test'], () => {
+await main(['--for=test'], () => {
   run('tsc', ['-p', 'tsconfig.json']);
   run('biome', ['check', '--error-on-warnings', '.']);
   run('node', ['scripts/tidy.ts']);

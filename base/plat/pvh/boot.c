@@ -79,7 +79,7 @@ static void find_payload(void) {
     }
     uint64_t room = ram_end_of(machine.payload_start) - machine.payload_start;
     if (header->total_bytes < sizeof(*header) || header->total_bytes > room) {
-        refuse_image("its payload says that it is larger than memory", "", 0);
+        refuse_image("it needs more memory than the machine has", "", 0);
     }
     machine.payload_end = ROUND_UP(machine.payload_start + header->total_bytes, PAGE_BYTES);
 }
