@@ -8,7 +8,8 @@ export * from '#http';
 
 /**
  * Serves `handler` on `port`. Rejects when the port can't be had: a service without its port is no
- * service. A request's body may take a quarter of the machine's memory at most (413). The server lives as long as the image.
+ * service. A request's body may take a quarter of the machine's memory at most (413). The server
+ * lives as long as the image.
  */
 export async function serveHttp(
   stack: Stack,

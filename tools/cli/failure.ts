@@ -37,7 +37,9 @@ const MENDS: Readonly<Record<string, string>> = {
   ENOSPC: 'make room on that disk',
 };
 
-/** What a person can mend: also what the operating system refuses. Null: a bug, whose trace helps. */
+/**
+ * What a person can mend: also what the operating system refuses. Null: a bug, whose trace helps.
+ */
 export function asFailure(error: unknown): Failure | null {
   if (error instanceof Failure) return error;
   const { code, syscall, path, message } = error as NodeJS.ErrnoException;

@@ -261,6 +261,8 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     }
     list.length = 0;
     this.isFlushing = false;
+    // The one that used the last room comes last, so that it can't take all of it each time.
+    if (this.stalled && this.dirty.length > 1) this.dirty.push(this.dirty.shift()!);
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -452,7 +454,12 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     }
     c.scheduled = false;
     if (c.over === null) {
-      output(c);
+      if (!this.stalled) output(c);
+      else {
+        // Each attempt would end at the full device.
+        c.scheduled = true;
+        this.list(c);
+      }
       return;
     }
     // A paused reader gets the rest first.
