@@ -198,7 +198,10 @@ class KvPack implements KvReadOnly {
   }
 
   paths(): readonly string[] {
-    this.sorted ??= [...this.entries.keys()];
+    // A pack that another wrote may have its records in any order: nothing else depends on it.
+    this.sorted ??= [...this.entries.keys()].sort((a, b) =>
+      compareBytes(hot.utf8Encode(a), hot.utf8Encode(b)),
+    );
     return this.sorted;
   }
 

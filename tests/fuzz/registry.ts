@@ -33,6 +33,7 @@ import {
 } from '#net/wire';
 import type { SimRandom } from '#targets/sim/index';
 import { httpCases } from './http-cases.ts';
+import { otherCases } from './other-cases.ts';
 import { type WireCase, wireCase } from './wire-case.ts';
 
 const bytesOf = (random: SimRandom, count: number): Uint8Array => {
@@ -236,4 +237,5 @@ export const registry: readonly WireCase[] = [
   tcp,
   dhcpv4,
   ...httpCases,
+  ...otherCases,
 ];

@@ -1,0 +1,153 @@
+/**
+ * The parsers that are not of a network protocol: what comes from a disk or an image, from the
+ * virtual machine monitor, from whoever boots the image, and through the Web-standard globals.
+ */
+
+import { err, hot, ok, type Result, type WireFault } from '#core';
+import { emitKvPack, type KvEncoding, type KvPackInput, openKvPack } from '#device';
+import { parseCommandLine, quoteWord } from '#targets/pvh/cmdline';
+import { URL } from '#web';
+import { type ArgSpecs, parseArguments } from '../../packages/morgana/arguments.ts';
+import { atob, btoa } from '../../packages/web/base64.ts';
+import { parseMultipart } from '../../packages/web/form-data.ts';
+import { installTestPlatform } from '../../packages/web/testing/platform.ts';
+import { type WireCase, wireCase } from './wire-case.ts';
+
+// A file in a form asks for the time.
+installTestPlatform();
+
+const refused = (b: Uint8Array): Result<never, WireFault> =>
+  err({ kind: 'field', offset: 0, value: b[0] ?? 0 });
+const textOf = (b: Uint8Array): string => hot.latin1(b, 0, b.length);
+
+/** `parse` returns null, or throws one of `refusals`, for what it doesn't take. */
+function textCase<R>(
+  name: string,
+  parse: (text: string) => R | null,
+  format: (repr: R) => string,
+  seeds: readonly string[],
+  isRefusal: (error: Error) => boolean = () => false,
+): WireCase {
+  return wireCase<R>({
+    name,
+    parse(b) {
+      try {
+        const repr = parse(textOf(b));
+        return repr === null ? refused(b) : ok(repr);
+      } catch (error) {
+        if (error instanceof Error && isRefusal(error)) return refused(b);
+        throw error;
+      }
+    },
+    emit: (to, repr) => hot.writeLatin1(to, 0, format(repr)),
+    seeds: () => seeds.map((text) => hot.utf8Encode(text)),
+  });
+}
+
+const kvPack = wireCase<readonly KvPackInput[]>({
+  name: 'kv pack',
+  parse(b) {
+    const opened = openKvPack(b);
+    if (!opened.ok) return refused(b);
+    const pack = opened.value;
+    return ok(
+      pack.paths().map((path) => {
+        const { bytes, modifiedSeconds, digest, variants } = pack.get(path)!;
+        const copies = variants.map((form) => ({ ...form, bytes: form.bytes.slice() }));
+        return { path, bytes: bytes.slice(), modifiedSeconds, digest, variants: copies };
+      }),
+    );
+  },
+  emit(to, files) {
+    const pack = emitKvPack(files);
+    hot.copy(to, 0, pack, 0, pack.length);
+    return pack.length;
+  },
+  seeds(random) {
+    const bytes = new Uint8Array(random.below(40));
+    random.fill(bytes);
+    const variants = (['gzip', 'br'] as KvEncoding[]).map((encoding) => ({ encoding, bytes }));
+    const file = { bytes, modifiedSeconds: 1_700_000_000, digest: '0123456789abcdef'.repeat(2) };
+    const files = [
+      { ...file, path: 'index.html', variants },
+      { ...file, path: 'a/b.txt', variants: [] },
+    ];
+    return [emitKvPack(files), emitKvPack([])];
+  },
+});
+
+/** A form can't be written as it was read: its own bytes stand for it. */
+const multipart = wireCase<{ readonly fields: unknown; readonly bytes: Uint8Array }>({
+  name: 'multipart form',
+  parse(b) {
+    try {
+      const form = parseMultipart(b, 'multipart/form-data; boundary=xyz');
+      const fields = [...form].map(([name, value]) =>
+        typeof value === 'string' ? [name, value] : [name, value.name, value.size],
+      );
+      return ok({ fields, bytes: b.slice() });
+    } catch (error) {
+      if (error instanceof TypeError && error.message.includes('multipart')) return refused(b);
+      throw error;
+    }
+  },
+  emit(to, { bytes }) {
+    hot.copy(to, 0, bytes, 0, bytes.length);
+    return bytes.length;
+  },
+  seeds: () =>
+    ['name="a"', 'name="f"; filename="g.txt"\r\nContent-Type: text/plain'].map((field) =>
+      hot.utf8Encode(`--xyz\r\nContent-Disposition: form-data; ${field}\r\n\r\nb\r\n--xyz--\r\n`),
+    ),
+});
+
+const SPECS: ArgSpecs = {
+  port: { kind: 'port', doc: 'a port', default: 80 },
+  name: { kind: 'string', doc: 'a name', default: '' },
+  quick: { kind: 'boolean', doc: 'a switch', default: false },
+};
+
+export const otherCases: readonly WireCase[] = [
+  kvPack,
+  textCase(
+    'kernel command line',
+    (text) => {
+      const parsed = parseCommandLine(text);
+      return parsed.ok ? parsed.value.bootArguments : null;
+    },
+    (words) => `-- ${words.map(quoteWord).join(' ')}`,
+    ['virtio_mmio.device=512@0xfeb00000:5 quiet -- --port=80 "two words" --log=tcp:debug', '-- a'],
+  ),
+  textCase(
+    'boot arguments',
+    (text) => {
+      const parsed = parseArguments(text.split('\n'), SPECS);
+      return parsed.ok && !parsed.value.help ? parsed.value.values : null;
+    },
+    (values) =>
+      Object.entries(values)
+        .map(([name, value]) => `--${name}=${value}`)
+        .join('\n'),
+    ['--port=8080\n--name=x', '--quick=true', '--name='],
+  ),
+  textCase(
+    'URL',
+    (text) => new URL(text).href,
+    (href) => href,
+    [
+      'http://u:p@Example.org:8080/a/../b?q=1#f',
+      'file:///c:/x',
+      'data:text/plain,hi',
+      'http://[::1]/',
+    ],
+    (error) => error instanceof TypeError,
+  ),
+  textCase(
+    'base64',
+    atob,
+    btoa,
+    ['aGVsbG8=', 'AA==', ' Zm9v\n', ''],
+    (error) => error.name === 'InvalidCharacterError',
+  ),
+  multipart,
+];
