@@ -45,10 +45,14 @@ export const ephemeralPortMin = 49_152;
 export const ephemeralPortMax = 65_535;
 export const ephemeralPortTries = 8;
 
-/** RFC 2131 §4.1: first wait, doubled up to the last, each moved by up to a second either way. */
-export const dhcpRetryFirst = seconds(4);
+/**
+ * Wait for an answer, doubled each time up to the last, each moved by up to a quarter either way.
+ * Deviates: RFC 2131 §4.1 begins with 4 s. An image asks a tenth of a second after power-on, when
+ * the other end of its link may not be up, and a lost answer would cost forty boots.
+ */
+export const dhcpRetryFirst = millis(250);
 export const dhcpRetryMax = seconds(64);
-export const dhcpRetryJitter = seconds(1);
+export const dhcpRetryJitterShare = 0.25;
 /** DHCPREQUESTs without an answer before the client begins again. */
 export const dhcpRequestsMax = 4;
 /** Least wait between DHCPREQUESTs of a renewal (RFC 2131 §4.4.5). */
@@ -73,4 +77,4 @@ assert(ephemeralPortTries < ephemeralPortMax - ephemeralPortMin);
 // Every open socket leaves a free ephemeral port, so the linear search always ends.
 assert(udpSocketsMax < ephemeralPortMax - ephemeralPortMin);
 // A lease outlives the first retransmission of its request.
-assert(dhcpLeaseSecondsMin * 1_000_000 > dhcpRetryFirst + dhcpRetryJitter);
+assert(dhcpLeaseSecondsMin * 1_000_000 > dhcpRetryFirst * (1 + dhcpRetryJitterShare));

@@ -37,7 +37,7 @@ import {
   dhcpRenewIntervalMin,
   dhcpRequestsMax,
   dhcpRetryFirst,
-  dhcpRetryJitter,
+  dhcpRetryJitterShare,
   dhcpRetryMax,
 } from '../limits.ts';
 import type { Udp, UdpReceiver, UdpSocket } from '../udp/udp.ts';
@@ -326,12 +326,12 @@ export class Dhcpv4Client implements UdpReceiver {
     this.timers.arm(this.timer, Math.min(end, after(now, wait)) as Instant);
   }
 
-  /** RFC 2131 §4.1: 4, 8, 16, 32, then 64 seconds, each moved by up to a second. */
+  /** Doubled with each attempt, and moved at random: RFC 2131 §4.1. */
   private retryWait(attempts: number): Duration {
     const base = Math.min(dhcpRetryFirst * 2 ** Math.min(attempts, 16), dhcpRetryMax);
     this.options.entropy.fill(this.random);
     const unit = readU32be(this.random, 0) / 0x100000000;
-    return Math.round(base + (2 * unit - 1) * dhcpRetryJitter) as Duration;
+    return Math.round(base * (1 + (2 * unit - 1) * dhcpRetryJitterShare)) as Duration;
   }
 
   private send(
