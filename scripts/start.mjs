@@ -16,9 +16,10 @@ await main(['--for=start'], () => {
   if (!isSet('memory')) args.push('--memory=16');
   args.push(...given);
   const child = spawn('node', args, { cwd: root, stdio: 'inherit', env: projectEnvironment() });
-  // The terminal sends Ctrl-C to the whole group: the child ends, and we end with it.
-  process.on('SIGINT', () => {});
-  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  // We end with the child. A terminal sends Ctrl-C to it too; another sender may not.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.on(signal, () => child.kill(signal));
+  }
   child.on('exit', (code) => {
     process.exitCode = code ?? 0;
   });

@@ -1,13 +1,24 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
 import { test } from 'node:test';
 import { freePort, processesWith, root, Tool } from './cli.ts';
 
-test('npm start › the site is served, with URL, bytes and first byte; Ctrl-C › nothing is left', async () => {
+const ENDINGS: readonly [string, (child: ChildProcess) => void][] = [
+  // A terminal sends Ctrl-C to the whole group.
+  ['Ctrl-C', (child) => process.kill(-child.pid!, 'SIGINT')],
+  ['SIGINT to it alone', (child) => child.kill('SIGINT')],
+  ['SIGTERM to it alone', (child) => child.kill('SIGTERM')],
+];
+
+for (const [name, end] of ENDINGS) {
+  test(`npm start › the site is served, URL and sizes are told; ${name} › nothing is left`, () =>
+    startAndEnd(end));
+}
+
+async function startAndEnd(end: (child: ChildProcess) => void): Promise<void> {
   const port = await freePort();
   const script = path.join(root, 'scripts/start.mjs');
-  // A group of its own: Ctrl-C goes to all of it, as from a terminal.
   const child = spawn(process.execPath, [script, `--publish=${port}:80`], {
     cwd: root,
     detached: true,
@@ -23,8 +34,8 @@ test('npm start › the site is served, with URL, bytes and first byte; Ctrl-C �
     assert.equal(page.status, 200);
     assert.match(await page.text(), /<title>Morgana/);
   } finally {
-    process.kill(-child.pid!, 'SIGINT');
+    end(child);
   }
   await tool.ended;
   assert.deepEqual(processesWith(`hostfwd=tcp:127.0.0.1:${port}-:80`), []);
-});
+}
