@@ -3,7 +3,6 @@
  * appear. Offsets must lie inside the array: reading past the end reads zeros.
  */
 
-export const readU8 = (b: Uint8Array, at: number): number => b[at]!;
 export const readU16be = (b: Uint8Array, at: number): number => (b[at]! << 8) | b[at + 1]!;
 export const readU32be = (b: Uint8Array, at: number): number =>
   ((b[at]! << 24) | (b[at + 1]! << 16) | (b[at + 2]! << 8) | b[at + 3]!) >>> 0;

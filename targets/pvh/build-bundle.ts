@@ -21,9 +21,8 @@ export interface BundleOptions {
   readonly inject: readonly string[];
   /** Specifiers that mean another module, as esbuild's `alias`. */
   readonly alias: Readonly<Record<string, string>>;
-  readonly minifyNames: boolean;
   /**
-   * Keeps line breaks, and each module under a comment with its path: for analysis, not for images.
+   * Keeps each module under a comment with its path: for analysis, not for images.
    */
   readonly readable?: boolean;
 }
@@ -97,7 +96,6 @@ export async function bundle(options: BundleOptions): Promise<Result<Bundle, Bun
       legalComments: 'none',
       minifySyntax: options.readable !== true,
       minifyWhitespace: false,
-      minifyIdentifiers: options.minifyNames,
       define: { ...options.define },
       inject: [...options.inject],
       alias: { ...options.alias },

@@ -34,8 +34,7 @@ function project(name: string, files: Readonly<Record<string, string>>): string 
   return root;
 }
 
-const bundleOf = (file: string, minifyNames = false) =>
-  bundle({ entry: { file }, define: {}, inject: [], alias: {}, minifyNames });
+const bundleOf = (file: string) => bundle({ entry: { file }, define: {}, inject: [], alias: {} });
 
 /** An ELF header, a PT_LOAD of 0x3000 bytes at 0x100000 and a PT_NULL. */
 function fakeBase(): Uint8Array {
@@ -110,7 +109,7 @@ test('bundle › core’s hot bytes › are the base’s; text entries work; nam
     resolveDir: import.meta.dirname,
     name: 'entry.ts',
   };
-  const result = await bundle({ entry, define: {}, inject: [], alias: {}, minifyNames: false });
+  const result = await bundle({ entry, define: {}, inject: [], alias: {} });
   assert.ok(result.ok);
   assert.match(result.value.text, /__base\.hot/);
   assert.match(result.value.text, /wellNamed/);
@@ -127,7 +126,6 @@ test('bundle › define › replaces constants', async () => {
     define: { FLAG: 'true' },
     inject: [],
     alias: {},
-    minifyNames: true,
   });
   assert.ok(result.ok);
   assert.ok(!result.value.text.includes('off'));

@@ -40,8 +40,6 @@ export interface BuildOptions {
   readonly inject?: readonly string[];
   /** Specifiers that mean another module, as esbuild's `alias`. */
   readonly alias?: Readonly<Record<string, string>>;
-  /** Shortens local names: fewer bytes, unreadable profiles. */
-  readonly minifyNames?: boolean;
 }
 
 export interface BuildReport {
@@ -90,7 +88,6 @@ export async function buildPvhImage(
     define: options.define ?? {},
     inject: options.inject ?? [],
     alias: options.alias ?? {},
-    minifyNames: options.minifyNames ?? false,
   });
   if (!bundled.ok) return bundled;
   const program = compile(bundled.value.text, options.bytecodeTool);

@@ -88,7 +88,7 @@ const DEFINE = { 'process.env.NODE_ENV': '"production"', ...webDefines() };
  */
 async function checkGlobals(entry: Entry): Promise<void> {
   const marks = missingGlobalMarks(new Set(WEB_GLOBALS));
-  const options = { entry, inject: [WEB_INJECT], alias: morganaAlias, minifyNames: false };
+  const options = { entry, inject: [WEB_INJECT], alias: morganaAlias };
   const bundled = await bundle({ ...options, define: { ...marks, ...DEFINE }, readable: true });
   if (!bundled.ok) throw bundleFailure(bundled.error);
   const [first] = missingGlobals(bundled.value.text, bundled.value.metafile);

@@ -12,7 +12,6 @@ export const ICMPV4_ECHO_REQUEST = 8;
 export const ICMPV4_TIME_EXCEEDED = 11;
 export const ICMPV4_PARAMETER_PROBLEM = 12;
 /** Codes of ICMPV4_UNREACHABLE. */
-export const ICMPV4_CODE_HOST = 1;
 export const ICMPV4_CODE_PROTOCOL = 2;
 export const ICMPV4_CODE_PORT = 3;
 export const ICMPV4_CODE_FRAGMENTATION_NEEDED = 4;

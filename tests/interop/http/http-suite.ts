@@ -22,11 +22,8 @@ export interface ServerUnderTest {
   stop(): Promise<void>;
 }
 
-/**
- * Starts a server of `siteDirectory`; null when it can't be given such limits: those tests are
- * skipped.
- */
-export type StartServer = (limits: Partial<HttpLimits>) => Promise<ServerUnderTest | null>;
+/** Starts a server of `siteDirectory` with such limits. */
+export type StartServer = (limits: Partial<HttpLimits>) => Promise<ServerUnderTest>;
 
 export const siteDirectory = join(
   dirname(fileURLToPath(import.meta.url)),
@@ -133,9 +130,7 @@ export function httpBasics(
   describe(name, () => {
     let server: ServerUnderTest;
     before(async () => {
-      const started = await start({});
-      assert.ok(started !== null);
-      server = started;
+      server = await start({});
     });
     after(() => server.stop());
     const url = (path: string): string => `${server.url}${path}`;
@@ -318,12 +313,8 @@ function slowTests(start: StartServer): void {
     lingerMax: seconds(0.2),
   };
   const withServer = (name: string, client: (url: string) => Promise<void>): void => {
-    test(name, { timeout: 30_000 }, async (context) => {
+    test(name, { timeout: 30_000 }, async () => {
       const server = await start(limits);
-      if (server === null) {
-        context.skip('this server has fixed limits');
-        return;
-      }
       try {
         await client(server.url);
       } finally {
