@@ -102,6 +102,7 @@ class Development {
       watched = watchedOf(app, null);
       const built = await buildApp(app, 'node');
       watched = watchedOf(app, built.sources);
+      this.watch(watched);
       // What changed meanwhile may have been bundled unchecked, or nobody watched it yet.
       if (built.sources.some((source) => changedSince(source, startedMs))) this.changed();
       else {
@@ -114,8 +115,8 @@ class Development {
       for (const text of error.detail) process.stderr.write(`${text}\n`);
       process.stderr.write(`error: ${error.message}\n`);
       if (this.running !== null) say('the version before still serves');
+      this.watch(watched);
     }
-    this.watch(watched);
   }
 
   private async restart(app: App, file: string): Promise<void> {
@@ -132,12 +133,14 @@ class Development {
   }
 
   private watch(watched: Watched): void {
-    for (const watcher of this.watchers) watcher.close();
+    // The old ones close last: with none on a directory, changes not yet told would be lost.
+    const old = this.watchers;
     this.watchers = watched.directories.map((directory) =>
       watch(directory, (_, name) => {
         if (name === null || concerns(watched, directory, name)) this.changed();
       }),
     );
+    for (const watcher of old) watcher.close();
   }
 
   private unknown(): Watched {
