@@ -13,6 +13,8 @@ export const directStackConnector: Connector<'net.stack'> = {
   async connect({ machine, needs, args, log }) {
     const options = stackOptions(String(args.ipv4), String(args.gateway), String(args.hostname));
     if (!options.ok) return { lacks: `${options.error.kind}: ${options.error.message}` };
-    return directStack(machine, needs[0] as NetDevice, options.value, log.source('stack'));
+    const memoryBytes = Number(args['net-memory']) * 1_024;
+    const given = { ...options.value, memoryBytes };
+    return directStack(machine, needs[0] as NetDevice, given, log.source('stack'));
   },
 };

@@ -18,5 +18,12 @@ export const LOG_ARGS: ArgSpecs = {
 export const DIRECT_STACK_ARGS: ArgSpecs = {
   ipv4: { kind: 'ipv4Cidr', default: '', doc: 'a fixed address, as 10.0.2.15/24, instead of DHCP' },
   gateway: { kind: 'ipv4', default: '', doc: 'the router, with --ipv4' },
+  'net-memory': {
+    kind: 'int',
+    min: 256,
+    max: 1_048_576,
+    default: 2_048,
+    doc: 'KiB that peers can make the network stack use',
+  },
   hostname: { kind: 'string', default: '', doc: 'the name that DHCP servers are told' },
 };

@@ -3,6 +3,8 @@ export type { IcmpError, IcmpErrorInput, IcmpErrorKind } from './icmpv4/icmpv4.t
 export * from './ip.ts';
 export * from './ip-address.ts';
 export type { InterfaceAddress } from './ipv4/interface-addresses.ts';
+export { memoryBytesDefault, memoryBytesMin } from './limits.ts';
+export { type MemoryAccount, MemoryBudget, type MemoryKind } from './memory-budget.ts';
 export {
   type ConfigurationListener,
   type NetConfiguration,

@@ -3,6 +3,33 @@
 import { assert, millis, seconds } from '#core';
 
 /**
+ * The declared memory of a stack (memory-budget.ts), and the least that one can work in. The same
+ * for every size of machine: a bound that follows the memory would make an image behave differently
+ * where it is tested and where it runs.
+ */
+export const memoryBytesDefault = 2 * 1_048_576;
+export const memoryBytesMin = 262_144;
+/**
+ * Shares of the budget. `own` is what a kind may take alone, `total` how full the budget may be
+ * while it takes more: what is less important stops first, so that it can't keep out the rest.
+ */
+export const memoryLevels = {
+  /** From here on windows are smaller, in proportion to what is left. */
+  windowsShrink: 1 / 2,
+  /** From here on new connections are taken slowly. */
+  acceptSlows: 3 / 4,
+  fragments: { own: 1 / 8, total: 3 / 4 },
+  neighborPackets: { own: 1 / 8, total: 3 / 4 },
+  outOfOrder: { own: 1 / 2, total: 3 / 4 },
+  /** Beyond either, SYN cookies. */
+  halfOpen: { own: 1 / 8, total: 5 / 8 },
+  timeWait: { own: 1 / 8, total: 3 / 4 },
+  connections: { own: 7 / 8, total: 7 / 8 },
+  received: { own: 1, total: 1 },
+  sendQueues: { own: 1, total: 1 },
+} as const;
+
+/**
  * Entries of the ARP cache; the next one evicts the one that serves least (arp/neighbor-cache.ts).
  */
 export const neighborsMax = 256;

@@ -23,8 +23,9 @@ import { formatIpv4Address, IPV4_BROADCAST } from './ip-address.ts';
 import { type InterfaceAddress, InterfaceAddresses } from './ipv4/interface-addresses.ts';
 import { Ipv4Input } from './ipv4/ipv4-input.ts';
 import { Ipv4Output } from './ipv4/ipv4-output.ts';
-import { mtuBytesMin } from './limits.ts';
+import { memoryBytesDefault, mtuBytesMin } from './limits.ts';
 import { EthernetLink } from './link/ethernet-link.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import { Udp } from './udp/udp.ts';
 
 export interface NetConfiguration {
@@ -42,6 +43,8 @@ export interface NetStackOptions {
   readonly timers: TimerQueue;
   readonly entropy: Entropy;
   readonly logger: Logger;
+  /** For all that peers can make the stack keep; TCP gets the same. */
+  readonly memory?: MemoryBudget;
 }
 
 /** Told about a new configuration, or null when there is none any more. */
@@ -51,6 +54,7 @@ export class NetStack {
   readonly ip: IpOutput;
   readonly udp: Udp;
   readonly device: NetDevice;
+  readonly memory: MemoryBudget;
   private readonly options: NetStackOptions;
   private readonly interfaceAddresses = new InterfaceAddresses();
   private readonly arp: NeighborCache;
@@ -69,6 +73,7 @@ export class NetStack {
     assert(device.mtuBytes >= mtuBytesMin);
     this.options = options;
     this.device = device;
+    this.memory = options.memory ?? new MemoryBudget(memoryBytesDefault);
     const addresses = this.interfaceAddresses;
     this.arp = new NeighborCache(device, timers, addresses, logger);
     const group = new Neighbor(
@@ -159,6 +164,7 @@ export class NetStack {
 
   counters(): Readonly<Record<string, number>> {
     return {
+      ...this.memory.counters(),
       ...this.link.counters,
       ...this.arp.counters,
       ...this.input.snapshot(),
@@ -170,6 +176,7 @@ export class NetStack {
   }
 
   checkInvariants(): void {
+    this.memory.checkInvariants();
     this.arp.checkInvariants();
     this.udp.checkInvariants();
     this.icmp.checkInvariants();

@@ -9,6 +9,8 @@ import type { ConnectError, Flow, Machine, NetDevice, Stack } from '#device';
 import {
   type Ipv4Address,
   isHostAddress,
+  MemoryBudget,
+  memoryBytesDefault,
   NetStack,
   netmaskOf,
   PROTOCOL_TCP,
@@ -23,6 +25,8 @@ export interface StackOptions {
   readonly gateway: Ipv4Address | null;
   /** What DHCP tells the server; null: nothing. */
   readonly hostName: string | null;
+  /** The declared memory of the stack; memoryBytesDefault when absent. */
+  readonly memoryBytes?: number;
 }
 
 /** One sentence for a person: which text is wrong, and why. */
@@ -84,8 +88,10 @@ export function directStack(
   logger: Logger,
 ): Promise<Stack> {
   const { timers, entropy } = machine;
-  const net = new NetStack({ device, timers, entropy, logger });
-  const tcp = new TcpStack({ ip: net.ip, timers, entropy, log: logger, offload: device.offload });
+  const memory = new MemoryBudget(options.memoryBytes ?? memoryBytesDefault);
+  const net = new NetStack({ device, timers, entropy, logger, memory });
+  const { offload } = device;
+  const tcp = new TcpStack({ ip: net.ip, timers, entropy, log: logger, offload, memory });
   net.registerTransport(PROTOCOL_TCP, tcp, tcp);
   net.onTransmitReady(() => tcp.transmitReady());
   const stack = joined(net, tcp, timers);

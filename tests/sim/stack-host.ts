@@ -23,6 +23,7 @@ export class StackHost {
       entropy,
       log: log.source('tcp'),
       offload: device.offload,
+      memory: this.net.memory,
     });
     this.net.registerTransport(PROTOCOL_TCP, this.tcp, this.tcp);
     this.net.onTransmitReady(() => this.tcp.transmitReady());

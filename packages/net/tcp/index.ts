@@ -1,4 +1,5 @@
 /** TCP, as packages/stack joins it to IP. */
+export type { TcpConfig } from './config.ts';
 export type { TcpLimits } from './limits.ts';
 export { DEFAULT_LIMITS } from './limits.ts';
-export { type TcpConfig, TcpStack } from './stack.ts';
+export { TcpStack } from './stack.ts';

@@ -24,11 +24,17 @@ import type {
   FlowEnd,
   ListenError,
   Listener,
-  NetOffload,
 } from '#device';
 import type { IcmpError, IcmpErrorInput } from '../icmpv4/icmpv4.ts';
-import type { TransportInput } from '../ip.ts';
-import { type IpOutput, type Ipv4Address, PROTOCOL_TCP, type Route } from '../ip.ts';
+import {
+  type IpOutput,
+  type Ipv4Address,
+  PROTOCOL_TCP,
+  type Route,
+  type TransportInput,
+} from '../ip.ts';
+import { memoryBytesDefault } from '../limits.ts';
+import { MemoryBudget } from '../memory-budget.ts';
 import { pseudoHeaderSum } from '../wire/checksum.ts';
 import {
   emptyTcpOptions,
@@ -42,6 +48,7 @@ import {
 import { applyHeld } from './ack.ts';
 import { segmentArrives } from './arrives.ts';
 import { arrivesSynSent } from './arrives-syn-sent.ts';
+import type { TcpConfig } from './config.ts';
 import { connect } from './connect.ts';
 import type { Connection } from './connection.ts';
 import { type TcpCounters, zeroCounters } from './counters.ts';
@@ -70,17 +77,6 @@ const IP_HEADER_BYTES = 20;
 /** Ethernet, the longest IP header, TCP. */
 const BURST_HEAD_BYTES_MAX = 94;
 
-export interface TcpConfig {
-  readonly ip: IpOutput;
-  readonly timers: TimerQueue;
-  readonly entropy: Entropy;
-  readonly log: Logger;
-  readonly offload: NetOffload;
-  readonly limits?: TcpLimits;
-  /** Nagle's rule for all connections; true unless said otherwise. */
-  readonly nagle?: boolean;
-}
-
 /**
  * The table's key: equal keys are possible between different local ports only, so chains are short.
  */
@@ -93,6 +89,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
   readonly entropy: Entropy;
   readonly log: Logger;
   readonly limits: TcpLimits;
+  readonly memory: MemoryBudget;
   readonly nagle: boolean;
   readonly isn: InitialSequence;
   readonly counts: TcpCounters = zeroCounters();
@@ -132,6 +129,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     this.log = config.log;
     this.limits = config.limits ?? DEFAULT_LIMITS;
     checkLimits(this.limits);
+    this.memory = config.memory ?? new MemoryBudget(memoryBytesDefault);
     this.nagle = config.nagle ?? true;
     this.isn = new InitialSequence(config.entropy);
     this.waiting = new TimeWaitTable(this);

@@ -1,0 +1,20 @@
+/** What a TCP stack is made from. */
+
+import type { Logger, TimerQueue } from '#core';
+import type { Entropy, NetOffload } from '#device';
+import type { IpOutput } from '../ip.ts';
+import type { MemoryBudget } from '../memory-budget.ts';
+import type { TcpLimits } from './limits.ts';
+
+export interface TcpConfig {
+  readonly ip: IpOutput;
+  readonly timers: TimerQueue;
+  readonly entropy: Entropy;
+  readonly log: Logger;
+  readonly offload: NetOffload;
+  readonly limits?: TcpLimits;
+  /** The whole stack's; one of its own when absent. */
+  readonly memory?: MemoryBudget;
+  /** Nagle's rule for all connections; true unless said otherwise. */
+  readonly nagle?: boolean;
+}
