@@ -53,6 +53,32 @@ export const arpDefendInterval = seconds(10);
 export const addressesMax = 16;
 /** Cached ways to destinations; the oldest leaves the cache, its holders keep it. */
 export const routesMax = 256;
+/** Entries of the routing table; configuring more is refused by assertion. */
+export const tableRoutesMax = 64;
+/** Destinations whose path MTU is remembered; the next one replaces the oldest. */
+export const pathMtusMax = 256;
+/** RFC 1191 §6.3: at least 5 minutes, better 10, before a larger packet is tried again. */
+export const pathMtuLifetime = seconds(600);
+/**
+ * Reports of less are taken for this: a forged one must not make us send nothing but headers (RFC
+ * 5927 §7). Every IPv4 link that matters carries it.
+ */
+export const pathMtuBytesMin = 552;
+
+/** Datagrams that wait for fragments; the next one evicts the oldest. */
+export const reassemblyDatagramsMax = 64;
+/** Bytes of all fragments that wait, overhead included; more evict the oldest datagram. */
+export const reassemblyBytesMax = 262_144;
+/** What a fragment, and a datagram, costs in memory beside its bytes. */
+export const fragmentOverheadBytes = 256;
+/**
+ * Fragments of one datagram: 65,535 bytes over a link of 576 need 119. More condemn it, as do
+ * overlaps.
+ */
+export const fragmentsPerDatagramMax = 128;
+/** RFC 1122 §3.3.2 wants 60 to 120 s; Deviates: Linux's 30 s, memory is what attackers take. */
+export const reassemblyTimeout = seconds(30);
+
 /** Time to live of what we send (RFC 1122 §3.2.1.7, the assigned numbers' 64). */
 export const ttlDefault = 64;
 
@@ -100,6 +126,8 @@ export const dhcpMessageBytesMin = 300;
 /** What every link carries (RFC 791); smaller MTUs from a lease are ignored. */
 export const mtuBytesMin = 576;
 
+// One whole datagram always fits, however small its fragments.
+assert(65_535 + (fragmentsPerDatagramMax + 1) * fragmentOverheadBytes + 74 < reassemblyBytesMax);
 assert(ephemeralPortTries < ephemeralPortMax - ephemeralPortMin);
 // Every open socket leaves a free ephemeral port, so the linear search always ends.
 assert(udpSocketsMax < ephemeralPortMax - ephemeralPortMin);

@@ -33,6 +33,7 @@ import {
 } from '#net/wire';
 import type { SimRandom } from '#targets/sim/index';
 import { httpCases } from './http-cases.ts';
+import { ipv4Cases } from './ipv4-cases.ts';
 import { otherCases } from './other-cases.ts';
 import { type WireCase, wireCase } from './wire-case.ts';
 
@@ -236,6 +237,7 @@ export const registry: readonly WireCase[] = [
   udpVerified,
   tcp,
   dhcpv4,
+  ...ipv4Cases,
   ...httpCases,
   ...otherCases,
 ];
