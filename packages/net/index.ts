@@ -1,8 +1,11 @@
 /** TCP/IP below applications. `#net/wire` has the formats. */
-export type { IcmpError, IcmpErrorInput, IcmpErrorKind } from './icmpv4/icmpv4.ts';
+export type { IcmpError, IcmpErrorInput, IcmpErrorKind } from './icmp-error.ts';
 export * from './ip.ts';
 export * from './ip-address.ts';
+export * from './ip-family.ts';
 export type { InterfaceAddress } from './ipv4/interface-addresses.ts';
+export * from './ipv6-address.ts';
+export * from './ipv6-text.ts';
 export { memoryBytesDefault, memoryBytesMin } from './limits.ts';
 export { type MemoryAccount, MemoryBudget, type MemoryKind } from './memory-budget.ts';
 export {

@@ -5,10 +5,13 @@
  */
 
 import type { ChecksumRequest } from '#device';
+import type { Ipv6Address } from './ipv6-address.ts';
 
 /** An IPv4 address as a signed 32-bit integer, network order: 10.0.2.15 is 0x0a00020f. */
 declare const ipv4: unique symbol;
 export type Ipv4Address = number & { readonly [ipv4]: true };
+/** Tell them apart by `typeof`; compare with `sameAddress` of ip-family.ts. */
+export type IpAddress = Ipv4Address | Ipv6Address;
 
 export const PROTOCOL_ICMP = 1;
 export const PROTOCOL_TCP = 6;
@@ -16,23 +19,35 @@ export const PROTOCOL_UDP = 17;
 
 /** A way to one destination: kept by a connection, shared between connections, refreshed by IP. */
 export interface Route {
-  readonly source: Ipv4Address;
-  readonly destination: Ipv4Address;
-  /** Where the transport header starts in the frame: 34 for IPv4 on Ethernet. */
+  readonly source: IpAddress;
+  readonly destination: IpAddress;
+  /** What packets on this way are begun and finished with. */
+  readonly output: IpOutput;
+  /** Where the transport header starts in the frame: 34 for IPv4 on Ethernet, 54 for IPv6. */
   readonly transportAt: number;
+  /** The IP header's part of `transportAt`, and of `mtuBytes`. */
+  readonly headerBytes: number;
   /** Largest IP packet that needs no fragmentation on this way. */
   readonly mtuBytes: number;
 }
 
+/** Finds ways, of either family. */
+export interface IpRouter {
+  /**
+   * The way to `destination`, from `source` when given; null when there is none. Of one family
+   * both, and the route's addresses are the ones to keep: they are this stack's own objects.
+   */
+  route(destination: IpAddress, source?: IpAddress): Route | null;
+}
+
+/** Sends packets of one family. */
 export interface IpOutput {
-  /** The way to `destination`, from `source` when given; null when there is none. */
-  route(destination: Ipv4Address, source?: Ipv4Address): Route | null;
   /** Memory for one frame (NetDevice.reserve), or null when the transmit queue is full. */
   begin(): Uint8Array | null;
   /**
    * Writes the Ethernet and IP headers before `transportBytes` bytes at `route.transportAt` and
    * sends the frame, followed by `parts` (see NetDevice.commit). When the next hop's link address
-   * isn't known yet the packet is copied into a bounded queue and ARP asked. `transportBytes`
+   * isn't known yet the packet is copied into a bounded queue and the link asked. `transportBytes`
    * excludes `parts`. Don't-fragment is set for TCP.
    */
   finish(
@@ -52,6 +67,15 @@ export interface IpOutput {
   commitBurst(frameBytes: number): void;
 }
 
+/** Which addresses are ours, for transports. */
+export interface LocalAddresses {
+  /** The source of what has no other; 0 when there is none. */
+  readonly primary: IpAddress;
+  isOurs(address: IpAddress): boolean;
+  /** A destination that other hosts share with us: broadcast, or a group that we belong to. */
+  isShared(address: IpAddress): boolean;
+}
+
 /** A transport's receiving side, registered with IP by protocol number. */
 export interface TransportInput {
   /**
@@ -63,8 +87,8 @@ export interface TransportInput {
     frame: Uint8Array,
     at: number,
     end: number,
-    source: Ipv4Address,
-    destination: Ipv4Address,
+    source: IpAddress,
+    destination: IpAddress,
     checksumGood: boolean,
   ): void;
 }

@@ -79,6 +79,11 @@ export const fragmentsPerDatagramMax = 128;
 /** RFC 1122 §3.3.2 wants 60 to 120 s; Deviates: Linux's 30 s, memory is what attackers take. */
 export const reassemblyTimeout = seconds(30);
 
+/**
+ * IPv6 addresses of peers kept as objects, a power of two; the next one takes the place of one
+ * (ipv6/address-cache.ts), which then costs an allocation a packet, no more.
+ */
+export const ipv6CacheSlots = 1024;
 /** Time to live of what we send (RFC 1122 §3.2.1.7, the assigned numbers' 64). */
 export const ttlDefault = 64;
 
@@ -128,6 +133,7 @@ export const mtuBytesMin = 576;
 
 // One whole datagram always fits, however small its fragments.
 assert(65_535 + (fragmentsPerDatagramMax + 1) * fragmentOverheadBytes + 74 < reassemblyBytesMax);
+assert(Math.log2(ipv6CacheSlots) % 1 === 0);
 assert(ephemeralPortTries < ephemeralPortMax - ephemeralPortMin);
 // Every open socket leaves a free ephemeral port, so the linear search always ends.
 assert(udpSocketsMax < ephemeralPortMax - ephemeralPortMin);

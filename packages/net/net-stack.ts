@@ -11,15 +11,17 @@ import { Neighbor } from './arp/neighbor.ts';
 import { NeighborCache } from './arp/neighbor-cache.ts';
 import { Dhcpv4Client } from './dhcpv4/dhcpv4-client.ts';
 import type { Lease } from './dhcpv4/lease.ts';
-import { type IcmpErrorInput, Icmpv4 } from './icmpv4/icmpv4.ts';
+import type { IcmpErrorInput } from './icmp-error.ts';
+import { Icmpv4 } from './icmpv4/icmpv4.ts';
 import {
-  type IpOutput,
+  type IpRouter,
   type Ipv4Address,
   PROTOCOL_ICMP,
   PROTOCOL_UDP,
   type TransportInput,
 } from './ip.ts';
 import { formatIpv4Address, IPV4_BROADCAST } from './ip-address.ts';
+import { IpFamilies } from './ip-families.ts';
 import { type InterfaceAddress, InterfaceAddresses } from './ipv4/interface-addresses.ts';
 import { Ipv4Input } from './ipv4/ipv4-input.ts';
 import { Ipv4Output } from './ipv4/ipv4-output.ts';
@@ -51,7 +53,7 @@ export interface NetStackOptions {
 export type ConfigurationListener = (configuration: NetConfiguration | null) => void;
 
 export class NetStack {
-  readonly ip: IpOutput;
+  readonly ip: IpRouter;
   readonly udp: Udp;
   readonly device: NetDevice;
   readonly memory: MemoryBudget;
@@ -83,12 +85,13 @@ export class NetStack {
       new Timer(() => {}),
     );
     this.output = new Ipv4Output(device, addresses, this.arp, group, entropy);
-    this.ip = this.output;
+    const families = new IpFamilies(this.output, addresses);
+    this.ip = families;
     this.icmp = new Icmpv4(this.output, addresses, timers);
     this.input = new Ipv4Input(addresses, (frame, at, end) =>
       this.icmp.protocolUnreachable(frame, at, end),
     );
-    this.udp = new Udp(this.output, addresses, entropy, (frame, at, end) =>
+    this.udp = new Udp(families, families, entropy, (frame, at, end) =>
       this.icmp.portUnreachable(frame, at, end),
     );
     this.input.register(PROTOCOL_ICMP, this.icmp);
@@ -109,7 +112,7 @@ export class NetStack {
     if (errors !== undefined) this.icmp.registerErrors(protocol, errors);
   }
 
-  /** After `ip.begin` returned null: `listener` is called whenever there is room again. */
+  /** After `IpOutput.begin` returned null: `listener` is called whenever there is room again. */
   onTransmitReady(listener: () => void): void {
     this.readyListeners.push(listener);
   }

@@ -14,6 +14,7 @@ import {
   NetStack,
   netmaskOf,
   PROTOCOL_TCP,
+  parseIpAddress,
   parseIpv4Address,
   TcpStack,
 } from '#net';
@@ -127,7 +128,7 @@ function joined(net: NetStack, tcp: TcpStack, timers: TimerQueue): Stack {
         if (isWithin) timers.arm(new Timer(() => opened(result)), timers.now);
         else opened(result);
       };
-      const address = parseIpv4Address(text);
+      const address = parseIpAddress(text);
       if (address === null) tell(err({ kind: 'bad address' }));
       else tcp.connect(address, port, tell);
       isWithin = false;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { IcmpError } from '../icmp-error.ts';
 import { PROTOCOL_TCP } from '../ip.ts';
 import { icmpErrorsBurst } from '../limits.ts';
 import { ip, ipv4Packet, OURS, PEER, TestLink } from '../test-link.ts';
@@ -10,7 +11,6 @@ import {
   parseIcmpv4,
   parseIpv4,
 } from '../wire/index.ts';
-import type { IcmpError } from './icmpv4.ts';
 
 function introduced(): TestLink {
   const link = new TestLink();

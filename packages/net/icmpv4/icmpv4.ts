@@ -5,14 +5,10 @@
  */
 
 import { assert, hot, type Instant, since, type TimerQueue } from '#core';
-import {
-  type IpOutput,
-  type Ipv4Address,
-  PROTOCOL_ICMP,
-  type Route,
-  type TransportInput,
-} from '../ip.ts';
+import type { IcmpErrorInput, IcmpErrorKind } from '../icmp-error.ts';
+import { type Ipv4Address, PROTOCOL_ICMP, type Route, type TransportInput } from '../ip.ts';
 import type { InterfaceAddresses } from '../ipv4/interface-addresses.ts';
+import type { Ipv4Output } from '../ipv4/ipv4-output.ts';
 import { icmpErrorPayloadBytes, icmpErrorsBurst, icmpErrorsPerSecond } from '../limits.ts';
 import { ETHERNET_HEADER_BYTES } from '../wire/ethernet.ts';
 import {
@@ -43,39 +39,6 @@ import {
   ipv4Source,
 } from '../wire/ipv4.ts';
 
-export type IcmpErrorKind =
-  | 'unreachable'
-  | 'protocol unreachable'
-  | 'port unreachable'
-  | 'fragmentation needed'
-  | 'time exceeded'
-  | 'parameter problem';
-
-/**
- * An error that a router or host reports about a packet we are said to have sent: a hint, never
- * proof.
- */
-export interface IcmpError {
-  readonly kind: IcmpErrorKind;
-  /** For 'fragmentation needed': the next hop's MTU, 0 when not told (RFC 1191). */
-  readonly mtuBytes: number;
-  /**
-   * Of our packet: its source (ours), its destination, and at least 8 bytes of its transport
-   * header, borrowed.
-   */
-  readonly source: Ipv4Address;
-  readonly destination: Ipv4Address;
-  readonly transport: Uint8Array;
-}
-
-export interface IcmpErrorInput {
-  /**
-   * Verify that `error.transport` names something of yours, as far as its bytes go, before acting
-   * on it.
-   */
-  icmpError(error: IcmpError): void;
-}
-
 export class Icmpv4 implements TransportInput {
   readonly counters = {
     icmpMalformed: 0,
@@ -87,7 +50,7 @@ export class Icmpv4 implements TransportInput {
     icmpErrorsWithheld: 0,
     icmpIgnored: 0,
   };
-  private readonly ip: IpOutput;
+  private readonly ip: Ipv4Output;
   private readonly addresses: InterfaceAddresses;
   private readonly timers: TimerQueue;
   private readonly errorInputs = new Map<number, IcmpErrorInput>();
@@ -95,7 +58,7 @@ export class Icmpv4 implements TransportInput {
   private tokens = icmpErrorsBurst;
   private tokensAt: Instant;
 
-  constructor(ip: IpOutput, addresses: InterfaceAddresses, timers: TimerQueue) {
+  constructor(ip: Ipv4Output, addresses: InterfaceAddresses, timers: TimerQueue) {
     this.ip = ip;
     this.addresses = addresses;
     this.timers = timers;

@@ -37,9 +37,11 @@ assert(HEADERS_BYTES === ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES);
 const NO_PARTS: readonly Uint8Array[] = [];
 
 class Ipv4Route implements Route {
+  readonly output: Ipv4Output;
   readonly source: Ipv4Address;
   readonly destination: Ipv4Address;
   readonly transportAt: number = HEADERS_BYTES;
+  readonly headerBytes: number = IPV4_HEADER_BYTES;
   mtuBytes: number;
   neighbor: Neighbor;
   /** The neighbour's epoch when `template` was made; -1 before. */
@@ -49,7 +51,14 @@ class Ipv4Route implements Route {
   /** Folded sum of the IP header in `template`. */
   sum = 0;
 
-  constructor(source: Ipv4Address, destination: Ipv4Address, mtuBytes: number, neighbor: Neighbor) {
+  constructor(
+    output: Ipv4Output,
+    source: Ipv4Address,
+    destination: Ipv4Address,
+    mtuBytes: number,
+    neighbor: Neighbor,
+  ) {
+    this.output = output;
     this.source = source;
     this.destination = destination;
     this.mtuBytes = mtuBytes;
@@ -104,13 +113,14 @@ export class Ipv4Output implements IpOutput {
     this.group.epoch = this.arp.nextEpoch();
   }
 
+  /** The way to `destination`, from `source` when given; null when there is none. */
   route(destination: Ipv4Address, source?: Ipv4Address): Route | null {
     const from = source ?? this.addresses.primary;
     const known = this.routes.get(destination);
     if (known !== undefined && known.source === from) return known;
     const neighbor = this.nextHop(destination, from);
     if (neighbor === null) return null;
-    const route = new Ipv4Route(from, destination, this.mtuBytes, neighbor);
+    const route = new Ipv4Route(this, from, destination, this.mtuBytes, neighbor);
     if (this.routes.size >= routesMax) {
       for (const oldest of this.routes.keys()) {
         this.routes.delete(oldest);

@@ -132,10 +132,10 @@ test('received › for a second address › delivered', () => {
 /** Sends `bytes` as protocol `protocol` through the template. */
 function emit(link: TestLink, to: Ipv4Address, protocol: number, bytes: Uint8Array): boolean {
   const route = link.stack.ip.route(to);
-  const frame = route === null ? null : link.stack.ip.begin();
+  const frame = route === null ? null : route.output.begin();
   if (route === null || frame === null) return false;
   frame.set(bytes, route.transportAt);
-  link.stack.ip.finish(route, protocol, bytes.length, [], null);
+  route.output.finish(route, protocol, bytes.length, [], null);
   link.wait(1);
   return true;
 }
@@ -157,9 +157,9 @@ test('sent › every protocol and length › a header that verifies', () => {
 test('sent › parts › follow the head and count in the length', () => {
   const { link } = recorded();
   const route = link.stack.ip.route(PEER)!;
-  const frame = link.stack.ip.begin()!;
+  const frame = route.output.begin()!;
   frame.set([1, 2], route.transportAt);
-  link.stack.ip.finish(route, 6, 2, [Uint8Array.of(3), Uint8Array.of(4, 5)], null);
+  route.output.finish(route, 6, 2, [Uint8Array.of(3), Uint8Array.of(4, 5)], null);
   link.wait(1);
   assert.deepEqual(
     link.takeIpv4().map((packet) => packet.payload.join()),
@@ -170,8 +170,8 @@ test('sent › parts › follow the head and count in the length', () => {
 test('sent › more than the MTU, which a lease may have lowered meanwhile › dropped', () => {
   const { link } = recorded();
   const route = link.stack.ip.route(PEER)!;
-  link.stack.ip.begin();
-  link.stack.ip.finish(route, 6, 1481, [], null);
+  route.output.begin();
+  route.output.finish(route, 6, 1481, [], null);
   link.wait(1);
   assert.deepEqual(link.takeIpv4(), []);
   assert.equal(link.stack.counters().ipv4TooLarge, 1);
@@ -180,7 +180,7 @@ test('sent › more than the MTU, which a lease may have lowered meanwhile › d
 test('sent › without begin › refused by assertion', () => {
   const { link } = recorded();
   const route = link.stack.ip.route(PEER)!;
-  assert.throws(() => link.stack.ip.finish(route, 6, 1, [], null), /begin/);
+  assert.throws(() => route.output.finish(route, 6, 1, [], null), /begin/);
 });
 
 test('route › off our link without a gateway, to ourselves, to what no host has › none', () => {
@@ -205,8 +205,8 @@ test('route › more destinations than the cache holds › old ones still work',
   for (let i = 0; i < routesMax; i++) {
     assert.notEqual(link.stack.ip.route(ipv4AddressOf(ip('93.0.0.1') + i)), null);
   }
-  link.stack.ip.begin();
-  link.stack.ip.finish(first, 6, 0, [], null);
+  first.output.begin();
+  first.output.finish(first, 6, 0, [], null);
   link.wait(1);
   assert.equal(link.takeIpv4().length, 1);
   assert.notEqual(link.stack.ip.route(PEER), first);
@@ -229,8 +229,8 @@ test('our address changes › routes from the old one send nothing', () => {
   const { link } = recorded();
   const route = link.stack.ip.route(PEER)!;
   link.stack.configure({ ...STATIC, addresses: [{ address: ip('10.0.2.16'), prefixBits: 24 }] });
-  link.stack.ip.begin();
-  link.stack.ip.finish(route, 6, 0, [], null);
+  route.output.begin();
+  route.output.finish(route, 6, 0, [], null);
   link.wait(1);
   assert.deepEqual(link.takeIpv4(), []);
   assert.equal(link.counter('ipv4NoRoute'), 1);
@@ -255,10 +255,10 @@ test('the transmit queue is full › begin has nothing, and listeners hear of ro
   });
   assert(link.stack.udp.open(0, { datagram() {} }).ok);
   const route = link.stack.ip.route(PEER)!;
-  link.stack.ip.begin();
-  link.stack.ip.finish(route, 6, 100, [], null);
-  assert.equal(link.stack.ip.begin(), null);
+  route.output.begin();
+  route.output.finish(route, 6, 100, [], null);
+  assert.equal(route.output.begin(), null);
   link.wait(100);
   assert.equal(ready, 1);
-  assert.notEqual(link.stack.ip.begin(), null);
+  assert.notEqual(route.output.begin(), null);
 });

@@ -63,6 +63,6 @@ export function takeSyn(c: Connection, seq: SeqNumber, options: TcpOptions): voi
   c.windowField = c.windowBytes >> c.rcvShift;
   c.sackOk = options.sackPermitted;
   c.mss = c.stack.peerMssOf(c.route, options.mss);
-  c.segmentBytesMax = c.stack.segmentBytesMaxOf(c.mss);
+  c.segmentBytesMax = c.stack.segmentBytesMaxOf(c.route, c.mss);
   c.cwnd = INITIAL_WINDOW_SEGMENTS * c.mss;
 }

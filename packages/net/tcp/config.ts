@@ -2,12 +2,12 @@
 
 import type { Logger, TimerQueue } from '#core';
 import type { Entropy, NetOffload } from '#device';
-import type { IpOutput } from '../ip.ts';
+import type { IpRouter } from '../ip.ts';
 import type { MemoryBudget } from '../memory-budget.ts';
 import type { TcpLimits } from './limits.ts';
 
 export interface TcpConfig {
-  readonly ip: IpOutput;
+  readonly ip: IpRouter;
   readonly timers: TimerQueue;
   readonly entropy: Entropy;
   readonly log: Logger;

@@ -2,7 +2,7 @@
 
 import { err, ok, type Result } from '#core';
 import type { ConnectError, Entropy, Flow, FlowEnd } from '#device';
-import type { Ipv4Address } from '../ip.ts';
+import type { IpAddress } from '../ip.ts';
 import { Connection, type Opener } from './connection.ts';
 import { EPHEMERAL_PORT_FIRST, EPHEMERAL_PORT_LAST, EPHEMERAL_TRIES_MAX } from './limits.ts';
 import { sendSyn } from './output.ts';
@@ -28,7 +28,7 @@ class Caller implements Opener {
 }
 
 /** Calls `opened` once: with a flow, or with why not. A full table counts as 'no port'. */
-export function connect(stack: TcpStack, address: Ipv4Address, port: number, opened: Opened): void {
+export function connect(stack: TcpStack, address: IpAddress, port: number, opened: Opened): void {
   if (port < 1 || port > 65_535) {
     opened(err({ kind: 'bad address' }));
     return;
@@ -38,14 +38,14 @@ export function connect(stack: TcpStack, address: Ipv4Address, port: number, ope
     opened(err({ kind: 'unreachable' }));
     return;
   }
-  const local = stack.isFull ? null : choosePort(stack, address, port);
+  const local = stack.isFull ? null : choosePort(stack, route.destination, port);
   if (local === null) {
     stack.counts.connectionsFull += 1;
     opened(err({ kind: 'no port' }));
     return;
   }
   const ports = local * 65_536 + port;
-  const iss = stack.isn.at(stack.timers.now, route.source, address, ports);
+  const iss = stack.isn.at(stack.timers.now, route.source, route.destination, ports);
   const c = new Connection(stack, route, local, port, iss, new Caller(opened));
   c.startActive();
   stack.add(c);
@@ -53,7 +53,7 @@ export function connect(stack: TcpStack, address: Ipv4Address, port: number, ope
 }
 
 /** A port without a connection to that peer; null when so many tries found none. */
-function choosePort(stack: TcpStack, address: Ipv4Address, port: number): number | null {
+function choosePort(stack: TcpStack, address: IpAddress, port: number): number | null {
   for (let i = 0; i < EPHEMERAL_TRIES_MAX; i++) {
     const local = randomPort(stack.entropy);
     if (stack.listeners.has(local)) continue;

@@ -16,9 +16,9 @@ import {
   type Timer,
 } from '#core';
 import type { Endpoint, Flow, FlowEnd, FlowHandler } from '#device';
-import type { Ipv4Address, Route } from '../ip.ts';
+import type { IpAddress, Route } from '../ip.ts';
 import { PROTOCOL_TCP } from '../ip.ts';
-import { formatIpv4Address } from '../ip-address.ts';
+import { formatIpAddress } from '../ip-family.ts';
 import { pseudoHeaderSum } from '../wire/checksum.ts';
 import { INITIAL_WINDOW_SEGMENTS, RTO_INITIAL } from './limits.ts';
 import type { ReceiveQueue } from './receive-queue.ts';
@@ -57,8 +57,9 @@ export class Connection implements Flow, Timer {
   // Fixed: who talks to whom.
   declare readonly stack: TcpStack;
   declare readonly route: Route;
-  declare readonly localAddress: Ipv4Address;
-  declare readonly remoteAddress: Ipv4Address;
+  /** Changed only for another object of the same address (`findSame` of connection-table.ts). */
+  declare localAddress: IpAddress;
+  declare remoteAddress: IpAddress;
   /** Both ports in one word, as in a segment that comes in, and in one that goes out. */
   declare readonly portsIn: number;
   declare readonly portsOut: number;
@@ -256,11 +257,11 @@ export class Connection implements Flow, Timer {
   }
 
   get local(): Endpoint {
-    return { address: formatIpv4Address(this.localAddress), port: this.portsIn & 0xffff };
+    return { address: formatIpAddress(this.localAddress), port: this.portsIn & 0xffff };
   }
 
   get remote(): Endpoint {
-    return { address: formatIpv4Address(this.remoteAddress), port: this.portsOut & 0xffff };
+    return { address: formatIpAddress(this.remoteAddress), port: this.portsOut & 0xffff };
   }
 
   /** TimerQueue calls it. */

@@ -33,13 +33,14 @@ function slice(chunk: Uint8Array, from: number, to: number): Uint8Array {
  * copied.
  */
 export function emitData(c: Connection, seq: number, length: number, flags: number): boolean {
-  const stack = c.stack;
-  const frame = stack.ip.begin();
+  const { stack, route } = c;
+  const ip = route.output;
+  const frame = ip.begin();
   if (frame === null) {
     stack.stall(c);
     return false;
   }
-  const at = c.route.transportAt;
+  const at = route.transportAt;
   const bytes = TCP_HEADER_BYTES + length;
   const h = stack.headerOut;
   h[0] = c.portsOut;
@@ -72,7 +73,7 @@ export function emitData(c: Connection, seq: number, length: number, flags: numb
     hot.pack(TCP_HEADER_LAYOUT, frame, at, h);
   }
   const inFrame = parts === NO_PARTS ? bytes : TCP_HEADER_BYTES;
-  stack.ip.finish(c.route, PROTOCOL_TCP, inFrame, parts, request);
+  ip.finish(route, PROTOCOL_TCP, inFrame, parts, request);
   if (request !== null) request.segmentBytes = 0;
   stack.counts.segmentsOut += 1;
   c.sentAt = stack.timers.now;
@@ -87,11 +88,12 @@ export function emitData(c: Connection, seq: number, length: number, flags: numb
  * `emitData` does for each segment is done once for all of them, but for what differs.
  */
 export function emitBurst(c: Connection, seq: number, count: number): number {
-  const { stack, mss } = c;
-  const { ip, burstHead: head } = stack;
-  const at = c.route.transportAt;
+  const { stack, mss, route } = c;
+  const head = stack.burstHead;
+  const ip = route.output;
+  const at = route.transportAt;
   const payloadAt = at + TCP_HEADER_BYTES;
-  if (!ip.burst(c.route, TCP_HEADER_BYTES + mss, head)) return 0;
+  if (!ip.burst(route, TCP_HEADER_BYTES + mss, head)) return 0;
   const h = stack.headerOut;
   h[0] = c.portsOut;
   h[1] = 0;
@@ -220,7 +222,8 @@ export function emitBare(
   window: number,
   options: TcpOptions | null,
 ): boolean {
-  const frame = stack.ip.begin();
+  const ip = route.output;
+  const frame = ip.begin();
   if (frame === null) return false;
   const at = route.transportAt;
   let bytes = TCP_HEADER_BYTES;
@@ -245,7 +248,7 @@ export function emitBare(
     h[5] = sum;
     hot.pack(TCP_HEADER_LAYOUT, frame, at, h);
   }
-  stack.ip.finish(route, PROTOCOL_TCP, bytes, NO_PARTS, request);
+  ip.finish(route, PROTOCOL_TCP, bytes, NO_PARTS, request);
   stack.counts.segmentsOut += 1;
   return true;
 }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { IcmpErrorKind } from '../icmpv4/icmpv4.ts';
+import type { IcmpErrorKind } from '../icmp-error.ts';
 import { HERE, THERE } from './test-link.ts';
 import { Script } from './test-script.ts';
 

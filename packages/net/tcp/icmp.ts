@@ -5,13 +5,12 @@
  * the path's MTU (RFC 1191); an open connection is never broken by them.
  */
 
+import { TCP_HEADER_BYTES } from '../wire/tcp.ts';
 import { applyHeld } from './ack.ts';
 import type { Connection } from './connection.ts';
 import { PATH_MTU_BYTES_MIN } from './limits.ts';
 import { SYN_SENT } from './state.ts';
 import { resendFromStart, setMss } from './timers.ts';
-
-const HEADERS_BYTES = 40;
 
 /** An open without an answer fails: the way is closed, RFC 1122 §4.2.3.9. */
 export function unreachable(c: Connection, seq: number): void {
@@ -32,7 +31,7 @@ export function fragmentationNeeded(c: Connection, seq: number, mtuBytes: number
   applyHeld(c);
   if (c.isClosed()) return;
   const mtu = Math.max(PATH_MTU_BYTES_MIN, mtuBytes);
-  const mss = mtu - HEADERS_BYTES;
+  const mss = mtu - c.route.headerBytes - TCP_HEADER_BYTES;
   if (mss >= c.mss) return;
   c.stack.counts.pathMtu += 1;
   setMss(c, mss);

@@ -9,6 +9,10 @@
 
 import type { Instant, SeqNumber } from '#core';
 import type { Entropy } from '#device';
+import type { IpAddress } from '../ip.ts';
+
+/** In place of ports, which are never 0, in the hash of an IPv6 address. */
+const IPV6_TAG = 0;
 
 export class InitialSequence {
   private readonly key0: number;
@@ -23,9 +27,18 @@ export class InitialSequence {
   }
 
   /** For a connection between two addresses and ports (two 16-bit ports in one word), at `now`. */
-  at(now: Instant, local: number, remote: number, ports: number): SeqNumber {
+  at(now: Instant, local: IpAddress, remote: IpAddress, ports: number): SeqNumber {
     const ticks = Math.floor(now / 4) % 0x1_0000_0000;
-    return ((ticks + halfSipHash(this.key0, this.key1, local, remote, ports)) | 0) as SeqNumber;
+    const [a, b] = [this.word(local), this.word(remote)];
+    return ((ticks + halfSipHash(this.key0, this.key1, a, b, ports)) | 0) as SeqNumber;
+  }
+
+  /** An address as one word; of IPv6 a keyed hash, so that nobody can choose two with the same. */
+  private word(address: IpAddress): number {
+    if (typeof address === 'number') return address;
+    const { key0, key1 } = this;
+    const head = halfSipHash(key0, key1, address.w0, address.w1, address.w2);
+    return halfSipHash(key0, key1, head, address.w3, IPV6_TAG);
   }
 }
 

@@ -4,7 +4,8 @@
  */
 
 import type { SeqNumber } from '#core';
-import type { Ipv4Address } from '../ip.ts';
+import type { IpAddress } from '../ip.ts';
+import { IPV4_ANY } from '../ip-address.ts';
 import {
   clearTcpOptions,
   emptyTcpOptions,
@@ -15,8 +16,8 @@ import {
 import type { TcpStack } from './stack.ts';
 
 export interface Segment {
-  source: Ipv4Address;
-  destination: Ipv4Address;
+  source: IpAddress;
+  destination: IpAddress;
   /** Source port in the high half, destination port in the low one. */
   ports: number;
   seq: SeqNumber;
@@ -33,8 +34,8 @@ export interface Segment {
 
 export function emptySegment(): Segment {
   return {
-    source: 0 as Ipv4Address,
-    destination: 0 as Ipv4Address,
+    source: IPV4_ANY,
+    destination: IPV4_ANY,
     ports: 0,
     seq: 0 as SeqNumber,
     ack: 0 as SeqNumber,
@@ -54,8 +55,8 @@ export function readSegment(
   frame: Uint8Array,
   at: number,
   end: number,
-  source: Ipv4Address,
-  destination: Ipv4Address,
+  source: IpAddress,
+  destination: IpAddress,
 ): boolean {
   const s = stack.segment;
   const headerBytes = ((h[3]! >> 12) & 15) * 4;

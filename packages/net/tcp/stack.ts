@@ -3,7 +3,7 @@
  * TCP for all connections of a machine: the way from a packet to its connection, the table, and the
  * end of the turn. Read first: state.ts, connection.ts. Not here: listeners and SYNs (listen.ts),
  * active opens (connect.ts), what a segment does to a connection (predicted.ts, arrives.ts), IP
- * (IpOutput).
+ * (IpRouter, IpOutput).
  */
 
 import {
@@ -25,14 +25,15 @@ import type {
   ListenError,
   Listener,
 } from '#device';
-import type { IcmpError, IcmpErrorInput } from '../icmpv4/icmpv4.ts';
+import type { IcmpError, IcmpErrorInput } from '../icmp-error.ts';
 import {
-  type IpOutput,
-  type Ipv4Address,
+  type IpAddress,
+  type IpRouter,
   PROTOCOL_TCP,
   type Route,
   type TransportInput,
 } from '../ip.ts';
+import { sameAddress } from '../ip-family.ts';
 import { memoryBytesDefault } from '../limits.ts';
 import { MemoryBudget } from '../memory-budget.ts';
 import { pseudoHeaderSum } from '../wire/checksum.ts';
@@ -51,6 +52,14 @@ import { arrivesSynSent } from './arrives-syn-sent.ts';
 import type { TcpConfig } from './config.ts';
 import { connect } from './connect.ts';
 import type { Connection } from './connection.ts';
+import {
+  type ConnectionTable,
+  connectionsOf,
+  findSame,
+  keyOf,
+  link,
+  unlink,
+} from './connection-table.ts';
 import { type TcpCounters, zeroCounters } from './counters.ts';
 import { emitBare } from './emit.ts';
 import { fragmentationNeeded, unreachable } from './icmp.ts';
@@ -73,18 +82,11 @@ import { CLOSED, SYN_RECEIVED, SYN_SENT } from './state.ts';
 import { StrayResets } from './stray-resets.ts';
 import { TimeWaitTable } from './time-wait.ts';
 
-const IP_HEADER_BYTES = 20;
 /** Ethernet, the longest IP header, TCP. */
 const BURST_HEAD_BYTES_MAX = 94;
 
-/**
- * The table's key: equal keys are possible between different local ports only, so chains are short.
- */
-export const keyOf = (remote: Ipv4Address, ports: number): number =>
-  remote * 65_536 + ((ports >>> 16) ^ (ports & 0xffff));
-
 export class TcpStack implements TransportInput, IcmpErrorInput {
-  readonly ip: IpOutput;
+  readonly ip: IpRouter;
   readonly timers: TimerQueue;
   readonly entropy: Entropy;
   readonly log: Logger;
@@ -108,7 +110,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
   readonly checksumRequest: ChecksumRequest | null;
 
   /** Connections by key; `chain` links those with one key. */
-  private readonly table = new Map<number, Connection>();
+  private readonly table: ConnectionTable = new Map();
   private connectionCount = 0;
   private readonly headerIn = new Int32Array(5);
   /** Filled for each segment that goes the general way. */
@@ -150,7 +152,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
 
   /** Opens a connection. `opened` may be called before this returns when it fails at once. */
   connect(
-    address: Ipv4Address,
+    address: IpAddress,
     port: number,
     opened: (result: Result<Flow, ConnectError>) => void,
   ): void {
@@ -161,8 +163,8 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     frame: Uint8Array,
     at: number,
     end: number,
-    source: Ipv4Address,
-    destination: Ipv4Address,
+    source: IpAddress,
+    destination: IpAddress,
     checksumGood: boolean,
   ): void {
     const bytes = end - at;
@@ -174,12 +176,16 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     const h = this.headerIn;
     hot.unpack(TCP_RECEIVE_LAYOUT, frame, at, h);
     const ports = h[0]!;
-    let c = this.table.get(source * 65_536 + ((ports >>> 16) ^ (ports & 0xffff)));
+    const host = typeof source === 'number' ? source : source.key;
+    let c = this.table.get(host * 65_536 + ((ports >>> 16) ^ (ports & 0xffff)));
     while (
       c !== undefined &&
       (c.portsIn !== ports || c.remoteAddress !== source || c.localAddress !== destination)
     ) {
       c = c.chain;
+    }
+    if (c === undefined && typeof source !== 'number') {
+      c = findSame(this.table, source, destination, ports);
     }
     if (!checksumGood) {
       let sum = bytes;
@@ -222,11 +228,8 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     if (b.length < 8) return;
     const out = readI32be(b, 0);
     const ports = (out << 16) | (out >>> 16);
-    let c = this.table.get(keyOf(error.destination, ports));
-    while (c !== undefined && (c.portsIn !== ports || c.remoteAddress !== error.destination)) {
-      c = c.chain;
-    }
-    if (c === undefined || c.localAddress !== error.source) return;
+    const c = findSame(this.table, error.destination, error.source, ports);
+    if (c === undefined) return;
     this.counts.icmpErrors += 1;
     const seq = readI32be(b, 4);
     if (error.kind === 'fragmentation needed') fragmentationNeeded(c, seq, error.mtuBytes);
@@ -269,12 +272,12 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
 
   /** State of all connections, for logs and inspection. */
   connections(): Readonly<Record<string, number | string>>[] {
-    return [...this.all()].map((c) => c.info());
+    return [...connectionsOf(this.table)].map((c) => c.info());
   }
 
   checkInvariants(): void {
     let count = 0;
-    for (const c of this.all()) {
+    for (const c of connectionsOf(this.table)) {
       assert(c.state !== CLOSED, 'a closed connection in the table');
       c.checkInvariants();
       count += 1;
@@ -313,18 +316,15 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
   }
 
   add(c: Connection): void {
-    const key = keyOf(c.remoteAddress, c.portsIn);
-    const first = this.table.get(key);
-    if (first !== undefined) c.chain = first;
-    this.table.set(key, c);
+    link(this.table, c);
     this.connectionCount += 1;
   }
 
   /** A connection between these, or one that waited not long enough, exists. */
-  isTaken(remote: Ipv4Address, ports: number): boolean {
+  isTaken(remote: IpAddress, ports: number): boolean {
     const key = keyOf(remote, ports);
     for (let c = this.table.get(key); c !== undefined; c = c.chain) {
-      if (c.portsIn === ports && c.remoteAddress === remote) return true;
+      if (c.portsIn === ports && sameAddress(c.remoteAddress, remote)) return true;
     }
     return this.waiting.has(key);
   }
@@ -366,7 +366,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
    */
   remove(c: Connection, how: FlowEnd): void {
     if (c.state !== CLOSED) c.enter('gone');
-    this.unlink(c);
+    if (unlink(this.table, c)) this.connectionCount -= 1;
     this.halfOpen.delete(c);
     this.timers.stop(c);
     c.rtoAt = c.at;
@@ -400,7 +400,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
    * peer.
    */
   mssOf(route: Route, peerMss: number): number {
-    const fits = route.mtuBytes - IP_HEADER_BYTES - TCP_HEADER_BYTES;
+    const fits = route.mtuBytes - route.headerBytes - TCP_HEADER_BYTES;
     return peerMss === 0 ? fits : Math.max(MSS_MIN, Math.min(fits, peerMss));
   }
 
@@ -410,8 +410,8 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
   }
 
   /** Payload of the largest segment that may be handed to the device, whole multiples of `mss`. */
-  segmentBytesMaxOf(mss: number): number {
-    const payload = this.segmentBytesLimit - IP_HEADER_BYTES - TCP_HEADER_BYTES_MAX;
+  segmentBytesMaxOf(route: Route, mss: number): number {
+    const payload = this.segmentBytesLimit - route.headerBytes - TCP_HEADER_BYTES_MAX;
     return Math.max(mss, payload - (payload % mss));
   }
 
@@ -471,28 +471,5 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     c.opener = null;
     if (opener !== null) opener.failed(c, how);
     else c.handler.closed(how);
-  }
-
-  private unlink(c: Connection): void {
-    const key = keyOf(c.remoteAddress, c.portsIn);
-    let link = this.table.get(key);
-    if (link === c) {
-      if (c.chain === undefined) this.table.delete(key);
-      else this.table.set(key, c.chain);
-      this.connectionCount -= 1;
-      return;
-    }
-    for (; link !== undefined; link = link.chain) {
-      if (link.chain !== c) continue;
-      link.chain = c.chain;
-      this.connectionCount -= 1;
-      return;
-    }
-  }
-
-  private *all(): Generator<Connection> {
-    for (const first of this.table.values()) {
-      for (let c: Connection | undefined = first; c !== undefined; c = c.chain) yield c;
-    }
   }
 }

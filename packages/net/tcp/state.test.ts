@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instantOfMicros, millis } from '#core';
+import { Ipv6Address } from '../ipv6-address.ts';
 import { halfSipHash, InitialSequence } from './isn.ts';
 import { checkLimits, DEFAULT_LIMITS, windowShiftOf } from './limits.ts';
 import { canReceive, isFinQueued, nextState, STATE_NAMES, type State } from './state.ts';
-import { seededEntropy } from './test-link.ts';
+import { HERE, HERE6, seededEntropy, THERE } from './test-link.ts';
 
 const EVENTS = ['syn', 'open', 'shutdown', 'finAcked', 'fin', 'gone'] as const;
 
@@ -53,11 +54,11 @@ test('HalfSipHash-2-4 › the reference vector of 12 bytes, key 00..07', () => {
 
 test('initial sequence numbers › a tick every 4 microseconds; apart for other ports and keys', () => {
   const isn = new InitialSequence(seededEntropy(1));
-  const at = (micros: number, ports = 80) => isn.at(instantOfMicros(micros), 1, 2, ports);
+  const at = (micros: number, ports = 80) => isn.at(instantOfMicros(micros), HERE, THERE, ports);
   assert.equal((at(4_000) - at(0)) % 2 ** 32, 1_000);
   assert.notEqual(at(0), at(0, 81));
   const other = new InitialSequence(seededEntropy(2));
-  assert.notEqual(other.at(instantOfMicros(0), 1, 2, 80), at(0));
+  assert.notEqual(other.at(instantOfMicros(0), HERE, THERE, 80), at(0));
   // 2^32 ticks are under five hours.
   assert.equal(at(2 ** 34), at(0));
   assert.ok(millis(1) === 1_000);
@@ -78,4 +79,13 @@ test('limits › the defaults hold together; each relation is checked', () => {
   ]) {
     assert.throws(() => checkLimits({ ...DEFAULT_LIMITS, ...wrong }), JSON.stringify(wrong));
   }
+});
+
+test('initial sequence numbers › IPv6 addresses that differ in any word › apart', () => {
+  const isn = new InitialSequence(seededEntropy(1));
+  const of = (...words: [number, number, number, number]) =>
+    isn.at(instantOfMicros(0), HERE6, new Ipv6Address(...words), 80);
+  const numbers = [of(1, 2, 3, 4), of(0, 2, 3, 4), of(1, 0, 3, 4), of(1, 2, 0, 4), of(1, 2, 3, 0)];
+  assert.equal(new Set(numbers).size, 5);
+  assert.equal(of(1, 2, 3, 4), numbers[0], 'by the words, not by the object');
 });

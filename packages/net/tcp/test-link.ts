@@ -6,7 +6,16 @@
 
 import { hot, instantOfMicros, Log, TimerQueue } from '#core';
 import type { ChecksumRequest, Entropy, NetOffload } from '#device';
-import { type IpOutput, type Ipv4Address, PROTOCOL_TCP, type Route } from '../ip.ts';
+import {
+  type IpAddress,
+  type IpOutput,
+  type IpRouter,
+  type Ipv4Address,
+  PROTOCOL_TCP,
+  type Route,
+} from '../ip.ts';
+import { sameAddress } from '../ip-family.ts';
+import { Ipv6Address } from '../ipv6-address.ts';
 import { pseudoHeaderSum } from '../wire/checksum.ts';
 import type { TcpLimits } from './limits.ts';
 import { TcpStack } from './stack.ts';
@@ -14,6 +23,8 @@ import { TcpStack } from './stack.ts';
 export const NO_OFFLOAD: NetOffload = { transmitChecksum: false, segmentBytesMax: 0 };
 export const HERE = 0x0a000001 as Ipv4Address;
 export const THERE = 0x0a000002 as Ipv4Address;
+export const HERE6 = new Ipv6Address(0x20010db8, 0, 0, 1, 6);
+export const THERE6 = new Ipv6Address(0x20010db8, 0, 0, 2, 6);
 const TRANSPORT_AT = 34;
 
 /** Mulberry32: small, seeded, good enough to draw losses. */
@@ -51,28 +62,30 @@ export interface LinkOptions {
   /** Share of packets that are held for up to five delays more. */
   readonly reorder?: number;
   readonly mtuBytes?: number;
+  /** Both ends by IPv6, every packet's addresses as new objects. */
+  readonly ipv6?: boolean;
   readonly offload?: NetOffload;
   readonly limits?: TcpLimits;
   readonly nagle?: boolean;
 }
 
-export type Deliver = (segment: Uint8Array, source: Ipv4Address, destination: Ipv4Address) => void;
+export type Deliver = (segment: Uint8Array, source: IpAddress, destination: IpAddress) => void;
 
 interface Arrival {
   readonly at: number;
   readonly segment: Uint8Array;
-  readonly source: Ipv4Address;
-  readonly destination: Ipv4Address;
+  readonly source: IpAddress;
+  readonly destination: IpAddress;
 }
 
 /**
  * IP for one host: builds packets in fresh memory filled with 0xa5 and hands the bytes of each to
  * `send`.
  */
-export class FakeIp implements IpOutput {
+export class FakeIp implements IpRouter, IpOutput {
   /** Packets that `begin` has room for; counted down. */
   room = Number.POSITIVE_INFINITY;
-  private readonly address: Ipv4Address;
+  private readonly address: IpAddress;
   /** May change: it holds for routes made before, too. Segments that don't fit are dropped. */
   mtuBytes: number;
   private readonly deviceMtuBytes: number;
@@ -80,20 +93,22 @@ export class FakeIp implements IpOutput {
   private frame: Uint8Array | null = null;
   private burstRoute: Route | null = null;
 
-  constructor(address: Ipv4Address, mtuBytes: number, send: Deliver) {
+  constructor(address: IpAddress, mtuBytes: number, send: Deliver) {
     this.address = address;
     this.mtuBytes = mtuBytes;
     this.deviceMtuBytes = mtuBytes;
     this.send = send;
   }
 
-  route(destination: Ipv4Address, source: Ipv4Address = this.address): Route | null {
+  route(destination: IpAddress, source: IpAddress = this.address): Route | null {
     if (destination === 0) return null;
     const mtu = () => this.mtuBytes;
     return {
       source,
       destination,
+      output: this,
       transportAt: TRANSPORT_AT,
+      headerBytes: typeof destination === 'number' ? 20 : 40,
       get mtuBytes() {
         return mtu();
       },
@@ -143,6 +158,12 @@ export class FakeIp implements IpOutput {
   }
 }
 
+/** Another object of the same IPv6 address. */
+const copyOf = (a: IpAddress): IpAddress =>
+  typeof a === 'number' ? a : new Ipv6Address(a.w0, a.w1, a.w2, a.w3, a.key);
+
+const isHere = (a: IpAddress): boolean => sameAddress(a, HERE) || sameAddress(a, HERE6);
+
 /** What a device does with a segment that is too large for a frame. */
 function cut(segment: Uint8Array, request: ChecksumRequest): Uint8Array[] {
   if (request.segmentBytes === 0) return [segment];
@@ -161,11 +182,7 @@ function cut(segment: Uint8Array, request: ChecksumRequest): Uint8Array[] {
   return pieces;
 }
 
-export function setChecksum(
-  segment: Uint8Array,
-  source: Ipv4Address,
-  destination: Ipv4Address,
-): void {
+export function setChecksum(segment: Uint8Array, source: IpAddress, destination: IpAddress): void {
   segment[16] = 0;
   segment[17] = 0;
   const pseudo = pseudoHeaderSum(source, destination, PROTOCOL_TCP, segment.length);
@@ -179,6 +196,7 @@ export class TestLink {
   readonly timers = new TimerQueue(instantOfMicros(1_000_000));
   readonly here: TcpStack;
   readonly there: TcpStack;
+  readonly thereAddress: IpAddress;
   readonly hereIp: FakeIp;
   readonly thereIp: FakeIp;
   readonly logged: string[] = [];
@@ -187,14 +205,16 @@ export class TestLink {
   private readonly options: LinkOptions;
   private readonly random: Random;
   private arrivals: Arrival[] = [];
-  private readonly freeAt = new Map<Ipv4Address, number>();
+  private readonly freeAt = new Map<boolean, number>();
 
   constructor(options: LinkOptions = {}) {
     this.options = options;
     this.random = new Random(options.seed ?? 1);
     const mtuBytes = options.mtuBytes ?? 1500;
-    this.hereIp = new FakeIp(HERE, mtuBytes, (...packet) => this.transmit(...packet));
-    this.thereIp = new FakeIp(THERE, mtuBytes, (...packet) => this.transmit(...packet));
+    const [here, there] = options.ipv6 === true ? [HERE6, THERE6] : [HERE, THERE];
+    this.thereAddress = there;
+    this.hereIp = new FakeIp(here, mtuBytes, (...packet) => this.transmit(...packet));
+    this.thereIp = new FakeIp(there, mtuBytes, (...packet) => this.transmit(...packet));
     this.here = this.stack(this.hereIp, 11);
     this.there = this.stack(this.thereIp, 12);
   }
@@ -242,18 +262,18 @@ export class TestLink {
       const { segment, source, destination } = this.arrivals.shift()!;
       const frame = new Uint8Array(TRANSPORT_AT + segment.length);
       frame.set(segment, TRANSPORT_AT);
-      const to = destination === HERE ? this.here : this.there;
-      to.packet(frame, TRANSPORT_AT, frame.length, source, destination, false);
+      const to = isHere(destination) ? this.here : this.there;
+      to.packet(frame, TRANSPORT_AT, frame.length, copyOf(source), copyOf(destination), false);
     }
     this.timers.run(instantOfMicros(at));
   }
 
-  private transmit(segment: Uint8Array, source: Ipv4Address, destination: Ipv4Address): void {
+  private transmit(segment: Uint8Array, source: IpAddress, destination: IpAddress): void {
     const { delayMicros = 1_000, bitsPerSecond = 1e9, loss = 0, duplicate = 0 } = this.options;
     this.sent += 1;
-    const start = Math.max(this.timers.now, this.freeAt.get(source) ?? 0);
+    const start = Math.max(this.timers.now, this.freeAt.get(isHere(source)) ?? 0);
     const leaves = start + ((segment.length + 34) * 8e6) / bitsPerSecond;
-    this.freeAt.set(source, leaves);
+    this.freeAt.set(isHere(source), leaves);
     if (this.random.next() < loss) {
       this.lost += 1;
       return;

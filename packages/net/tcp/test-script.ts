@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { hot, instantOfMicros, Log, seqOf, TimerQueue } from '#core';
 import type { Flow, FlowEnd, FlowHandler, NetOffload } from '#device';
-import { type Ipv4Address, PROTOCOL_TCP } from '../ip.ts';
+import { type IpAddress, PROTOCOL_TCP } from '../ip.ts';
 import { pseudoHeaderSum } from '../wire/checksum.ts';
 import { emitTcp, emptyTcpOptions, parseTcp, type TcpOptions, type TcpRepr } from '../wire/tcp.ts';
 import { DEFAULT_LIMITS, type TcpLimits } from './limits.ts';
@@ -24,7 +24,7 @@ export interface SegmentOptions {
   readonly window?: number;
   readonly options?: Partial<TcpOptions>;
   readonly peerPort?: number;
-  readonly peer?: Ipv4Address;
+  readonly peer?: IpAddress;
   readonly ourPort?: number;
   readonly urgent?: number;
 }
@@ -76,7 +76,7 @@ export class Script {
   readonly journal = new Journal();
   flow: Flow | null = null;
   /** Segments not yet looked at. */
-  out: { repr: TcpRepr; to: Ipv4Address }[] = [];
+  out: { repr: TcpRepr; to: IpAddress }[] = [];
   private iss: number | null = null;
 
   constructor(options: ScriptOptions = {}) {
@@ -131,7 +131,7 @@ export class Script {
   }
 
   /** The bytes of a segment, with the right checksum unless told otherwise. */
-  raw(segment: Uint8Array, peer: Ipv4Address = THERE, fixChecksum = true): void {
+  raw(segment: Uint8Array, peer: IpAddress = THERE, fixChecksum = true): void {
     const frame = new Uint8Array(AT + segment.length);
     frame.set(segment, AT);
     if (fixChecksum && segment.length >= 20) {

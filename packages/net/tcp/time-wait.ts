@@ -8,6 +8,7 @@
 
 import { after, assert, type Instant, type SeqNumber, seqDistance, Timer } from '#core';
 import type { Route } from '../ip.ts';
+import { sameAddress } from '../ip-family.ts';
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/tcp.ts';
 import type { Connection } from './connection.ts';
 import { emitBare } from './emit.ts';
@@ -60,7 +61,8 @@ export class TimeWaitTable {
   find(key: number, s: Segment): Waiting | null {
     const record = this.records.get(key);
     if (record === undefined || record.portsIn !== s.ports) return null;
-    const isIt = record.route.source === s.destination && record.route.destination === s.source;
+    const { source, destination } = record.route;
+    const isIt = sameAddress(source, s.destination) && sameAddress(destination, s.source);
     return isIt ? record : null;
   }
 

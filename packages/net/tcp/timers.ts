@@ -117,7 +117,7 @@ function onTimeout(c: Connection): void {
 /** Segments are smaller from now on. */
 export function setMss(c: Connection, mss: number): void {
   c.mss = mss;
-  c.segmentBytesMax = c.stack.segmentBytesMaxOf(mss);
+  c.segmentBytesMax = c.stack.segmentBytesMaxOf(c.route, mss);
 }
 
 function onSynTimeout(c: Connection): void {

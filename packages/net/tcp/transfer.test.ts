@@ -102,7 +102,7 @@ function transfer(link: TestLink, up: number, down: number, pieceMax: number, mi
     fromServer = start(flow, server, down, 2);
   });
   assert.ok(listening.ok);
-  link.here.connect(THERE, 80, (result) => {
+  link.here.connect(link.thereAddress, 80, (result) => {
     assert.ok(result.ok);
     fromClient = start(result.value, client, up, 1);
   });
@@ -141,6 +141,15 @@ test('loss, duplication and reordering › 40 seeds › every byte arrives, both
     const up = Math.floor(random.next() * 200_000);
     const down = Math.floor(random.next() * 200_000);
     transfer(link, up, down, random.next() < 0.3 ? 200 : 20_000, 900e6);
+  }
+});
+
+test('IPv6, every packet with new address objects › found by address, closed without a trace', () => {
+  for (let seed = 0; seed <= 10; seed++) {
+    const link = new TestLink({ seed, ipv6: true, loss: seed * 0.005, reorder: seed * 0.01 });
+    transfer(link, 150_000, 100_000, 9_000, 900e6);
+    link.run(1e6);
+    assert.equal(link.there.counters().connections, 0);
   }
 });
 

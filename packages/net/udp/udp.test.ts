@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DatagramSocket } from '#device';
-import { InterfaceAddresses } from '../ipv4/interface-addresses.ts';
+import { IPV4_ANY } from '../ip-address.ts';
 import { ephemeralPortMax, ephemeralPortMin, udpSocketsMax } from '../limits.ts';
 import { ip, OURS, PEER, TestLink } from '../test-link.ts';
 import { emitUdp, MAC_BROADCAST, parseUdp, pseudoHeaderSum } from '../wire/index.ts';
@@ -126,15 +126,10 @@ test('bind › port 0 › an ephemeral one, another each time', () => {
 });
 
 test('bind › port 0, but random ports are taken › the next free one', () => {
-  const noIp = {
-    route: () => null,
-    begin: () => null,
-    finish() {},
-    burst: () => false,
-    commitBurst() {},
-  };
+  const noIp = { route: () => null };
+  const nothing = { primary: IPV4_ANY, isOurs: () => false, isShared: () => false };
   const noEntropy = { fill: (out: Uint8Array) => out.fill(0xff) };
-  const udp = new Udp(noIp, new InterfaceAddresses(), noEntropy, () => {});
+  const udp = new Udp(noIp, nothing, noEntropy, () => {});
   const last = ephemeralPortMin + (0xffff % (ephemeralPortMax - ephemeralPortMin + 1));
   const ports = Array.from({ length: 3 }, () => {
     const opened = udp.open(0, { datagram() {} });

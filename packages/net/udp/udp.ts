@@ -6,10 +6,15 @@
 
 import { assert, err, hot, ok, type Result, readU16be } from '#core';
 import type { DatagramHandler, DatagramSocket, Entropy, ListenError } from '#device';
-import type { IcmpError, IcmpErrorInput } from '../icmpv4/icmpv4.ts';
-import { type IpOutput, type Ipv4Address, PROTOCOL_UDP, type TransportInput } from '../ip.ts';
-import { formatIpv4Address, parseIpv4Address } from '../ip-address.ts';
-import type { InterfaceAddresses } from '../ipv4/interface-addresses.ts';
+import type { IcmpError, IcmpErrorInput } from '../icmp-error.ts';
+import {
+  type IpAddress,
+  type IpRouter,
+  type LocalAddresses,
+  PROTOCOL_UDP,
+  type TransportInput,
+} from '../ip.ts';
+import { formatIpAddress, parseIpAddress } from '../ip-family.ts';
 import {
   ephemeralPortMax,
   ephemeralPortMin,
@@ -17,21 +22,15 @@ import {
   udpSocketsMax,
 } from '../limits.ts';
 import { pseudoHeaderSum } from '../wire/checksum.ts';
-import { IPV4_HEADER_BYTES } from '../wire/ipv4.ts';
 import { checkUdp, emitUdp, UDP_HEADER_BYTES, udpChecksum, udpLengthBytes } from '../wire/udp.ts';
 
 /** Receives messages with numeric addresses; `bytes` is borrowed for the call. */
 export interface UdpReceiver {
-  datagram(
-    bytes: Uint8Array,
-    source: Ipv4Address,
-    sourcePort: number,
-    destination: Ipv4Address,
-  ): void;
+  datagram(bytes: Uint8Array, source: IpAddress, sourcePort: number, destination: IpAddress): void;
 }
 
 /** Told about a packet for a port of ours that nobody opened. */
-export type NoPort = (frame: Uint8Array, at: number, end: number) => void;
+export type NoPort = (frame: Uint8Array, at: number, end: number, source: IpAddress) => void;
 
 export class Udp implements TransportInput, IcmpErrorInput {
   readonly counters = {
@@ -43,13 +42,13 @@ export class Udp implements TransportInput, IcmpErrorInput {
     udpNotSent: 0,
     udpErrors: 0,
   };
-  private readonly ip: IpOutput;
-  private readonly addresses: InterfaceAddresses;
+  private readonly ip: IpRouter;
+  private readonly addresses: LocalAddresses;
   private readonly entropy: Entropy;
   private readonly noPort: NoPort;
   private readonly sockets = new Map<number, UdpSocket>();
 
-  constructor(ip: IpOutput, addresses: InterfaceAddresses, entropy: Entropy, noPort: NoPort) {
+  constructor(ip: IpRouter, addresses: LocalAddresses, entropy: Entropy, noPort: NoPort) {
     this.ip = ip;
     this.addresses = addresses;
     this.entropy = entropy;
@@ -78,7 +77,7 @@ export class Udp implements TransportInput, IcmpErrorInput {
   bind(port: number, handler: DatagramHandler): Result<DatagramSocket, ListenError> {
     const receiver: UdpReceiver = {
       datagram(bytes, source, sourcePort) {
-        handler.receive(bytes, { address: formatIpv4Address(source), port: sourcePort });
+        handler.receive(bytes, { address: formatIpAddress(source), port: sourcePort });
       },
     };
     const opened = this.open(port, receiver);
@@ -87,10 +86,10 @@ export class Udp implements TransportInput, IcmpErrorInput {
     const addresses = this.addresses;
     return ok({
       get local() {
-        return { address: formatIpv4Address(addresses.primary), port: socket.port };
+        return { address: formatIpAddress(addresses.primary), port: socket.port };
       },
       send(bytes, to) {
-        const address = parseIpv4Address(to.address);
+        const address = parseIpAddress(to.address);
         return address !== null && socket.send(bytes, address, to.port);
       },
       close: () => socket.close(),
@@ -101,8 +100,8 @@ export class Udp implements TransportInput, IcmpErrorInput {
     frame: Uint8Array,
     at: number,
     end: number,
-    source: Ipv4Address,
-    destination: Ipv4Address,
+    source: IpAddress,
+    destination: IpAddress,
     checksumGood: boolean,
   ): void {
     const b = frame.subarray(at, end);
@@ -121,10 +120,10 @@ export class Udp implements TransportInput, IcmpErrorInput {
     }
     const socket = this.sockets.get(readU16be(b, 2));
     const isOurs = this.addresses.isOurs(destination);
-    const isTaken = isOurs || this.addresses.isBroadcast(destination);
+    const isTaken = isOurs || this.addresses.isShared(destination);
     if (socket === undefined || (!isTaken && !socket.takesAnyDestination)) {
       this.counters.udpNoPort += 1;
-      if (isOurs) this.noPort(frame, at, end);
+      if (isOurs) this.noPort(frame, at, end, source);
       return;
     }
     this.counters.udpReceived += 1;
@@ -141,24 +140,24 @@ export class Udp implements TransportInput, IcmpErrorInput {
   send(
     sourcePort: number,
     payload: Uint8Array,
-    to: Ipv4Address,
+    to: IpAddress,
     port: number,
-    from: Ipv4Address | undefined,
+    from: IpAddress | undefined,
   ): boolean {
     const route = this.ip.route(to, from);
     const lengthBytes = UDP_HEADER_BYTES + payload.length;
     // No fragmentation yet: what exceeds the way's MTU is dropped like any datagram that has no
     // way.
-    const fits = route !== null && IPV4_HEADER_BYTES + lengthBytes <= route.mtuBytes && port !== 0;
-    const frame = fits ? this.ip.begin() : null;
+    const fits = route !== null && route.headerBytes + lengthBytes <= route.mtuBytes && port !== 0;
+    const frame = fits ? route.output.begin() : null;
     if (route === null || frame === null) {
       this.counters.udpNotSent += 1;
       return false;
     }
-    const pseudoSum = pseudoHeaderSum(route.source, to, PROTOCOL_UDP, lengthBytes);
+    const pseudoSum = pseudoHeaderSum(route.source, route.destination, PROTOCOL_UDP, lengthBytes);
     emitUdp(frame, route.transportAt, { sourcePort, destinationPort: port, payload }, pseudoSum);
     this.counters.udpSent += 1;
-    this.ip.finish(route, PROTOCOL_UDP, lengthBytes, [], null);
+    route.output.finish(route, PROTOCOL_UDP, lengthBytes, [], null);
     return true;
   }
 
@@ -206,7 +205,7 @@ export class UdpSocket {
    * Sends one message, copied before return; false when it was dropped or the socket closed.
    * `from`: one of our addresses.
    */
-  send(bytes: Uint8Array, to: Ipv4Address, port: number, from?: Ipv4Address): boolean {
+  send(bytes: Uint8Array, to: IpAddress, port: number, from?: IpAddress): boolean {
     return this.isOpen && this.udp.send(this.port, bytes, to, port, from);
   }
 
