@@ -60,14 +60,16 @@ async function bundleCli(): Promise<void> {
 function copyBase(): void {
   const target = path.join(dist, 'base');
   mkdirSync(target, { recursive: true });
-  for (const name of ['base.elf', 'bytecode']) {
+  for (const name of ['base.elf', 'process.elf', 'bytecode']) {
     const from = path.join(built, name);
     if (!existsSync(from)) throw new Error(`${from} is missing; run: npm run setup`);
     copyFileSync(from, path.join(target, name));
     chmodSync(path.join(target, name), 0o755);
   }
-  const engine = engineBytes(readFileSync(path.join(built, 'base.elf.map'), 'utf8'));
-  writeFileSync(path.join(target, 'base.parts.json'), `${JSON.stringify({ engine })}\n`);
+  for (const elf of ['base.elf', 'process.elf']) {
+    const engine = engineBytes(readFileSync(path.join(built, `${elf}.map`), 'utf8'));
+    writeFileSync(path.join(target, `${elf}.parts.json`), `${JSON.stringify({ engine })}\n`);
+  }
 }
 
 rmSync(dist, { recursive: true, force: true });

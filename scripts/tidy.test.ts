@@ -17,7 +17,7 @@ test('imports › what the table lists › allowed', () => {
   assert.deepEqual(importing('packages/net/tcp/a.ts', '../wire/tcp.ts'), []);
   assert.deepEqual(importing('packages/http/a.ts', '#device'), []);
   assert.deepEqual(importing('targets/node/a.ts', 'node:net'), []);
-  assert.deepEqual(importing('targets/pvh/build.ts', 'node:fs'), []);
+  assert.deepEqual(importing('targets/base/build.ts', 'node:fs'), []);
   assert.deepEqual(importing('packages/net/a.test.ts', 'node:test'), []);
   assert.deepEqual(importing('tests/sim/a.ts', '#net'), []);
 });

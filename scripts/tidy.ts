@@ -31,14 +31,16 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'packages/stack',
     'packages/web',
   ],
-  'targets/pvh': ['packages/core', 'packages/device'],
+  'targets/base': ['packages/core', 'packages/device'],
+  'targets/pvh': ['packages/core', 'packages/device', 'targets/base'],
+  'targets/process': ['packages/core', 'packages/device', 'targets/base'],
   'targets/node': ['packages/core', 'packages/device', 'node:'],
   'targets/sim': ['packages/core', 'packages/device'],
   'tools/cli': [
     'packages/core',
     'packages/morgana',
     'targets/node',
-    'targets/pvh/build.ts',
+    'targets/base/build.ts',
     'node:',
     'npm:esbuild',
   ],
@@ -150,17 +152,19 @@ function checkLines(path: string, text: string): Violation[] {
   return found;
 }
 
+/** The bound is for what one image has in it; the host's tools and the tests are in none. */
 function checkBase(): Violation[] {
-  const files = globSync('base/**/*.{c,h,S,s,ld,lds}', { cwd: root });
-  let total = 0;
-  for (const file of files) {
-    if (file.startsWith('base/tests/')) continue;
-    total += readFileSync(join(root, file), 'utf8').split('\n').length - 1;
-  }
-  if (total <= BASE_LINES_MAX) return [];
-  return [
-    { path: 'base', line: total, what: `more than ${BASE_LINES_MAX} lines of C and assembly` },
-  ];
+  return globSync('base/plat/*', { cwd: root }).flatMap((platform) => {
+    const rooms = ['base', 'base/include', 'base/core', 'base/engine', platform];
+    // A process is started by Linux, not by a CPU.
+    if (platform !== 'base/plat/process') rooms.push('base/cpu/*');
+    const files = rooms.flatMap((room) => globSync(`${room}/*.{c,h,S,s,ld,lds}`, { cwd: root }));
+    const total = files
+      .map((file) => readFileSync(join(root, file), 'utf8').split('\n').length - 1)
+      .reduce((sum, lines) => sum + lines, 0);
+    const what = `more than ${BASE_LINES_MAX} lines of C and assembly in an image`;
+    return total <= BASE_LINES_MAX ? [] : [{ path: platform, line: total, what }];
+  });
 }
 
 export function readAliases(): Map<string, string> {

@@ -20,15 +20,17 @@
 extern char base_text_start[], base_rodata_start[], base_data_start[];
 extern char base_end[], base_stack_guard[], base_stack_bottom[], base_stack_top[];
 
-/* core/console.c: text to the serial console; no allocation, usable in a fault. */
+/* plat/X/ and core/console.c: text to the console; no allocation, usable in a fault. */
 void console_write(const char *text, size_t bytes);
+int console_read(void); /* A byte, or -1 when none waits. */
+_Noreturn void machine_exit(int code);
 void console_text(const char *text);
 void console_hex(uint64_t value, int digits);
 /* Prints "base: <message>" and stops with BASE_EXIT_PANIC. */
 _Noreturn void panic(const char *message);
 _Noreturn void refuse_image(const char *message, const char *detail, size_t detail_bytes);
 
-/* plat/pvh/: the machine. */
+/* core/machine.c: what plat/X/ found at the start. */
 #define RAM_REGIONS_MAX 16
 struct ram_region {
     uint64_t start, end; /* Page aligned, below 4 GiB. */
@@ -41,10 +43,6 @@ struct machine {
     uint64_t payload_start, payload_end; /* Page aligned; equal when there is none. */
 };
 extern struct machine machine;
-void uart_init(void);
-void uart_write(uint8_t byte);
-int uart_read(void); /* A byte, or -1 when none waits. */
-_Noreturn void machine_exit(int code);
 /* Value of `name=N` before a lone `--` on the command line, decimal; false without a number. */
 bool cmdline_number(const char *name, uint64_t *value);
 bool is_ram(uint64_t address, uint64_t bytes);
@@ -60,11 +58,13 @@ void paging_init(void);
 /* Makes device memory at [address, address + 8) reachable; false above 512 GiB. */
 bool paging_map_device(uint64_t address);
 
-/* cpu/x86_64/traps.c, interrupts.c, clock.c, entropy.c */
+/* plat/pvh/uart_exit.c, cpu/x86_64/traps.c, interrupts.c */
+void uart_init(void);
 void traps_init(void);
 void interrupts_init(void);
 int interrupt_line(uint32_t gsi, bool level, bool low);
 int interrupt_message(uint32_t *address, uint32_t *data);
+/* Waiting, clocks and entropy: cpu/x86_64/ on bare machines, plat/process/host.c. */
 /* Halts until an interrupt or the deadline (UINT64_MAX: none); returns the wake-up bits. */
 uint32_t idle_until(uint64_t deadline_us);
 /* The wake-up bits of interrupts that wait now, without halting. */
@@ -73,7 +73,7 @@ uint32_t interrupts_poll(void);
  * base's interrupts stay where they were. Costs one interrupt a sample. */
 void interrupts_profile(uint32_t hz, void (*sample)(uint64_t rip, bool idle));
 void clock_start(void);
-void clock_calibrate(void);
+void clock_calibrate(void); /* Called once the engine has started. */
 uint64_t clock_monotonic_us(void);
 uint64_t clock_wall_us(void);
 uint64_t clock_tsc_khz(void);

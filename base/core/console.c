@@ -1,12 +1,5 @@
-/* Text on the serial console, with no allocation and no format strings: it works inside a fault. */
+/* Text on the console, with no allocation and no format strings: it works inside a fault. */
 #include "base.h"
-
-void console_write(const char *text, size_t bytes) {
-    for (size_t i = 0; i < bytes; i++) {
-        if (text[i] == '\n') uart_write('\r');
-        uart_write((uint8_t)text[i]);
-    }
-}
 
 void console_text(const char *text) {
     size_t bytes = 0;
@@ -16,7 +9,7 @@ void console_text(const char *text) {
 
 void console_hex(uint64_t value, int digits) {
     for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) {
-        uart_write((uint8_t)"0123456789abcdef"[(value >> shift) & 15]);
+        console_write(&"0123456789abcdef"[(value >> shift) & 15], 1);
     }
 }
 

@@ -1,4 +1,4 @@
-/* The global `__base` of targets/pvh/base.ts, but for `hot` (hot.c) and devices (devices.c). */
+/* The global `__base` of targets/base/base.ts, but for `hot` (hot.c) and the platform's devices. */
 #include "engine.h"
 #include <string.h>
 
@@ -11,7 +11,7 @@ static JSValue console_write_js(ARGUMENTS) {
     return JS_UNDEFINED;
 }
 
-static JSValue console_read_js(ARGUMENTS) { return VALUE(uart_read()); }
+static JSValue console_read_js(ARGUMENTS) { return VALUE(console_read()); }
 
 static JSValue exit_js(ARGUMENTS) {
     uint64_t code;

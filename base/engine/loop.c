@@ -1,5 +1,5 @@
 /*
- * The event loop of targets/pvh/base.ts's onTurn, and the end that unhandled errors bring: a
+ * The event loop of targets/base/base.ts's onTurn, and the end that unhandled errors bring: a
  * message, the stack, BASE_EXIT_UNCAUGHT.
  */
 #include "engine.h"

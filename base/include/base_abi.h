@@ -1,6 +1,6 @@
 /*
  * The whole contract between the base and what is built on it: the image's payload, the bytecode's
- * stamp, exit codes and limits. The TypeScript face of the same contract is targets/pvh/base.ts.
+ * stamp, exit codes and limits. The TypeScript face of the same contract is targets/base/base.ts.
  * Reference packer: base/tests/pack.mjs. All integers are little-endian.
  *
  * An image file is base.elf with its PT_NULL program header turned into a PT_LOAD (flags R,

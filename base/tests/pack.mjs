@@ -1,5 +1,5 @@
 // The reference implementation of the payload format in ../include/base_abi.h, for the base's own
-// tests; the product's packer is targets/pvh/build.ts. Usage: node pack.mjs BASE.elf OUT KIND:NAME=FILE...
+// tests; the product's packer is targets/base/build.ts. Usage: node pack.mjs BASE.elf OUT KIND:NAME=FILE...
 import * as fs from 'node:fs';
 import { pathToFileURL } from 'node:url';
 

@@ -4,8 +4,8 @@
  * counts are non-negative integers, ranges lie inside the arrays, nothing is kept after the call; a
  * range outside an array throws a RangeError (a broken promise of ours).
  *
- * `hot` is the TypeScript implementation; the pvh build replaces this module's `hot` by the base's
- * (targets/pvh/hot-bytes.ts), so both must agree: hot-bytes.test.ts has the shared vectors.
+ * `hot` is the TypeScript implementation; an image's build replaces this module's `hot` by the base's
+ * (targets/base/hot-bytes.ts), so both must agree: hot-bytes.test.ts has the shared vectors.
  */
 
 export interface HotBytes {

@@ -1,3 +1,4 @@
+export { type BlockDevice, type BlockError, checkBlocks, formatBlockError } from './block.ts';
 export type { DatagramHandler, DatagramSocket } from './datagram.ts';
 export type { Clock, Console, Entropy } from './environment.ts';
 export type { Endpoint, Flow, FlowEnd, FlowHandler } from './flow.ts';

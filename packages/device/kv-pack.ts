@@ -1,7 +1,7 @@
 /**
  * A directory of files as one array of bytes: made at build time, opened in the image without
  * copying. Required reading: kv.ts. Not here: reading directories, compressing
- * (targets/pvh/build.ts).
+ * (targets/base/build.ts).
  *
  * Version 1, all integers little-endian, all offsets from the pack's first byte:
  *

@@ -4,6 +4,7 @@
  */
 
 import type { TimerQueue } from '#core';
+import type { BlockDevice } from './block.ts';
 import type { Clock, Console, Entropy } from './environment.ts';
 import type { KvReadOnly } from './kv.ts';
 import type { NetDevice } from './net.ts';
@@ -21,6 +22,8 @@ export interface Machine {
   readonly bootArguments: readonly string[];
   /** Network interfaces, in the order of discovery; empty where the host's sockets are used. */
   readonly interfaces: readonly NetDevice[];
+  /** Block devices, in the order of discovery. */
+  readonly blocks: readonly BlockDevice[];
   /** Content linked into the image under `name`, or null. */
   content(name: string): KvReadOnly | null;
   /** Ends the program at once with exit code 0..126. */

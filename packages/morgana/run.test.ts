@@ -27,6 +27,7 @@ function machineWith(bootArguments: string[], parts: Partial<Machine> = {}) {
     console: { writeLine: (line) => lines.push(line) },
     bootArguments,
     interfaces: [],
+    blocks: [],
     content: () => null,
     exit: () => assert.fail('exit is not called'),
     ...parts,

@@ -50,6 +50,7 @@ export function createMachine(loop: NodeLoop, options: LaunchOptions): NodeMachi
     console: { writeLine: (line) => void process.stdout.write(`${line}\n`) },
     bootArguments: options.bootArguments,
     interfaces: [],
+    blocks: [],
     stack: new HostStack(loop, options.publish),
     content(name) {
       if (!Object.hasOwn(options.content, name)) return null;

@@ -5,19 +5,10 @@
  * (base_abi.h).
  */
 
-import { instantOfMicros, TimerQueue, wallTimeOfMillis } from '#core';
-import {
-  type Console,
-  type Entropy,
-  formatKvPackFault,
-  type KvReadOnly,
-  type Machine,
-  openKvPack,
-  type Program,
-} from '#device';
+import type { Console, Entropy, Machine, Program } from '#device';
+import { baseEntropy, baseMachine, drain, EXIT, start } from '../base/launch.ts';
 import type { Base } from './base.ts';
 import { type CommandLine, parseCommandLine } from './cmdline.ts';
-import { createTurn } from './loop.ts';
 import { CONSOLE_DEVICE_ID, VirtioConsole } from './virtio/console.ts';
 import { discover } from './virtio/discovery.ts';
 import { formatVirtioFault, type VirtioFault } from './virtio/fault.ts';
@@ -25,19 +16,7 @@ import { NET_CONFIG, NET_DEVICE_ID, type NetConfig, VirtioNet } from './virtio/n
 import { RNG_DEVICE_ID, VirtioRng } from './virtio/rng.ts';
 import type { VirtioTransport } from './virtio/transport.ts';
 
-export const EXIT = {
-  /** A network device stopped working or lied. */
-  deviceFailed: 122,
-  /** BASE_EXIT_NO_ENTROPY. */
-  noEntropy: 123,
-  /** BASE_EXIT_UNCAUGHT: the program's promise was rejected. */
-  uncaught: 124,
-  /** BASE_EXIT_BAD_IMAGE: the command line or the content can't be read. */
-  badImage: 126,
-} as const;
-
-/** Frames still with the device at the end get this long to leave. */
-const EXIT_DRAIN_MICROS_MAX = 50_000;
+export { EXIT };
 
 /** Runs `program` on the machine that the base describes; the global `__base` unless given. */
 export function launch(
@@ -49,11 +28,7 @@ export function launch(
   const line = parseCommandLine(base.cmdline);
   if (!line.ok) boot.fail(`can't read "${line.error.word}" in the command line`, EXIT.badImage);
   const machine = boot.machine(line.value);
-  base.onTurn(createTurn(base, machine.timers, boot.nets));
-  program(machine).then(
-    (code) => machine.exit(code),
-    (reason) => boot.fail(describeError(reason), EXIT.uncaught),
-  );
+  start(base, machine, program, boot.nets);
 }
 
 const ambientBase = (): Base => (globalThis as unknown as { readonly __base: Base }).__base;
@@ -87,17 +62,13 @@ class Boot {
     const { transports, bad } = discover(base, line.mmioWindows);
     for (const { name, fault } of bad) this.report(name, fault);
     for (const transport of transports) this.open(transport);
-    const packs = this.openContents();
     return {
+      ...baseMachine(base, this.console),
       target: 'pvh',
-      timers: new TimerQueue(instantOfMicros(base.clockMonotonic())),
-      clock: { wall: () => wallTimeOfMillis(Math.floor(base.clockWall() / 1000)) },
-      memoryBytes: base.memory.totalBytes,
       entropy: this.chooseEntropy(),
-      console: this.console,
       bootArguments: line.bootArguments,
       interfaces: this.nets,
-      content: (name) => packs.get(name) ?? null,
+      blocks: [],
       exit: (code) => this.exit(code),
     };
   }
@@ -128,16 +99,9 @@ class Boot {
 
   /** The CPU's own source, else virtio-rng, else the end. */
   private chooseEntropy(): Entropy {
-    const { base, rng } = this;
-    if (base.entropyFill(new Uint8Array(16))) {
-      return {
-        fill: (out) => {
-          if (!base.entropyFill(out))
-            this.fail('RDRAND stopped giving random bytes', EXIT.noEntropy);
-        },
-      };
-    }
+    const { base, console, rng } = this;
     return (
+      baseEntropy(base, console) ??
       rng ??
       this.fail(
         'no source of random bytes: give the machine a CPU with RDRAND (-cpu max) or a virtio-rng device',
@@ -146,29 +110,8 @@ class Boot {
     );
   }
 
-  private openContents(): Map<string, KvReadOnly> {
-    const packs = new Map<string, KvReadOnly>();
-    for (const { name, bytes } of this.base.payload) {
-      const pack = openKvPack(bytes);
-      if (!pack.ok) this.fail(`content "${name}" ${formatKvPackFault(pack.error)}`, EXIT.badImage);
-      else packs.set(name, pack.value);
-    }
-    return packs;
-  }
-
   private exit(code: number): never {
-    const { base } = this;
-    for (const net of this.nets) net.flush();
-    const start = base.clockMonotonic();
-    while (!this.nets.every((net) => net.hasSentAll())) {
-      if (base.clockMonotonic() - start > EXIT_DRAIN_MICROS_MAX) break;
-    }
-    return base.exit(code);
+    drain(this.base, this.nets);
+    return this.base.exit(code);
   }
-}
-
-/** A thrown value as text; this engine's `stack` leaves the message out. */
-function describeError(reason: unknown): string {
-  if (!(reason instanceof Error)) return `the program ended with ${String(reason)}`;
-  return `${reason.name}: ${reason.message}\n${(reason.stack ?? '').trimEnd()}`;
 }

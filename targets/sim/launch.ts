@@ -48,6 +48,7 @@ export function launch(program: Program, options: SimLaunch): SimProcess {
     console: { writeLine: (line) => consoleLines.push(line) },
     bootArguments: options.bootArguments ?? [],
     interfaces: [host.device],
+    blocks: [],
     content: (name) => options.content?.[name] ?? null,
     exit(code): never {
       exitCode = code;

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { makeEntry } from '#targets/pvh/build-content';
+import { makeEntry } from '#targets/base/build-content';
 import { quoteWord } from '#targets/pvh/cmdline';
 import { boot, buildImage, cannotBoot, type VmEnd } from './vm.ts';
 

@@ -6,7 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type BuildOptions, buildPvhImage, formatBuildFault } from '#targets/pvh/build';
+import { type BuildOptions, formatBuildFault, linkImage } from '#targets/base/build';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BASE_ELF = `${ROOT}/build/base/base.elf`;
@@ -47,7 +47,7 @@ async function link(name: string, options: Linked): Promise<string> {
   const folder = `${ROOT}/build/tests`;
   mkdirSync(folder, { recursive: true });
   const output = `${folder}/${name}-${process.pid}.img`;
-  const built = await buildPvhImage({
+  const built = await linkImage({
     ...options,
     baseElf: BASE_ELF,
     bytecodeTool: `${ROOT}/build/base/bytecode`,

@@ -15,6 +15,8 @@ test('nothing › what is absent', () => {
     flags: {
       target: 'pvh',
       publish: [],
+      link: [],
+      disk: [],
       memory: 16,
       machine: 'microvm',
       accelerator: 'auto',
@@ -41,6 +43,13 @@ test('publish › repeated, with address and protocol', () => {
   ]);
 });
 
+test('link and disk › repeated › kept in order, as they are', () => {
+  const words = ['--link=tap:a', '--link=unix:/b=c', '--disk=x=/d', '--link=unix-listen:e,mac=2'];
+  const { flags } = parse(VERBS.run.flags, words);
+  assert.deepEqual(flags.link, ['tap:a', 'unix:/b=c', 'unix-listen:e,mac=2']);
+  assert.deepEqual(flags.disk, ['x=/d']);
+});
+
 const REFUSED: readonly [keyof typeof VERBS, string[], RegExp][] = [
   ['run', ['--memory'], /expected --memory with an integer, 3 to 4096/],
   ['run', ['--memory='], /expected --memory/],
@@ -49,7 +58,12 @@ const REFUSED: readonly [keyof typeof VERBS, string[], RegExp][] = [
   ['run', ['--memory=8M'], /expected --memory/],
   ['run', ['--memory=8', '--memory=8'], /--memory is given twice/],
   ['run', ['--machine=pc'], /with microvm or q35/],
-  ['run', ['--target=arm'], /with pvh or node/],
+  ['run', ['--target=arm'], /with pvh or process or node/],
+  ['run', ['--link=eth0'], /tap:NAME, unix:PATH or unix-listen:PATH/],
+  ['run', ['--link=tap:'], /expected --link/],
+  ['run', ['--link'], /expected --link/],
+  ['run', ['--disk=file'], /NAME=FILE/],
+  ['run', ['--disk==file'], /expected --disk/],
   ['run', ['--publish=80'], /ADDRESS/],
   ['run', ['--publish=0:80'], /expected --publish/],
   ['run', ['--publish=80:65536'], /expected --publish/],

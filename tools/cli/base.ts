@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Failure } from './failure.ts';
 import { packageRoot } from './places.ts';
+import type { Target } from './verbs.ts';
 
 /** The first of `build/base` (a checkout's) and `dist/base` (an installation's) that has `name`. */
 function baseFile(name: string): string | null {
@@ -14,9 +15,13 @@ function baseFile(name: string): string | null {
   return null;
 }
 
+/** Targets whose images are the base's ELF with a payload. */
+export type ImageTarget = Exclude<Target, 'node'>;
+const ELF: Record<ImageTarget, string> = { pvh: 'base.elf', process: 'process.elf' };
+
 /** The base as an ELF file without an application. */
-export function baseImage(): string {
-  const file = baseFile('base.elf');
+export function baseImage(target: ImageTarget): string {
+  const file = baseFile(ELF[target]);
   if (file !== null) return file;
   throw new Failure({ what: 'the base is not built', mend: 'run: npm run setup' });
 }
@@ -28,11 +33,14 @@ export const bytecodeTool = (): string | null => baseFile('bytecode');
 
 /**
  * The base's ELF file in two: ours, and the engine with its C library, by the linker's map. An
- * installation has its sum only (base.parts.json). Without either all counts as base.
+ * installation has its sum only (NAME.parts.json). Without either all counts as base.
  */
-export function baseParts(baseBytes: number): { base: number; engine: number } {
-  const map = baseFile('base.elf.map');
-  const parts = baseFile('base.parts.json');
+export function baseParts(
+  target: ImageTarget,
+  baseBytes: number,
+): { base: number; engine: number } {
+  const map = baseFile(`${ELF[target]}.map`);
+  const parts = baseFile(`${ELF[target]}.parts.json`);
   let engine = 0;
   if (map !== null) engine = engineBytes(readFileSync(map, 'utf8'));
   else if (parts !== null) engine = JSON.parse(readFileSync(parts, 'utf8')).engine;

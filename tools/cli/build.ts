@@ -5,17 +5,17 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { WEB_GLOBALS, webDefines } from '../../packages/web/bundle.ts';
-import { buildNodeModule } from '../../targets/node/build.ts';
 import {
   type BuildReport,
-  buildPvhImage,
   bundle,
   formatBuildFault,
   type formatBundleFault,
+  linkImage,
   readContent,
-} from '../../targets/pvh/build.ts';
+} from '../../targets/base/build.ts';
+import { buildNodeModule } from '../../targets/node/build.ts';
 import { type App, detectApp } from './app.ts';
-import { baseImage, baseParts, bytecodeTool } from './base.ts';
+import { baseImage, baseParts, bytecodeTool, type ImageTarget } from './base.ts';
 import { checkContent } from './content.ts';
 import { describeApp } from './describe-app.ts';
 import { partLines } from './describe-text.ts';
@@ -37,6 +37,9 @@ export interface Built {
   readonly sources: readonly string[];
 }
 
+/** Of the file that `build` writes. */
+export const SUFFIX: Record<Target, string> = { pvh: 'img', process: 'elf', node: 'mjs' };
+
 export async function buildVerb(line: CommandLine<typeof VERBS.build.flags>): Promise<number> {
   const found = detectApp(line.words[0] ?? '.');
   if (found.kind === 'image') {
@@ -45,9 +48,9 @@ export async function buildVerb(line: CommandLine<typeof VERBS.build.flags>): Pr
   const { target, json } = line.flags;
   const app = await loadApp(found);
   const built = await buildApp(app, target);
-  const file = line.flags.output ?? `${app.name}.${target === 'pvh' ? 'img' : 'mjs'}`;
+  const file = line.flags.output ?? `${app.name}.${SUFFIX[target]}`;
   mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
-  writeFileSync(file, built.output, { mode: target === 'pvh' ? 0o755 : 0o644 });
+  writeFileSync(file, built.output, { mode: target === 'node' ? 0o644 : 0o755 });
   const { image } = built.description;
   if (json) {
     process.stdout.write(`${JSON.stringify({ output: file, target, ...image }, null, 2)}\n`);
@@ -67,7 +70,7 @@ export async function buildApp(app: App, target: Target): Promise<Built> {
   if (app.main !== null) await checkGlobals(entryOf(app, 'pvh'));
   checkTypes(app);
   const entry = entryOf(app, target);
-  return target === 'pvh' ? buildImage(app, entry) : buildModule(app, entry);
+  return target === 'node' ? buildModule(app, entry) : buildImage(app, entry, target);
 }
 
 type Entry = { readonly text: string; readonly resolveDir: string; readonly name: string };
@@ -115,16 +118,16 @@ function bundleFailure(fault: Parameters<typeof formatBundleFault>[0]): Failure 
   });
 }
 
-async function buildImage(app: App, entry: Entry): Promise<Built> {
-  const output = path.join(appCacheDirectory(app.root), 'linked.img');
+async function buildImage(app: App, entry: Entry, target: ImageTarget): Promise<Built> {
+  const output = path.join(appCacheDirectory(app.root), `linked.${SUFFIX[target]}`);
   const contents = Object.entries(app.content).map(([name, directory]) => ({
     name,
     files: readContent(directory),
   }));
-  const built = await buildPvhImage({
+  const built = await linkImage({
     entry,
     contents,
-    baseElf: baseImage(),
+    baseElf: baseImage(target),
     bytecodeTool: bytecodeTool(),
     output,
     define: DEFINE,
@@ -137,9 +140,9 @@ async function buildImage(app: App, entry: Entry): Promise<Built> {
     throw new Failure({ what: formatBuildFault(error), mend: 'run: npm run setup' });
   }
   const report = built.value;
-  const description = describeApp(app, 'pvh', report.metafile, entry.resolveDir, {
+  const description = describeApp(app, target, report.metafile, entry.resolveDir, {
     bytes: report.imageBytes,
-    parts: imageParts(report),
+    parts: imageParts(target, report),
     contents: contents.map(({ name, files }) => ({
       device: name,
       files: files.length,
@@ -150,8 +153,8 @@ async function buildImage(app: App, entry: Entry): Promise<Built> {
   return { description, output: image, sources: sourcesOf(report.metafile, entry.resolveDir) };
 }
 
-function imageParts({ parts, programKind }: BuildReport): Part[] {
-  const { engine, base } = baseParts(parts.base);
+function imageParts(target: ImageTarget, { parts, programKind }: BuildReport): Part[] {
+  const { engine, base } = baseParts(target, parts.base);
   const libraries = Object.entries(parts.libraries);
   const content = Object.values(parts.contents).reduce((sum, bytes) => sum + bytes, 0);
   return [

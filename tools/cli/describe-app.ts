@@ -72,7 +72,7 @@ function because(name: string, metafile: Metafile, base: string): string[] {
 }
 
 function standardArgs(app: App, target: Target): ArgSpecs {
-  const isDirect = target === 'pvh' && app.devices.some((node) => node.kind === 'net.stack');
+  const isDirect = target !== 'node' && app.devices.some((node) => node.kind === 'net.stack');
   return isDirect ? { ...LOG_ARGS, ...DIRECT_STACK_ARGS } : LOG_ARGS;
 }
 

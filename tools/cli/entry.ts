@@ -25,19 +25,28 @@ const CONTENT = {
   shown: 'linked into the image',
 };
 
+const DIRECT_STACK = {
+  from: 'packages/morgana/direct-stack.ts',
+  name: 'directStackConnector',
+  shown: 'our own TCP/IP',
+};
+
+const ethernet = (shown: string): Implementation => ({
+  from: 'packages/morgana/run.ts',
+  name: 'ethernetConnector',
+  shown,
+});
+
 /** What each target has for each kind of device; a kind left out is one that it lacks. */
 const IMPLEMENTATIONS: Record<Target, { readonly [K in DeviceKind]?: Implementation }> = {
   pvh: {
-    'net.ethernet': {
-      from: 'packages/morgana/run.ts',
-      name: 'ethernetConnector',
-      shown: 'virtio-net',
-    },
-    'net.stack': {
-      from: 'packages/morgana/direct-stack.ts',
-      name: 'directStackConnector',
-      shown: 'our own TCP/IP',
-    },
+    'net.ethernet': ethernet('virtio-net'),
+    'net.stack': DIRECT_STACK,
+    'kv.directory': CONTENT,
+  },
+  process: {
+    'net.ethernet': ethernet('a tap device or a UNIX socket'),
+    'net.stack': DIRECT_STACK,
     'kv.directory': CONTENT,
   },
   node: {
@@ -53,11 +62,13 @@ const IMPLEMENTATIONS: Record<Target, { readonly [K in DeviceKind]?: Implementat
 /** Where `launch` is. */
 const LAUNCH: Record<Target, string> = {
   pvh: 'targets/pvh/index.ts',
+  process: 'targets/process/index.ts',
   node: 'targets/node/launch.ts',
 };
 
 const LACKING: Record<Target, string> = {
   pvh: 'pvh, a virtual machine',
+  process: 'process, a Linux process with links and disks',
   node: 'node, a process on this machine with sockets but no Ethernet interface of its own',
 };
 

@@ -67,6 +67,23 @@ export const publishFlag: Flag<readonly Publish[]> = {
   join: (before, next) => [...before, ...next],
 };
 
+/** A flag whose every occurrence is one word of a shape. */
+const wordsFlag = (shape: RegExp, expected: string): Flag<readonly string[]> => ({
+  read: (text) => (text !== null && shape.test(text) ? [text] : null),
+  expected,
+  absent: [],
+  join: (before, next) => [...before, ...next],
+});
+
+/** Ethernet for a process: base/plat/process/links.c reads it. */
+export const linkFlag = wordsFlag(
+  /^(tap|unix|unix-listen):./s,
+  'tap:NAME, unix:PATH or unix-listen:PATH',
+);
+
+/** A block device for a process: base/plat/process/disks.c reads it. */
+export const diskFlag = wordsFlag(/^[^=]+=./s, 'NAME=FILE');
+
 function readPublish(text: string): Publish[] | null {
   const found = /^(?:(\d{1,3}(?:\.\d{1,3}){3}):)?(\d{1,5}):(\d{1,5})(?:\/(tcp|udp))?$/.exec(text);
   if (found === null) return null;

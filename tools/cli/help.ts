@@ -29,14 +29,15 @@ While a change has errors they are shown and the old version keeps serving.
 
   --port=PORT           port of this machine, 1 to 65535 (default 8080)
 `,
-  build: `morgana build [APP] [--target=pvh|node] [--output=FILE] [--json]
+  build: `morgana build [APP] [--target=pvh|process|node] [--output=FILE] [--json]
 
 Checks the types of APP, links it with the libraries that it uses, and writes the image.
 The same inputs give the same bytes.
 
   --target=pvh          a bootable image: QEMU, Firecracker, Cloud Hypervisor, Xen (the default)
+  --target=process      a Linux program without privileges: FILE --link=tap:NAME
   --target=node         a module that Node runs: node FILE
-  --output=FILE         where to write it (default NAME.img or NAME.mjs)
+  --output=FILE         where to write it (default NAME.img, NAME.elf or NAME.mjs)
   --json                print bytes by part as JSON
 `,
   run: `morgana run [APP] [flags] [-- boot-time arguments]
@@ -45,7 +46,12 @@ Builds APP, or takes an image that build wrote, and boots it in QEMU. The serial
 stdout, the image's exit code is this command's; Ctrl-C stops the machine.
 "morgana run APP -- --help" prints the boot-time arguments.
 
-  --target=pvh|node     a virtual machine (the default), or a process on this machine's sockets
+  --target=pvh          a virtual machine (the default)
+  --target=process      a Linux process that can do nothing but use its links and disks
+  --target=node         a process on this machine's sockets
+  --link=LINK           process: an Ethernet interface, as tap:NAME (a tap device that exists),
+                        unix:PATH or unix-listen:PATH (a stream socket); may be repeated
+  --disk=NAME=FILE      process: a block device (FILE,ro: read only); may be repeated
   --publish=HOST:IMAGE  forwards a port of 127.0.0.1, as 8080:80; may be repeated
                         also ADDRESS:HOST:IMAGE and HOST:IMAGE/udp
   --memory=MIB          memory of the machine, 3 to 4096 (default 16)
@@ -53,12 +59,13 @@ stdout, the image's exit code is this command's; Ctrl-C stops the machine.
   --accelerator=kvm|tcg hardware virtualisation or emulation (default: kvm where it works)
   --keep-image=FILE     leaves the built image at FILE
 `,
-  describe: `morgana describe [APP] [--json|--dot|--html=FILE]
+  describe: `morgana describe [APP] [--target=pvh|process|node] [--json|--dot|--html=FILE]
 morgana describe --diff A B [--json]
 
 Prints the devices of APP, its packages with their bytes and lines, its boot-time arguments,
 what it may touch (ports, disks), and the bytes of its image. APP may be an image.
 
+  --target=...          what to build APP for (default pvh)
   --json                for programs
   --dot                 the graph of devices, for Graphviz
   --html=FILE           a page with the graph, and the image drawn to scale

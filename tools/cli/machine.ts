@@ -56,7 +56,7 @@ function readKnown(file: string): { key: string; accelerator: 'kvm' | 'tcg' } | 
 }
 
 function startsWithKvm(qemu: string): boolean {
-  const image = baseImage();
+  const image = baseImage('pvh');
   const options = { machine: 'microvm', accelerator: 'kvm', memoryMib: 16 } as const;
   const args = qemuArguments({ ...options, image, publish: [], bootArguments: [] });
   const probe = spawnSync(qemu, args, {

@@ -4,17 +4,18 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ArgSpecs } from '../../packages/morgana/arguments.ts';
 import { detectApp } from './app.ts';
-import { buildApp } from './build.ts';
+import { buildApp, SUFFIX } from './build.ts';
 import { grouped } from './describe-text.ts';
 import { type Description, findDescription } from './description.ts';
 import { Failure, usageFailure } from './failure.ts';
 import type { CommandLine, Publish } from './flags.ts';
+import { type ProcessOptions, startProcess } from './linux-process.ts';
 import { loadApp } from './load.ts';
 import { checkPorts, chooseAccelerator, findQemu, type Running, startMachine } from './machine.ts';
 import { startNode } from './node-process.ts';
 import { appCacheDirectory, shown } from './places.ts';
 import { firstByte, HEAD_REQUEST, HOSTLESS_REQUEST } from './probe.ts';
-import type { VERBS } from './verbs.ts';
+import type { Target, VERBS } from './verbs.ts';
 
 type Line = CommandLine<typeof VERBS.run.flags>;
 
@@ -27,23 +28,57 @@ const say = (text: string): void => {
 
 export async function runVerb(line: Line): Promise<number> {
   const found = detectApp(line.words[0] ?? '.');
+  if (found.kind === 'image') return runImage(line, found.image);
   const { target } = line.flags;
-  if (found.kind === 'image') {
-    if (target === 'node') {
-      throw usageFailure('an image does not run on target node', 'leave --target=node out');
-    }
-    return boot(line, found.image, findDescription(readFileSync(found.image)));
-  }
+  checkFlags(line, target);
   const app = await loadApp(found);
   const built = await buildApp(app, target);
   const kept = line.flags['keep-image'];
-  const file = path.join(appCacheDirectory(app.root), target === 'pvh' ? 'image.img' : 'app.mjs');
-  writeFileSync(file, built.output);
+  const file = path.join(appCacheDirectory(app.root), `run.${SUFFIX[target]}`);
+  writeFileSync(file, built.output, { mode: 0o755 });
   if (kept !== null) copyFileSync(file, kept);
   if (target === 'pvh') return boot(line, file, built.description);
+  if (target === 'process')
+    return startProcess(file, processOptions(line, built.description)).ended;
   return watchOver(line, built.description, (publish) =>
     startNode(file, app, publish, line.rest ?? []),
   );
+}
+
+/** Its own description says what it runs on; without one it is booted. */
+function runImage(line: Line, image: string): Promise<number> {
+  const description = findDescription(readFileSync(image));
+  const target = description?.target ?? 'pvh';
+  if (line.flags.target === 'node') {
+    throw usageFailure('an image does not run on target node', 'leave --target=node out');
+  }
+  checkFlags(line, target);
+  if (target !== 'process') return boot(line, image, description);
+  return startProcess(path.resolve(image), processOptions(line, description)).ended;
+}
+
+/** Refuses what the target would silently ignore. */
+function checkFlags(line: Line, target: Target): void {
+  const { publish, link, disk } = line.flags;
+  const given = publish.length > 0 ? 'publish' : link.length > 0 ? 'link' : 'disk';
+  const isProcess = target === 'process';
+  if (isProcess ? publish.length === 0 : link.length + disk.length === 0) return;
+  throw usageFailure(
+    `--${given} does not go with target ${target}`,
+    isProcess ? 'it has addresses of its own on its --link' : 'give it --target=process too',
+  );
+}
+
+function processOptions(line: Line, description: Description | null): ProcessOptions {
+  const { link, disk, memory } = line.flags;
+  const network = description?.capabilities.network ?? [];
+  if (link.length < network.length && !asksHelp(line)) {
+    throw new Failure({
+      what: `${description!.name} needs ${network.length === 1 ? 'a network' : `${network.length} networks`}, and has ${link.length || 'none'}`,
+      mend: 'give it --link=tap:NAME or --link=unix:PATH',
+    });
+  }
+  return { links: link, disks: disk, memoryMib: memory, bootArguments: line.rest ?? [] };
 }
 
 async function boot(line: Line, image: string, description: Description | null): Promise<number> {

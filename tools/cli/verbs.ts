@@ -1,8 +1,16 @@
 /** The verbs and their flags: the whole surface of the command line. */
 
-import { choiceFlag, integerFlag, publishFlag, switchFlag, textFlag } from './flags.ts';
+import {
+  choiceFlag,
+  diskFlag,
+  integerFlag,
+  linkFlag,
+  publishFlag,
+  switchFlag,
+  textFlag,
+} from './flags.ts';
 
-export const TARGETS = ['pvh', 'node'] as const;
+export const TARGETS = ['pvh', 'process', 'node'] as const;
 export type Target = (typeof TARGETS)[number];
 export const TEMPLATES = ['static', 'handler', 'devices'] as const;
 
@@ -32,6 +40,8 @@ export const VERBS = {
     flags: {
       target: choiceFlag(TARGETS, 'pvh'),
       publish: publishFlag,
+      link: linkFlag,
+      disk: diskFlag,
       memory: integerFlag(3, 4_096, 16),
       machine: choiceFlag(['microvm', 'q35'], 'microvm'),
       accelerator: choiceFlag(['auto', 'kvm', 'tcg'], 'auto'),
@@ -41,7 +51,13 @@ export const VERBS = {
   describe: {
     wordsMax: 2,
     rest: false,
-    flags: { json: switchFlag, dot: switchFlag, html: textFlag, diff: switchFlag },
+    flags: {
+      target: choiceFlag(TARGETS, 'pvh'),
+      json: switchFlag,
+      dot: switchFlag,
+      html: textFlag,
+      diff: switchFlag,
+    },
   },
 } as const;
 

@@ -24,25 +24,9 @@ struct memory_map_entry {
 };
 _Static_assert(sizeof(struct memory_map_entry) == 24, "hvm_memmap_table_entry");
 
-struct machine machine;
 _Noreturn void base_start_libc(uint64_t *stack);
 void base_syscall_entry(void);
 int base_main(void);
-
-bool is_ram(uint64_t address, uint64_t bytes) {
-    for (uint32_t i = 0; i < machine.ram_count; i++) {
-        if (address < machine.ram[i].end && address + bytes > machine.ram[i].start) return true;
-    }
-    return false;
-}
-
-uint64_t ram_end_of(uint64_t address) {
-    for (uint32_t i = 0; i < machine.ram_count; i++) {
-        const struct ram_region *region = &machine.ram[i];
-        if (region->start <= address && address < region->end) return region->end;
-    }
-    return 0;
-}
 
 static void read_cmdline(uint64_t at) {
     const char *from = (const char *)at;
@@ -82,25 +66,6 @@ static void find_payload(void) {
         refuse_image("it needs more memory than the machine has", "", 0);
     }
     machine.payload_end = ROUND_UP(machine.payload_start + header->total_bytes, PAGE_BYTES);
-}
-
-bool cmdline_number(const char *name, uint64_t *value) {
-    for (const char *at = machine.cmdline; *at; at++) {
-        const char *word = at, *expected = name;
-        while (*expected && *word == *expected) word++, expected++;
-        bool starts = at == machine.cmdline || at[-1] == ' ';
-        if (starts && at[0] == '-' && at[1] == '-' && (at[2] == ' ' || !at[2])) return false;
-        if (*expected || !starts || *word++ != '=') continue;
-        uint64_t number = 0;
-        uint32_t digits = 0;
-        for (; *word >= '0' && *word <= '9' && digits < 19; word++, digits++) {
-            number = number * 10 + (uint64_t)(*word - '0');
-        }
-        if (digits == 0 || (*word && *word != ' ')) return false;
-        *value = number;
-        return true;
-    }
-    return false;
 }
 
 void base_boot(uint32_t start_info_at) {

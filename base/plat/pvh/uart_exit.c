@@ -29,7 +29,7 @@ void uart_init(void) {
     out8(COM1 + 4, 0x0b); /* DTR, RTS, OUT2 */
 }
 
-void uart_write(uint8_t byte) {
+static void uart_write(uint8_t byte) {
     if (!present) return;
     if (fifo_room == 0) {
         uint32_t rounds = 0;
@@ -40,7 +40,14 @@ void uart_write(uint8_t byte) {
     fifo_room--;
 }
 
-int uart_read(void) {
+void console_write(const char *text, size_t bytes) {
+    for (size_t i = 0; i < bytes; i++) {
+        if (text[i] == '\n') uart_write('\r');
+        uart_write((uint8_t)text[i]);
+    }
+}
+
+int console_read(void) {
     if (!present || !(in8(LINE_STATUS) & DATA_READY_BIT)) return -1;
     return in8(COM1);
 }

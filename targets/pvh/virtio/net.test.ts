@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { instantOfMicros, TimerQueue } from '#core';
 import type { NetHandler } from '#device';
 import { type NetWire, netCases } from '#device/conformance';
-import { createTurn } from '../loop.ts';
+import { createTurn } from '../../base/loop.ts';
 import { formatVirtioFault, type VirtioFault } from './fault.ts';
 import { NET_CONFIG, VirtioNet } from './net.ts';
 import { NET_FEATURE } from './net-setup.ts';

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { openKvPack } from '#device';
-import { buildPvhImage, formatBuildFault, readContent } from './build.ts';
+import { formatBuildFault, linkImage, readContent } from './build.ts';
 import { bundle, formatBundleFault, partOf } from './build-bundle.ts';
 import { appendPayload } from './build-elf.ts';
 
@@ -134,7 +134,7 @@ test('bundle › define › replaces constants', async () => {
 test('partOf › packages, targets, npm, scopes and applications', () => {
   const root = join(import.meta.dirname, '../..');
   assert.equal(partOf(join(root, 'packages/net/a.ts')), 'net');
-  assert.equal(partOf(join(root, 'targets/pvh/loop.ts')), 'target pvh');
+  assert.equal(partOf(join(root, 'targets/base/loop.ts')), 'target base');
   assert.equal(partOf(join(root, 'node_modules/hono/dist/a.js')), 'npm:hono');
   assert.equal(partOf('/x/node_modules/@a/b/c.js'), 'npm:@a/b');
   assert.equal(partOf('/x/main.ts'), 'app');
@@ -235,7 +235,7 @@ async function image(name: string, tool: string | null, more = {}) {
   const contents = [{ name: 'site', files: readContent(join(root, 'site')) }];
   const entry = { file: join(root, 'main.ts') };
   const options = { entry, contents, baseElf, bytecodeTool: tool, output, ...more };
-  return { result: await buildPvhImage(options), output };
+  return { result: await linkImage(options), output };
 }
 
 test('image › built twice › the same bytes; parts add up', async () => {

@@ -1,8 +1,8 @@
 /**
- * Builds an image of the pvh target: bundles a TypeScript entry with what it reaches
- * (build-bundle.ts), compiles it to bytecode, packs directories of content (build-content.ts) and
- * appends all that to the base's ELF as base/include/base_abi.h describes. Runs on Node. The same
- * inputs give the same bytes.
+ * Builds an image on the C base, for the platform that its ELF is of: bundles a TypeScript entry
+ * with what it reaches (build-bundle.ts), compiles it to bytecode, packs directories of content
+ * (build-content.ts) and appends all that to the base's ELF as base/include/base_abi.h describes.
+ * Runs on Node. The same inputs give the same bytes.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -26,7 +26,7 @@ export { type BundleEntry, bundle, formatBundleFault } from './build-bundle.ts';
 export { type ContentFile, type ContentOptions, readContent } from './build-content.ts';
 
 export interface BuildOptions {
-  /** The module that calls `launch` (targets/pvh/index.ts), as a file or as text. */
+  /** The module that calls `launch` (targets/X/index.ts), as a file or as text. */
   readonly entry: BundleEntry;
   /** Each becomes `machine.content(name)`. */
   readonly contents: readonly { readonly name: string; readonly files: readonly ContentFile[] }[];
@@ -80,9 +80,7 @@ export function formatBuildFault(fault: BuildFault): string {
   }
 }
 
-export async function buildPvhImage(
-  options: BuildOptions,
-): Promise<Result<BuildReport, BuildFault>> {
+export async function linkImage(options: BuildOptions): Promise<Result<BuildReport, BuildFault>> {
   const bundled = await bundle({
     entry: options.entry,
     define: options.define ?? {},

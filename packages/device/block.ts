@@ -1,0 +1,63 @@
+/**
+ * A block device: numbered blocks of one size, read and written whole. Operations may be under way
+ * together and complete in any order; only `flush` orders. Not here: partitions, file systems,
+ * caches.
+ */
+
+import type { Result } from '#core';
+
+export type BlockError =
+  /** Some of it lies behind the last block. */
+  | { readonly kind: 'out of range'; readonly firstBlock: number; readonly blockCount: number }
+  /** Not a whole number of blocks, or none. */
+  | { readonly kind: 'partial block'; readonly bytes: number }
+  | { readonly kind: 'read only' }
+  /** The device failed; `code` is its own. What it was to read or write is in an unknown state. */
+  | { readonly kind: 'device'; readonly code: number };
+
+export interface BlockDevice {
+  readonly name: string;
+  /** A power of two, at least 512. */
+  readonly blockBytes: number;
+  /** At least 1; it never changes. */
+  readonly blockCount: number;
+  readonly isReadOnly: boolean;
+  /** Fills `into` from block `firstBlock` on. `into` is the device's until the promise resolves. */
+  read(firstBlock: number, into: Uint8Array): Promise<Result<void, BlockError>>;
+  /**
+   * Writes `bytes` from block `firstBlock` on; reads see them from then on. `bytes` are borrowed
+   * until the promise resolves. A crash before a `flush` may lose any part of them.
+   */
+  write(firstBlock: number, bytes: Uint8Array): Promise<Result<void, BlockError>>;
+  /** Resolves when every write that resolved before this call would survive a loss of power. */
+  flush(): Promise<Result<void, BlockError>>;
+}
+
+/** Why `bytes` from `firstBlock` on can't be read or written, or null: the same for all devices. */
+export function checkBlocks(
+  device: Pick<BlockDevice, 'blockBytes' | 'blockCount'>,
+  firstBlock: number,
+  bytes: number,
+): BlockError | null {
+  const { blockBytes, blockCount } = device;
+  if (bytes === 0 || bytes % blockBytes !== 0) return { kind: 'partial block', bytes };
+  const inside = Number.isInteger(firstBlock) && firstBlock >= 0;
+  if (!inside || firstBlock + bytes / blockBytes > blockCount) {
+    return { kind: 'out of range', firstBlock, blockCount };
+  }
+  return null;
+}
+
+/** One sentence's end, without a dot. */
+export function formatBlockError(error: BlockError): string {
+  switch (error.kind) {
+    case 'out of range':
+      return `block ${error.firstBlock} and on lie outside of its ${error.blockCount} blocks`;
+    case 'partial block':
+      return `${error.bytes} bytes are not a whole number of blocks`;
+    case 'read only':
+      return 'it is read only';
+    case 'device':
+      return `the device failed with code ${error.code}`;
+  }
+}

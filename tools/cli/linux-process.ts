@@ -1,0 +1,30 @@
+/** Runs an image of target process: it is a program of this machine. */
+
+import { spawn } from 'node:child_process';
+import { type Running, supervise } from './machine.ts';
+
+export interface ProcessOptions {
+  /** Of the image's own command line: base/plat/process/main.c. */
+  readonly links: readonly string[];
+  readonly disks: readonly string[];
+  readonly memoryMib: number;
+  readonly bootArguments: readonly string[];
+}
+
+export function processArguments(options: ProcessOptions): string[] {
+  return [
+    `--mem=${options.memoryMib}`,
+    ...options.links.map((link) => `--link=${link}`),
+    ...options.disks.map((disk) => `--disk=${disk}`),
+    '--',
+    ...options.bootArguments,
+  ];
+}
+
+/** Its console is stdout, and what it says before its sandbox closes stderr. */
+export function startProcess(image: string, options: ProcessOptions): Running {
+  const child = spawn(image, processArguments(options), {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  return supervise(child, (status) => status);
+}
