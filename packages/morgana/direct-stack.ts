@@ -3,18 +3,24 @@
  * its address.
  */
 
-import type { NetDevice } from '#device';
-import { directStack, stackOptions } from '#stack';
-import type { Connector } from './run.ts';
+import type { NetDevice, Stack } from '#device';
+import { directStack, type StackOptions, stackOptions } from '#stack';
+import type { Connector, ConnectRequest } from './run.ts';
 import { DIRECT_STACK_ARGS } from './standard-args.ts';
 
 export const directStackConnector: Connector<'net.stack'> = {
   args: DIRECT_STACK_ARGS,
-  async connect({ machine, needs, args, log }) {
-    const options = stackOptions(String(args.ipv4), String(args.gateway), String(args.hostname));
-    if (!options.ok) return { lacks: `${options.error.kind}: ${options.error.message}` };
-    const memoryBytes = Number(args['net-memory']) * 1_024;
-    const given = { ...options.value, memoryBytes };
-    return directStack(machine, needs[0] as NetDevice, given, log.source('stack'));
-  },
+  connect: (request) => connectDirect(request, {}),
 };
+
+/** The stack of `request`, with `more` besides what the arguments say. */
+export async function connectDirect(
+  { machine, needs, args, log }: ConnectRequest,
+  more: Pick<StackOptions, 'names' | 'nameServers'>,
+): Promise<Stack | { readonly lacks: string }> {
+  const options = stackOptions(String(args.ipv4), String(args.gateway), String(args.hostname));
+  if (!options.ok) return { lacks: `${options.error.kind}: ${options.error.message}` };
+  const memoryBytes = Number(args['net-memory']) * 1_024;
+  const given = { ...options.value, memoryBytes, ...more };
+  return directStack(machine, needs[0] as NetDevice, given, log.source('stack'));
+}

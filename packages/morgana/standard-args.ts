@@ -14,6 +14,15 @@ export const LOG_ARGS: ArgSpecs = {
   },
 };
 
+/** Of our own TCP/IP with names (named-stack.ts). */
+export const NAME_ARGS: ArgSpecs = {
+  nameservers: {
+    kind: 'string',
+    default: '',
+    doc: "servers to ask for names, as 10.0.2.3,[2001:db8::1]:5353, instead of the network's",
+  },
+};
+
 /** Of our own TCP/IP (direct-stack.ts). */
 export const DIRECT_STACK_ARGS: ArgSpecs = {
   ipv4: { kind: 'ipv4Cidr', default: '', doc: 'a fixed address, as 10.0.2.15/24, instead of DHCP' },

@@ -7,11 +7,12 @@ import { after, seconds } from '#core';
 import type { Flow, FlowHandler, Stack } from '#device';
 import { flowCases, type StackNetwork, stackCases } from '#device/conformance';
 import { type SimNetDeviceOptions, SimWorld } from '#targets/sim/index';
-import { directStack, stackOptions } from './index.ts';
+import { directStack, Names, type NamesMaker, stackOptions } from './index.ts';
 
 /** Virtual time that any condition of a case may take. */
 const PATIENCE = seconds(300);
 const SERVER = '10.0.0.2';
+const makeNames: NamesMaker = (numeric) => new Names(numeric);
 
 const kinds: Record<string, Partial<SimNetDeviceOptions>> = {
   'software sums': {},
@@ -25,7 +26,8 @@ async function newNetwork(device: Partial<SimNetDeviceOptions>): Promise<StackNe
     assert.ok(options.ok);
     const { device: nic, entropy, log } = world.addHost(name, { ...device, bitsPerSecond: 1e9 });
     const machine = { timers: world.timers, entropy };
-    return directStack(machine, nic, options.value, log.source('stack'));
+    const given = { ...options.value, names: makeNames };
+    return directStack(machine, nic, given, log.source('stack'));
   };
   return {
     client: await stackOn('client', '10.0.0.1/24'),

@@ -1,16 +1,18 @@
 /**
  * The one joiner: a NetDevice in, the `Stack` that applications see out. Ethernet to UDP is
- * packages/net's NetStack, TCP its TcpStack. Not here: reading the command line
- * (packages/morgana/direct-stack.ts).
+ * packages/net's NetStack, TCP its TcpStack; names.ts adds names where they are wanted. Not here:
+ * reading the command line (packages/morgana/direct-stack.ts).
  */
 
-import { after, err, type Logger, ok, type Result, seconds, Timer, type TimerQueue } from '#core';
-import type { ConnectError, Flow, Machine, NetDevice, Stack } from '#device';
+import { after, err, type Logger, ok, type Result, seconds, Timer } from '#core';
+import type { Endpoint, Machine, NetDevice, Stack } from '#device';
 import {
+  formatIpv4Address,
   type Ipv4Address,
   isHostAddress,
   MemoryBudget,
   memoryBytesDefault,
+  type NetConfiguration,
   NetStack,
   netmaskOf,
   PROTOCOL_TCP,
@@ -18,6 +20,7 @@ import {
   parseIpv4Address,
   TcpStack,
 } from '#net';
+import { type NamesMaker, NumericNames, type StackNames } from './numeric-stack.ts';
 
 export interface StackOptions {
   /** A fixed address; null: DHCP. */
@@ -28,6 +31,10 @@ export interface StackOptions {
   readonly hostName: string | null;
   /** The declared memory of the stack; memoryBytesDefault when absent. */
   readonly memoryBytes?: number;
+  /** Makes names; absent: the stack connects to numeric addresses only. */
+  readonly names?: NamesMaker;
+  /** Asked for names in place of those that the network tells; absent or none: those. */
+  readonly nameServers?: readonly Endpoint[];
 }
 
 /** One sentence for a person: which text is wrong, and why. */
@@ -95,7 +102,18 @@ export function directStack(
   const tcp = new TcpStack({ ip: net.ip, timers, entropy, log: logger, offload, memory });
   net.registerTransport(PROTOCOL_TCP, tcp, tcp);
   net.onTransmitReady(() => tcp.transmitReady());
-  const stack = joined(net, tcp, timers);
+  const makeNames: NamesMaker = options.names ?? ((numeric) => new NumericNames(numeric));
+  const names = makeNames({
+    timers,
+    entropy,
+    bind: (port, handler) => Promise.resolve(net.udp.bind(port, handler)),
+    addresses: () => net.addresses(),
+    isAddress: (text) => parseIpAddress(text) !== null,
+    open: (text, port, opened) => tcp.connect(parseIpAddress(text)!, port, opened),
+    order: ipv6First,
+  });
+  const stack = joined(net, tcp, names);
+  net.onConfiguration((configuration) => configureNames(names, configuration, options));
   if (options.address !== null) {
     const { address, gateway } = options;
     net.configure({ addresses: [address], gateway, dnsServers: [], domain: null, mtuBytes: null });
@@ -118,23 +136,39 @@ export function directStack(
   });
 }
 
-function joined(net: NetStack, tcp: TcpStack, timers: TimerQueue): Stack {
+const DNS_PORT = 53;
+
+/** Name servers and search list as the network says, unless they were given. */
+function configureNames(
+  names: StackNames,
+  configuration: NetConfiguration | null,
+  { nameServers = [] }: StackOptions,
+): void {
+  const told = (configuration?.dnsServers ?? []).map((address) => ({
+    address: formatIpv4Address(address),
+    port: DNS_PORT,
+  }));
+  const domain = configuration?.domain ?? null;
+  names.configure(nameServers.length > 0 ? nameServers : told, domain === null ? [] : [domain]);
+}
+
+function ipv6First(addresses: readonly string[]): readonly string[] {
+  const isIpv6 = (address: string): boolean => address.includes(':');
+  return [...addresses.filter(isIpv6), ...addresses.filter((address) => !isIpv6(address))];
+}
+
+function joined(net: NetStack, tcp: TcpStack, names: StackNames): Stack {
   return {
     listen: (port, accept) => Promise.resolve(tcp.listen(port, accept)),
-    connect: (text, port, opened) => {
-      let isWithin = true;
-      // What fails at once is told later too: callers expect one order only.
-      const tell = (result: Result<Flow, ConnectError>): void => {
-        if (isWithin) timers.arm(new Timer(() => opened(result)), timers.now);
-        else opened(result);
-      };
-      const address = parseIpAddress(text);
-      if (address === null) tell(err({ kind: 'bad address' }));
-      else tcp.connect(address, port, tell);
-      isWithin = false;
-    },
+    connect: (text, port, opened) => names.connect(text, port, opened),
+    resolve: (name) => names.resolve(name),
     bind: (port, handler) => Promise.resolve(net.udp.bind(port, handler)),
     addresses: () => net.addresses(),
-    counters: () => ({ ...net.device.counters(), ...net.counters(), ...tcp.counters() }),
+    counters: () => ({
+      ...net.device.counters(),
+      ...net.counters(),
+      ...tcp.counters(),
+      ...names.counters(),
+    }),
   };
 }

@@ -4,3 +4,6 @@ export {
   type StackOptionsFault,
   stackOptions,
 } from './direct-stack.ts';
+export { ATTEMPTS_MAX, type EyeballsNetwork, HappyEyeballs } from './happy-eyeballs.ts';
+export { Names, parseNameServers } from './names.ts';
+export type { NamesMaker, NumericStack, StackNames } from './numeric-stack.ts';

@@ -1,18 +1,23 @@
-/** The network of the host as a Stack. */
+/** The network of the host as a Stack; names are asked of the host too. */
 
 import dgram from 'node:dgram';
+import dns from 'node:dns';
 import net from 'node:net';
 import os from 'node:os';
 import { setImmediate } from 'node:timers';
 import { err, ok, type Result } from '#core';
-import type {
-  ConnectError,
-  DatagramHandler,
-  DatagramSocket,
-  Flow,
-  ListenError,
-  Listener,
-  Stack,
+import {
+  type ConnectError,
+  type Connecting,
+  type DatagramHandler,
+  type DatagramSocket,
+  type Flow,
+  isHostName,
+  isNeverHost,
+  type ListenError,
+  type Listener,
+  type NameError,
+  type Stack,
 } from '#device';
 import { type DatagramCounters, HostDatagramSocket } from './host-datagram.ts';
 import { HostFlow, plainAddress } from './host-flow.ts';
@@ -25,6 +30,8 @@ export interface Publish {
   readonly guestPort: number;
   readonly protocol: 'tcp' | 'udp';
 }
+
+const ATTEMPT_DELAY_MS = 250;
 
 type Counters = DatagramCounters & { accepted: number; connected: number; open: number };
 
@@ -66,19 +73,58 @@ export class HostStack implements Stack {
     address: string,
     port: number,
     opened: (result: Result<Flow, ConnectError>) => void,
-  ): void {
-    const fail = (kind: ConnectError['kind']) => this.loop.turn(() => opened(err({ kind })));
-    if (net.isIP(address) === 0 || !(port >= 1 && port <= 0xffff)) {
+  ): Connecting {
+    let isOver = false;
+    const tell = (result: () => Result<Flow, ConnectError>): void => {
+      if (isOver) return;
+      isOver = true;
+      this.loop.turn(() => opened(result()));
+    };
+    const fail = (kind: ConnectError['kind']) => tell(() => err({ kind }));
+    if (!isAddressOrName(address) || !(port >= 1 && port <= 0xffff)) {
       setImmediate(fail, 'bad address');
-      return;
+      return {
+        cancel() {
+          isOver = true;
+        },
+      };
     }
-    const socket = net.connect({ host: address, port, allowHalfOpen: true });
-    const failed = (error: NodeJS.ErrnoException) => fail(connectErrorKind(error.code));
-    socket.once('error', failed);
+    const socket = net.connect({
+      // A name that exists nowhere goes to nobody: an empty lookup fails the same way.
+      ...(isNeverHost(address) ? { lookup: notFound } : {}),
+      host: address,
+      port,
+      allowHalfOpen: true,
+      // Node's own Happy Eyeballs, with the delay of RFC 8305 §8.
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: ATTEMPT_DELAY_MS,
+    });
+    socket.on('error', (error) => fail(connectErrorKind(errorCode(error))));
     socket.once('connect', () => {
-      socket.off('error', failed);
       this.numbers.connected++;
-      this.loop.turn(() => opened(ok(this.flowOf(socket))));
+      tell(() => ok(this.flowOf(socket)));
+    });
+    const cancel = (): void => {
+      if (isOver) return;
+      isOver = true;
+      socket.destroy();
+    };
+    return { cancel };
+  }
+
+  resolve(name: string): Promise<Result<readonly string[], NameError>> {
+    return new Promise((resolve) => {
+      const tell = (result: Result<readonly string[], NameError>) =>
+        this.loop.turn(() => resolve(result));
+      if (!isAddressOrName(name)) {
+        setImmediate(tell, err({ kind: 'bad address' } as const));
+        return;
+      }
+      const lookup = isNeverHost(name) ? notFound : dns.lookup;
+      lookup(name, { all: true }, (error, found) => {
+        if (error === null) tell(ok(found.map(({ address }) => address)));
+        else tell(err({ kind: nameErrorKind(error.code) ?? 'name servers failed' }));
+      });
     });
   }
 
@@ -139,6 +185,34 @@ const listenError = (error: NodeJS.ErrnoException, port: number): ListenError =>
   port,
 });
 
+/** As dns.lookup, for a name that doesn't exist. */
+function notFound(
+  _name: string,
+  _options: dns.LookupOptions,
+  told: (error: NodeJS.ErrnoException, found: dns.LookupAddress[]) => void,
+): void {
+  setImmediate(() => told(Object.assign(new Error('not found'), { code: 'ENOTFOUND' }), []));
+}
+
+const isAddressOrName = (text: string): boolean => net.isIP(text) !== 0 || isHostName(text);
+
+/** An AggregateError when several addresses were tried: the last one's reason. */
+const errorCode = (error: NodeJS.ErrnoException): string | undefined =>
+  error instanceof AggregateError ? error.errors.at(-1)?.code : error.code;
+
+function nameErrorKind(code: string | undefined): NameError['kind'] | null {
+  switch (code) {
+    case 'ENOTFOUND':
+      return 'name not found';
+    case 'ENODATA':
+      return 'no address';
+    case 'EAI_AGAIN':
+      return 'name servers silent';
+    default:
+      return null;
+  }
+}
+
 function connectErrorKind(code: string | undefined): ConnectError['kind'] {
   switch (code) {
     case 'ECONNREFUSED':
@@ -150,6 +224,6 @@ function connectErrorKind(code: string | undefined): ConnectError['kind'] {
     case 'EAGAIN':
       return 'no port';
     default:
-      return 'unreachable';
+      return nameErrorKind(code) ?? 'unreachable';
   }
 }

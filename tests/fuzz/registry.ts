@@ -32,6 +32,7 @@ import {
   parseUdp,
 } from '#net/wire';
 import type { SimRandom } from '#targets/sim/index';
+import { dnsCases } from './dns-cases.ts';
 import { httpCases } from './http-cases.ts';
 import { ipv4Cases } from './ipv4-cases.ts';
 import { otherCases } from './other-cases.ts';
@@ -238,6 +239,7 @@ export const registry: readonly WireCase[] = [
   tcp,
   dhcpv4,
   ...ipv4Cases,
+  ...dnsCases,
   ...httpCases,
   ...otherCases,
 ];

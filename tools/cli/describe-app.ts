@@ -3,10 +3,10 @@
 import path from 'node:path';
 import type { Metafile } from 'esbuild';
 import type { ArgSpecs } from '../../packages/morgana/arguments.ts';
-import { DIRECT_STACK_ARGS, LOG_ARGS } from '../../packages/morgana/standard-args.ts';
+import { DIRECT_STACK_ARGS, LOG_ARGS, NAME_ARGS } from '../../packages/morgana/standard-args.ts';
 import type { App } from './app.ts';
 import { DESCRIPTION_FORMAT, type Description, type Part } from './description.ts';
-import { implementationOf } from './entry.ts';
+import { hasOwnStack, implementationOf, opensConnections } from './entry.ts';
 import { chainTo, packageCosts, packageOf } from './import-graph.ts';
 import type { Target } from './verbs.ts';
 
@@ -72,8 +72,9 @@ function because(name: string, metafile: Metafile, base: string): string[] {
 }
 
 function standardArgs(app: App, target: Target): ArgSpecs {
-  const isDirect = target !== 'node' && app.devices.some((node) => node.kind === 'net.stack');
-  return isDirect ? { ...LOG_ARGS, ...DIRECT_STACK_ARGS } : LOG_ARGS;
+  if (!hasOwnStack(app, target)) return LOG_ARGS;
+  const named = opensConnections(app) ? NAME_ARGS : {};
+  return { ...LOG_ARGS, ...DIRECT_STACK_ARGS, ...named };
 }
 
 function networkOf(app: App, target: Target): string[] {

@@ -59,6 +59,21 @@ const IMPLEMENTATIONS: Record<Target, { readonly [K in DeviceKind]?: Implementat
   },
 };
 
+/** In place of the above for a program that opens connections: names cost bytes. */
+const WITH_NAMES: Implementation = {
+  from: 'packages/morgana/named-stack.ts',
+  name: 'namedStackConnector',
+  shown: 'our own TCP/IP',
+};
+
+/** Whether the program may open connections: a website never does. */
+export const opensConnections = (app: App): boolean => app.kind === 'devices';
+
+/** Whether our own stack, with names or without, is what `target` has. */
+export const hasOwnStack = (app: App, target: Target): boolean =>
+  IMPLEMENTATIONS[target]['net.stack'] === DIRECT_STACK &&
+  app.devices.some((node) => node.kind === 'net.stack');
+
 /** Where `launch` is. */
 const LAUNCH: Record<Target, string> = {
   pvh: 'targets/pvh/index.ts',
@@ -104,7 +119,8 @@ export function entrySource(app: App, target: Target): string {
   ];
   const connectors: string[] = [];
   for (const kind of kinds) {
-    const implementation = IMPLEMENTATIONS[target][kind];
+    const isNamed = kind === 'net.stack' && hasOwnStack(app, target) && opensConnections(app);
+    const implementation = isNamed ? WITH_NAMES : IMPLEMENTATIONS[target][kind];
     if (implementation === undefined) continue;
     imports.push(importLine(`{ ${implementation.name} }`, implementation.from));
     connectors.push(`  '${kind}': ${implementation.name},`);

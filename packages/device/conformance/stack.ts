@@ -101,12 +101,61 @@ export const stackCases: readonly StackCase[] = [
     },
   },
   {
-    name: 'connect › no such address or port › bad address',
+    name: 'connect › neither an address nor a name › bad address',
     async run(network) {
-      for (const address of ['', 'localhost', '1.2.3', '1.2.3.4.5', '300.1.1.1', '1.2.3.4/8']) {
+      for (const address of ['', '.', 'a b', '1.2.3', '1.2.3.4.5', '300.1.1.1', '1.2.3.4/8']) {
         const result = await connect(network, address, 80);
         assert(!result.ok && result.error.kind === 'bad address', `not ${address}`);
       }
+    },
+  },
+  {
+    name: 'connect › a name that exists nowhere › name not found',
+    async run(network) {
+      for (const name of ['a.invalid', 'INVALID.']) {
+        const result = await connect(network, name, 80);
+        assert(!result.ok && result.error.kind === 'name not found', `not ${name}`);
+      }
+    },
+  },
+  {
+    name: 'connect › cancelled › not told, whatever comes',
+    async run(network) {
+      const accepted: FlowRecorder[] = [];
+      const listening = await network.server.listen(0, (flow) => {
+        const recorder = new FlowRecorder();
+        flow.attach(recorder);
+        accepted.push(recorder);
+      });
+      assert(listening.ok, 'listening');
+      const { port } = listening.value;
+      for (const address of [network.serverAddress, 'a.invalid', 'a b']) {
+        const connecting = network.client.connect(address, port, () => assert(false, 'told'));
+        connecting.cancel();
+        connecting.cancel();
+      }
+      // Whoever comes later is served; and the first one, if it got through, is gone.
+      const opened = await connect(network, network.serverAddress, port);
+      assert(opened.ok, 'connected');
+      opened.value.abort();
+      await network.until(() => accepted.length > 0 && accepted.every(({ how }) => how !== null));
+      listening.value.close();
+    },
+  },
+  {
+    name: 'resolve › addresses as they are, localhost, none for what exists nowhere',
+    async run({ client, serverAddress, until }) {
+      const results = new Map<string, string>();
+      for (const name of [serverAddress, 'localhost', 'a.invalid', '1.2.3']) {
+        void client.resolve(name).then((result) => {
+          results.set(name, result.ok ? result.value.join() : result.error.kind);
+        });
+      }
+      await until(() => results.size === 4);
+      assert(results.get(serverAddress) === serverAddress, 'itself');
+      assert(/^(127\.0\.0\.1|::1)/.test(results.get('localhost')!), 'ourselves');
+      assert(results.get('a.invalid') === 'name not found', 'nowhere');
+      assert(results.get('1.2.3') === 'bad address', 'nothing');
     },
   },
   {

@@ -1,7 +1,7 @@
 /** Active open, RFC 9293 §3.10.1, with ephemeral ports chosen at random (RFC 6056 §3.3.1). */
 
 import { err, ok, type Result } from '#core';
-import type { ConnectError, Entropy, Flow, FlowEnd } from '#device';
+import type { ConnectError, Connecting, Entropy, Flow, FlowEnd } from '#device';
 import type { IpAddress } from '../ip.ts';
 import { Connection, type Opener } from './connection.ts';
 import { EPHEMERAL_PORT_FIRST, EPHEMERAL_PORT_LAST, EPHEMERAL_TRIES_MAX } from './limits.ts';
@@ -10,46 +10,69 @@ import type { TcpStack } from './stack.ts';
 
 export type Opened = (result: Result<Flow, ConnectError>) => void;
 
-class Caller implements Opener {
+class Caller implements Opener, Connecting {
   private readonly tell: Opened;
+  /** Null once told, or not to be told any more. */
+  connection: Connection | null = null;
 
   constructor(tell: Opened) {
     this.tell = tell;
   }
 
   opened(connection: Connection): boolean {
+    this.connection = null;
     this.tell(ok(connection));
     return true;
   }
 
   failed(_: Connection, how: FlowEnd | 'unreachable'): void {
+    if (this.connection === null) return;
+    this.connection = null;
     this.tell(err({ kind: how === 'reset' || how === 'closed' ? 'refused' : how }));
+  }
+
+  /** RFC 9293 §3.10.5: a peer that hasn't answered isn't told anything. */
+  cancel(): void {
+    const { connection } = this;
+    this.connection = null;
+    connection?.abort();
   }
 }
 
+/** What failed at once can't be given up. */
+const NOTHING: Connecting = { cancel() {} };
+
 /** Calls `opened` once: with a flow, or with why not. A full table counts as 'no port'. */
-export function connect(stack: TcpStack, address: IpAddress, port: number, opened: Opened): void {
+export function connect(
+  stack: TcpStack,
+  address: IpAddress,
+  port: number,
+  opened: Opened,
+): Connecting {
   if (port < 1 || port > 65_535) {
     opened(err({ kind: 'bad address' }));
-    return;
+    return NOTHING;
   }
   const route = stack.ip.route(address);
   if (route === null) {
     opened(err({ kind: 'unreachable' }));
-    return;
+    return NOTHING;
   }
   const local = stack.isFull ? null : choosePort(stack, route.destination, port);
   if (local === null) {
     stack.counts.connectionsFull += 1;
     opened(err({ kind: 'no port' }));
-    return;
+    return NOTHING;
   }
   const ports = local * 65_536 + port;
   const iss = stack.isn.at(stack.timers.now, route.source, route.destination, ports);
-  const c = new Connection(stack, route, local, port, iss, new Caller(opened));
+  const caller = new Caller(opened);
+  const c = new Connection(stack, route, local, port, iss, caller);
+  caller.connection = c;
   c.startActive();
   stack.add(c);
   sendSyn(c);
+  return caller;
 }
 
 /** A port without a connection to that peer; null when so many tries found none. */

@@ -155,8 +155,8 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     address: IpAddress,
     port: number,
     opened: (result: Result<Flow, ConnectError>) => void,
-  ): void {
-    connect(this, address, port, opened);
+  ): ReturnType<typeof connect> {
+    return connect(this, address, port, opened);
   }
 
   packet(

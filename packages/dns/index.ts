@@ -1,0 +1,16 @@
+/** Names: a stub resolver over any stack. Read first: README.md, resolver.ts. */
+
+export { addressFamily } from './address-text.ts';
+export { parseHostName } from './host-name.ts';
+export { DEFAULT_LIMITS, type DnsLimits } from './limits.ts';
+export {
+  type DnsConfiguration,
+  type Family,
+  Resolver,
+  type ResolverOptions,
+  type Resolving,
+} from './resolver.ts';
+export type { Answer, Outcome, ResolveError } from './response.ts';
+export { type DnsStack, StackTransport } from './stack-transport.ts';
+export type { DnsExchange, DnsExchangeHandler, DnsTransport } from './transport.ts';
+export { dnsType, type RecordData } from './wire/index.ts';
