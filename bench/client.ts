@@ -13,10 +13,11 @@ import { type Site, type SiteFile, SMALL_PATH } from './site.ts';
  * old attempt says nothing about now.
  */
 const ATTEMPT_EVERY_MS = 5;
+const ATTEMPT_EVERY_MS_NATIVE = 1;
 const ATTEMPT_MS_MAX = 500;
 const REQUEST_MS_MAX = 15_000;
 
-/** Milliseconds from the spawn of QEMU to the first byte of a 200 response. */
+/** Milliseconds from the spawn to the first byte of a 200 response. */
 export function firstByte(running: Running, path = SMALL_PATH): Promise<number> {
   const { machine, link, spawnedAt } = running;
   const sockets = new Set<Socket>();
@@ -39,7 +40,8 @@ export function firstByte(running: Running, path = SMALL_PATH): Promise<number> 
         resolve(performance.now() - spawnedAt);
       });
     };
-    const timer = setInterval(tick, ATTEMPT_EVERY_MS);
+    const everyMs = link.kind === 'native' ? ATTEMPT_EVERY_MS_NATIVE : ATTEMPT_EVERY_MS;
+    const timer = setInterval(tick, everyMs);
   });
 }
 

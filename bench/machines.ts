@@ -1,6 +1,7 @@
 /**
- * The machines of the bench, each a QEMU command line: ours and the two rivals. All run in the
- * same QEMU, machine type, accelerator and CPU model, with one virtual CPU.
+ * The machines of the bench, each a command line: ours and the two rivals. Virtual machines all run
+ * in the same QEMU, machine type, accelerator and CPU model, with one virtual CPU; native ones
+ * (`native`) are processes of the host.
  */
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
@@ -10,7 +11,7 @@ import { CACHE, type LinuxImage } from './linux-vm.ts';
 import type { Link } from './network.ts';
 import { keep } from './process.ts';
 
-export type MachineName = 'morgana' | 'nginx' | 'node';
+export type MachineName = 'morgana' | 'nginx' | 'node' | 'kernel';
 
 export interface Machine {
   name: MachineName;
@@ -21,15 +22,15 @@ export interface Machine {
   bootMsMax: number;
   /** The form of this machine that needs the least memory, where it isn't this one. */
   frugal: Machine | null;
-  /** The part of the QEMU command line that is this machine's own. */
-  arguments: readonly string[];
+  /** Program and arguments that start it on this link. */
+  command(link: Link, memoryMiB: number): readonly [string, ...string[]];
 }
 
 export interface Running {
   machine: Machine;
   link: Link;
   child: ChildProcess;
-  /** performance.now() just before QEMU was spawned. */
+  /** performance.now() just before it was spawned. */
   spawnedAt: number;
   console: string;
 }
@@ -41,13 +42,13 @@ export function morganaMachine(image: string): Machine {
     memoryMiBRange: [2, 64],
     bootMsMax: 10_000,
     frugal: null,
-    arguments: [
+    command: qemu([
       ...['-M', 'microvm,acpi=off,x-option-roms=off,rtc=on'],
       ...['-device', 'isa-debug-exit,iobase=0x501,iosize=0x04'],
       ...['-device', 'virtio-rng-device', '-kernel', image],
       // Boot-time arguments of the image stand after this: none.
       ...['-append', '--'],
-    ],
+    ]),
   };
 }
 
@@ -71,11 +72,52 @@ export function linuxMachine(name: 'nginx' | 'node', image: LinuxImage, tscKhz: 
     memoryMiBRange: [48, 256],
     bootMsMax: 20_000,
     frugal: null,
-    arguments: [
+    command: qemu([
       ...['-M', 'microvm,x-option-roms=off,rtc=on,pit=off,pic=off'],
       ...['-kernel', image.kernel, '-initrd', image.initramfs, '-append', kernelArguments],
       ...(image.disk === null ? [] : [...disk, '-device', 'virtio-blk-device,drive=d0']),
+    ]),
+  };
+}
+
+/** QEMU with `own`, the part of the command line that is one machine's. */
+function qemu(own: readonly string[]): Machine['command'] {
+  return (link, memoryMiB) => [
+    'qemu-system-x86_64',
+    ...['-accel', 'tcg', '-cpu', 'Nehalem-v1,+rdrand', '-smp', '1', '-m', `${memoryMiB}`],
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
+    ...['-global', 'virtio-mmio.force-legacy=false', '-netdev', link.netdev],
+    ...['-device', `virtio-net-device,netdev=n0,mac=${link.mac}`],
+    ...own,
+  ];
+}
+
+/** Ours as a process of the host: an image for target process, with memory as in the issue. */
+export function morganaProcess(image: string): Machine {
+  return {
+    name: 'morgana',
+    memoryMiB: 32,
+    memoryMiBRange: [2, 64],
+    bootMsMax: 10_000,
+    frugal: null,
+    command: (link, memoryMiB) => [
+      image,
+      ...[`--mem=${memoryMiB}`, `--link=tap:${link.device}`, '--'],
+      ...[`--ipv4=${link.host}/24`, `--port=${link.port}`],
     ],
+  };
+}
+
+/** node:http on the host's own sockets, with the server of the virtual machine. */
+export function nodeProcess(node: string, siteDirectory: string): Machine {
+  const server = join(import.meta.dirname, 'rival/server.mjs');
+  return {
+    name: 'node',
+    memoryMiB: 0,
+    memoryMiBRange: [0, 0],
+    bootMsMax: 10_000,
+    frugal: null,
+    command: (link) => [node, server, siteDirectory, `${link.port}`],
   };
 }
 
@@ -88,15 +130,9 @@ export async function start(
   await mkdir(CACHE, { recursive: true });
   const consoleFile = join(CACHE, `console-${machine.name}-${link.kind}.log`);
   const output = openSync(consoleFile, 'w');
-  const args = [
-    ...['-accel', 'tcg', '-cpu', 'Nehalem-v1,+rdrand', '-smp', '1', '-m', `${memoryMiB}`],
-    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
-    ...['-global', 'virtio-mmio.force-legacy=false', '-netdev', link.netdev],
-    ...['-device', `virtio-net-device,netdev=n0,mac=${link.mac}`],
-    ...machine.arguments,
-  ];
+  const [program, ...args] = machine.command(link, memoryMiB);
   const spawnedAt = performance.now();
-  const child = keep('qemu-system-x86_64', args, { stdio: ['ignore', output, output] });
+  const child = keep(program, args, { stdio: ['ignore', output, output] });
   closeSync(output);
   return { machine, link, child, spawnedAt, console: consoleFile };
 }

@@ -2,9 +2,15 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildLinux, CACHE } from './linux-vm.ts';
-import { linuxMachine, type Machine, morganaMachine } from './machines.ts';
+import {
+  linuxMachine,
+  type Machine,
+  morganaMachine,
+  morganaProcess,
+  nodeProcess,
+} from './machines.ts';
 import { type ImageParts, measureImage } from './measure/image.ts';
-import { inNamespace } from './network.ts';
+import { inNamespace, type NetKind } from './network.ts';
 import { HELP, type Options, parseOptions } from './options.ts';
 import { BenchError, killKept, progress, require, run, UsageError } from './process.ts';
 import { asData, formatTable } from './report.ts';
@@ -14,6 +20,10 @@ import { runSuite } from './suite.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const IMAGE = join(CACHE, 'morgana.img');
+const PROCESS = join(CACHE, 'morgana.process');
+/** What only virtual machines or only processes have. */
+const NOT_NATIVE = ['image', 'memory'];
+const NATIVE_ONLY = ['resident', 'bulk'];
 
 async function main(): Promise<void> {
   const args = process.argv.slice(2);
@@ -24,12 +34,20 @@ async function main(): Promise<void> {
   }
   if (options.inside) {
     const site = await assembleSite();
-    const machines = await buildMachines(options, site.directory);
-    const lines = await runSuite('tap', machines, site, options.only, options.quick);
+    const [net = 'tap'] = options.nets;
+    const machines =
+      net === 'native'
+        ? [morganaProcess(PROCESS), nodeProcess(process.execPath, site.directory)]
+        : await buildMachines(options, site.directory);
+    const lines = await runSuite(net, machines, site, options.only, options.quick);
     process.stdout.write(JSON.stringify(lines));
     return;
   }
-  await require(['qemu-system-x86_64', 'wrk', 'musl-gcc', 'readelf', 'mke2fs', 'gzip', 'xz']);
+  await require(
+    options.nets.includes('native')
+      ? ['wrk', 'iperf3']
+      : ['qemu-system-x86_64', 'wrk', 'musl-gcc', 'readelf', 'mke2fs', 'gzip', 'xz'],
+  );
   const lines = await measure(options, args);
   const table = `${formatTable(lines)}\n`;
   if (options.json) {
@@ -43,6 +61,12 @@ async function main(): Promise<void> {
 async function measure(options: Options, args: readonly string[]): Promise<Line[]> {
   const site = await assembleSite();
   const lines: Line[] = [];
+  if (options.nets.includes('native')) {
+    const only = new Set(options.only);
+    for (const name of NOT_NATIVE) only.delete(name);
+    await buildMorgana(site.directory, PROCESS, 'process');
+    return measureInNamespace(args, options, only, 'native');
+  }
   const machines = await buildMachines(options, site.directory);
   if (options.only.has('image'))
     lines.push(...(await measureImage(await emptyImages(options), options.quick)));
@@ -50,13 +74,13 @@ async function measure(options: Options, args: readonly string[]): Promise<Line[
   for (const net of options.nets) {
     // The smallest memory doesn't depend on the network: it is searched for once.
     const only = new Set(options.only);
-    only.delete('image');
+    for (const name of ['image', ...NATIVE_ONLY]) only.delete(name);
     if (net !== first) only.delete('memory');
     if (only.size === 0) continue;
     if (net === 'user') {
       lines.push(...(await runSuite('user', machines, site, only, options.quick)));
     } else {
-      lines.push(...(await measureInNamespace(args, options, only)));
+      lines.push(...(await measureInNamespace(args, options, only, 'tap')));
     }
   }
   return lines;
@@ -66,12 +90,14 @@ async function measureInNamespace(
   args: readonly string[],
   options: Options,
   only: ReadonlySet<string>,
+  net: NetKind,
 ): Promise<Line[]> {
   const passed = args.filter((argument) => !/^--(only|net|json|image)\b/.test(argument));
   if (options.morgana) passed.push(`--image=${options.image ?? IMAGE}`);
   const script = join(import.meta.dirname, 'main.ts');
   const names = [...only].join(',');
-  const out = await inNamespace([script, ...passed, `--only=${names}`, '--inside-namespace']);
+  const inside = [`--only=${names}`, `--net=${net}`, '--inside-namespace'];
+  const out = await inNamespace([script, ...passed, ...inside]);
   const lines: Line[] = JSON.parse(out);
   return lines;
 }
@@ -115,10 +141,10 @@ async function emptyImages(options: Options): Promise<ImageParts[]> {
   return images;
 }
 
-async function buildMorgana(siteDirectory: string, image: string): Promise<void> {
+async function buildMorgana(siteDirectory: string, image: string, target = 'pvh'): Promise<void> {
   progress(`building ${image}`);
   const cli = join(ROOT, 'tools/cli/main.ts');
-  const build = [cli, 'build', siteDirectory, '--target=pvh', `--output=${image}`];
+  const build = [cli, 'build', siteDirectory, `--target=${target}`, `--output=${image}`];
   await run(process.execPath, build, { cwd: ROOT, timeoutMs: 600_000 });
 }
 

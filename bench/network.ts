@@ -3,19 +3,20 @@
  * a forwarded port), or a tap device with checksum and segmentation offloads and dnsmasq as DHCP
  * server. Taps are made only inside network and process namespaces of the bench's own
  * (`inNamespace`): the kernel takes them away, with all that is in them, however the bench ends.
+ * Native servers are ours on such a tap with a fixed address, and the rival on loopback.
  */
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { BenchError, keep, require, run } from './process.ts';
 
-export type NetKind = 'user' | 'tap';
+export type NetKind = 'user' | 'tap' | 'native';
 
 export interface Link {
   kind: NetKind;
   host: string;
   port: number;
-  /** QEMU's `-netdev` argument, with the id n0. */
+  /** QEMU's `-netdev` argument, with the id n0; empty for native servers. */
   netdev: string;
   mac: string;
   device: string | null;
@@ -50,6 +51,19 @@ function freePort(): Promise<number> {
       server.close(() => resolve(port));
     });
   });
+}
+
+/** A tap for our process, loopback for the rival; only for inside the namespace. */
+export async function nativeLinks(): Promise<Link[]> {
+  await run('ip', ['link', 'set', 'lo', 'up']);
+  await run('ip', ['tuntap', 'add', 'dev', 'tap0', 'mode', 'tap', 'vnet_hdr']);
+  await run('ip', ['address', 'add', '10.98.0.1/24', 'dev', 'tap0']);
+  await run('ip', ['link', 'set', 'tap0', 'up']);
+  const link = { kind: 'native', netdev: '', mac: '', device: null } as const;
+  return [
+    { ...link, host: '10.98.0.2', port: 80, device: 'tap0' },
+    { ...link, host: '127.0.0.1', port: 8080 },
+  ];
 }
 
 /** Makes `count` taps, each a network with one address to lease; only for inside the namespace. */

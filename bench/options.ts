@@ -2,7 +2,9 @@
 import type { NetKind } from './network.ts';
 import { UsageError } from './process.ts';
 
-export const MEASURES = ['image', 'boot', 'memory', 'rps', 'throughput', 'connections', 'idle'];
+export const MEASURES = [
+  ...['image', 'boot', 'memory', 'resident', 'rps', 'throughput', 'connections', 'bulk', 'idle'],
+];
 
 export const HELP = `npm run bench -- [OPTIONS]
 
@@ -11,7 +13,8 @@ VM with Node, in QEMU on this machine, and prints a table.
 
   --only=NAME,...             of ${MEASURES.join(', ')}
   --rival=nginx|node|both|none   (default both)
-  --net=user|tap|both         user networking, tap with offloads (default both)
+  --net=user|tap|both|native  QEMU's user networking, tap with offloads (default both); or target
+                              process on a tap beside node:http on loopback, without QEMU
   --image=FILE                measure this image of ours; without it, it is built
   --no-morgana                measure the rivals alone
   --quick                     fewer and shorter rounds
@@ -36,7 +39,7 @@ export interface Options {
 
 const CHOICES = {
   rival: { nginx: ['nginx'], node: ['node'], both: ['nginx', 'node'], none: [] },
-  net: { user: ['user'], tap: ['tap'], both: ['user', 'tap'] },
+  net: { user: ['user'], tap: ['tap'], both: ['user', 'tap'], native: ['native'] },
 } as const;
 
 /** Parses the arguments; an unknown, repeated or malformed one is a UsageError. */

@@ -65,6 +65,7 @@ export function run(
 const PACKAGES: Readonly<Record<string, string>> = {
   'qemu-system-x86_64': 'qemu-system-x86',
   wrk: 'wrk',
+  iperf3: 'iperf3',
   'musl-gcc': 'musl-tools',
   readelf: 'binutils',
   mke2fs: 'e2fsprogs',

@@ -2,10 +2,12 @@
 import { boot, checkSite } from './client.ts';
 import type { Machine, Running } from './machines.ts';
 import { measureBoot } from './measure/boot.ts';
+import { measureBulk } from './measure/bulk.ts';
 import { measureIdle } from './measure/idle.ts';
 import { measureConnections, measureRequests, measureThroughput } from './measure/load.ts';
 import { measureMemory } from './measure/memory.ts';
-import { type Link, type NetKind, tapLinks, userLink } from './network.ts';
+import { measureResident } from './measure/resident.ts';
+import { type Link, type NetKind, nativeLinks, tapLinks, userLink } from './network.ts';
 import { stop } from './process.ts';
 import type { Line } from './results.ts';
 import type { Site } from './site.ts';
@@ -18,6 +20,7 @@ export interface Suite {
 }
 
 const LOADED = [
+  ['resident', measureResident],
   ['rps', measureRequests],
   ['throughput', measureThroughput],
   ['connections', measureConnections],
@@ -31,10 +34,7 @@ export async function runSuite(
   only: ReadonlySet<string>,
   quick: boolean,
 ): Promise<Line[]> {
-  const links =
-    net === 'tap'
-      ? await tapLinks(machines.length)
-      : await Promise.all(machines.map((_, index) => userLink(index)));
+  const links = await linksOf(net, machines.length);
   const places = machines.flatMap((machine, index) => {
     const link = links[index];
     return link === undefined ? [] : [{ machine, link }];
@@ -44,7 +44,15 @@ export async function runSuite(
   if (only.has('boot')) lines.push(...(await measureBoot(suite)));
   if (only.has('memory')) lines.push(...(await measureMemory(suite)));
   if (LOADED.some(([name]) => only.has(name))) lines.push(...(await measureLoaded(suite, only)));
+  const [first] = links;
+  if (only.has('bulk') && first !== undefined) lines.push(...(await measureBulk(first, quick)));
   return lines;
+}
+
+function linksOf(net: NetKind, count: number): Promise<Link[]> {
+  if (net === 'native') return nativeLinks();
+  if (net === 'tap') return tapLinks(count);
+  return Promise.all(Array.from({ length: count }, (_, index) => userLink(index)));
 }
 
 /** The measures of booted machines: all are up at once, one at a time is under load. */

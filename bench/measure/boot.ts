@@ -1,4 +1,6 @@
-/** From QEMU's spawn to the first byte of a 200 response, DHCP included, in alternating runs. */
+/**
+ * From the spawn to the first byte of a 200 response, DHCP included in QEMU, in alternating runs.
+ */
 import { boot } from '../client.ts';
 import { setBooting } from '../network.ts';
 import { progress, stop } from '../process.ts';
@@ -8,7 +10,7 @@ import type { Suite } from '../suite.ts';
 export async function measureBoot(suite: Suite): Promise<Line[]> {
   const line: Line = {
     id: 'boot',
-    what: 'QEMU spawned to first byte of a 200',
+    what: `${suite.net === 'native' ? 'process' : 'QEMU'} spawned to first byte of a 200`,
     unit: 'ms',
     net: suite.net,
     better: 'less',
