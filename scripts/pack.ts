@@ -1,7 +1,7 @@
 /**
  * Makes `dist/` for the npm tarball (`npm pack` runs it as prepack): the CLI as one file that Node
- * 20 runs, the base and the bytecode compiler as they were built here. The libraries' sources go
- * in as they are: an image is linked from them.
+ * 20 runs, the base, the bytecode compiler and tap-link as they were built here. The libraries'
+ * sources go in as they are: an image is linked from them.
  */
 
 import {
@@ -60,7 +60,7 @@ async function bundleCli(): Promise<void> {
 function copyBase(): void {
   const target = path.join(dist, 'base');
   mkdirSync(target, { recursive: true });
-  for (const name of ['base.elf', 'process.elf', 'bytecode']) {
+  for (const name of ['base.elf', 'process.elf', 'bytecode', 'tap-link']) {
     const from = path.join(built, name);
     if (!existsSync(from)) throw new Error(`${from} is missing; run: npm run setup`);
     copyFileSync(from, path.join(target, name));
