@@ -10,16 +10,14 @@ import {
   formatIpv4Address,
   type Ipv4Address,
   isHostAddress,
-  MemoryBudget,
-  memoryBytesDefault,
   type NetConfiguration,
-  NetStack,
+  type NetStack,
   netmaskOf,
-  PROTOCOL_TCP,
   parseIpAddress,
   parseIpv4Address,
-  TcpStack,
+  type TcpStack,
 } from '#net';
+import { joinStacks } from './join-stacks.ts';
 import { type NamesMaker, NumericNames, type StackNames } from './numeric-stack.ts';
 
 export interface StackOptions {
@@ -96,12 +94,14 @@ export function directStack(
   logger: Logger,
 ): Promise<Stack> {
   const { timers, entropy } = machine;
-  const memory = new MemoryBudget(options.memoryBytes ?? memoryBytesDefault);
-  const net = new NetStack({ device, timers, entropy, logger, memory });
-  const { offload } = device;
-  const tcp = new TcpStack({ ip: net.ip, timers, entropy, log: logger, offload, memory });
-  net.registerTransport(PROTOCOL_TCP, tcp, tcp);
-  net.onTransmitReady(() => tcp.transmitReady());
+  const { net, tcp } = joinStacks({
+    device,
+    timers,
+    entropy,
+    netLog: logger,
+    tcpLog: logger,
+    ...(options.memoryBytes === undefined ? {} : { memoryBytes: options.memoryBytes }),
+  });
   const makeNames: NamesMaker = options.names ?? ((numeric) => new NumericNames(numeric));
   const names = makeNames({
     timers,

@@ -1,6 +1,7 @@
 /** A whole network stack on a simulated host. */
 
-import { type Ipv4Address, NetStack, PROTOCOL_TCP, TcpStack } from '#net';
+import type { Ipv4Address, NetStack, TcpStack } from '#net';
+import { type JoinOptions, joinStacks } from '#stack';
 import type { SimHost, SimNetDeviceOptions, SimWorld } from '#targets/sim/index';
 
 export class StackHost {
@@ -10,23 +11,26 @@ export class StackHost {
   readonly net: NetStack;
   readonly tcp: TcpStack;
 
-  constructor(world: SimWorld, name: string, options: Partial<SimNetDeviceOptions>) {
+  constructor(
+    world: SimWorld,
+    name: string,
+    options: Partial<SimNetDeviceOptions>,
+    join: Pick<JoinOptions, 'tcp' | 'memoryBytes'> = {},
+  ) {
     this.name = name;
     this.world = world;
     this.host = world.addHost(name, options);
     const { device, entropy, log } = this.host;
-    const { timers } = world;
-    this.net = new NetStack({ device, timers, entropy, logger: log.source('net') });
-    this.tcp = new TcpStack({
-      ip: this.net.ip,
-      timers,
+    const { net, tcp } = joinStacks({
+      device,
+      timers: world.timers,
       entropy,
-      log: log.source('tcp'),
-      offload: device.offload,
-      memory: this.net.memory,
+      netLog: log.source('net'),
+      tcpLog: log.source('tcp'),
+      ...join,
     });
-    this.net.registerTransport(PROTOCOL_TCP, this.tcp, this.tcp);
-    this.net.onTransmitReady(() => this.tcp.transmitReady());
+    this.net = net;
+    this.tcp = tcp;
     world.onCheck(() => this.net.checkInvariants());
     world.onCheck(() => this.tcp.checkInvariants());
   }

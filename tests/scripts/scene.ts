@@ -1,0 +1,172 @@
+/**
+ * Who is who in a script: hosts with their addresses, variables, default ports, and the TCP
+ * connections seen so far. Notations read and write packets with it.
+ */
+
+import { hot } from '#core';
+import {
+  formatIpv4Address,
+  type Ipv4Address,
+  ipv4AddressOf,
+  type NetConfiguration,
+  parseIpv4Address,
+} from '#net';
+import { Conversation } from './conversation.ts';
+import type { Direction } from './notation/notation.ts';
+import { type Fields, isVariable, ScriptSyntax, type Value, type Words } from './words.ts';
+
+export interface Party {
+  address: Ipv4Address;
+  mac: string;
+}
+
+const MAC = /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/;
+/** Near the sign bit, so that every script crosses it, and numbers wrap soon after. */
+const ISS = 0x7fff_fff0;
+
+export class Scene {
+  readonly us: Party = { address: parseIpv4Address('10.0.0.1')!, mac: '52:54:00:00:00:01' };
+  readonly peer: Party = { address: parseIpv4Address('10.0.0.2')!, mac: '02:00:00:00:00:02' };
+  prefixBits = 24;
+  gateway: Ipv4Address | null = null;
+  readonly hosts = new Map<string, Party>([
+    ['us', this.us],
+    ['peer', this.peer],
+  ]);
+  peerPort: Value = 4000;
+  ourPort: Value = 80;
+  peerIss = ISS;
+  readonly variables = new Map<string, Value>();
+  private connected = 0;
+  private readonly conversations = new Map<string, Conversation>();
+
+  get broadcast(): Ipv4Address {
+    const host = this.prefixBits === 32 ? 0 : -1 >>> this.prefixBits;
+    return ipv4AddressOf(this.us.address | host);
+  }
+
+  /** A host's name, or an address, as a number. */
+  address(word: string): number {
+    const address = this.hosts.get(word)?.address ?? parseIpv4Address(word);
+    if (address === null) throw new ScriptSyntax(`'${word}' is no host and no address`);
+    return address;
+  }
+
+  mac(word: string): string {
+    const mac = this.hosts.get(word)?.mac ?? word;
+    if (word === 'all') return 'ff:ff:ff:ff:ff:ff';
+    if (!MAC.test(mac)) throw new ScriptSyntax(`'${word}' is no host and no link address`);
+    return mac;
+  }
+
+  /** Whoever sends packets from `address` to the link: its host, or the gateway. */
+  macOf(address: Ipv4Address): string {
+    const parties = [...this.hosts.values()];
+    const found = parties.find((party) => party.address === address);
+    const gateway = parties.find((party) => party.address === this.gateway);
+    return (found ?? gateway ?? this.peer).mac;
+  }
+
+  /** The host other than us that answers for `address`, if any. */
+  neighbor(address: Ipv4Address): Party | null {
+    const parties = [...this.hosts.values()];
+    return parties.find((party) => party !== this.us && party.address === address) ?? null;
+  }
+
+  show(address: Value): string {
+    for (const [name, party] of this.hosts) if (party.address === address) return name;
+    return formatIpv4Address(ipv4AddressOf(Number(address)));
+  }
+
+  showMac(mac: string): string {
+    for (const [name, party] of this.hosts) if (party.mac === mac) return name;
+    return mac;
+  }
+
+  defaultPorts(direction: Direction): Fields {
+    const { peerPort, ourPort } = this;
+    return direction === 'in'
+      ? { sport: peerPort, dport: ourPort }
+      : { sport: ourPort, dport: peerPort };
+  }
+
+  isDefaultPorts(sport: Value, dport: Value): boolean {
+    const ports = [this.peerPort, this.ourPort].map(
+      (port) => this.variables.get(`${port}`) ?? port,
+    );
+    return ports.includes(sport) && ports.includes(dport);
+  }
+
+  /** Segments that name no ports belong to this connection of ours from here on in the script. */
+  connects(port: number): void {
+    this.connected += 1;
+    this.peerPort = port;
+    this.ourPort = `$port${this.connected}`;
+  }
+
+  /** A host's name, or an address, as text. */
+  text(word: string): string {
+    return formatIpv4Address(ipv4AddressOf(this.address(word)));
+  }
+
+  /** `10.0.0.7/24 [gateway 10.0.0.254] [mtu N]`. */
+  configuration(words: Words): NetConfiguration {
+    const [address, prefix] = words.next().split('/');
+    let gateway: Ipv4Address | null = null;
+    let mtuBytes: number | null = null;
+    while (!words.isEmpty) {
+      if (words.take('gateway')) gateway = ipv4AddressOf(this.address(words.next()));
+      else {
+        words.expect('mtu');
+        mtuBytes = words.number();
+      }
+    }
+    const ours = { address: ipv4AddressOf(this.address(address!)), prefixBits: Number(prefix) };
+    return { addresses: [ours], gateway, dnsServers: [], domain: null, mtuBytes };
+  }
+
+  conversation(remote: Ipv4Address, remotePort: number, ourPort: number): Conversation {
+    const key = `${remote} ${remotePort} ${ourPort}`;
+    let known = this.conversations.get(key);
+    if (known === undefined) {
+      known = new Conversation(this.peerIss);
+      this.conversations.set(key, known);
+    }
+    return known;
+  }
+
+  /** The peer's SYNs begin with this number from now on; connections that follow are new ones. */
+  begin(peerIss: number): void {
+    this.peerIss = peerIss;
+    this.conversations.clear();
+  }
+
+  checksum(bytes: Uint8Array, pseudoSum: number): number {
+    return 0xffff - hot.checksum(bytes, 0, bytes.length, pseudoSum);
+  }
+
+  /** `fields` with variables replaced by what they stand for. */
+  resolve(fields: Fields): Fields {
+    const resolved: Record<string, Value> = {};
+    for (const [name, value] of Object.entries(fields)) {
+      const known = isVariable(value) ? this.variables.get(value) : value;
+      if (known === undefined) throw new ScriptSyntax(`${value} stands for nothing yet`);
+      resolved[name] = known;
+    }
+    return resolved;
+  }
+
+  /** The names of fields that aren't as expected. Variables take their values from `got`. */
+  compare(expected: Fields, got: Fields): string[] {
+    const wrong = Object.entries(expected).filter(([name, value]) => {
+      const found = got[name];
+      if (found === undefined || value === '*') return found === undefined;
+      const known = isVariable(value) ? this.variables.get(value) : value;
+      if (known !== undefined) return known !== found;
+      this.variables.set(String(value), found);
+      return false;
+    });
+    const names = wrong.map(([name]) => name);
+    return got.corrupt === undefined ? names : [...names, 'corrupt'];
+  }
+}
