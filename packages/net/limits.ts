@@ -67,8 +67,6 @@ export const pathMtuBytesMin = 552;
 
 /** Datagrams that wait for fragments; the next one evicts the oldest. */
 export const reassemblyDatagramsMax = 64;
-/** Bytes of all fragments that wait, overhead included; more evict the oldest datagram. */
-export const reassemblyBytesMax = 262_144;
 /** What a fragment, and a datagram, costs in memory beside its bytes. */
 export const fragmentOverheadBytes = 256;
 /**
@@ -131,9 +129,12 @@ export const dhcpMessageBytesMin = 300;
 /** What every link carries (RFC 791); smaller MTUs from a lease are ignored. */
 export const mtuBytesMin = 576;
 
-// One whole datagram always fits, however small its fragments.
-assert(65_535 + (fragmentsPerDatagramMax + 1) * fragmentOverheadBytes + 74 < reassemblyBytesMax);
 assert(Math.log2(ipv6CacheSlots) % 1 === 0);
+// One whole datagram fits into the account of fragments, however small they are.
+assert(
+  65_535 + (fragmentsPerDatagramMax + 1) * fragmentOverheadBytes + 74 <
+    memoryBytesDefault * memoryLevels.fragments.own,
+);
 assert(ephemeralPortTries < ephemeralPortMax - ephemeralPortMin);
 // Every open socket leaves a free ephemeral port, so the linear search always ends.
 assert(udpSocketsMax < ephemeralPortMax - ephemeralPortMin);

@@ -1,18 +1,19 @@
 /**
- * Puts fragments together again: RFC 791 §3.2 and RFC 815's bookkeeping, with the refusals of RFC
- * 5722 and RFC 8200 §4.5 for IPv4 too: fragments that overlap condemn their whole datagram, those
- * yet to come included. It knows no header: callers give offsets, and the bytes that stand before
- * the payload. Bounds: limits.ts; one more fragment than fits evicts the oldest datagram.
+ * Puts fragments together again, for both families: RFC 791 §3.2 and RFC 815's bookkeeping, with
+ * the refusals of RFC 5722 and RFC 8200 §4.5 for IPv4 too: fragments that overlap condemn their
+ * whole datagram, those yet to come included. It knows no header: callers give offsets, and the
+ * bytes that stand before the payload. What doesn't fit into the account of fragments evicts the
+ * oldest datagram.
  */
 
 import { after, assert, hot, type Instant, Timer, type TimerQueue } from '#core';
 import {
   fragmentOverheadBytes,
   fragmentsPerDatagramMax,
-  reassemblyBytesMax,
   reassemblyDatagramsMax,
   reassemblyTimeout,
-} from '../limits.ts';
+} from './limits.ts';
+import type { MemoryAccount } from './memory-budget.ts';
 
 /** A run of payload bytes that arrived: our copy. */
 interface Piece {
@@ -22,6 +23,7 @@ interface Piece {
 
 interface Datagram {
   readonly key: string;
+  readonly owner: FragmentOwner;
   readonly expiresAt: Instant;
   /** In order of `at`, without overlaps. */
   readonly pieces: Piece[];
@@ -30,7 +32,7 @@ interface Datagram {
   /** Payload bytes here, and in all; -1 before the last fragment came. */
   haveBytes: number;
   totalBytes: number;
-  /** What this costs of the budget. */
+  /** What this takes of the account. */
   chargedBytes: number;
   /** Overlapping or contradictory: everything of it is dropped until it expires. */
   isCondemned: boolean;
@@ -48,8 +50,13 @@ export interface Fragment {
   readonly payload: Uint8Array;
 }
 
-/** Told of a datagram whose first fragment came, not the rest: the head and that payload. */
-export type ReassemblyExpired = (head: Uint8Array, payload: Uint8Array) => void;
+/** IPv4 or IPv6. */
+export interface FragmentOwner {
+  /** A longer whole payload is refused (the ping of death). */
+  readonly payloadBytesMax: number;
+  /** The first fragment of a datagram came, not the rest: the head and that payload. */
+  reassemblyExpired(head: Uint8Array, payload: Uint8Array): void;
+}
 
 export class Reassembly {
   readonly counters = {
@@ -58,50 +65,44 @@ export class Reassembly {
     reassemblyDuplicates: 0,
     reassemblyOverlaps: 0,
     reassemblyTooMany: 0,
+    reassemblyNoRoom: 0,
     reassemblyEvicted: 0,
     reassemblyTimeouts: 0,
   };
   private readonly timers: TimerQueue;
-  private readonly expired: ReassemblyExpired;
-  private readonly payloadBytesMax: number;
+  private readonly memory: MemoryAccount;
   /** In order of arrival, which is that of expiry. */
   private readonly datagrams = new Map<string, Datagram>();
-  private chargedBytes = 0;
   private readonly timer = new Timer((now) => this.expire(now));
 
-  /** `payloadBytesMax`: a longer whole payload is refused (the ping of death). */
-  constructor(timers: TimerQueue, payloadBytesMax: number, expired: ReassemblyExpired) {
+  /** The only one to use `memory`. */
+  constructor(timers: TimerQueue, memory: MemoryAccount) {
     this.timers = timers;
-    this.payloadBytesMax = payloadBytesMax;
-    this.expired = expired;
+    this.memory = memory;
+    memory.reclaim = (bytes) => this.evict(bytes);
   }
 
   /**
    * The whole datagram, when `fragment` was what it lacked: a fresh array with the first fragment's
    * head and all payload, whose header the caller mends. Else null.
    */
-  take(fragment: Fragment): Uint8Array | null {
+  take(fragment: Fragment, owner: FragmentOwner): Uint8Array | null {
     const { at, isMore, payload } = fragment;
     const end = at + payload.length;
     // Only the last may have a length that isn't a multiple of eight (RFC 791 §3.2).
     const isWrong = payload.length === 0 || (isMore && payload.length % 8 !== 0);
-    if (isWrong || end > this.payloadBytesMax) {
+    if (isWrong || end > owner.payloadBytesMax) {
       this.counters.reassemblyMalformed += 1;
       return null;
     }
-    const datagram = this.datagrams.get(fragment.key) ?? this.begin(fragment.key);
+    const datagram = this.datagrams.get(fragment.key) ?? this.begin(fragment.key, owner);
+    if (datagram === null) return null;
     if (datagram.isCondemned) {
       this.counters.reassemblyOverlaps += 1;
       return null;
     }
     if (!this.place(datagram, fragment, end)) return null;
-    if (at === 0) {
-      datagram.head = fragment.head.slice();
-      this.charge(datagram, datagram.head.length);
-    }
-    if (datagram.haveBytes === datagram.totalBytes) return this.finish(datagram);
-    this.evictBeyondBudget();
-    return null;
+    return datagram.haveBytes === datagram.totalBytes ? this.finish(datagram) : null;
   }
 
   /** Forgets everything, in silence: our addresses changed. */
@@ -113,13 +114,8 @@ export class Reassembly {
     return this.datagrams.size;
   }
 
-  get heldBytes(): number {
-    return this.chargedBytes;
-  }
-
   checkInvariants(): void {
     assert(this.datagrams.size <= reassemblyDatagramsMax);
-    assert(this.chargedBytes <= reassemblyBytesMax);
     let charged = 0;
     let expiresAt = 0;
     for (const datagram of this.datagrams.values()) {
@@ -135,29 +131,35 @@ export class Reassembly {
       }
       assert(datagram.totalBytes === -1 || end <= datagram.totalBytes);
     }
-    assert(charged === this.chargedBytes);
+    assert(charged === this.memory.usedBytes);
   }
 
-  private begin(key: string): Datagram {
-    if (this.datagrams.size >= reassemblyDatagramsMax) this.evictOldest();
+  /** Null when there is no room for one more. */
+  private begin(key: string, owner: FragmentOwner): Datagram | null {
+    if (this.datagrams.size >= reassemblyDatagramsMax) this.evict(1);
+    if (!this.memory.take(fragmentOverheadBytes)) {
+      this.counters.reassemblyNoRoom += 1;
+      return null;
+    }
     const datagram: Datagram = {
       key,
+      owner,
       expiresAt: this.expiryFromNow(),
       pieces: [],
       head: null,
       haveBytes: 0,
       totalBytes: -1,
-      chargedBytes: 0,
+      chargedBytes: fragmentOverheadBytes,
       isCondemned: false,
     };
-    this.charge(datagram, fragmentOverheadBytes);
     if (this.datagrams.size === 0) this.timers.arm(this.timer, datagram.expiresAt);
     this.datagrams.set(key, datagram);
     return datagram;
   }
 
   /** Keeps a copy of the payload; false when it adds nothing or can't be. */
-  private place(datagram: Datagram, { at, isMore, payload }: Fragment, end: number): boolean {
+  private place(datagram: Datagram, fragment: Fragment, end: number): boolean {
+    const { at, isMore, payload } = fragment;
     const { pieces, totalBytes } = datagram;
     let index = pieces.length;
     while (index > 0 && pieces[index - 1]!.at >= end) index -= 1;
@@ -183,10 +185,26 @@ export class Reassembly {
       this.condemn(datagram);
       return false;
     }
+    const headBytes = at === 0 ? fragment.head.length : 0;
+    if (!this.charge(datagram, payload.length + headBytes + fragmentOverheadBytes)) return false;
+    if (at === 0) datagram.head = fragment.head.slice();
     pieces.splice(index, 0, { at, bytes: payload.slice() });
     datagram.haveBytes += payload.length;
     if (!isMore) datagram.totalBytes = end;
-    this.charge(datagram, payload.length + fragmentOverheadBytes);
+    return true;
+  }
+
+  /** False when there is no room, or room was made by evicting this very datagram. */
+  private charge(datagram: Datagram, bytes: number): boolean {
+    if (!this.memory.take(bytes)) {
+      this.counters.reassemblyNoRoom += 1;
+      return false;
+    }
+    if (this.datagrams.get(datagram.key) !== datagram) {
+      this.memory.give(bytes);
+      return false;
+    }
+    datagram.chargedBytes += bytes;
     return true;
   }
 
@@ -195,7 +213,8 @@ export class Reassembly {
     datagram.pieces.length = 0;
     datagram.head = null;
     datagram.isCondemned = true;
-    this.charge(datagram, fragmentOverheadBytes - datagram.chargedBytes);
+    this.memory.give(datagram.chargedBytes - fragmentOverheadBytes);
+    datagram.chargedBytes = fragmentOverheadBytes;
   }
 
   private finish(datagram: Datagram): Uint8Array {
@@ -209,20 +228,14 @@ export class Reassembly {
     return whole;
   }
 
-  private charge(datagram: Datagram, bytes: number): void {
-    datagram.chargedBytes += bytes;
-    this.chargedBytes += bytes;
-  }
-
-  private evictBeyondBudget(): void {
-    while (this.chargedBytes > reassemblyBytesMax) this.evictOldest();
-  }
-
-  private evictOldest(): void {
-    for (const oldest of this.datagrams.values()) {
+  /** The oldest datagrams, until `bytes` are free or none is left. */
+  private evict(bytes: number): void {
+    let freed = 0;
+    for (const oldest of [...this.datagrams.values()]) {
+      if (freed >= bytes) return;
+      freed += oldest.chargedBytes;
       this.counters.reassemblyEvicted += 1;
       this.remove(oldest);
-      return;
     }
   }
 
@@ -233,7 +246,8 @@ export class Reassembly {
       if (datagram.isCondemned) continue;
       this.counters.reassemblyTimeouts += 1;
       const first = datagram.pieces[0];
-      if (datagram.head !== null && first !== undefined) this.expired(datagram.head, first.bytes);
+      if (datagram.head === null || first === undefined) continue;
+      datagram.owner.reassemblyExpired(datagram.head, first.bytes);
     }
     for (const next of this.datagrams.values()) {
       this.timers.arm(this.timer, next.expiresAt);
@@ -243,7 +257,7 @@ export class Reassembly {
 
   private remove(datagram: Datagram): void {
     this.datagrams.delete(datagram.key);
-    this.charge(datagram, -datagram.chargedBytes);
+    this.memory.give(datagram.chargedBytes);
     if (this.datagrams.size === 0) this.timers.stop(this.timer);
   }
 

@@ -5,10 +5,12 @@ import { after, instantOfMicros, millis, TimerQueue } from '#core';
 import {
   fragmentOverheadBytes,
   fragmentsPerDatagramMax,
-  reassemblyBytesMax,
+  memoryBytesDefault,
+  memoryBytesMin,
   reassemblyDatagramsMax,
   reassemblyTimeout,
-} from '../limits.ts';
+} from './limits.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import { Reassembly } from './reassembly.ts';
 
 const HEAD = Uint8Array.of(7, 7, 7);
@@ -17,19 +19,29 @@ const PAYLOAD_BYTES_MAX = 65_515;
 class Bench {
   readonly timers = new TimerQueue(instantOfMicros(0));
   readonly expired: string[] = [];
-  readonly reassembly = new Reassembly(this.timers, PAYLOAD_BYTES_MAX, (head, payload) =>
-    this.expired.push(`${head.join()} ${payload.join()}`),
-  );
+  readonly memory: MemoryBudget;
+  readonly reassembly: Reassembly;
+  readonly owner = {
+    payloadBytesMax: PAYLOAD_BYTES_MAX,
+    reassemblyExpired: (head: Uint8Array, payload: Uint8Array) =>
+      this.expired.push(`${head.join()} ${payload.join()}`),
+  };
+
+  constructor(memoryBytes = memoryBytesDefault) {
+    this.memory = new MemoryBudget(memoryBytes);
+    this.reassembly = new Reassembly(this.timers, this.memory.account('fragments'));
+  }
+
+  get heldBytes(): number {
+    return this.memory.usedBytes;
+  }
 
   take(key: string, at: number, payload: readonly number[] | Uint8Array, isMore = true) {
-    const whole = this.reassembly.take({
-      key,
-      at,
-      isMore,
-      head: HEAD,
-      payload: Uint8Array.from(payload),
-    });
+    const bytes = Uint8Array.from(payload);
+    const fragment = { key, at, isMore, head: HEAD, payload: bytes };
+    const whole = this.reassembly.take(fragment, this.owner);
     this.reassembly.checkInvariants();
+    this.memory.checkInvariants();
     return whole === null ? null : whole.join();
   }
 
@@ -48,7 +60,7 @@ test('two fragments › in order, or the last first › the whole, after the fir
   assert.equal(b.take('a', 8, [9], false), '7,7,7,1,2,3,4,5,6,7,8,9');
   assert.equal(b.take('a', 8, [9], false), null);
   assert.equal(b.take('a', 0, EIGHT), '7,7,7,1,2,3,4,5,6,7,8,9');
-  assert.deepEqual([b.reassembly.size, b.reassembly.heldBytes, b.timers.size], [0, 0, 0]);
+  assert.deepEqual([b.reassembly.size, b.heldBytes, b.timers.size], [0, 0, 0]);
 });
 
 test('two datagrams › at once › are not mixed', () => {
@@ -146,7 +158,7 @@ test('overlaps and contradictions › the datagram is condemned, with what comes
     for (const [at, payload, isMore] of fragments)
       assert.equal(b.take('a', at, payload, isMore), null);
     assert.deepEqual(b.counters(), { reassemblyOverlaps: 1 }, name);
-    assert.equal(b.reassembly.heldBytes, fragmentOverheadBytes, name);
+    assert.equal(b.heldBytes, fragmentOverheadBytes, name);
     b.take('a', 0, EIGHT);
     b.take('a', 8, [9], false);
     assert.deepEqual(b.counters(), { reassemblyOverlaps: 3 }, name);
@@ -206,12 +218,33 @@ test('as many datagrams as may wait, and one more › the oldest goes', () => {
 test('as many bytes as may wait, and more › the oldest goes', () => {
   const b = new Bench();
   const cost = 2 * fragmentOverheadBytes + 32_000 + HEAD.length;
-  const fit = Math.floor(reassemblyBytesMax / cost);
+  const fit = Math.floor(b.memory.account('fragments').bytesMax / cost);
   for (let i = 0; i < fit; i++) b.take(`${i}`, 0, new Uint8Array(32_000));
-  assert.equal(b.reassembly.heldBytes, fit * cost);
+  assert.equal(b.heldBytes, fit * cost);
   assert.deepEqual(b.counters(), {});
   b.take('more', 0, new Uint8Array(32_000));
   assert.deepEqual([b.counters(), b.reassembly.size], [{ reassemblyEvicted: 1 }, fit]);
+});
+
+test('a datagram larger than all that may wait › is given up for itself', () => {
+  const b = new Bench(memoryBytesMin);
+  const bytes = b.memory.account('fragments').bytesMax;
+  for (let at = 0; at < bytes; at += 1_024) b.take('a', at, new Uint8Array(1_024));
+  assert.deepEqual(b.counters(), { reassemblyEvicted: 1 });
+});
+
+test('the budget is full of what is more important › nothing is kept', () => {
+  const b = new Bench();
+  assert.equal(b.memory.account('received').take(memoryBytesDefault), true);
+  b.take('a', 0, EIGHT);
+  assert.deepEqual([b.counters(), b.reassembly.size], [{ reassemblyNoRoom: 1 }, 0]);
+});
+
+test('memory is needed for what is more important › fragments go', () => {
+  const b = new Bench();
+  b.take('a', 0, EIGHT);
+  assert.equal(b.memory.account('received').take(memoryBytesDefault), true);
+  assert.deepEqual([b.counters(), b.reassembly.size], [{ reassemblyEvicted: 1 }, 0]);
 });
 
 test('as many fragments as a datagram may have, and one more › condemned', () => {
