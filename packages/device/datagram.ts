@@ -5,6 +5,11 @@ import type { Endpoint } from './flow.ts';
 export interface DatagramHandler {
   /** A message arrived; `bytes` is borrowed for this call only. */
   receive(bytes: Uint8Array, from: Endpoint): void;
+  /**
+   * A router or `to` itself says that a message of ours couldn't be delivered there: nobody listens,
+   * or there is no way. A hint: it may be late, and anybody could have forged it.
+   */
+  unreachable?(to: Endpoint): void;
 }
 
 export interface DatagramSocket {
@@ -14,5 +19,12 @@ export interface DatagramSocket {
    * full, no route).
    */
   send(bytes: Uint8Array, to: Endpoint): boolean;
+  /**
+   * From now on also receives what is sent to this multicast group on the socket's port. False when
+   * it is no group, or one too many.
+   */
+  join(group: string): boolean;
+  /** Undoes `join`; `close` does so too. */
+  leave(group: string): void;
   close(): void;
 }

@@ -17,7 +17,10 @@ export type IcmpErrorKind =
  */
 export interface IcmpError {
   readonly kind: IcmpErrorKind;
-  /** For 'fragmentation needed': the next hop's MTU, 0 when not told (RFC 1191). */
+  /**
+   * For 'fragmentation needed': the next hop's MTU, or our guess when it isn't told (RFC 1191 §5);
+   * less than the packet.
+   */
   readonly mtuBytes: number;
   /**
    * Of our packet: its source (ours), its destination, and at least 8 bytes of its transport
@@ -31,7 +34,7 @@ export interface IcmpError {
 export interface IcmpErrorInput {
   /**
    * Verify that `error.transport` names something of yours, as far as its bytes go, before acting
-   * on it.
+   * on it. True when it does, and is in flight: only then is a path's MTU believed (RFC 5927 §7.2).
    */
-  icmpError(error: IcmpError): void;
+  icmpError(error: IcmpError): boolean;
 }

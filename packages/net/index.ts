@@ -4,6 +4,7 @@ export * from './ip.ts';
 export * from './ip-address.ts';
 export * from './ip-family.ts';
 export type { InterfaceAddress } from './ipv4/interface-addresses.ts';
+export type { Ipv4RouteEntry } from './ipv4/routing-table.ts';
 export * from './ipv6-address.ts';
 export * from './ipv6-text.ts';
 export { memoryBytesDefault, memoryBytesMin } from './limits.ts';

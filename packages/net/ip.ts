@@ -14,6 +14,7 @@ export type Ipv4Address = number & { readonly [ipv4]: true };
 export type IpAddress = Ipv4Address | Ipv6Address;
 
 export const PROTOCOL_ICMP = 1;
+export const PROTOCOL_IGMP = 2;
 export const PROTOCOL_TCP = 6;
 export const PROTOCOL_UDP = 17;
 
@@ -58,6 +59,12 @@ export interface IpOutput {
     checksum: ChecksumRequest | null,
   ): void;
   /**
+   * Sends a packet that isn't TCP's, of any length up to 65,535 with its headers: in fragments
+   * when it is larger than `route.mtuBytes`. Borrows `transport`. False when there is no way any
+   * more, or the transmit queue had no room for all of it.
+   */
+  sendDatagram(route: Route, protocol: number, transport: Uint8Array): boolean;
+  /**
    * For a burst of TCP packets that differ in nothing before the transport header: writes what
    * `finish` would into head[0..route.transportAt). False when the next hop's link address isn't
    * known, or such packets are too long for the way: then send them one by one.
@@ -74,6 +81,11 @@ export interface LocalAddresses {
   isOurs(address: IpAddress): boolean;
   /** A destination that other hosts share with us: broadcast, or a group that we belong to. */
   isShared(address: IpAddress): boolean;
+  isMulticast(address: IpAddress): boolean;
+  /** Belongs to a multicast group once more; false when it is none, or one too many. */
+  join(group: IpAddress): boolean;
+  /** Undoes one `join` that returned true. */
+  leave(group: IpAddress): void;
 }
 
 /** A transport's receiving side, registered with IP by protocol number. */

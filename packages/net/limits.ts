@@ -33,8 +33,13 @@ export const memoryLevels = {
  * Entries of the ARP cache; the next one evicts the one that serves least (arp/neighbor-cache.ts).
  */
 export const neighborsMax = 256;
-/** Packets that wait for one link address; the next one replaces the oldest (RFC 1122 §2.3.2.2). */
-export const neighborQueuePacketsMax = 8;
+/**
+ * Packets that wait for one link address; the next one replaces the oldest (RFC 1122 §2.3.2.2). The
+ * largest datagram in fragments of 1,500 bytes is 45. All of them share an account of the budget.
+ */
+export const neighborQueuePacketsMax = 48;
+/** What a packet that waits costs in memory beside its bytes. */
+export const waitingPacketOverheadBytes = 256;
 /**
  * After this time without confirmation an entry is asked for again (RFC 1122 §2.3.2.1: on the order
  * of a minute).
@@ -44,6 +49,11 @@ export const neighborLifetime = seconds(60);
 export const arpRequestInterval = seconds(1);
 /** Requests without an answer before the waiting packets are dropped. */
 export const arpRequestsMax = 3;
+/** RFC 5227 §1.1: PROBE_NUM, PROBE_MIN, PROBE_MAX, ANNOUNCE_WAIT. */
+export const arpProbes = 3;
+export const arpProbeIntervalMin = seconds(1);
+export const arpProbeIntervalMax = seconds(2);
+export const arpAnnounceWait = seconds(2);
 /** RFC 5227 §1.1: ANNOUNCE_NUM, ANNOUNCE_INTERVAL, DEFEND_INTERVAL. */
 export const arpAnnouncements = 2;
 export const arpAnnounceInterval = seconds(2);
@@ -55,6 +65,8 @@ export const addressesMax = 16;
 export const routesMax = 256;
 /** Entries of the routing table; configuring more is refused by assertion. */
 export const tableRoutesMax = 64;
+/** Of those, beside addresses' prefixes and the default; more from a DHCP server are ignored. */
+export const configuredRoutesMax = 32;
 /** Destinations whose path MTU is remembered; the next one replaces the oldest. */
 export const pathMtusMax = 256;
 /** RFC 1191 §6.3: at least 5 minutes, better 10, before a larger packet is tried again. */
@@ -84,15 +96,30 @@ export const reassemblyTimeout = seconds(30);
 export const ipv6CacheSlots = 1024;
 /** Time to live of what we send (RFC 1122 §3.2.1.7, the assigned numbers' 64). */
 export const ttlDefault = 64;
+/** RFC 1112 §6.1: what an application doesn't say otherwise stays on the link. */
+export const ttlMulticast = 1;
 
 /**
  * ICMP errors sent: this many at once, then this many a second; the rest are dropped (RFC 1812
  * §4.3.2.8).
  */
-export const icmpErrorsBurst = 10;
-export const icmpErrorsPerSecond = 10;
-/** Bytes of the offending packet's payload in an ICMP error we send (RFC 792: 64 bits). */
-export const icmpErrorPayloadBytes = 8;
+export const icmpErrorsBurst = 50;
+export const icmpErrorsPerSecond = 50;
+/** A whole ICMP error that we send, with as much of the packet as fits (RFC 1812 §4.3.2.3). */
+export const icmpErrorBytesMax = 576;
+/** Bytes after the IP header that an error must quote to be about anything (RFC 792: 64 bits). */
+export const icmpErrorPayloadBytesMin = 8;
+
+/** Multicast groups of all sockets together; joining more is refused. */
+export const igmpGroupsMax = 64;
+/** RFC 3376 §8.1, §8.11, RFC 2236 §8.10: changes are told so often, within so much time each. */
+export const igmpRobustness = 2;
+export const igmpChangeInterval = seconds(1);
+export const igmpChangeIntervalOld = seconds(10);
+/** RFC 3376 §8.12 with the defaults of §8.1 to §8.3: twice 125 s and 10 s. */
+export const igmpOldQuerierTimeout = seconds(260);
+/** RFC 3376 §7.2.1: what a query of version 1 stands for. */
+export const igmpResponseV1 = seconds(10);
 
 /** Open UDP sockets; `bind` refuses the next with 'not permitted'. */
 export const udpSocketsMax = 1024;
@@ -124,12 +151,23 @@ export const dhcpLeaseSecondsMin = 10;
 export const dhcpLeaseSecondsMax = 0x7fffffff;
 /** DNS servers taken from a lease; the rest are ignored. */
 export const dnsServersMax = 4;
+/** Time servers taken from a lease; the rest are ignored. */
+export const ntpServersMax = 4;
+/** RFC 2131 §3.1 (5): least wait after a DECLINE; after ten in a row RFC 5227 §2.1.1's minute. */
+export const dhcpDeclineWait = seconds(10);
+export const dhcpDeclinesFast = 10;
+export const dhcpDeclineWaitSlow = seconds(60);
+/** T1 and T2 come up to this share sooner, so that hosts that began together part. */
+export const dhcpFuzzShare = 0.02;
 /** BOOTP relays may drop anything shorter (RFC 951, RFC 1542 §2.1). */
 export const dhcpMessageBytesMin = 300;
 /** What every link carries (RFC 791); smaller MTUs from a lease are ignored. */
 export const mtuBytesMin = 576;
 
 assert(Math.log2(ipv6CacheSlots) % 1 === 0);
+assert(addressesMax + 1 + configuredRoutesMax <= tableRoutesMax);
+// A report of all groups fits the smallest MTU: 24 bytes of IP, 8 and 8 a group of IGMP.
+assert(24 + 8 + 8 * igmpGroupsMax <= mtuBytesMin);
 // One whole datagram fits into the account of fragments, however small they are.
 assert(
   65_535 + (fragmentsPerDatagramMax + 1) * fragmentOverheadBytes + 74 <

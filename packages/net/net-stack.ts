@@ -1,41 +1,59 @@
 /**
  * The one joiner of this package: a network device, its Ethernet, ARP, IPv4, ICMP, UDP and DHCP.
  * Transports of other packages register by protocol number. Not here: TCP (tcp/, joined by
- * packages/stack), names, routes beyond one gateway.
+ * packages/stack), names, a second interface.
  */
 
 import type { Logger, TimerQueue } from '#core';
 import { assert, Timer } from '#core';
 import type { Entropy, NetDevice } from '#device';
+import type { GiveUp } from './arp/address-guard.ts';
 import { Neighbor } from './arp/neighbor.ts';
 import { NeighborCache } from './arp/neighbor-cache.ts';
 import { Dhcpv4Client } from './dhcpv4/dhcpv4-client.ts';
 import type { Lease } from './dhcpv4/lease.ts';
 import type { IcmpErrorInput } from './icmp-error.ts';
 import { Icmpv4 } from './icmpv4/icmpv4.ts';
+import { Igmp } from './igmp/igmp.ts';
 import {
   type IpRouter,
   type Ipv4Address,
   PROTOCOL_ICMP,
+  PROTOCOL_IGMP,
   PROTOCOL_UDP,
   type TransportInput,
 } from './ip.ts';
-import { formatIpv4Address, IPV4_BROADCAST } from './ip-address.ts';
+import {
+  formatIpv4Address,
+  IPV4_ANY,
+  IPV4_BROADCAST,
+  ipv4AddressOf,
+  netmaskOf,
+} from './ip-address.ts';
 import { IpFamilies } from './ip-families.ts';
 import { type InterfaceAddress, InterfaceAddresses } from './ipv4/interface-addresses.ts';
 import { Ipv4Input } from './ipv4/ipv4-input.ts';
 import { Ipv4Output } from './ipv4/ipv4-output.ts';
-import { memoryBytesDefault, mtuBytesMin } from './limits.ts';
+import { type Ipv4RouteEntry, RoutingTable } from './ipv4/routing-table.ts';
+import { configuredRoutesMax, memoryBytesDefault, mtuBytesMin } from './limits.ts';
 import { EthernetLink } from './link/ethernet-link.ts';
 import { MemoryBudget } from './memory-budget.ts';
+import { PathMtuCache } from './path-mtu.ts';
+import { Reassembly } from './reassembly.ts';
 import { Udp } from './udp/udp.ts';
 
 export interface NetConfiguration {
   /** The first one is the source of what has no other; at least one. */
   readonly addresses: readonly InterfaceAddress[];
+  /** Where what no other route matches goes; null: nowhere. */
   readonly gateway: Ipv4Address | null;
+  /** Beside those of the addresses' own prefixes and `gateway`. */
+  readonly routes?: readonly Ipv4RouteEntry[];
   readonly dnsServers: readonly Ipv4Address[];
   readonly domain: string | null;
+  /** Where names without a dot are looked for, in order; absent: in `domain`. */
+  readonly searchDomains?: readonly string[];
+  readonly ntpServers?: readonly Ipv4Address[];
   /** Largest IP packet, at most the device's; null: the device's. */
   readonly mtuBytes: number | null;
 }
@@ -60,9 +78,13 @@ export class NetStack {
   private readonly options: NetStackOptions;
   private readonly interfaceAddresses = new InterfaceAddresses();
   private readonly arp: NeighborCache;
+  private readonly table = new RoutingTable();
+  private readonly paths: PathMtuCache;
+  private readonly reassembly: Reassembly;
   private readonly output: Ipv4Output;
   private readonly input: Ipv4Input;
   private readonly icmp: Icmpv4;
+  private readonly igmp: Igmp;
   private readonly link: EthernetLink;
   private dhcp: Dhcpv4Client | null = null;
   private current: NetConfiguration | null = null;
@@ -77,24 +99,28 @@ export class NetStack {
     this.device = device;
     this.memory = options.memory ?? new MemoryBudget(memoryBytesDefault);
     const addresses = this.interfaceAddresses;
-    this.arp = new NeighborCache(device, timers, addresses, logger);
+    const waiting = this.memory.account('neighborPackets');
+    this.arp = new NeighborCache(device, timers, addresses, waiting, entropy, logger);
     const group = new Neighbor(
       IPV4_BROADCAST,
       this.arp.nextEpoch(),
       timers.now,
       new Timer(() => {}),
     );
-    this.output = new Ipv4Output(device, addresses, this.arp, group, entropy);
-    const families = new IpFamilies(this.output, addresses);
-    this.ip = families;
+    const { table, arp } = this;
+    this.paths = new PathMtuCache(timers);
+    this.reassembly = new Reassembly(timers, this.memory.account('fragments'));
+    this.output = new Ipv4Output(device, addresses, table, this.paths, arp, group, entropy);
     this.icmp = new Icmpv4(this.output, addresses, timers);
-    this.input = new Ipv4Input(addresses, (frame, at, end) =>
-      this.icmp.protocolUnreachable(frame, at, end),
-    );
+    this.igmp = new Igmp(this.output, device.mac, addresses, timers, entropy);
+    const families = new IpFamilies(this.output, addresses, this.igmp);
+    this.ip = families;
+    this.input = new Ipv4Input(addresses, this.igmp, this.reassembly, this.icmp);
     this.udp = new Udp(families, families, entropy, (frame, at, end) =>
       this.icmp.portUnreachable(frame, at, end),
     );
     this.input.register(PROTOCOL_ICMP, this.icmp);
+    this.input.register(PROTOCOL_IGMP, this.igmp);
     this.registerTransport(PROTOCOL_UDP, this.udp, this.udp);
     this.link = new EthernetLink(
       device,
@@ -131,7 +157,7 @@ export class NetStack {
    */
   configure(configuration: NetConfiguration | null): void {
     assert(this.dhcp === null || configuration === null);
-    this.apply(configuration);
+    this.apply(configuration, null);
   }
 
   /** Gets an address by DHCP and keeps it; the first message leaves at once. */
@@ -149,13 +175,22 @@ export class NetStack {
         acquiring: (isAcquiring) => {
           this.input.acceptsAnyDestination = isAcquiring;
         },
-        configured: (lease) => this.apply(configurationOf(lease)),
-        deconfigured: () => this.apply(null),
+        configured: (lease) =>
+          this.apply(configurationOf(lease), (address) => this.dhcp?.conflict(address)),
+        deconfigured: () => this.apply(null, null),
       },
       ...(hostName === undefined ? {} : { hostName }),
     });
     const isStarted = this.dhcp.start();
     assert(isStarted, 'port 68 was taken before DHCP started');
+  }
+
+  /**
+   * The program ends in order: gives an address from DHCP back to its server, as far as one message
+   * does. Use the stack no more.
+   */
+  release(): void {
+    this.dhcp?.release();
   }
 
   /** "10.0.2.15/24", empty until configured. */
@@ -170,9 +205,13 @@ export class NetStack {
       ...this.memory.counters(),
       ...this.link.counters,
       ...this.arp.counters,
+      ...this.arp.guard.counters,
       ...this.input.snapshot(),
       ...this.output.snapshot(),
+      ...this.paths.counters,
+      ...this.reassembly.counters,
       ...this.icmp.counters,
+      ...this.igmp.counters,
       ...this.udp.counters,
       ...this.dhcp?.counters,
     };
@@ -183,31 +222,62 @@ export class NetStack {
     this.arp.checkInvariants();
     this.udp.checkInvariants();
     this.icmp.checkInvariants();
+    this.igmp.checkInvariants();
+    this.reassembly.checkInvariants();
+    this.paths.checkInvariants();
     this.dhcp?.checkInvariants();
     assert((this.current === null) === (this.interfaceAddresses.list.length === 0));
   }
 
-  private apply(configuration: NetConfiguration | null): void {
+  /** `giveUp`: see AddressGuard. */
+  private apply(configuration: NetConfiguration | null, giveUp: GiveUp | null): void {
     assert(configuration === null || configuration.addresses.length > 0);
     if (isSame(configuration, this.current)) return;
     this.current = configuration;
-    this.interfaceAddresses.set(configuration?.addresses ?? [], configuration?.gateway ?? null);
+    this.interfaceAddresses.set(configuration?.addresses ?? []);
+    this.table.set(configuration === null ? [] : tableOf(configuration));
     const mtuBytes = configuration?.mtuBytes ?? this.device.mtuBytes;
     this.output.reset(Math.min(mtuBytes, this.device.mtuBytes));
     this.input.reset();
+    this.reassembly.clear();
+    const claimed = configuration?.addresses.map(({ address }) => address) ?? [];
+    this.arp.guard.claim(claimed, giveUp);
     if (configuration !== null) {
-      this.arp.announce();
+      this.igmp.configured();
       // The first clients' answers would overflow the queue of packets that wait for it.
-      const { gateway } = configuration;
-      if (gateway !== null) this.arp.ask(this.arp.neighbor(gateway));
+      for (const { prefixBits, gateway } of this.table.list) {
+        if (prefixBits === 0 && gateway !== null) this.arp.ask(this.arp.neighbor(gateway));
+      }
     }
     for (const listener of this.configurationListeners) listener(configuration);
   }
 }
 
+/** The prefixes of our addresses, the default route, and what was configured beside them. */
+function tableOf({ addresses, gateway, routes = [] }: NetConfiguration): Ipv4RouteEntry[] {
+  assert(routes.length <= configuredRoutesMax);
+  const connected = addresses.map(({ address, prefixBits }) => ({
+    prefix: ipv4AddressOf(address & netmaskOf(prefixBits)),
+    prefixBits,
+    gateway: null,
+  }));
+  const defaults = gateway === null ? [] : [{ prefix: IPV4_ANY, prefixBits: 0, gateway }];
+  return [...connected, ...defaults, ...routes];
+}
+
 function configurationOf(lease: Lease): NetConfiguration {
-  const { address, prefixBits, gateway, dnsServers, domain, mtuBytes } = lease;
-  return { addresses: [{ address, prefixBits }], gateway, dnsServers, domain, mtuBytes };
+  const { address, prefixBits, broadcast, ...rest } = lease;
+  const { gateway, routes, dnsServers, domain, searchDomains, ntpServers, mtuBytes } = rest;
+  return {
+    addresses: [broadcast === null ? { address, prefixBits } : { address, prefixBits, broadcast }],
+    gateway,
+    routes,
+    dnsServers,
+    domain,
+    searchDomains,
+    ntpServers,
+    mtuBytes,
+  };
 }
 
 /** A renewed lease mostly changes nothing, and must not disturb what is under way. */

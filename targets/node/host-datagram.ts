@@ -43,9 +43,27 @@ export class HostDatagramSocket implements DatagramSocket {
     return true;
   }
 
+  join(group: string): boolean {
+    return this.isOpen && succeeds(() => this.socket.addMembership(group));
+  }
+
+  leave(group: string): void {
+    if (this.isOpen) succeeds(() => this.socket.dropMembership(group));
+  }
+
   close(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
     this.socket.close();
+  }
+}
+
+/** The host refuses by throwing: no group, too many, not joined. */
+function succeeds(act: () => void): boolean {
+  try {
+    act();
+    return true;
+  } catch {
+    return false;
   }
 }

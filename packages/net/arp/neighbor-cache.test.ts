@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipv4AddressOf } from '../ip-address.ts';
-import { neighborQueuePacketsMax, neighborsMax } from '../limits.ts';
+import { neighborQueuePacketsMax, neighborsMax, waitingPacketOverheadBytes } from '../limits.ts';
 import { ip, OURS, PEER, STATIC, TestLink } from '../test-link.ts';
 import { ARP_REPLY, ARP_REQUEST, MAC_BROADCAST } from '../wire/index.ts';
 
@@ -103,8 +103,30 @@ test('unknown › asks, keeps packets up to the bound, sends them in order', () 
   assert.deepEqual([request?.operation, more.length], [ARP_REQUEST, 0]);
   link.sendArp({ operation: ARP_REPLY });
   const sent = link.takeIpv4().map((packet) => packet.payload[8]);
-  assert.deepEqual(sent, [1, 2, 3, 4, 5, 6, 7, 8], 'one past the bound drops the oldest');
+  const kept = Array.from({ length: neighborQueuePacketsMax }, (_, i) => i + 1);
+  assert.deepEqual(sent, kept, 'one past the bound drops the oldest');
   assert.equal(link.counter('arpQueueDropped'), 1);
+  assert.equal(link.stack.memory.usedBytes, 0);
+});
+
+test('unknown › many neighbours’ packets, of all bytes that may wait, and more › dropped', () => {
+  const link = new TestLink();
+  link.configure();
+  const { bytesMax } = link.stack.memory.account('neighborPackets');
+  const cost = waitingPacketOverheadBytes + 34 + 8 + 1_400;
+  const fit = Math.floor(bytesMax / cost);
+  const opened = link.stack.udp.open(0, { datagram() {} });
+  assert(opened.ok);
+  for (let i = 0; i < fit; i++) {
+    opened.value.send(new Uint8Array(1_400), ipv4AddressOf(ip('10.0.2.100') + (i % 100)), 9);
+  }
+  assert.equal(link.stack.memory.usedBytes, fit * cost);
+  assert.equal(link.counter('arpQueueDropped'), 0);
+  opened.value.send(new Uint8Array(1_400), PEER, 9);
+  assert.equal(link.counter('arpQueueDropped'), 1);
+  assert(link.stack.memory.account('received').take(link.stack.memory.bytesMax), 'all of it goes');
+  assert.equal(link.stack.memory.account('neighborPackets').usedBytes, 0);
+  link.wait(1);
 });
 
 test('no answer › three requests a second apart, then the packets are dropped', () => {
@@ -254,6 +276,35 @@ test('another station uses our address › we say once in ten seconds that it is
   link.wait(10_000);
   link.sendArp({ senderAddress: OURS, senderMac: OTHER_MAC });
   assert.equal(link.takeArp().length, 1);
+});
+
+test('two addresses › each is announced, and defended', () => {
+  const link = new TestLink();
+  const second = ip('10.0.2.99');
+  const addresses = [...STATIC.addresses, { address: second, prefixBits: 24 }];
+  link.stack.configure({ ...STATIC, addresses });
+  link.wait(100_000);
+  const announced = link.takeArp().filter((arp) => arp.senderAddress === arp.targetAddress);
+  assert.deepEqual(
+    announced.map((arp) => arp.targetAddress),
+    [OURS, second, OURS, second],
+  );
+  link.sendArp({ senderAddress: second, senderMac: OTHER_MAC });
+  assert.deepEqual(
+    link.takeArp().map((arp) => arp.senderAddress),
+    [second],
+  );
+});
+
+test('a fixed address › conflicts again and again › defended for ever (RFC 5227 §2.4 (c))', () => {
+  const link = new TestLink();
+  link.configure();
+  for (let i = 0; i < 20; i++) {
+    link.sendArp({ senderAddress: OURS, senderMac: OTHER_MAC });
+    link.wait(1_000);
+  }
+  assert.equal(link.takeArp().length, 2);
+  assert.deepEqual(link.stack.addresses(), ['10.0.2.15/24']);
 });
 
 test('our own frame comes back › ignored', () => {

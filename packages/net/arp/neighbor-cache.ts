@@ -1,7 +1,6 @@
 /**
- * ARP (RFC 826) for our interface: the cache of link addresses, asking, answering, announcing. Read
- * first: RFC 826, RFC 1122 §2.3.2, RFC 5227 §2.4. Not here: probing for conflicts before an address
- * is used (§2.1).
+ * ARP (RFC 826) for our interface: the cache of link addresses, asking, answering. Read first: RFC
+ * 826, RFC 1122 §2.3.2. Not here: conflicts about our own addresses (address-guard.ts).
  *
  * Deviates from RFC 826: a packet that we didn't ask for never changes a confirmed link address; a
  * different claim makes us ask, and the answer decides. New entries come only from our questions
@@ -18,20 +17,19 @@ import {
   Timer,
   type TimerQueue,
 } from '#core';
-import type { NetDevice } from '#device';
+import type { Entropy, NetDevice } from '#device';
 import type { Ipv4Address } from '../ip.ts';
-import { formatIpv4Address, IPV4_ANY, isHostAddress } from '../ip-address.ts';
+import { IPV4_ANY, isHostAddress } from '../ip-address.ts';
 import type { InterfaceAddresses } from '../ipv4/interface-addresses.ts';
 import {
-  arpAnnounceInterval,
-  arpAnnouncements,
-  arpDefendInterval,
   arpRequestInterval,
   arpRequestsMax,
   neighborLifetime,
   neighborQueuePacketsMax,
   neighborsMax,
+  waitingPacketOverheadBytes,
 } from '../limits.ts';
+import type { MemoryAccount } from '../memory-budget.ts';
 import {
   ARP_BYTES,
   ARP_REPLY,
@@ -48,11 +46,11 @@ import {
   ETHERNET_HEADER_BYTES,
   ETHERTYPE_ARP,
   emitEthernetHeader,
-  formatMac,
   isStationMac,
   MAC_BROADCAST,
   MAC_BYTES,
 } from '../wire/ethernet.ts';
+import { AddressGuard } from './address-guard.ts';
 import { Neighbor, type WaitingPacket } from './neighbor.ts';
 
 const MAC_UNKNOWN = new Uint8Array(MAC_BYTES);
@@ -62,7 +60,6 @@ export class NeighborCache {
     arpMalformed: 0,
     arpBadSender: 0,
     arpForeign: 0,
-    arpConflicts: 0,
     arpUnsolicited: 0,
     arpEvicted: 0,
     arpGaveUp: 0,
@@ -72,23 +69,27 @@ export class NeighborCache {
   private readonly device: NetDevice;
   private readonly timers: TimerQueue;
   private readonly addresses: InterfaceAddresses;
-  private readonly logger: Logger;
+  private readonly memory: MemoryAccount;
+  readonly guard: AddressGuard;
   private readonly neighbors = new Map<Ipv4Address, Neighbor>();
   private epochs = 0;
-  private defendedAt: Instant | null = null;
-  private announcementsLeft = 0;
-  private readonly announceTimer = new Timer((now) => this.announceNext(now));
 
   constructor(
     device: NetDevice,
     timers: TimerQueue,
     addresses: InterfaceAddresses,
+    memory: MemoryAccount,
+    entropy: Entropy,
     logger: Logger,
   ) {
     this.device = device;
     this.timers = timers;
     this.addresses = addresses;
-    this.logger = logger;
+    this.memory = memory;
+    memory.reclaim = (bytes) => this.dropWaiting(bytes);
+    this.guard = new AddressGuard(timers, entropy, logger, (sender, target) =>
+      this.request(sender ?? IPV4_ANY, target, MAC_BROADCAST),
+    );
   }
 
   get size(): number {
@@ -133,11 +134,9 @@ export class NeighborCache {
    */
   enqueue(entry: Neighbor, packet: WaitingPacket): void {
     assert(!entry.isUsable && entry.state !== 'gone');
-    if (entry.waiting.length >= neighborQueuePacketsMax) {
-      entry.waiting.shift();
-      this.counters.arpQueueDropped += 1;
-    }
-    entry.waiting.push(packet);
+    if (entry.waiting.length >= neighborQueuePacketsMax) this.release(entry.waiting.shift());
+    if (this.memory.take(costOf(packet))) entry.waiting.push(packet);
+    else this.counters.arpQueueDropped += 1;
     this.ask(entry);
   }
 
@@ -164,38 +163,36 @@ export class NeighborCache {
     // A hub may give us back what we sent.
     if (hot.equal(senderMac, 0, this.device.mac, 0, MAC_BYTES)) return;
     if (this.addresses.isOurs(sender)) {
-      this.defend(sender, senderMac);
+      this.guard.conflict(sender, senderMac);
       return;
     }
     const target = arpTargetAddress(b);
     const isRequest = arpOperation(b) === ARP_REQUEST;
     const isForUs = this.addresses.isOurs(target);
     this.learn(sender, senderMac, isRequest && isForUs);
-    if (isRequest && isForUs) this.reply(target, senderMac, sender);
-  }
-
-  /** Tells the link about our primary address, now and once more (RFC 5227 §2.3). */
-  announce(): void {
-    this.announcementsLeft = arpAnnouncements;
-    this.announceNext(this.timers.now);
+    if (!isRequest || !isForUs) return;
+    // A probe for conflicts comes from nobody (RFC 5227 §1.1).
+    if (sender === IPV4_ANY && this.guard.probed(target, senderMac)) return;
+    this.reply(target, senderMac, sender);
   }
 
   /** Forgets everything: our addresses changed. Waiting packets are dropped. */
   flush(): void {
-    this.timers.stop(this.announceTimer);
-    this.announcementsLeft = 0;
     for (const entry of [...this.neighbors.values()]) this.remove(entry);
   }
 
   checkInvariants(): void {
     assert(this.neighbors.size <= neighborsMax);
+    let waitingBytes = 0;
     for (const [address, entry] of this.neighbors) {
+      for (const packet of entry.waiting) waitingBytes += costOf(packet);
       assert(entry.address === address && entry.state !== 'gone');
       assert(entry.waiting.length <= neighborQueuePacketsMax);
       assert(entry.waiting.length === 0 || entry.state === 'asking');
       assert(entry.requestsSent <= arpRequestsMax);
       assert(!entry.isUsable || isStationMac(entry.mac));
     }
+    assert(waitingBytes === this.memory.usedBytes);
   }
 
   private learn(sender: Ipv4Address, mac: Uint8Array, isRequestForUs: boolean): void {
@@ -235,7 +232,10 @@ export class NeighborCache {
     entry.requestsSent = 0;
     entry.confirmedAt = this.timers.now;
     this.timers.arm(entry.timer, after(this.timers.now, neighborLifetime));
-    for (const packet of entry.waiting.splice(0)) this.sendWaiting(entry, packet);
+    for (const packet of entry.waiting.splice(0)) {
+      this.memory.give(costOf(packet));
+      this.sendWaiting(entry, packet);
+    }
   }
 
   private sendWaiting(entry: Neighbor, { head, parts, checksum }: WaitingPacket): void {
@@ -284,8 +284,7 @@ export class NeighborCache {
   }
 
   private remove(entry: Neighbor): void {
-    this.counters.arpQueueDropped += entry.waiting.length;
-    entry.waiting.length = 0;
+    for (const packet of entry.waiting.splice(0)) this.release(packet);
     entry.state = 'gone';
     entry.epoch = this.nextEpoch();
     this.timers.stop(entry.timer);
@@ -307,43 +306,34 @@ export class NeighborCache {
     this.remove(victim);
   }
 
-  /** Somebody else uses our address: say once per interval that it is ours (RFC 5227 §2.4 (b)). */
-  private defend(address: Ipv4Address, mac: Uint8Array): void {
-    this.counters.arpConflicts += 1;
-    const now = this.timers.now;
-    if (this.defendedAt !== null && since(this.defendedAt, now) < arpDefendInterval) return;
-    this.defendedAt = now;
-    this.logger.warn(`${formatMac(mac)} uses our address ${formatIpv4Address(address)}`);
-    this.sendAnnouncement(address);
-  }
-
-  private announceNext(now: Instant): void {
-    const address = this.addresses.primary;
-    if (address === IPV4_ANY || this.announcementsLeft === 0) return;
-    this.sendAnnouncement(address);
-    this.announcementsLeft -= 1;
-    if (this.announcementsLeft > 0) {
-      this.timers.arm(this.announceTimer, after(now, arpAnnounceInterval));
+  /** Memory is needed for what is more important. */
+  private dropWaiting(bytes: number): void {
+    const before = this.memory.usedBytes;
+    for (const { waiting } of this.neighbors.values()) {
+      while (waiting.length > 0) {
+        if (before - this.memory.usedBytes >= bytes) return;
+        this.release(waiting.shift());
+      }
     }
   }
 
-  private sendAnnouncement(address: Ipv4Address): void {
-    this.send(MAC_BROADCAST, {
-      operation: ARP_REQUEST,
-      senderMac: this.device.mac,
-      senderAddress: address,
-      targetMac: MAC_UNKNOWN,
-      targetAddress: address,
-    });
+  private release(packet: WaitingPacket | undefined): void {
+    assert(packet !== undefined);
+    this.memory.give(costOf(packet));
+    this.counters.arpQueueDropped += 1;
   }
 
   private sendRequest(address: Ipv4Address, to: Uint8Array): void {
+    this.request(this.addresses.sourceFor(address), address, to);
+  }
+
+  private request(sender: Ipv4Address, target: Ipv4Address, to: Uint8Array): void {
     this.send(to, {
       operation: ARP_REQUEST,
       senderMac: this.device.mac,
-      senderAddress: this.addresses.sourceFor(address),
+      senderAddress: sender,
       targetMac: MAC_UNKNOWN,
-      targetAddress: address,
+      targetAddress: target,
     });
   }
 
@@ -368,3 +358,6 @@ export class NeighborCache {
     this.device.commit(ETHERNET_HEADER_BYTES + ARP_BYTES, [], null);
   }
 }
+
+/** Without `parts`, which are their writer's. */
+const costOf = ({ head }: WaitingPacket): number => head.length + waitingPacketOverheadBytes;

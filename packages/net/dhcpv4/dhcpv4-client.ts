@@ -1,8 +1,10 @@
 /**
  * DHCP client (RFC 2131 §4.4): gets an address, keeps it, gives it up. Read first: RFC 2131 §4.4
- * with figure 5. Not here: INIT-REBOOT (nothing outlives a boot), DECLINE (we don't probe), INFORM
- * and RELEASE. Deviates: RFC 2131 §4.4.1 waits 1 to 10 s before the first message; a unikernel
- * boots in less, alone.
+ * with figure 5. The client identifier is the link address (RFC 2132 §9.14): a machine that boots
+ * anew gets its address again without remembering anything (RFC 4361's would need a store). Not
+ * here: INIT-REBOOT (nothing outlives a boot), INFORM. Deviates: RFC 2131 §4.4.1 waits 1 to 10 s
+ * before the first message; a unikernel boots in less, alone. An address is used before it is
+ * probed (arp/address-guard.ts), and declined all the same when it turns out to be taken.
  */
 
 import {
@@ -32,6 +34,10 @@ import {
   isHostAddress,
 } from '../ip-address.ts';
 import {
+  dhcpDeclinesFast,
+  dhcpDeclineWait,
+  dhcpDeclineWaitSlow,
+  dhcpFuzzShare,
   dhcpMessageBytesMin,
   dhcpNakWait,
   dhcpRenewIntervalMin,
@@ -45,9 +51,11 @@ import {
   DHCPV4_ACK,
   DHCPV4_BOOT_REPLY,
   DHCPV4_BOOT_REQUEST,
+  DHCPV4_DECLINE,
   DHCPV4_DISCOVER,
   DHCPV4_NAK,
   DHCPV4_OFFER,
+  DHCPV4_RELEASE,
   DHCPV4_REQUEST,
   type Dhcpv4Option,
   type Dhcpv4Repr,
@@ -63,6 +71,20 @@ import { type Lease, leaseOf } from './lease.ts';
 
 const CLIENT_PORT = 68;
 const SERVER_PORT = 67;
+/** Classless routes stand before the router, which they replace (RFC 3442). */
+const WANTED = Uint8Array.of(
+  dhcpv4Option.netmask,
+  dhcpv4Option.classlessRoutes,
+  dhcpv4Option.router,
+  dhcpv4Option.dnsServers,
+  dhcpv4Option.domain,
+  dhcpv4Option.mtu,
+  dhcpv4Option.broadcast,
+  dhcpv4Option.ntpServers,
+  dhcpv4Option.renewSeconds,
+  dhcpv4Option.rebindSeconds,
+  dhcpv4Option.domainSearch,
+);
 
 /** The names of RFC 2131 figure 5; 'init' is before `start` and after a DHCPNAK. */
 export type DhcpState = 'init' | 'selecting' | 'requesting' | 'bound' | 'renewing' | 'rebinding';
@@ -97,6 +119,7 @@ export class Dhcpv4Client implements UdpReceiver {
     dhcpMalformed: 0,
     dhcpIgnored: 0,
     dhcpNaks: 0,
+    dhcpDeclines: 0,
   };
   private readonly options: DhcpOptions;
   private readonly timers: TimerQueue;
@@ -110,6 +133,7 @@ export class Dhcpv4Client implements UdpReceiver {
   private secondsElapsed = 0;
   private attempts = 0;
   private naksInRow = 0;
+  private declinesInRow = 0;
   private offer: { readonly address: Ipv4Address; readonly server: Ipv4Address } | null = null;
   private lease: Lease | null = null;
   /** When the REQUEST that a lease counts from was first sent (RFC 2131 §4.4.1). */
@@ -137,6 +161,34 @@ export class Dhcpv4Client implements UdpReceiver {
     this.socket = opened.value;
     this.begin(this.timers.now);
     return true;
+  }
+
+  /** Another station has the address of our lease (RFC 2131 §3.1 (5)). */
+  conflict(address: Ipv4Address): void {
+    const { lease } = this;
+    if (lease === null || lease.address !== address) return;
+    this.counters.dhcpDeclines += 1;
+    this.declinesInRow += 1;
+    this.tell(DHCPV4_DECLINE, lease, IPV4_ANY, IPV4_BROADCAST);
+    this.loseLease();
+    this.current = 'init';
+    const isSlow = this.declinesInRow > dhcpDeclinesFast;
+    const wait = isSlow ? dhcpDeclineWaitSlow : dhcpDeclineWait;
+    this.timers.arm(this.timer, after(this.timers.now, wait));
+  }
+
+  /** Gives the lease back, if there is one, and does nothing more (RFC 2131 §4.4.6). */
+  release(): void {
+    const { lease } = this;
+    if (lease !== null) this.tell(DHCPV4_RELEASE, lease, lease.address, lease.server);
+    this.timers.stop(this.timer);
+    this.socket?.close();
+    this.socket = null;
+    this.lease = null;
+    this.offer = null;
+    this.current = 'init';
+    this.rebindAt = FOREVER;
+    this.expiresAt = FOREVER;
   }
 
   datagram(bytes: Uint8Array, _source: Ipv4Address, sourcePort: number): void {
@@ -179,7 +231,12 @@ export class Dhcpv4Client implements UdpReceiver {
         if (type === DHCPV4_NAK) return this.takeNak();
         return type === DHCPV4_ACK && this.takeAck(message);
       }
-      case 'renewing':
+      case 'renewing': {
+        const server = dhcpv4OptionI32(message, dhcpv4Option.serverIdentifier);
+        if (server !== this.lease?.server) return false;
+        if (type === DHCPV4_NAK) return this.takeNak();
+        return type === DHCPV4_ACK && this.takeAck(message);
+      }
       case 'rebinding':
         if (type === DHCPV4_NAK) return this.takeNak();
         return type === DHCPV4_ACK && this.takeAck(message);
@@ -264,8 +321,10 @@ export class Dhcpv4Client implements UdpReceiver {
     this.current = 'bound';
     const start = this.requestedAt;
     this.expiresAt = after(start, seconds(lease.leaseSeconds));
-    this.rebindAt = after(start, seconds(lease.rebindSeconds));
-    this.timers.arm(this.timer, after(start, seconds(lease.renewSeconds)));
+    // RFC 2131 §4.4.5 asks for some randomness.
+    const share = 1 - this.randomUnit() * dhcpFuzzShare;
+    this.rebindAt = after(start, seconds(lease.rebindSeconds * share));
+    this.timers.arm(this.timer, after(start, seconds(lease.renewSeconds * share)));
     const { listener, logger } = this.options;
     if (logger.isOn('info')) {
       const prefix = `${formatIpv4Address(lease.address)}/${lease.prefixBits}`;
@@ -298,7 +357,7 @@ export class Dhcpv4Client implements UdpReceiver {
 
   private sendDiscover(now: Instant): void {
     this.secondsElapsed = Math.floor(since(this.startedAt, now) / 1_000_000);
-    this.send(DHCPV4_DISCOVER, [], IPV4_ANY, IPV4_BROADCAST);
+    this.send(DHCPV4_DISCOVER, this.commonOptions(), IPV4_ANY, IPV4_BROADCAST);
     this.timers.arm(this.timer, after(now, this.retryWait(this.attempts)));
   }
 
@@ -309,7 +368,8 @@ export class Dhcpv4Client implements UdpReceiver {
       { code: dhcpv4Option.requestedAddress, value: u32Bytes(offer.address) },
       { code: dhcpv4Option.serverIdentifier, value: u32Bytes(offer.server) },
     ];
-    this.send(DHCPV4_REQUEST, chosen, IPV4_ANY, IPV4_BROADCAST);
+    const options = [...chosen, ...this.commonOptions()];
+    this.send(DHCPV4_REQUEST, options, IPV4_ANY, IPV4_BROADCAST);
     this.timers.arm(this.timer, after(now, this.retryWait(this.attempts)));
     this.attempts += 1;
   }
@@ -320,7 +380,8 @@ export class Dhcpv4Client implements UdpReceiver {
     assert(lease !== null);
     const isRenewing = this.current === 'renewing';
     this.secondsElapsed = Math.min(0xffff, Math.floor(since(this.startedAt, now) / 1_000_000));
-    this.send(DHCPV4_REQUEST, [], lease.address, isRenewing ? lease.server : IPV4_BROADCAST);
+    const to = isRenewing ? lease.server : IPV4_BROADCAST;
+    this.send(DHCPV4_REQUEST, this.commonOptions(), lease.address, to);
     const end = isRenewing ? this.rebindAt : this.expiresAt;
     const wait = Math.max(dhcpRenewIntervalMin, since(now, end) / 2) as Duration;
     this.timers.arm(this.timer, Math.min(end, after(now, wait)) as Instant);
@@ -329,14 +390,29 @@ export class Dhcpv4Client implements UdpReceiver {
   /** Doubled with each attempt, and moved at random: RFC 2131 §4.1. */
   private retryWait(attempts: number): Duration {
     const base = Math.min(dhcpRetryFirst * 2 ** Math.min(attempts, 16), dhcpRetryMax);
+    return Math.round(base * (1 + (2 * this.randomUnit() - 1) * dhcpRetryJitterShare)) as Duration;
+  }
+
+  /** From 0 up to 1. */
+  private randomUnit(): number {
     this.options.entropy.fill(this.random);
-    const unit = readU32be(this.random, 0) / 0x100000000;
-    return Math.round(base * (1 + (2 * unit - 1) * dhcpRetryJitterShare)) as Duration;
+    return readU32be(this.random, 0) / 0x100000000;
+  }
+
+  /** A message about `lease` that asks for nothing: RFC 2131 table 5 has what it may hold. */
+  private tell(type: number, lease: Lease, from: Ipv4Address, to: Ipv4Address): void {
+    const server = { code: dhcpv4Option.serverIdentifier, value: u32Bytes(lease.server) };
+    const address = { code: dhcpv4Option.requestedAddress, value: u32Bytes(lease.address) };
+    this.options.entropy.fill(this.random);
+    this.xid = readI32be(this.random, 0);
+    this.secondsElapsed = 0;
+    const options = type === DHCPV4_DECLINE ? [address, server] : [server];
+    this.send(type, [...options, this.clientIdentifier()], from, to);
   }
 
   private send(
     type: number,
-    extra: readonly Dhcpv4Option[],
+    options: readonly Dhcpv4Option[],
     from: Ipv4Address,
     to: Ipv4Address,
   ): void {
@@ -351,11 +427,7 @@ export class Dhcpv4Client implements UdpReceiver {
       serverAddress: IPV4_ANY,
       relayAddress: IPV4_ANY,
       clientMac: this.options.mac,
-      options: [
-        { code: dhcpv4Option.messageType, value: Uint8Array.of(type) },
-        ...extra,
-        ...this.commonOptions(),
-      ],
+      options: [{ code: dhcpv4Option.messageType, value: Uint8Array.of(type) }, ...options],
     };
     const bytes = new Uint8Array(Math.max(dhcpMessageBytesMin, dhcpv4Bytes(repr)));
     emitDhcpv4(bytes, repr);
@@ -365,23 +437,24 @@ export class Dhcpv4Client implements UdpReceiver {
   }
 
   private commonOptions(): Dhcpv4Option[] {
-    const { mac, mtuBytes, hostName } = this.options;
-    const { netmask, router, dnsServers, domain, mtu, renewSeconds, rebindSeconds } = dhcpv4Option;
+    const { mtuBytes, hostName } = this.options;
     const sizes = new Uint8Array(2);
     writeU16be(sizes, 0, mtuBytes);
     const options: Dhcpv4Option[] = [
-      { code: dhcpv4Option.clientIdentifier, value: Uint8Array.of(1, ...mac) },
+      this.clientIdentifier(),
       { code: dhcpv4Option.messageBytesMax, value: sizes },
-      {
-        code: dhcpv4Option.parameterList,
-        value: Uint8Array.of(netmask, router, dnsServers, domain, mtu, renewSeconds, rebindSeconds),
-      },
+      { code: dhcpv4Option.parameterList, value: WANTED },
     ];
     if (hostName !== undefined) {
       const value = Uint8Array.from(hostName, (char) => char.charCodeAt(0));
       options.push({ code: dhcpv4Option.hostName, value });
     }
     return options;
+  }
+
+  private clientIdentifier(): Dhcpv4Option {
+    const value = Uint8Array.of(1, ...this.options.mac);
+    return { code: dhcpv4Option.clientIdentifier, value };
   }
 }
 

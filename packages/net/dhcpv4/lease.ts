@@ -2,8 +2,16 @@
 
 import { assert, readU16be, toU32 } from '#core';
 import type { Ipv4Address } from '../ip.ts';
-import { ipv4AddressOf, isHostAddress, netmaskOf, prefixBitsOf } from '../ip-address.ts';
-import { dhcpLeaseSecondsMax, dhcpLeaseSecondsMin, dnsServersMax, mtuBytesMin } from '../limits.ts';
+import { IPV4_ANY, ipv4AddressOf, isHostAddress, netmaskOf, prefixBitsOf } from '../ip-address.ts';
+import type { Ipv4RouteEntry } from '../ipv4/routing-table.ts';
+import {
+  configuredRoutesMax,
+  dhcpLeaseSecondsMax,
+  dhcpLeaseSecondsMin,
+  dnsServersMax,
+  mtuBytesMin,
+  ntpServersMax,
+} from '../limits.ts';
 import {
   type Dhcpv4Repr,
   dhcpv4Option,
@@ -11,14 +19,21 @@ import {
   dhcpv4OptionBytes,
   dhcpv4OptionI32,
 } from '../wire/dhcpv4.ts';
+import { parseClasslessRoutes, parseDomainSearch } from '../wire/dhcpv4-options.ts';
 
 export interface Lease {
   readonly address: Ipv4Address;
   readonly prefixBits: number;
+  /** Another broadcast address than follows from the prefix, or null. */
+  readonly broadcast: Ipv4Address | null;
+  /** From option 3; null when option 121 has all routes, the default too. */
   readonly gateway: Ipv4Address | null;
+  readonly routes: readonly Ipv4RouteEntry[];
   readonly dnsServers: readonly Ipv4Address[];
   /** Printable ASCII, or null. */
   readonly domain: string | null;
+  readonly searchDomains: readonly string[];
+  readonly ntpServers: readonly Ipv4Address[];
   readonly mtuBytes: number | null;
   readonly server: Ipv4Address;
   /** Seconds from the request; Infinity for a lease without end. */
@@ -38,15 +53,18 @@ export function leaseOf(ack: Dhcpv4Repr): Lease | null {
   const leaseSeconds = leaseU32 >= dhcpLeaseSecondsMax ? Number.POSITIVE_INFINITY : leaseU32;
   const rebindSeconds = timeOption(ack, dhcpv4Option.rebindSeconds, leaseSeconds, 0.875);
   const renewSeconds = timeOption(ack, dhcpv4Option.renewSeconds, rebindSeconds, 0.5 / 0.875);
-  const gateway = dhcpv4OptionAddresses(ack, dhcpv4Option.router, 1)[0];
+  const prefixBits = prefixOf(ack, address);
+  const routes = routesOf(ack);
   return {
     address,
-    prefixBits: prefixOf(ack, address),
-    gateway: gateway !== undefined && isHostAddress(gateway) ? gateway : null,
-    dnsServers: dhcpv4OptionAddresses(ack, dhcpv4Option.dnsServers, dnsServersMax).filter(
-      isHostAddress,
-    ),
+    prefixBits,
+    broadcast: broadcastOf(ack, address, prefixBits),
+    gateway: routes === null ? (hostsOf(ack, dhcpv4Option.router, 1)[0] ?? null) : null,
+    routes: routes ?? [],
+    dnsServers: hostsOf(ack, dhcpv4Option.dnsServers, dnsServersMax),
     domain: domainOf(ack),
+    searchDomains: searchDomainsOf(ack),
+    ntpServers: hostsOf(ack, dhcpv4Option.ntpServers, ntpServersMax),
     mtuBytes: mtuOf(ack),
     server: ipv4AddressOf(server),
     leaseSeconds,
@@ -71,6 +89,45 @@ function prefixOf(ack: Dhcpv4Repr, address: Ipv4Address): number {
   if (bits !== null && bits > 0) return bits;
   if ((address & netmaskOf(1)) === 0) return 8;
   return (address & ipv4AddressOf(0x40000000)) === 0 ? 16 : 24;
+}
+
+const hostsOf = (ack: Dhcpv4Repr, code: number, countMax: number): readonly Ipv4Address[] =>
+  dhcpv4OptionAddresses(ack, code, countMax).filter(isHostAddress);
+
+/** One in the prefix that isn't ours and isn't the usual one; old networks have all zeros. */
+function broadcastOf(
+  ack: Dhcpv4Repr,
+  address: Ipv4Address,
+  prefixBits: number,
+): Ipv4Address | null {
+  const value = dhcpv4OptionI32(ack, dhcpv4Option.broadcast);
+  const netmask = netmaskOf(prefixBits);
+  if (value === null || value === address || value === (address | ~netmask)) return null;
+  return ((value ^ address) & netmask) === 0 ? ipv4AddressOf(value) : null;
+}
+
+/**
+ * Option 121, or null without it or when it is malformed. Routes to what no host has and over
+ * routers that no host is are left out.
+ */
+function routesOf(ack: Dhcpv4Repr): readonly Ipv4RouteEntry[] | null {
+  const value = dhcpv4OptionBytes(ack, dhcpv4Option.classlessRoutes);
+  const parsed = value === null ? null : parseClasslessRoutes(value);
+  if (parsed === null || !parsed.ok) return null;
+  const routes: Ipv4RouteEntry[] = [];
+  for (const { prefix, prefixBits, gateway } of parsed.value) {
+    const isOnLink = gateway === IPV4_ANY;
+    const isUsable = isOnLink ? prefixBits > 0 : isHostAddress(gateway);
+    if (!isUsable || routes.length >= configuredRoutesMax) continue;
+    routes.push({ prefix, prefixBits, gateway: isOnLink ? null : gateway });
+  }
+  return routes;
+}
+
+function searchDomainsOf(ack: Dhcpv4Repr): readonly string[] {
+  const value = dhcpv4OptionBytes(ack, dhcpv4Option.domainSearch);
+  const parsed = value === null ? null : parseDomainSearch(value);
+  return parsed?.ok === true ? parsed.value : [];
 }
 
 function domainOf(ack: Dhcpv4Repr): string | null {

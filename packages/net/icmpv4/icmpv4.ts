@@ -1,15 +1,26 @@
 /**
- * ICMP (RFC 792, RFC 1122 §3.2.2): answers echo, tells senders that nobody listens, and passes
- * errors about our packets to their transport. Not here: redirects (ignored: a host on the link
- * could send them), sending echo.
+ * ICMP (RFC 792, RFC 1122 §3.2.2): answers echo, tells senders what is wrong with their packets,
+ * and passes errors about ours to their transport.
+ *
+ * Ignored, and counted: redirects (any host on the link could send them, and to believe one is to
+ * give it our traffic; RFC 1122 §3.2.2.2 asks hosts to listen, RFC 6980 and most systems' defaults
+ * tell why not), timestamp and mask requests (RFC 6633 §4, RFC 6918), source quench (RFC 6633).
+ * Not here: sending echo.
  */
 
 import { assert, hot, type Instant, since, type TimerQueue } from '#core';
 import type { IcmpErrorInput, IcmpErrorKind } from '../icmp-error.ts';
-import { type Ipv4Address, PROTOCOL_ICMP, type Route, type TransportInput } from '../ip.ts';
+import { type Ipv4Address, PROTOCOL_ICMP, type TransportInput } from '../ip.ts';
 import type { InterfaceAddresses } from '../ipv4/interface-addresses.ts';
+import type { Ipv4Errors } from '../ipv4/ipv4-input.ts';
 import type { Ipv4Output } from '../ipv4/ipv4-output.ts';
-import { icmpErrorPayloadBytes, icmpErrorsBurst, icmpErrorsPerSecond } from '../limits.ts';
+import {
+  icmpErrorBytesMax,
+  icmpErrorPayloadBytesMin,
+  icmpErrorsBurst,
+  icmpErrorsPerSecond,
+} from '../limits.ts';
+import { plateauBelow } from '../path-mtu.ts';
 import { ETHERNET_HEADER_BYTES } from '../wire/ethernet.ts';
 import {
   checkIcmpv4,
@@ -17,10 +28,12 @@ import {
   ICMPV4_CODE_FRAGMENTATION_NEEDED,
   ICMPV4_CODE_PORT,
   ICMPV4_CODE_PROTOCOL,
+  ICMPV4_CODE_REASSEMBLY,
   ICMPV4_ECHO_REPLY,
   ICMPV4_ECHO_REQUEST,
   ICMPV4_HEADER_BYTES,
   ICMPV4_PARAMETER_PROBLEM,
+  ICMPV4_REDIRECT,
   ICMPV4_TIME_EXCEEDED,
   ICMPV4_UNREACHABLE,
   icmpv4Body,
@@ -30,6 +43,7 @@ import {
 } from '../wire/icmpv4.ts';
 import {
   checkIpv4Header,
+  IPV4_DONT_FRAGMENT_BIT,
   IPV4_FRAGMENT_OFFSET_MASK,
   IPV4_HEADER_BYTES,
   ipv4Destination,
@@ -37,9 +51,10 @@ import {
   ipv4HeaderBytes,
   ipv4Protocol,
   ipv4Source,
+  ipv4TotalBytes,
 } from '../wire/ipv4.ts';
 
-export class Icmpv4 implements TransportInput {
+export class Icmpv4 implements TransportInput, Ipv4Errors {
   readonly counters = {
     icmpMalformed: 0,
     icmpEchoAnswered: 0,
@@ -48,6 +63,7 @@ export class Icmpv4 implements TransportInput {
     icmpErrorsStray: 0,
     icmpErrorsSent: 0,
     icmpErrorsWithheld: 0,
+    icmpRedirects: 0,
     icmpIgnored: 0,
   };
   private readonly ip: Ipv4Output;
@@ -91,6 +107,9 @@ export class Icmpv4 implements TransportInput {
       case ICMPV4_PARAMETER_PROBLEM:
         this.passError(message);
         return;
+      case ICMPV4_REDIRECT:
+        this.counters.icmpRedirects += 1;
+        return;
       default:
         this.counters.icmpIgnored += 1;
     }
@@ -100,43 +119,60 @@ export class Icmpv4 implements TransportInput {
    * Nobody listens on the UDP port that the packet at frame[at..end) is for. The caller knows it
    * was for us alone.
    */
-  portUnreachable(frame: Uint8Array, at: number, end: number): void {
-    this.sendUnreachable(ICMPV4_CODE_PORT, frame, at, end);
+  portUnreachable(frame: Uint8Array, _at: number, end: number): void {
+    this.sendError(ICMPV4_UNREACHABLE, ICMPV4_CODE_PORT, 0, frame, end);
   }
 
-  protocolUnreachable(frame: Uint8Array, at: number, end: number): void {
-    this.sendUnreachable(ICMPV4_CODE_PROTOCOL, frame, at, end);
+  protocolUnreachable(frame: Uint8Array, _at: number, end: number): void {
+    this.sendError(ICMPV4_UNREACHABLE, ICMPV4_CODE_PROTOCOL, 0, frame, end);
+  }
+
+  parameterProblem(frame: Uint8Array, _at: number, end: number, pointer: number): void {
+    this.sendError(ICMPV4_PARAMETER_PROBLEM, 0, pointer << 8, frame, end);
+  }
+
+  reassemblyTimeExceeded(frame: Uint8Array, _at: number, end: number): void {
+    this.sendError(ICMPV4_TIME_EXCEEDED, ICMPV4_CODE_REASSEMBLY, 0, frame, end);
   }
 
   checkInvariants(): void {
     assert(this.tokens >= 0 && this.tokens <= icmpErrorsBurst);
   }
 
-  /** RFC 1122 §3.2.2.6: the same data, from the address that was asked. */
+  /** RFC 1122 §3.2.2.6: the same data, however long, from the address that was asked. */
   private answerEcho(message: Uint8Array, source: Ipv4Address, destination: Ipv4Address): void {
     // A broadcast echo may be dropped, and answering would multiply traffic.
     const route = this.addresses.isOurs(destination) ? this.ip.route(source, destination) : null;
-    const frame = route === null ? null : this.fits(route, message.length);
-    if (route === null || frame === null) {
+    if (route === null) {
       this.counters.icmpEchoIgnored += 1;
       return;
     }
-    const at = route.transportAt;
-    hot.copy(frame, at, message, 0, message.length);
-    frame[at] = ICMPV4_ECHO_REPLY;
-    frame[at + 1] = 0;
-    frame[at + 2] = 0;
-    frame[at + 3] = 0;
-    const sum = 0xffff - hot.checksum(frame, at, message.length, 0);
-    frame[at + 2] = sum >> 8;
-    frame[at + 3] = sum;
+    if (IPV4_HEADER_BYTES + message.length > route.mtuBytes) {
+      const reply = message.slice();
+      this.makeReply(reply, 0, reply.length);
+      if (this.ip.sendDatagram(route, PROTOCOL_ICMP, reply)) this.counters.icmpEchoAnswered += 1;
+      else this.counters.icmpEchoIgnored += 1;
+      return;
+    }
+    const frame = this.ip.begin();
+    if (frame === null) {
+      this.counters.icmpEchoIgnored += 1;
+      return;
+    }
+    hot.copy(frame, route.transportAt, message, 0, message.length);
+    this.makeReply(frame, route.transportAt, message.length);
     this.counters.icmpEchoAnswered += 1;
     this.ip.finish(route, PROTOCOL_ICMP, message.length, [], null);
   }
 
-  /** Memory for a message, or null when it is too large for the way or the queue is full. */
-  private fits(route: Route, messageBytes: number): Uint8Array | null {
-    return IPV4_HEADER_BYTES + messageBytes > route.mtuBytes ? null : this.ip.begin();
+  private makeReply(b: Uint8Array, at: number, count: number): void {
+    b[at] = ICMPV4_ECHO_REPLY;
+    b[at + 1] = 0;
+    b[at + 2] = 0;
+    b[at + 3] = 0;
+    const sum = 0xffff - hot.checksum(b, at, count, 0);
+    b[at + 2] = sum >> 8;
+    b[at + 3] = sum;
   }
 
   private passError(message: Uint8Array): void {
@@ -145,49 +181,58 @@ export class Icmpv4 implements TransportInput {
     // The header's checksum was ours; a broken one shows that the error isn't about our packet.
     const isWhole =
       checkIpv4Header(about) === null &&
-      about.length >= ipv4HeaderBytes(about) + icmpErrorPayloadBytes;
+      about.length >= ipv4HeaderBytes(about) + icmpErrorPayloadBytesMin;
     const input = isWhole ? this.errorInputs.get(ipv4Protocol(about)) : undefined;
-    if (input === undefined || !this.addresses.isOurs(ipv4Source(about))) {
+    const kind = errorKind(icmpv4Type(message), icmpv4Code(message));
+    const mtuBytes = kind === 'fragmentation needed' ? reportedMtu(message, about) : 0;
+    if (input === undefined || !this.addresses.isOurs(ipv4Source(about)) || mtuBytes === null) {
       this.counters.icmpErrorsStray += 1;
       return;
     }
-    const kind = errorKind(icmpv4Type(message), icmpv4Code(message));
-    input.icmpError({
+    const destination = ipv4Destination(about);
+    const isBelieved = input.icmpError({
       kind,
-      mtuBytes: kind === 'fragmentation needed' ? icmpv4Mtu(message) : 0,
+      mtuBytes,
       source: ipv4Source(about),
-      destination: ipv4Destination(about),
+      destination,
       transport: about.subarray(ipv4HeaderBytes(about)),
     });
+    if (isBelieved && kind === 'fragmentation needed') this.ip.lowerPathMtu(destination, mtuBytes);
   }
 
-  private sendUnreachable(code: number, frame: Uint8Array, at: number, end: number): void {
+  /** An error about the packet that begins after the Ethernet header and ends at `end`. */
+  private sendError(
+    type: number,
+    code: number,
+    word0: number,
+    frame: Uint8Array,
+    end: number,
+  ): void {
     const packet = frame.subarray(ETHERNET_HEADER_BYTES, end);
-    const source = ipv4Source(packet);
     const destination = ipv4Destination(packet);
-    // Never about groups, fragments after the first, or other errors (RFC 1122 §3.2.2); ICMP has a
-    // handler.
-    const isAllowed =
-      this.addresses.isOurs(destination) &&
-      (ipv4Fragment(packet) & IPV4_FRAGMENT_OFFSET_MASK) === 0 &&
-      this.takeToken();
-    const route = isAllowed ? this.ip.route(source, destination) : null;
-    const quotedEnd = Math.min(end, at + icmpErrorPayloadBytes);
-    const body = frame.subarray(ETHERNET_HEADER_BYTES, quotedEnd);
-    const out = route === null ? null : this.fits(route, ICMPV4_HEADER_BYTES + body.length);
+    const isAllowed = this.isAboutPlain(packet) && this.takeToken();
+    const route = isAllowed ? this.ip.route(ipv4Source(packet), destination) : null;
+    const out = route === null ? null : this.ip.begin();
     if (route === null || out === null) {
       this.counters.icmpErrorsWithheld += 1;
       return;
     }
-    const bytes = emitIcmpv4(out, route.transportAt, {
-      type: ICMPV4_UNREACHABLE,
-      code,
-      word0: 0,
-      word1: 0,
-      body,
-    });
+    const bytesMax = Math.min(icmpErrorBytesMax, route.mtuBytes);
+    const body = packet.subarray(0, bytesMax - IPV4_HEADER_BYTES - ICMPV4_HEADER_BYTES);
+    const bytes = emitIcmpv4(out, route.transportAt, { type, code, word0, word1: 0, body });
     this.counters.icmpErrorsSent += 1;
     this.ip.finish(route, PROTOCOL_ICMP, bytes, [], null);
+  }
+
+  /**
+   * Never about what was for many, fragments after the first, or other errors (RFC 1122 §3.2.2):
+   * of ICMP, only about echo requests.
+   */
+  private isAboutPlain(packet: Uint8Array): boolean {
+    if (!this.addresses.isOurs(ipv4Destination(packet))) return false;
+    if ((ipv4Fragment(packet) & IPV4_FRAGMENT_OFFSET_MASK) !== 0) return false;
+    if (ipv4Protocol(packet) !== PROTOCOL_ICMP) return true;
+    return packet[ipv4HeaderBytes(packet)] === ICMPV4_ECHO_REQUEST;
   }
 
   private takeToken(): boolean {
@@ -199,6 +244,18 @@ export class Icmpv4 implements TransportInput {
     this.tokens -= 1;
     return true;
   }
+}
+
+/**
+ * The MTU that an error claims about our packet, or our guess (RFC 1191 §5) where a router doesn't
+ * say; null when it can't be: the packet was no larger, or might have been cut in fragments.
+ */
+function reportedMtu(message: Uint8Array, about: Uint8Array): number | null {
+  if (checkIpv4Header(about) !== null) return null;
+  const packetBytes = ipv4TotalBytes(about);
+  const mtuBytes = icmpv4Mtu(message) === 0 ? plateauBelow(packetBytes) : icmpv4Mtu(message);
+  const isPossible = mtuBytes < packetBytes && (ipv4Fragment(about) & IPV4_DONT_FRAGMENT_BIT) !== 0;
+  return isPossible ? mtuBytes : null;
 }
 
 function errorKind(type: number, code: number): IcmpErrorKind {

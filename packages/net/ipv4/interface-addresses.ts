@@ -18,32 +18,32 @@ export interface InterfaceAddress {
   readonly address: Ipv4Address;
   /** 0..32. */
   readonly prefixBits: number;
+  /** Beside the one that follows from the prefix: an address in it that all hosts have, too. */
+  readonly broadcast?: Ipv4Address;
 }
 
 interface Prefix extends InterfaceAddress {
   readonly netmask: Ipv4Address;
-  readonly broadcast: Ipv4Address;
+  readonly directed: Ipv4Address;
 }
 
 export class InterfaceAddresses {
   /** The first address, source of what has no other; IPV4_ANY when there is none. */
   primary: Ipv4Address = IPV4_ANY;
-  /** Next hop for what is not on our link, or null. */
-  gateway: Ipv4Address | null = null;
   private prefixes: readonly Prefix[] = [];
 
   /** Replaces all addresses. */
-  set(addresses: readonly InterfaceAddress[], gateway: Ipv4Address | null): void {
+  set(addresses: readonly InterfaceAddress[]): void {
     assert(addresses.length <= addressesMax);
-    this.prefixes = addresses.map(({ address, prefixBits }) => {
-      assert(isHostAddress(address));
+    this.prefixes = addresses.map((given) => {
+      const { address, prefixBits } = given;
+      assert(isHostAddress(address) && given.broadcast !== address);
       const netmask = netmaskOf(prefixBits);
       // A /31 has two hosts and no broadcast (RFC 3021), a /32 has one.
-      const broadcast = prefixBits >= 31 ? IPV4_BROADCAST : ipv4AddressOf(address | ~netmask);
-      return { address, prefixBits, netmask, broadcast };
+      const directed = prefixBits >= 31 ? IPV4_BROADCAST : ipv4AddressOf(address | ~netmask);
+      return { ...given, netmask, directed };
     });
     this.primary = this.prefixes[0]?.address ?? IPV4_ANY;
-    this.gateway = gateway;
   }
 
   get list(): readonly InterfaceAddress[] {
@@ -59,7 +59,9 @@ export class InterfaceAddresses {
   /** The limited broadcast, or that of one of our prefixes. */
   isBroadcast(address: Ipv4Address): boolean {
     if (address === IPV4_BROADCAST) return true;
-    for (const prefix of this.prefixes) if (prefix.broadcast === address) return true;
+    for (const { directed, broadcast } of this.prefixes) {
+      if (directed === address || broadcast === address) return true;
+    }
     return false;
   }
 

@@ -1,8 +1,12 @@
 /**
  * Sending IPv4: finding the way, and headers from a template. A Route keeps the 34 bytes of both
  * headers with the sum of their constant part, so a packet costs one copy and four byte stores.
- * Read first: ip.ts, RFC 791. Not here: fragmentation (what exceeds the MTU is the transport's
- * mistake), path MTU discovery.
+ * What is larger than the way's MTU leaves in fragments, but never TCP's. Read first: ip.ts, RFC
+ * 791, routing-table.ts.
+ *
+ * Strong end system for sending (RFC 1122 §3.3.4.2): a packet leaves by the interface that its
+ * source address belongs to. With one interface a packet that comes for any of our addresses is
+ * ours.
  */
 
 import { assert, hot, readU16be, writeU16be, writeU32be } from '#core';
@@ -10,8 +14,9 @@ import type { ChecksumRequest, Entropy, NetDevice } from '#device';
 import type { Neighbor } from '../arp/neighbor.ts';
 import type { NeighborCache } from '../arp/neighbor-cache.ts';
 import { type IpOutput, type Ipv4Address, PROTOCOL_TCP, type Route } from '../ip.ts';
-import { IPV4_ANY, IPV4_BROADCAST, isHostAddress, isMulticast } from '../ip-address.ts';
-import { routesMax, ttlDefault } from '../limits.ts';
+import { IPV4_ANY, isHostAddress, isMulticast } from '../ip-address.ts';
+import { routesMax, ttlDefault, ttlMulticast } from '../limits.ts';
+import type { PathMtuCache } from '../path-mtu.ts';
 import {
   ETHERNET_HEADER_BYTES,
   ETHERTYPE_IPV4,
@@ -19,8 +24,14 @@ import {
   MAC_BROADCAST,
   MAC_BYTES,
 } from '../wire/ethernet.ts';
-import { IPV4_BYTES_MAX, IPV4_DONT_FRAGMENT_BIT, IPV4_HEADER_BYTES } from '../wire/ipv4.ts';
+import {
+  IPV4_BYTES_MAX,
+  IPV4_DONT_FRAGMENT_BIT,
+  IPV4_HEADER_BYTES,
+  IPV4_MORE_FRAGMENTS_BIT,
+} from '../wire/ipv4.ts';
 import type { InterfaceAddresses } from './interface-addresses.ts';
+import type { RoutingTable } from './routing-table.ts';
 
 /** Offsets in the frame; single constants, which the bundler puts where they are used. */
 const VERSION_AT = 14;
@@ -35,6 +46,16 @@ const DESTINATION_AT = 30;
 const HEADERS_BYTES = 34;
 assert(HEADERS_BYTES === ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES);
 const NO_PARTS: readonly Uint8Array[] = [];
+/** No identification was drawn yet. */
+const NONE = -1;
+
+/** Where packets to a destination go next, and how. */
+interface Hop {
+  readonly neighbor: Neighbor;
+  readonly source: Ipv4Address;
+  /** Of the interface and the table's entry, not the path. */
+  readonly mtuBytes: number;
+}
 
 class Ipv4Route implements Route {
   readonly output: Ipv4Output;
@@ -43,6 +64,10 @@ class Ipv4Route implements Route {
   readonly transportAt: number = HEADERS_BYTES;
   readonly headerBytes: number = IPV4_HEADER_BYTES;
   mtuBytes: number;
+  /** What the first link carries: a TCP segment may find out that the path carries less. */
+  linkMtuBytes: number;
+  /** Found without asking for a source. */
+  readonly isDefault: boolean;
   neighbor: Neighbor;
   /** The neighbour's epoch when `template` was made; -1 before. */
   epoch = -1;
@@ -50,19 +75,21 @@ class Ipv4Route implements Route {
   readonly template = new Uint8Array(HEADERS_BYTES);
   /** Folded sum of the IP header in `template`. */
   sum = 0;
+  /**
+   * Of the last packet that others may fragment. Each destination has its own sequence from a
+   * random start: no other host learns from ours what it is (RFC 7739), and it repeats after
+   * 65,536 packets (RFC 6864 §4.3).
+   */
+  identification = NONE;
 
-  constructor(
-    output: Ipv4Output,
-    source: Ipv4Address,
-    destination: Ipv4Address,
-    mtuBytes: number,
-    neighbor: Neighbor,
-  ) {
+  constructor(output: Ipv4Output, destination: Ipv4Address, hop: Hop, isDefault: boolean) {
     this.output = output;
-    this.source = source;
+    this.source = hop.source;
     this.destination = destination;
-    this.mtuBytes = mtuBytes;
-    this.neighbor = neighbor;
+    this.mtuBytes = hop.mtuBytes;
+    this.linkMtuBytes = hop.mtuBytes;
+    this.isDefault = isDefault;
+    this.neighbor = hop.neighbor;
   }
 }
 
@@ -73,16 +100,20 @@ export class Ipv4Output implements IpOutput {
     ipv4TransmitFull: 0,
     ipv4Queued: 0,
     ipv4TooLarge: 0,
+    ipv4FragmentsSent: 0,
   };
   private readonly device: NetDevice;
   private readonly addresses: InterfaceAddresses;
+  private readonly table: RoutingTable;
+  private readonly paths: PathMtuCache;
   private readonly arp: NeighborCache;
   private readonly routes = new Map<Ipv4Address, Ipv4Route>();
   /**
    * Stands in for a neighbour on ways to groups, whose link address follows from the destination.
    */
   private readonly group: Neighbor;
-  private identification: number;
+  private readonly entropy: Entropy;
+  private readonly random = new Uint8Array(2);
   private mtuBytes: number;
   private reserved: Uint8Array | null = null;
   private sent = 0;
@@ -90,37 +121,42 @@ export class Ipv4Output implements IpOutput {
   constructor(
     device: NetDevice,
     addresses: InterfaceAddresses,
+    table: RoutingTable,
+    paths: PathMtuCache,
     arp: NeighborCache,
     group: Neighbor,
     entropy: Entropy,
   ) {
     this.device = device;
     this.addresses = addresses;
+    this.table = table;
+    this.paths = paths;
     this.arp = arp;
     this.group = group;
     this.mtuBytes = device.mtuBytes;
-    const random = new Uint8Array(2);
-    entropy.fill(random);
-    this.identification = readU16be(random, 0);
+    this.entropy = entropy;
   }
 
-  /** Our addresses or the MTU changed: every way is looked up again. */
+  /** Our addresses, the table or the MTU changed: every way is looked up again. */
   reset(mtuBytes: number): void {
     assert(mtuBytes <= this.device.mtuBytes);
     this.mtuBytes = mtuBytes;
     this.routes.clear();
+    this.paths.clear();
     this.arp.flush();
     this.group.epoch = this.arp.nextEpoch();
   }
 
   /** The way to `destination`, from `source` when given; null when there is none. */
   route(destination: Ipv4Address, source?: Ipv4Address): Route | null {
-    const from = source ?? this.addresses.primary;
     const known = this.routes.get(destination);
-    if (known !== undefined && known.source === from) return known;
-    const neighbor = this.nextHop(destination, from);
-    if (neighbor === null) return null;
-    const route = new Ipv4Route(this, from, destination, this.mtuBytes, neighbor);
+    if (known !== undefined) {
+      if (source === undefined ? known.isDefault : known.source === source) return known;
+    }
+    const hop = this.nextHop(destination, source);
+    if (hop === null) return null;
+    const route = new Ipv4Route(this, destination, hop, source === undefined);
+    route.mtuBytes = Math.min(hop.mtuBytes, this.paths.bytes(destination));
     if (this.routes.size >= routesMax) {
       for (const oldest of this.routes.keys()) {
         this.routes.delete(oldest);
@@ -159,7 +195,7 @@ export class Ipv4Output implements IpOutput {
     }
     let totalBytes = HEADERS_BYTES - VERSION_AT + transportBytes;
     for (let i = 0; i < parts.length; i++) totalBytes += parts[i]!.length;
-    if (totalBytes > way.mtuBytes) {
+    if (totalBytes > way.linkMtuBytes) {
       if (checksum === null || checksum.segmentBytes === 0) {
         // The way's MTU was larger when the sender cut this: it finds the new one in its route.
         this.counters.ipv4TooLarge += 1;
@@ -171,7 +207,7 @@ export class Ipv4Output implements IpOutput {
     frame[TOTAL_BYTES_AT] = totalBytes >> 8;
     frame[TOTAL_BYTES_AT + 1] = totalBytes;
     let sum = way.sum + totalBytes;
-    if (protocol !== PROTOCOL_TCP) sum += this.patchForProtocol(frame, protocol);
+    if (protocol !== PROTOCOL_TCP) sum += this.patchForProtocol(way, frame, protocol);
     // Fewer than six 16-bit terms: two folds leave 16 bits.
     sum = (sum & 0xffff) + (sum >> 16);
     sum = 0xffff - ((sum & 0xffff) + (sum >> 16));
@@ -189,7 +225,7 @@ export class Ipv4Output implements IpOutput {
   burst(route: Route, transportBytes: number, head: Uint8Array): boolean {
     const way = route as Ipv4Route;
     const totalBytes = IPV4_HEADER_BYTES + transportBytes;
-    if (way.epoch !== way.neighbor.epoch || totalBytes > way.mtuBytes) return false;
+    if (way.epoch !== way.neighbor.epoch || totalBytes > way.linkMtuBytes) return false;
     hot.copy(head, 0, way.template, 0, HEADERS_BYTES);
     writeU16be(head, TOTAL_BYTES_AT, totalBytes);
     const sum = hot.checksum(head, VERSION_AT, IPV4_HEADER_BYTES, 0);
@@ -199,8 +235,54 @@ export class Ipv4Output implements IpOutput {
 
   commitBurst(frameBytes: number): void {
     this.sent += 1;
-    this.reserved = null;
-    this.device.commit(frameBytes, NO_PARTS, null);
+    this.commitFrame(frameBytes);
+  }
+
+  sendDatagram(route: Route, protocol: number, transport: Uint8Array): boolean {
+    assert(protocol !== PROTOCOL_TCP);
+    assert(IPV4_HEADER_BYTES + transport.length <= IPV4_BYTES_MAX);
+    const way = route as Ipv4Route;
+    if (way.epoch !== way.neighbor.epoch && !this.refresh(way)) {
+      this.counters.ipv4NoRoute += 1;
+      return false;
+    }
+    const identification = this.nextIdentification(way);
+    const isWhole = IPV4_HEADER_BYTES + transport.length <= way.mtuBytes;
+    // All but the last are multiples of 8 (RFC 791 §3.2).
+    const pieceBytesMax = Math.floor((way.mtuBytes - IPV4_HEADER_BYTES) / 8) * 8;
+    for (let at = 0; at === 0 || at < transport.length; at += pieceBytesMax) {
+      const count = isWhole ? transport.length : Math.min(pieceBytesMax, transport.length - at);
+      const frame = this.begin();
+      if (frame === null) return false;
+      const isMore = at + count < transport.length;
+      hot.copy(frame, 0, way.template, 0, HEADERS_BYTES);
+      writeU16be(frame, TOTAL_BYTES_AT, IPV4_HEADER_BYTES + count);
+      writeU16be(frame, IDENTIFICATION_AT, identification);
+      writeU16be(frame, FRAGMENT_AT, (isMore ? IPV4_MORE_FRAGMENTS_BIT : 0) + at / 8);
+      frame[PROTOCOL_AT] = protocol;
+      const sum = hot.checksum(frame, VERSION_AT, IPV4_HEADER_BYTES, 0);
+      writeU16be(frame, CHECKSUM_AT, 0xffff - sum);
+      hot.copy(frame, HEADERS_BYTES, transport, at, count);
+      this.sent += 1;
+      if (!isWhole) this.counters.ipv4FragmentsSent += 1;
+      if (way.epoch === way.neighbor.epoch) this.commitFrame(HEADERS_BYTES + count);
+      else this.enqueue(way, frame, HEADERS_BYTES + count, NO_PARTS, null);
+      if (isWhole) break;
+    }
+    return true;
+  }
+
+  /**
+   * A router said that packets to `destination` may have `mtuBytes` at most, and a transport
+   * believes it.
+   */
+  lowerPathMtu(destination: Ipv4Address, mtuBytes: number): void {
+    if (!this.paths.lower(destination, mtuBytes)) return;
+    const known = this.routes.get(destination);
+    // Other ways to it hear when they are refreshed, within the lifetime of their neighbour.
+    if (known !== undefined) {
+      known.mtuBytes = Math.min(known.linkMtuBytes, this.paths.bytes(destination));
+    }
   }
 
   /** Folds the hot path's counter into the named ones. */
@@ -209,17 +291,31 @@ export class Ipv4Output implements IpOutput {
     return this.counters;
   }
 
+  private commitFrame(frameBytes: number): void {
+    this.reserved = null;
+    this.device.commit(frameBytes, NO_PARTS, null);
+  }
+
+  private nextIdentification(route: Ipv4Route): number {
+    if (route.identification === NONE) {
+      this.entropy.fill(this.random);
+      route.identification = readU16be(this.random, 0);
+    }
+    route.identification = (route.identification + 1) & 0xffff;
+    return route.identification;
+  }
+
   /** Undoes what the template has for TCP; returns what that adds to the sum. */
-  private patchForProtocol(frame: Uint8Array, protocol: number): number {
+  private patchForProtocol(route: Ipv4Route, frame: Uint8Array, protocol: number): number {
     // TCP's packets are atomic, their identification is 0 (RFC 6864 §4.1); others may be fragmented
     // on the way.
-    this.identification = (this.identification + 1) & 0xffff;
-    writeU16be(frame, IDENTIFICATION_AT, this.identification);
+    const identification = this.nextIdentification(route);
+    writeU16be(frame, IDENTIFICATION_AT, identification);
     writeU16be(frame, FRAGMENT_AT, 0);
     frame[PROTOCOL_AT] = protocol;
     const removed = IPV4_DONT_FRAGMENT_BIT + PROTOCOL_TCP;
     // Subtraction in ones' complement is adding the inverse.
-    return this.identification + protocol + (0xffff - removed);
+    return identification + protocol + (0xffff - removed);
   }
 
   /** Keeps the packet until ARP answers; the reserved memory is free again. */
@@ -245,12 +341,14 @@ export class Ipv4Output implements IpOutput {
    * no way any more.
    */
   private refresh(route: Ipv4Route): boolean {
-    const neighbor = this.nextHop(route.destination, route.source);
-    if (neighbor === null) return false;
+    const hop = this.nextHop(route.destination, route.source);
+    if (hop === null) return false;
+    const { neighbor, mtuBytes } = hop;
     route.neighbor = neighbor;
-    route.mtuBytes = this.mtuBytes;
+    route.linkMtuBytes = mtuBytes;
+    route.mtuBytes = Math.min(mtuBytes, this.paths.bytes(route.destination));
     const isUsable = neighbor === this.group || this.arp.use(neighbor);
-    const mac = neighbor === this.group ? groupMac(route.destination) : neighbor.mac;
+    const mac = neighbor === this.group ? groupMacOf(route.destination) : neighbor.mac;
     this.writeTemplate(route, mac);
     route.epoch = isUsable ? neighbor.epoch : -1;
     return true;
@@ -261,7 +359,7 @@ export class Ipv4Output implements IpOutput {
     emitEthernetHeader(b, 0, mac, this.device.mac, ETHERTYPE_IPV4);
     b[VERSION_AT] = 0x45;
     writeU16be(b, FRAGMENT_AT, IPV4_DONT_FRAGMENT_BIT);
-    b[TTL_AT] = ttlDefault;
+    b[TTL_AT] = isMulticast(route.destination) ? ttlMulticast : ttlDefault;
     b[PROTOCOL_AT] = PROTOCOL_TCP;
     writeU32be(b, SOURCE_AT, route.source);
     writeU32be(b, DESTINATION_AT, route.destination);
@@ -269,24 +367,37 @@ export class Ipv4Output implements IpOutput {
   }
 
   /**
-   * The neighbour that packets from `source` to `destination` go to (RFC 1122 §3.3.1.1), or null.
+   * Where packets to `destination` go (RFC 1122 §3.3.1.1), from `source` when given; null when
+   * there is no way.
    */
-  private nextHop(destination: Ipv4Address, source: Ipv4Address): Neighbor | null {
+  private nextHop(destination: Ipv4Address, source: Ipv4Address | undefined): Hop | null {
+    const { addresses, group, mtuBytes } = this;
+    const isForMany = addresses.isBroadcast(destination) || isMulticast(destination);
     if (source === IPV4_ANY) {
-      // Only to find out our address (RFC 1122 §3.2.1.3 (a)).
-      return destination === IPV4_BROADCAST ? this.group : null;
+      // Only to find out our address, or to tell of groups before there is one (RFC 1122 §3.2.1.3
+      // (a), RFC 3376 §4.2.13).
+      return isForMany ? { neighbor: group, source, mtuBytes } : null;
     }
-    if (!this.addresses.isOurs(source)) return null;
-    if (this.addresses.isBroadcast(destination) || isMulticast(destination)) return this.group;
-    if (!isHostAddress(destination) || this.addresses.isOurs(destination)) return null;
-    if (this.addresses.isOnLink(destination)) return this.arp.neighbor(destination);
-    const gateway = this.addresses.gateway;
-    return gateway === null ? null : this.arp.neighbor(gateway);
+    if (source === undefined ? addresses.primary === IPV4_ANY : !addresses.isOurs(source)) {
+      return null;
+    }
+    if (isForMany) {
+      return { neighbor: group, source: source ?? addresses.sourceFor(destination), mtuBytes };
+    }
+    if (!isHostAddress(destination) || addresses.isOurs(destination)) return null;
+    const entry = this.table.lookup(destination);
+    if (entry === null) return null;
+    const next = entry.gateway ?? destination;
+    return {
+      neighbor: this.arp.neighbor(next),
+      source: source ?? entry.source ?? addresses.sourceFor(next),
+      mtuBytes: Math.min(mtuBytes, entry.mtuBytes ?? mtuBytes),
+    };
   }
 }
 
 /** RFC 1112 §6.4 for multicast groups, else the broadcast address. */
-function groupMac(destination: Ipv4Address): Uint8Array {
+export function groupMacOf(destination: Ipv4Address): Uint8Array {
   if (!isMulticast(destination)) return MAC_BROADCAST;
   const mac = new Uint8Array(MAC_BYTES);
   mac[0] = 0x01;

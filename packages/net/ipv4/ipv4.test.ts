@@ -64,36 +64,98 @@ test('received › each thing that is wrong › dropped and counted by reason', 
   assert.deepEqual(got, []);
 });
 
-test('received › fragments › dropped and counted', () => {
+const LONG = Uint8Array.from({ length: 50 }, (_, i) => i);
+
+test('received › fragments, the last first › one packet, with the first one’s options', () => {
   const { link, got } = recorded();
-  link.sendIpv4({ protocol: 6, payload, moreFragments: true });
-  link.sendIpv4({ protocol: 6, payload, fragmentOffset: 1 });
+  const options = Uint8Array.of(1, 1, 1, 0);
+  link.sendIpv4({ protocol: 6, payload: LONG.subarray(24), fragmentOffset: 3 });
+  link.sendIpv4({ protocol: 6, payload: LONG.subarray(0, 24), moreFragments: true, options });
+  assert.deepEqual(got, [`10.0.2.2 > 10.0.2.15: ${LONG.join()}`]);
   link.sendIpv4({ protocol: 6, payload, dontFragment: true });
   assert.equal(link.counter('ipv4Fragments'), 2);
-  assert.deepEqual(got, [PLAIN]);
+  assert.equal(got[1], PLAIN);
+});
+
+test('received › fragments that differ in source, identification or protocol › never joined', () => {
+  const { link, got } = recorded();
+  const first = { protocol: 6, payload: LONG.subarray(0, 24), moreFragments: true };
+  const second = { protocol: 6, payload: LONG.subarray(24), fragmentOffset: 3 };
+  link.sendIpv4(first);
+  link.sendIpv4({ ...second, source: ip('10.0.2.3') });
+  link.sendIpv4({ ...second, identification: 9 });
+  link.sendIpv4({ ...second, protocol: 17 });
+  assert.deepEqual(got, []);
+  link.sendIpv4(second);
+  assert.equal(got.length, 1);
+});
+
+test('received › a TCP header cut in two › refused (RFC 1858, RFC 3128)', () => {
+  const { link, got } = recorded();
+  link.sendIpv4({ protocol: 6, payload: LONG.subarray(0, 16), moreFragments: true });
+  link.sendIpv4({ protocol: 6, payload: LONG.subarray(8), fragmentOffset: 1 });
+  link.sendIpv4({ protocol: 6, payload: LONG.subarray(16), fragmentOffset: 2 });
+  assert.equal(link.counter('ipv4TinyFragments'), 2);
+  assert.deepEqual(got, []);
+});
+
+test('received › a packet longer than any, by its fragments › refused (the ping of death)', () => {
+  const { link, got } = recorded();
+  const options = new Uint8Array(40).fill(1);
+  const last = { protocol: 1, fragmentOffset: 8_189, payload: new Uint8Array(3) };
+  link.sendIpv4({ ...last, payload: new Uint8Array(4) });
+  assert.equal(link.counter('reassemblyMalformed'), 1);
+  // It fits with a plain header, and not with the first fragment's.
+  for (let at = 0; at < 8_189; at += 175) {
+    const count = Math.min(1_400, (8_189 - at) * 8);
+    const bytes = new Uint8Array(count);
+    const repr = { protocol: 1, fragmentOffset: at, moreFragments: true, payload: bytes };
+    link.sendIpv4(at === 0 ? { ...repr, options } : repr);
+  }
+  link.sendIpv4(last);
+  assert.deepEqual([link.counter('reassemblyDone'), link.counter('ipv4Malformed')], [1, 1]);
+  assert.deepEqual(got, []);
+});
+
+test('received › source routes, complete or not › refused (RFC 7126 §4.3)', () => {
+  const { link, got } = recorded();
+  for (const kind of [131, 137]) {
+    const options = Uint8Array.of(1, kind, 7, 8, 10, 0, 2, 15);
+    link.sendIpv4({ protocol: 6, payload, options });
+  }
+  assert.equal(link.counter('ipv4SourceRouted'), 2);
+  link.sendIpv4({ protocol: 6, payload, options: Uint8Array.of(7, 7, 4, 0, 0, 0, 0, 0) });
+  link.sendIpv4({ protocol: 6, payload, options: Uint8Array.of(148, 4, 0, 0, 0, 131, 7, 9) });
+  assert.deepEqual(got, [PLAIN, PLAIN], 'record route, router alert, and what follows the end');
 });
 
 test('received › sources that no host has › dropped (RFC 1122 §3.2.1.3)', () => {
   const { link, got } = recorded();
-  const martians = [
-    '0.0.0.0',
-    '127.0.0.1',
-    '224.0.0.1',
-    '255.255.255.255',
-    '10.0.2.255',
-    '10.0.2.15',
+  const martians: [string, readonly string[]][] = [
+    ['ipv4SourceNone', ['0.0.0.0', '0.1.2.3']],
+    ['ipv4SourceLoopback', ['127.0.0.1']],
+    ['ipv4SourceMulticast', ['224.0.0.1', '239.255.255.255']],
+    ['ipv4SourceReserved', ['240.0.0.1', '255.255.255.254']],
+    ['ipv4SourceBroadcast', ['255.255.255.255', '10.0.2.255']],
+    ['ipv4SourceOurs', ['10.0.2.15']],
   ];
-  for (const text of martians) link.sendIpv4({ protocol: 6, payload, source: ip(text) });
-  assert.equal(link.counter('ipv4Martian'), martians.length);
+  for (const [counter, sources] of martians) {
+    for (const text of sources) link.sendIpv4({ protocol: 6, payload, source: ip(text) });
+    assert.equal(link.counter(counter), sources.length, counter);
+  }
   assert.deepEqual(got, []);
+  assert.deepEqual(link.takeIpv4(), [], 'nobody is told');
 });
 
 test('received › for others, for groups, in a frame for all › not ours', () => {
   const { link, got } = recorded();
   link.sendIpv4({ protocol: 6, payload, destination: ip('10.0.2.16') });
-  link.sendIpv4({ protocol: 6, payload, destination: ip('224.0.0.1') });
+  link.sendIpv4({ protocol: 6, payload, destination: ip('127.0.0.1') });
+  assert.equal(link.counter('ipv4NotOurs'), 2);
+  link.sendIpv4({ protocol: 6, payload, destination: ip('224.0.0.2') });
+  assert.equal(link.counter('ipv4NotJoined'), 1);
   link.sendIpv4({ protocol: 6, payload }, MAC_BROADCAST);
-  assert.equal(link.counter('ipv4NotOurs'), 3);
+  assert.equal(link.counter('ipv4LinkBroadcast'), 1);
   link.sendIpv4({ protocol: 6, payload }, Uint8Array.of(0x52, 0x54, 0, 1, 1, 1));
   assert.equal(link.counter('linkOtherStation'), 1);
   link.sendEthernet(0x86dd, new Uint8Array(40));
@@ -103,10 +165,10 @@ test('received › for others, for groups, in a frame for all › not ours', () 
 
 test('received › TCP to a broadcast address › dropped (RFC 9293 §3.9.2.3)', () => {
   const { link, got } = recorded();
-  for (const text of ['255.255.255.255', '10.0.2.255']) {
+  for (const text of ['255.255.255.255', '10.0.2.255', '224.0.0.1']) {
     link.sendIpv4({ protocol: 6, payload, destination: ip(text) }, MAC_BROADCAST);
   }
-  assert.equal(link.counter('ipv4GroupForTcp'), 2);
+  assert.equal(link.counter('ipv4GroupForTcp'), 3);
   assert.deepEqual(got, []);
 });
 
@@ -261,4 +323,72 @@ test('the transmit queue is full › begin has nothing, and listeners hear of ro
   link.wait(100);
   assert.equal(ready, 1);
   assert.notEqual(route.output.begin(), null);
+});
+
+test('route › by the table › the gateway, source and MTU of the longest prefix', () => {
+  const link = new TestLink();
+  const second = { address: ip('10.9.0.1'), prefixBits: 16 };
+  link.stack.configure({
+    ...STATIC,
+    addresses: [...STATIC.addresses, second],
+    routes: [
+      { prefix: ip('172.16.0.0'), prefixBits: 12, gateway: ip('10.9.0.2'), mtuBytes: 1_400 },
+      { prefix: ip('172.16.5.0'), prefixBits: 24, gateway: ip('10.0.2.3'), source: ip('10.9.0.1') },
+      { prefix: ip('192.0.2.0'), prefixBits: 24, gateway: null },
+    ],
+  });
+  link.wait(10_000);
+  const way = (text: string): unknown[] => {
+    link.heard.length = 0;
+    emit(link, ip(text), 17, new Uint8Array(8));
+    const route = link.stack.ip.route(ip(text));
+    const asked = link.takeArp()[0]?.targetAddress;
+    return [route?.source, route?.mtuBytes, asked];
+  };
+  assert.deepEqual(way('8.8.8.8'), [OURS, 1_500, PEER]);
+  assert.deepEqual(way('172.16.9.9'), [second.address, 1_400, ip('10.9.0.2')]);
+  assert.deepEqual(way('172.16.5.9'), [second.address, 1_500, ip('10.0.2.3')]);
+  assert.deepEqual(way('192.0.2.7'), [OURS, 1_500, ip('192.0.2.7')]);
+  assert.deepEqual(way('10.9.3.3'), [second.address, 1_500, ip('10.9.3.3')]);
+});
+
+test('route › from a second address › keeps that source, and the default one is found again', () => {
+  const link = new TestLink();
+  const second = { address: ip('10.0.2.99'), prefixBits: 24 };
+  link.stack.configure({ ...STATIC, addresses: [...STATIC.addresses, second] });
+  assert.equal(link.stack.ip.route(PEER, second.address)?.source, second.address);
+  assert.equal(link.stack.ip.route(PEER)?.source, OURS);
+  assert.equal(link.stack.ip.route(PEER, OURS)?.source, OURS);
+});
+
+test('sent › more than fits › fragments of whole words, and identifications that don’t repeat', () => {
+  const { link } = recorded();
+  const route = link.stack.ip.route(PEER)!;
+  for (const count of [0, 1_480, 1_481, 2_960, 2_961, 65_515]) {
+    const bytes = Uint8Array.from({ length: count }, (_, i) => i * 5);
+    assert.equal(route.output.sendDatagram(route, 17, bytes), true);
+    link.wait(1);
+    const packets = link.takeIpv4();
+    assert.equal(packets.length, Math.max(1, Math.ceil(count / 1_480)));
+    assert.deepEqual(
+      packets.flatMap((packet) => [...packet.payload]),
+      [...bytes],
+    );
+    assert.equal(packets.at(-1)?.moreFragments, false);
+  }
+  assert.throws(() => route.output.sendDatagram(route, 17, new Uint8Array(65_516)));
+  assert.throws(() => route.output.sendDatagram(route, 6, new Uint8Array(1)), /assert/i);
+});
+
+test('sent › identifications › a sequence of its own for each destination (RFC 7739)', () => {
+  const { link } = recorded();
+  link.sendArp({ senderAddress: ip('10.0.2.3') });
+  const next = (to: Ipv4Address): number => {
+    emit(link, to, 17, new Uint8Array(8));
+    return link.takeIpv4()[0]!.identification;
+  };
+  const [first, other] = [next(PEER), next(ip('10.0.2.3'))];
+  assert.notEqual(first, other);
+  assert.equal(next(PEER), (first + 1) & 0xffff);
+  assert.equal(next(ip('10.0.2.3')), (other + 1) & 0xffff);
 });

@@ -24,6 +24,10 @@ export const field = {
   destination: 8,
 } as const;
 
+/** Of 01:00:5e:00:00:00, the last four bytes. */
+const MULTICAST_LOW = 0x5e000000;
+const MULTICAST_MASK = -0x800000;
+
 export interface LinkInput {
   /**
    * A frame for our station or for all (`isGroup`), of at least 34 bytes. `fields`: see `field`.
@@ -78,8 +82,10 @@ export class EthernetLink implements NetHandler {
   private receiveOther(frame: Uint8Array, checksumGood: boolean): void {
     const { fields } = this;
     const high = fields[field.macHigh];
-    const low = fields[field.macLow];
-    const isGroup = high === 0xffff && low === -1;
+    const low = fields[field.macLow]!;
+    // Multicast for IPv4 (RFC 1112 §6.4): 23 bits of the group say little, IP looks at all of them.
+    const isIpv4Group = high === 0x0100 && (low & MULTICAST_MASK) === MULTICAST_LOW;
+    const isGroup = isIpv4Group || (high === 0xffff && low === -1);
     if (!isGroup && (high !== this.macHigh || low !== this.macLow)) {
       this.counters.linkOtherStation += 1;
       return;

@@ -12,6 +12,10 @@ import { PATH_MTU_BYTES_MIN } from './limits.ts';
 import { SYN_SENT } from './state.ts';
 import { resendFromStart, setMss } from './timers.ts';
 
+/** Whether `seq`, from an error's quote, is of a segment that we sent and that isn't answered. */
+export const isInFlight = (c: Connection, seq: number): boolean =>
+  ((seq - c.sndUna) | 0) >= 0 && ((c.sndMax - seq) | 0) > 0;
+
 /** An open without an answer fails: the way is closed, RFC 1122 §4.2.3.9. */
 export function unreachable(c: Connection, seq: number): void {
   if (c.state !== SYN_SENT || seq !== c.iss) return;
@@ -21,13 +25,8 @@ export function unreachable(c: Connection, seq: number): void {
   opener?.failed(c, 'unreachable');
 }
 
-/**
- * A segment was too large for the way; `mtuBytes` is the next hop's, 0 when it doesn't say (RFC
- * 1191 §5).
- */
-export function fragmentationNeeded(c: Connection, seq: number, mtuBytes: number): void {
-  const isInFlight = ((seq - c.sndUna) | 0) >= 0 && ((c.sndMax - seq) | 0) > 0;
-  if (!isInFlight) return;
+/** A segment in flight was too large for the way; `mtuBytes` is the next hop's. */
+export function fragmentationNeeded(c: Connection, mtuBytes: number): void {
   applyHeld(c);
   if (c.isClosed()) return;
   const mtu = Math.max(PATH_MTU_BYTES_MIN, mtuBytes);

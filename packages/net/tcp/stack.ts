@@ -62,7 +62,7 @@ import {
 } from './connection-table.ts';
 import { type TcpCounters, zeroCounters } from './counters.ts';
 import { emitBare } from './emit.ts';
-import { fragmentationNeeded, unreachable } from './icmp.ts';
+import { fragmentationNeeded, isInFlight, unreachable } from './icmp.ts';
 import { InitialSequence } from './isn.ts';
 import {
   checkLimits,
@@ -222,18 +222,20 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
   }
 
   /** A router or host says that a segment of ours didn't arrive. */
-  icmpError(error: IcmpError): void {
+  icmpError(error: IcmpError): boolean {
     const b = error.transport;
     // At least the ports and the sequence number; RFC 5927 §4.1 says what to check.
-    if (b.length < 8) return;
+    if (b.length < 8) return false;
     const out = readI32be(b, 0);
     const ports = (out << 16) | (out >>> 16);
     const c = findSame(this.table, error.destination, error.source, ports);
-    if (c === undefined) return;
+    if (c === undefined) return false;
     this.counts.icmpErrors += 1;
     const seq = readI32be(b, 4);
-    if (error.kind === 'fragmentation needed') fragmentationNeeded(c, seq, error.mtuBytes);
+    if (!isInFlight(c, seq)) return false;
+    if (error.kind === 'fragmentation needed') fragmentationNeeded(c, error.mtuBytes);
     else if (error.kind !== 'time exceeded') unreachable(c, seq);
+    return true;
   }
 
   /** The device has room again. */

@@ -146,6 +146,10 @@ export class FakeIp implements IpRouter, IpOutput {
     }
   }
 
+  sendDatagram(): boolean {
+    throw new Error('TCP sends no datagrams');
+  }
+
   burst(route: Route, transportBytes: number, head: Uint8Array): boolean {
     this.burstRoute = route;
     head.fill(0x5a, 0, TRANSPORT_AT);

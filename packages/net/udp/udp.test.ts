@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DatagramSocket } from '#device';
 import { IPV4_ANY } from '../ip-address.ts';
-import { ephemeralPortMax, ephemeralPortMin, udpSocketsMax } from '../limits.ts';
+import { ephemeralPortMax, ephemeralPortMin, igmpGroupsMax, udpSocketsMax } from '../limits.ts';
 import { ip, OURS, PEER, TestLink } from '../test-link.ts';
 import { emitUdp, MAC_BROADCAST, parseUdp, pseudoHeaderSum } from '../wire/index.ts';
 import { Udp } from './udp.ts';
@@ -111,8 +111,8 @@ test('sent › no such address, port 0, no way, too large, closed › false', ()
   assert.equal(socket.send(bytes, { address: 'localhost', port: 9 }), false);
   assert.equal(socket.send(bytes, { address: '10.0.2.2', port: 0 }), false);
   assert.equal(socket.send(bytes, { address: '127.0.0.1', port: 9 }), false);
-  assert.equal(socket.send(new Uint8Array(1473), { address: '10.0.2.2', port: 9 }), false);
-  assert.equal(socket.send(new Uint8Array(1472), { address: '10.0.2.2', port: 9 }), true);
+  assert.equal(socket.send(new Uint8Array(65_508), { address: '10.0.2.2', port: 9 }), false);
+  assert.equal(socket.send(new Uint8Array(65_507), { address: '10.0.2.2', port: 9 }), true);
   socket.close();
   assert.equal(socket.send(bytes, { address: '10.0.2.2', port: 9 }), false);
   assert.equal(link.counter('udpNotSent'), 3);
@@ -127,7 +127,14 @@ test('bind › port 0 › an ephemeral one, another each time', () => {
 
 test('bind › port 0, but random ports are taken › the next free one', () => {
   const noIp = { route: () => null };
-  const nothing = { primary: IPV4_ANY, isOurs: () => false, isShared: () => false };
+  const nothing = {
+    primary: IPV4_ANY,
+    isOurs: () => false,
+    isShared: () => false,
+    isMulticast: () => false,
+    join: () => false,
+    leave() {},
+  };
   const noEntropy = { fill: (out: Uint8Array) => out.fill(0xff) };
   const udp = new Udp(noIp, nothing, noEntropy, () => {});
   const last = ephemeralPortMin + (0xffff % (ephemeralPortMax - ephemeralPortMin + 1));
@@ -170,4 +177,99 @@ test('closing one socket while it is told › the next datagram finds the port c
   });
   for (let i = 0; i < 2; i++) link.sendIpv4({ payload: datagram(7, Uint8Array.of(1)) });
   assert.equal(count, 1);
+});
+
+test('sent › more than the MTU › fragments that make the datagram', () => {
+  const link = introduced();
+  const { socket } = listening(link);
+  const payload = Uint8Array.from({ length: 4_000 }, (_, i) => i);
+  assert.equal(socket.send(payload, { address: '10.0.2.2', port: 9 }), true);
+  link.wait(1);
+  const packets = link.takeIpv4();
+  assert.deepEqual(
+    packets.map((packet) => [packet.fragmentOffset, packet.payload.length, packet.moreFragments]),
+    [
+      [0, 1_480, true],
+      [185, 1_480, true],
+      [370, 1_048, false],
+    ],
+  );
+  const whole = Uint8Array.from(packets.flatMap((packet) => [...packet.payload]));
+  const parsed = parseUdp(whole, pseudoHeaderSum(OURS, PEER, 17, whole.length));
+  assert(parsed.ok);
+  assert.deepEqual(parsed.value.payload, payload);
+});
+
+test('sent › larger than the MTU, the neighbour unknown › all fragments wait for it', () => {
+  const link = new TestLink();
+  link.configure();
+  const { socket } = listening(link);
+  assert.equal(socket.send(new Uint8Array(65_507), { address: '10.0.2.2', port: 9 }), true);
+  link.sendArp({ operation: 2 });
+  assert.equal(link.takeIpv4().length, 45);
+});
+
+const GROUP = ip('239.1.2.3');
+const GROUP_MAC = Uint8Array.of(1, 0, 0x5e, 1, 2, 3);
+
+function toGroup(link: TestLink, port = 7, group = GROUP, mac = GROUP_MAC): void {
+  const payload = datagram(port, Uint8Array.of(9), group);
+  link.sendIpv4({ payload, destination: group }, mac);
+}
+
+test('join › what is sent to the group › received from then on, until left or closed', () => {
+  const link = introduced();
+  const { got, socket } = listening(link);
+  const other = listening(link, 8);
+  toGroup(link);
+  assert.equal(socket.join('239.1.2.3'), true);
+  assert.equal(socket.join('239.1.2.3'), true);
+  toGroup(link);
+  toGroup(link, 8);
+  assert.deepEqual([got.length, other.got.length], [1, 0], 'only who joined');
+  socket.leave('239.1.2.3');
+  socket.leave('239.1.2.3');
+  toGroup(link);
+  socket.join('239.1.2.3');
+  toGroup(link);
+  assert.equal(got.length, 2);
+  socket.close();
+  assert.equal(socket.join('239.1.2.3'), false);
+  toGroup(link);
+  assert.equal(link.counter('ipv4NotJoined'), 3);
+  assert.deepEqual(
+    link.takeIpv4().filter((packet) => packet.protocol === 1),
+    [],
+    'no port unreachable about groups',
+  );
+});
+
+test('join › another group with the same link address › not received', () => {
+  const link = introduced();
+  const { got, socket } = listening(link);
+  socket.join('239.1.2.3');
+  toGroup(link, 7, ip('238.129.2.3'));
+  assert.deepEqual(got, []);
+  assert.equal(link.counter('ipv4NotJoined'), 1);
+});
+
+test('join › no group, no address, one past the bound › refused', () => {
+  const link = introduced();
+  const { socket } = listening(link);
+  for (const text of ['10.0.2.2', '255.255.255.255', '240.0.0.1', 'all', '0.0.0.0', '::1']) {
+    assert.equal(socket.join(text), false, text);
+  }
+  for (let i = 1; i <= igmpGroupsMax; i++) assert.equal(socket.join(`239.0.0.${i}`), true);
+  assert.equal(socket.join('239.0.1.0'), false);
+  socket.leave('239.0.0.9');
+  assert.equal(socket.join('239.0.1.0'), true);
+});
+
+test('sent › to a group › to its link address, with TTL 1', () => {
+  const link = introduced();
+  const { socket } = listening(link);
+  socket.send(Uint8Array.of(1), { address: '239.1.2.3', port: 9 });
+  link.wait(1);
+  assert.deepEqual(link.heard[0]?.subarray(0, 6), GROUP_MAC);
+  assert.equal(link.takeIpv4()[0]?.ttl, 1);
 });

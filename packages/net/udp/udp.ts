@@ -1,7 +1,7 @@
 /**
  * UDP (RFC 768, RFC 1122 §4.1): sockets by port. Two faces: `open` with numeric addresses for
  * protocols in this package, `bind` for applications (device/datagram.ts). Not here: connected
- * sockets, multicast groups.
+ * sockets, several sockets on a port.
  */
 
 import { assert, err, hot, ok, type Result, readU16be } from '#core';
@@ -12,9 +12,10 @@ import {
   type IpRouter,
   type LocalAddresses,
   PROTOCOL_UDP,
+  type Route,
   type TransportInput,
 } from '../ip.ts';
-import { formatIpAddress, parseIpAddress } from '../ip-family.ts';
+import { formatIpAddress, parseIpAddress, sameAddress } from '../ip-family.ts';
 import {
   ephemeralPortMax,
   ephemeralPortMin,
@@ -22,11 +23,23 @@ import {
   udpSocketsMax,
 } from '../limits.ts';
 import { pseudoHeaderSum } from '../wire/checksum.ts';
-import { checkUdp, emitUdp, UDP_HEADER_BYTES, udpChecksum, udpLengthBytes } from '../wire/udp.ts';
+import {
+  checkUdp,
+  emitUdp,
+  UDP_HEADER_BYTES,
+  type UdpRepr,
+  udpChecksum,
+  udpLengthBytes,
+} from '../wire/udp.ts';
+
+/** A packet with its IP header; IPv6's limit leaves that out, and is not used to the last byte. */
+const IP_BYTES_MAX = 65_535;
 
 /** Receives messages with numeric addresses; `bytes` is borrowed for the call. */
 export interface UdpReceiver {
   datagram(bytes: Uint8Array, source: IpAddress, sourcePort: number, destination: IpAddress): void;
+  /** See DatagramHandler. */
+  unreachable?(to: IpAddress, port: number): void;
 }
 
 /** Told about a packet for a port of ours that nobody opened. */
@@ -79,6 +92,9 @@ export class Udp implements TransportInput, IcmpErrorInput {
       datagram(bytes, source, sourcePort) {
         handler.receive(bytes, { address: formatIpAddress(source), port: sourcePort });
       },
+      unreachable(to, toPort) {
+        handler.unreachable?.({ address: formatIpAddress(to), port: toPort });
+      },
     };
     const opened = this.open(port, receiver);
     if (!opened.ok) return opened;
@@ -91,6 +107,14 @@ export class Udp implements TransportInput, IcmpErrorInput {
       send(bytes, to) {
         const address = parseIpAddress(to.address);
         return address !== null && socket.send(bytes, address, to.port);
+      },
+      join(group) {
+        const address = parseIpAddress(group);
+        return address !== null && socket.join(address);
+      },
+      leave(group) {
+        const address = parseIpAddress(group);
+        if (address !== null) socket.leave(address);
       },
       close: () => socket.close(),
     });
@@ -120,8 +144,7 @@ export class Udp implements TransportInput, IcmpErrorInput {
     }
     const socket = this.sockets.get(readU16be(b, 2));
     const isOurs = this.addresses.isOurs(destination);
-    const isTaken = isOurs || this.addresses.isShared(destination);
-    if (socket === undefined || (!isTaken && !socket.takesAnyDestination)) {
+    if (socket === undefined || !(isOurs || this.isTaken(socket, destination))) {
       this.counters.udpNoPort += 1;
       if (isOurs) this.noPort(frame, at, end, source);
       return;
@@ -131,9 +154,16 @@ export class Udp implements TransportInput, IcmpErrorInput {
     socket.receiver.datagram(payload, source, readU16be(b, 0), destination);
   }
 
-  /** Applications have no use for these yet: a datagram may be lost at any time. */
-  icmpError(_error: IcmpError): void {
+  /** A hint for whoever sent it: nothing tells whether the quoted datagram was ours. */
+  icmpError({ kind, destination, transport }: IcmpError): boolean {
     this.counters.udpErrors += 1;
+    const socket = this.sockets.get(readU16be(transport, 0));
+    // Ours may be cut on their way, so they are never too large for it.
+    if (socket === undefined || kind === 'fragmentation needed') return false;
+    if (kind !== 'time exceeded' && kind !== 'parameter problem') {
+      socket.receiver.unreachable?.(destination, readU16be(transport, 2));
+    }
+    return true;
   }
 
   /** Called by UdpSocket. */
@@ -144,21 +174,23 @@ export class Udp implements TransportInput, IcmpErrorInput {
     port: number,
     from: IpAddress | undefined,
   ): boolean {
-    const route = this.ip.route(to, from);
-    const lengthBytes = UDP_HEADER_BYTES + payload.length;
-    // No fragmentation yet: what exceeds the way's MTU is dropped like any datagram that has no
-    // way.
-    const fits = route !== null && route.headerBytes + lengthBytes <= route.mtuBytes && port !== 0;
-    const frame = fits ? route.output.begin() : null;
-    if (route === null || frame === null) {
+    const route = port === 0 ? null : this.ip.route(to, from);
+    if (route === null || !this.sendOn(route, { sourcePort, destinationPort: port, payload })) {
       this.counters.udpNotSent += 1;
       return false;
     }
-    const pseudoSum = pseudoHeaderSum(route.source, route.destination, PROTOCOL_UDP, lengthBytes);
-    emitUdp(frame, route.transportAt, { sourcePort, destinationPort: port, payload }, pseudoSum);
     this.counters.udpSent += 1;
-    route.output.finish(route, PROTOCOL_UDP, lengthBytes, [], null);
     return true;
+  }
+
+  /** Called by UdpSocket. */
+  join(group: IpAddress): boolean {
+    return this.addresses.join(group);
+  }
+
+  /** Called by UdpSocket. */
+  leave(group: IpAddress): void {
+    this.addresses.leave(group);
   }
 
   /** Called by UdpSocket. */
@@ -169,6 +201,31 @@ export class Udp implements TransportInput, IcmpErrorInput {
   checkInvariants(): void {
     assert(this.sockets.size <= udpSocketsMax);
     for (const [port, socket] of this.sockets) assert(port === socket.port && port > 0);
+  }
+
+  /** False when it is too long, or has no room in the transmit queue. */
+  private sendOn(route: Route, repr: UdpRepr): boolean {
+    const { output, source, destination, transportAt, headerBytes } = route;
+    const lengthBytes = UDP_HEADER_BYTES + repr.payload.length;
+    const totalBytes = headerBytes + lengthBytes;
+    if (totalBytes > IP_BYTES_MAX) return false;
+    const pseudoSum = pseudoHeaderSum(source, destination, PROTOCOL_UDP, lengthBytes);
+    if (totalBytes > route.mtuBytes) {
+      const datagram = new Uint8Array(lengthBytes);
+      emitUdp(datagram, 0, repr, pseudoSum);
+      return output.sendDatagram(route, PROTOCOL_UDP, datagram);
+    }
+    const frame = output.begin();
+    if (frame === null) return false;
+    emitUdp(frame, transportAt, repr, pseudoSum);
+    output.finish(route, PROTOCOL_UDP, lengthBytes, [], null);
+    return true;
+  }
+
+  /** What isn't for us alone: groups only where they were joined. */
+  private isTaken(socket: UdpSocket, destination: IpAddress): boolean {
+    if (this.addresses.isMulticast(destination)) return socket.isMember(destination);
+    return socket.takesAnyDestination || this.addresses.isShared(destination);
   }
 
   /** RFC 6056 §3.3.1, simple random selection; after a few tries the next free one. */
@@ -192,6 +249,8 @@ export class UdpSocket {
   readonly receiver: UdpReceiver;
   readonly takesAnyDestination: boolean;
   private readonly udp: Udp;
+  /** Groups joined; few, or null. */
+  private groups: IpAddress[] | null = null;
   private isOpen = true;
 
   constructor(udp: Udp, port: number, receiver: UdpReceiver, takesAnyDestination: boolean) {
@@ -209,8 +268,30 @@ export class UdpSocket {
     return this.isOpen && this.udp.send(this.port, bytes, to, port, from);
   }
 
+  /** Receives what is sent to `group`; once more changes nothing. */
+  join(group: IpAddress): boolean {
+    if (!this.isOpen) return false;
+    if (this.isMember(group)) return true;
+    if (!this.udp.join(group)) return false;
+    this.groups ??= [];
+    this.groups.push(group);
+    return true;
+  }
+
+  leave(group: IpAddress): void {
+    if (this.groups === null || !this.isMember(group)) return;
+    this.groups = this.groups.filter((joined) => !sameAddress(joined, group));
+    this.udp.leave(group);
+  }
+
+  isMember(group: IpAddress): boolean {
+    return this.groups?.some((joined) => sameAddress(joined, group)) === true;
+  }
+
   close(): void {
     this.isOpen = false;
+    for (const group of this.groups ?? []) this.udp.leave(group);
+    this.groups = null;
     this.udp.closed(this);
   }
 }

@@ -48,8 +48,10 @@ export const DHCPV4_BOOT_REPLY = 2;
 export const DHCPV4_DISCOVER = 1;
 export const DHCPV4_OFFER = 2;
 export const DHCPV4_REQUEST = 3;
+export const DHCPV4_DECLINE = 4;
 export const DHCPV4_ACK = 5;
 export const DHCPV4_NAK = 6;
+export const DHCPV4_RELEASE = 7;
 
 export const dhcpv4Option = {
   pad: 0,
@@ -59,6 +61,8 @@ export const dhcpv4Option = {
   hostName: 12,
   domain: 15,
   mtu: 26,
+  broadcast: 28,
+  ntpServers: 42,
   requestedAddress: 50,
   leaseSeconds: 51,
   overload: 52,
@@ -69,6 +73,8 @@ export const dhcpv4Option = {
   renewSeconds: 58,
   rebindSeconds: 59,
   clientIdentifier: 61,
+  domainSearch: 119,
+  classlessRoutes: 121,
   end: 255,
 } as const;
 

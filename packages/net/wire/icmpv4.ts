@@ -8,9 +8,12 @@ const at = { type: 0, code: 1, checksum: 2, rest: 4, identifier: 4, sequence: 6,
 export const ICMPV4_HEADER_BYTES = 8;
 export const ICMPV4_ECHO_REPLY = 0;
 export const ICMPV4_UNREACHABLE = 3;
+export const ICMPV4_REDIRECT = 5;
 export const ICMPV4_ECHO_REQUEST = 8;
 export const ICMPV4_TIME_EXCEEDED = 11;
 export const ICMPV4_PARAMETER_PROBLEM = 12;
+/** Code of ICMPV4_TIME_EXCEEDED. */
+export const ICMPV4_CODE_REASSEMBLY = 1;
 /** Codes of ICMPV4_UNREACHABLE. */
 export const ICMPV4_CODE_PROTOCOL = 2;
 export const ICMPV4_CODE_PORT = 3;
@@ -36,7 +39,7 @@ export const icmpv4Body = (b: Uint8Array): Uint8Array => b.subarray(ICMPV4_HEADE
 export interface Icmpv4Repr {
   readonly type: number;
   readonly code: number;
-  /** Echo identifier, 0..65535. */
+  /** Echo identifier, 0..65535; its high byte is the pointer of a parameter problem. */
   readonly word0: number;
   /** Echo sequence number, or the next-hop MTU. */
   readonly word1: number;
