@@ -56,13 +56,12 @@ export function takeSyn(c: Connection, seq: SeqNumber, options: TcpOptions): voi
   const window = Math.min(0xffff, c.windowBytes);
   c.rcvNxt = ((seq + 1) | 0) as SeqNumber;
   c.rcvEdge = ((c.rcvNxt + window) | 0) as SeqNumber;
-  c.windowScaling = options.windowShift >= 0;
+  if (options.windowShift < 0) c.windowScaling = false;
   c.sndShift = c.windowScaling ? options.windowShift : 0;
   c.rcvShift = c.windowScaling ? windowShiftOf(c.windowBytes) : 0;
   if (!c.windowScaling) c.windowBytes = window;
   c.windowField = c.windowBytes >> c.rcvShift;
-  c.sackOk = options.sackPermitted;
+  if (!options.sackPermitted) c.sackOk = false;
   c.mss = c.stack.peerMssOf(c.route, options.mss);
-  c.segmentBytesMax = c.stack.segmentBytesMaxOf(c.route, c.mss);
   c.cwnd = INITIAL_WINDOW_SEGMENTS * c.mss;
 }

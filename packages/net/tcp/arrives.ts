@@ -11,6 +11,7 @@ import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/tcp.ts';
 import { acknowledge } from './ack.ts';
 import type { Connection } from './connection.ts';
 import { emitControl } from './emit.ts';
+import { abort } from './ending.ts';
 import { CHALLENGE_INTERVAL } from './limits.ts';
 import { sendAck, sendSyn } from './output.ts';
 import { receiveFin, receiveText } from './receive.ts';
@@ -127,12 +128,12 @@ export function opened(c: Connection, ack: number): boolean {
   const opener = c.opener;
   c.opener = null;
   if (opener === null || !opener.opened(c)) {
-    c.stack.abort(c, 'reset');
+    abort(c, 'reset');
     return false;
   }
   if (!c.isAttached && !c.isClosed()) {
     c.stack.log.error('a new connection got no handler and is reset');
-    c.stack.abort(c, 'reset');
+    abort(c, 'reset');
   }
   return !c.isClosed();
 }
@@ -162,7 +163,7 @@ function receiveAck(c: Connection, s: Segment): boolean {
     // New holes beside the progress, RFC 6675 §5: another loss may have become certain.
     if (news > 0 && !c.recovering) duplicateAcknowledged(c);
   } else if (c.sndMax === c.sndUna || c.sndNxt === c.sndUna) {
-    c.retries = 0; // An answer to a probe: the peer lives, RFC 9293 §3.8.6.1.
+    if (c.retries > 0) c.retries = 0; // An answer to a probe: the peer lives, RFC 9293 §3.8.6.1.
   } else if (c.sackOk ? news > 0 : s.payloadBytes === 0 && sameWindow && !(s.flags & TCP_FIN)) {
     duplicateAcknowledged(c);
   }

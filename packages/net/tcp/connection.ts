@@ -20,9 +20,11 @@ import type { IpAddress, Route } from '../ip.ts';
 import { PROTOCOL_TCP } from '../ip.ts';
 import { formatIpAddress } from '../ip-family.ts';
 import { pseudoHeaderSum } from '../wire/checksum.ts';
+import { abort, dropUnread } from './ending.ts';
 import { INITIAL_WINDOW_SEGMENTS, RTO_INITIAL } from './limits.ts';
 import type { ReceiveQueue } from './receive-queue.ts';
 import type { Scoreboard } from './scoreboard.ts';
+import { NO_CHUNKS } from './send-queue.ts';
 import type { TcpStack } from './stack.ts';
 import {
   CLOSE_WAIT,
@@ -80,11 +82,13 @@ export class Connection implements Flow, Timer {
   declare scheduled: boolean;
   /** In the stack's list of connections to settle, at most once. */
   declare listed: boolean;
+  /** The handler is owed `end` or `closed`, once all data is delivered. */
+  declare isEnding: boolean;
+  declare endDue: boolean;
   /** Set when the connection is over, until the handler has been told. */
   declare over: FlowEnd | null;
 
   // Sending, RFC 9293 §3.3.1; output.ts and ack.ts.
-  declare iss: SeqNumber;
   declare sndUna: SeqNumber;
   declare sndNxt: SeqNumber;
   /** The highest sndNxt ever: a retransmission timeout takes sndNxt back, RFC 6298. */
@@ -94,9 +98,8 @@ export class Connection implements Flow, Timer {
   /** Sequence number of the segment that last set sndWnd. */
   declare sndWl1: SeqNumber;
   declare sndShift: number;
-  /** Payload bytes of a full segment, and of the largest that the device cuts for us. */
+  /** Payload bytes of a full segment. */
   declare mss: number;
-  declare segmentBytesMax: number;
   /** End of the last segment that was not full: Minshall's variant of Nagle's rule. */
   declare sndSmall: SeqNumber;
   declare finQueued: boolean;
@@ -135,8 +138,6 @@ export class Connection implements Flow, Timer {
   /** The peer's FIN, seen but after a hole. */
   declare finSeen: boolean;
   declare finSeq: SeqNumber;
-  /** `end` is owed to the handler, once all data is delivered. */
-  declare endDue: boolean;
   /** Data segments that are not acknowledged; and an acknowledgment that can't wait. */
   declare ackSegments: number;
   declare ackNow: boolean;
@@ -195,7 +196,7 @@ export class Connection implements Flow, Timer {
     this.predictable = false;
     this.scheduled = false;
     this.listed = false;
-    this.over = null;
+    this.isEnding = false;
     this.startSending(iss, stack.mssOf(route, 0));
     this.startReceiving(stack.limits.receiveWindowBytes);
     this.at = FOREVER;
@@ -213,7 +214,6 @@ export class Connection implements Flow, Timer {
   }
 
   private startSending(iss: SeqNumber, mss: number): void {
-    this.iss = iss;
     this.sndUna = iss;
     this.sndNxt = iss;
     this.sndMax = iss;
@@ -222,11 +222,9 @@ export class Connection implements Flow, Timer {
     this.sndWl1 = iss;
     this.sndShift = 0;
     this.mss = mss;
-    this.segmentBytesMax = mss;
     this.sndSmall = iss;
     this.finQueued = false;
-    this.finSent = false;
-    this.chunks = [];
+    this.chunks = NO_CHUNKS;
     this.head = 0;
     this.headAt = 0;
     this.cursor = 0;
@@ -236,7 +234,6 @@ export class Connection implements Flow, Timer {
     this.heldBytes = 0;
     this.cwnd = INITIAL_WINDOW_SEGMENTS * mss;
     this.recovering = false;
-    this.sackOk = false;
     this.scoreboard = null;
   }
 
@@ -244,14 +241,10 @@ export class Connection implements Flow, Timer {
     this.rcvNxt = 0 as SeqNumber;
     this.rcvEdge = 0 as SeqNumber;
     this.rcvShift = 0;
-    this.windowScaling = false;
     this.windowField = 0;
     this.windowBytes = windowBytes;
     this.queue = null;
     this.paused = false;
-    this.finSeen = false;
-    this.finSeq = 0 as SeqNumber;
-    this.endDue = false;
     this.ackSegments = 0;
     this.ackNow = false;
   }
@@ -285,6 +278,7 @@ export class Connection implements Flow, Timer {
   write(bytes: Uint8Array): void {
     if (this.state !== ESTABLISHED && this.state !== CLOSE_WAIT) return;
     if (bytes.length === 0) return;
+    if (this.chunks === NO_CHUNKS) this.chunks = [];
     this.chunks.push(bytes);
     this.queuedBytes += bytes.length;
     if (this.queuedBytes > this.lowWaterBytes) this.aboveLowWater = true;
@@ -298,8 +292,8 @@ export class Connection implements Flow, Timer {
   }
 
   abort(): void {
-    if (this.state !== CLOSED) this.stack.abort(this, 'reset');
-    else this.stack.dropUnread(this);
+    if (this.state !== CLOSED) abort(this, 'reset');
+    else dropUnread(this);
   }
 
   pause(): void {
@@ -394,9 +388,19 @@ export class Connection implements Flow, Timer {
 /**
  * What few connections ever change stands here until they do: it costs a connection neither time
  * nor memory. (A field with `declare` is only a type; all others are set in the constructor.)
+ * QuickJS keeps 63 fields in 1 KiB and the 64th in 2 (docs/decisions/0004-connection-memory.md):
+ * bench/connection-memory.ts shows when that happens.
  */
 const RARE = {
   chain: undefined,
+  endDue: false,
+  over: null,
+  finSent: false,
+  finSeen: false,
+  finSeq: 0 as SeqNumber,
+  // Nearly every peer offers both.
+  sackOk: true,
+  windowScaling: true,
   aboveLowWater: false,
   heldCount: 0,
   challengedAt: 0 as Instant,

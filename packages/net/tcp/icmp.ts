@@ -10,7 +10,7 @@ import { applyHeld } from './ack.ts';
 import type { Connection } from './connection.ts';
 import { PATH_MTU_BYTES_MIN } from './limits.ts';
 import { SYN_SENT } from './state.ts';
-import { resendFromStart, setMss } from './timers.ts';
+import { resendFromStart } from './timers.ts';
 
 /** Whether `seq`, from an error's quote, is of a segment that we sent and that isn't answered. */
 export const isInFlight = (c: Connection, seq: number): boolean =>
@@ -18,7 +18,7 @@ export const isInFlight = (c: Connection, seq: number): boolean =>
 
 /** An open without an answer fails: the way is closed, RFC 1122 §4.2.3.9. */
 export function unreachable(c: Connection, seq: number): void {
-  if (c.state !== SYN_SENT || seq !== c.iss) return;
+  if (c.state !== SYN_SENT || seq !== c.sndUna) return;
   const opener = c.opener;
   c.opener = null;
   c.stack.remove(c, 'reset');
@@ -33,6 +33,6 @@ export function fragmentationNeeded(c: Connection, mtuBytes: number): void {
   const mss = mtu - c.route.headerBytes - TCP_HEADER_BYTES;
   if (mss >= c.mss) return;
   c.stack.counts.pathMtu += 1;
-  setMss(c, mss);
+  c.mss = mss;
   if (c.state !== SYN_SENT) resendFromStart(c);
 }

@@ -27,7 +27,7 @@ import { armRetransmit, armTimer, startPersist } from './timers.ts';
 export function output(c: Connection): void {
   if (c.state < ESTABLISHED) {
     // A SYN that found no room in the device.
-    if (c.state !== 0 && c.sndNxt === c.iss) sendSyn(c);
+    if (c.state !== 0 && c.sndNxt === c.sndUna) sendSyn(c);
     return;
   }
   // Only an acknowledgment without data can carry SACK blocks, RFC 2018 §4.
@@ -64,7 +64,7 @@ export function sendNew(c: Connection, cwnd: number): void {
     let length = window - flight;
     if (length > unsent) length = unsent;
     if (length > mss) {
-      if (c.segmentBytesMax > mss) length = wholeSegments(c, length, unsent);
+      if (c.stack.segmentBytesLimit > 0) length = wholeSegments(c, length, unsent);
       else {
         if (length >= 2 * mss && sendBurst(c, length, unsent, flight)) continue;
         length = mss;
@@ -125,7 +125,7 @@ function sendSegment(c: Connection, length: number, isLast: boolean): boolean {
 
 /** Whole segments of at most `length` bytes for the device to cut, or all of what is left. */
 function wholeSegments(c: Connection, length: number, unsent: number): number {
-  let large = Math.min(length, c.segmentBytesMax);
+  let large = Math.min(length, c.stack.segmentBytesMaxOf(c.route, c.mss));
   if (large < unsent) large -= large % c.mss;
   return largeBytes(c, large);
 }
@@ -191,9 +191,9 @@ export function sendSyn(c: Connection): void {
   if (isAnswer && !c.windowScaling) options.windowShift = -1;
   options.sackPermitted = isAnswer ? c.sackOk : true;
   const flags = c.state === SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK;
-  if (!emitControl(c, c.iss, flags, options)) return;
-  if (c.sndNxt === c.iss) {
-    c.sndNxt = ((c.iss + 1) | 0) as SeqNumber;
+  if (!emitControl(c, c.sndUna, flags, options)) return;
+  if (c.sndNxt === c.sndUna) {
+    c.sndNxt = ((c.sndUna + 1) | 0) as SeqNumber;
     c.sndMax = c.sndNxt;
     c.rttSeq = c.sndNxt;
     c.rttAt = c.stack.timers.now;

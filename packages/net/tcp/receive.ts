@@ -69,6 +69,7 @@ function finInOrder(c: Connection): void {
   if (!c.finSeen || c.finSeq !== c.rcvNxt || !canReceive(c.state)) return;
   c.rcvNxt = ((c.rcvNxt + 1) | 0) as SeqNumber;
   c.endDue = true;
+  c.isEnding = true;
   c.ackNow = true;
   c.enter('fin');
   if (c.state === TIME_WAIT) c.stack.timeWait(c);

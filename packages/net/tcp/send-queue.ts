@@ -9,12 +9,15 @@ import type { Connection } from './connection.ts';
 
 const NO_BYTES = new Uint8Array(0);
 const COMPACT_CHUNKS = 32;
+/** Of a connection with nothing queued; never written to. */
+export const NO_CHUNKS: Uint8Array[] = [];
 
 /** Forgets the first `count` bytes, which are acknowledged. O(chunks released), amortised. */
 export function release(c: Connection, count: number): void {
   c.queuedBytes -= count;
   const chunks = c.chunks;
   if (c.queuedBytes === 0) {
+    // The timer gives the array back when the connection is idle.
     chunks.length = 0;
     c.head = 0;
     c.headAt = 0;

@@ -39,12 +39,10 @@ import { MemoryBudget } from '../memory-budget.ts';
 import { pseudoHeaderSum } from '../wire/checksum.ts';
 import {
   emptyTcpOptions,
-  TCP_ACK,
   TCP_CHECKSUM_AT,
   TCP_HEADER_BYTES,
   TCP_HEADER_BYTES_MAX,
   TCP_RECEIVE_LAYOUT,
-  TCP_RST,
 } from '../wire/tcp.ts';
 import { applyHeld } from './ack.ts';
 import { segmentArrives } from './arrives.ts';
@@ -61,7 +59,7 @@ import {
   unlink,
 } from './connection-table.ts';
 import { type TcpCounters, zeroCounters } from './counters.ts';
-import { emitBare } from './emit.ts';
+import { ends } from './ending.ts';
 import { fragmentationNeeded, isInFlight, unreachable } from './icmp.ts';
 import { InitialSequence } from './isn.ts';
 import {
@@ -78,6 +76,7 @@ import { receivePredicted } from './predicted.ts';
 import { deliver } from './receive.ts';
 import type { ReceiveMemory } from './receive-queue.ts';
 import { emptySegment, readSegment, type Segment } from './segment.ts';
+import { NO_CHUNKS } from './send-queue.ts';
 import { CLOSED, SYN_RECEIVED, SYN_SENT } from './state.ts';
 import { StrayResets } from './stray-resets.ts';
 import { TimeWaitTable } from './time-wait.ts';
@@ -115,7 +114,8 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
   private readonly headerIn = new Int32Array(5);
   /** Filled for each segment that goes the general way. */
   readonly segment: Segment = emptySegment();
-  private readonly segmentBytesLimit: number;
+  /** The largest IP packet that the device cuts into segments; 0 when it doesn't. */
+  readonly segmentBytesLimit: number;
   /** Connections to settle at the end of the turn. */
   private dirty: Connection[] = [];
   private settling: Connection[] = [];
@@ -336,25 +336,6 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     this.counts.opened += 1;
   }
 
-  /** RFC 9293 §3.10.5 ABORT: tells the peer, if it knows us. */
-  abort(c: Connection, how: FlowEnd): void {
-    if (c.state !== SYN_SENT) {
-      const { route, pseudoSum, portsOut, sndMax, rcvNxt } = c;
-      emitBare(this, route, pseudoSum, portsOut, sndMax, rcvNxt, TCP_RST | TCP_ACK, 0, null);
-    }
-    this.remove(c, how);
-  }
-
-  /** The connection ended in order, and its reader, who was paused, doesn't want the rest. */
-  dropUnread(c: Connection): void {
-    if (c.queue === null || c.over === null) return;
-    c.queue.release();
-    c.queue = null;
-    c.endDue = false;
-    c.over = 'reset';
-    if (!c.scheduled) this.schedule(c);
-  }
-
   /** Both sides have finished and the peer's FIN is to be acknowledged, perhaps again. */
   timeWait(c: Connection): void {
     sendAck(c);
@@ -373,7 +354,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     this.timers.stop(c);
     c.rtoAt = c.at;
     c.ackAt = c.at;
-    c.chunks.length = 0;
+    c.chunks = NO_CHUNKS;
     c.queuedBytes = 0;
     c.heldBytes = 0;
     c.head = 0;
@@ -389,6 +370,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
       c.endDue = false;
     }
     c.over = how;
+    c.isEnding = true;
     if (!c.scheduled) this.schedule(c);
   }
 
@@ -447,31 +429,12 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     c.scheduled = true;
     if (c.heldBytes > 0) applyHeld(c);
     if (c.queue !== null && !c.paused) deliver(c);
-    const isRead = c.queue === null || c.queue.readyBytes === 0;
-    if (c.endDue && isRead) {
-      c.endDue = false;
-      c.handler.end();
+    if (c.isEnding && ends(c)) return;
+    // Each attempt would end at the full device.
+    if (this.stalled) this.list(c);
+    else {
+      c.scheduled = false;
+      output(c);
     }
-    c.scheduled = false;
-    if (c.over === null) {
-      if (!this.stalled) output(c);
-      else {
-        // Each attempt would end at the full device.
-        c.scheduled = true;
-        this.list(c);
-      }
-      return;
-    }
-    // A paused reader gets the rest first.
-    if (!isRead) return;
-    // Text beyond the FIN that the peer should never have sent.
-    c.queue?.release();
-    c.queue = null;
-    const how = c.over;
-    const opener = c.opener;
-    c.over = null;
-    c.opener = null;
-    if (opener !== null) opener.failed(c, how);
-    else c.handler.closed(how);
   }
 }

@@ -19,7 +19,7 @@ import {
   SYN_RETRIES_MAX,
 } from './limits.ts';
 import { output, sendAck, sendSyn } from './output.ts';
-import { locate } from './send-queue.ts';
+import { locate, NO_CHUNKS } from './send-queue.ts';
 import { CLOSED, FIN_WAIT_2, SYN_RECEIVED, SYN_SENT } from './state.ts';
 
 /** Makes sure that the timer fires at `at` or before. */
@@ -93,6 +93,7 @@ export function onTimer(c: Connection, now: Instant): void {
   }
   const next = Math.min(c.rtoAt, c.ackAt) as Instant;
   if (next !== FOREVER) armTimer(c, next);
+  else if (c.queuedBytes === 0) c.chunks = NO_CHUNKS;
 }
 
 function onTimeout(c: Connection): void {
@@ -112,12 +113,6 @@ function onTimeout(c: Connection): void {
   c.rto = Math.min(RTO_MAX, c.rto * 2);
   if (c.sndNxt === c.sndUna) probe(c);
   else goBack(c);
-}
-
-/** Segments are smaller from now on. */
-export function setMss(c: Connection, mss: number): void {
-  c.mss = mss;
-  c.segmentBytesMax = c.stack.segmentBytesMaxOf(c.route, mss);
 }
 
 function onSynTimeout(c: Connection): void {
@@ -142,7 +137,8 @@ function goBack(c: Connection): void {
     c.ssthresh = Math.max(seqDistance(c.sndMax, c.sndUna) / 2, 2 * c.mss);
   }
   // The way may have changed under us (a lease with another MTU).
-  if (c.stack.mssOf(c.route, c.mss) < c.mss) setMss(c, c.stack.mssOf(c.route, c.mss));
+  const mss = c.stack.mssOf(c.route, c.mss);
+  if (mss < c.mss) c.mss = mss;
   c.cwnd = c.mss;
   resendFromStart(c);
 }
