@@ -15,6 +15,8 @@ export const LINK = {
   lost: -3,
 } as const;
 
+export const WAIT = { nothing: 0, bytes: 1, bytesOrRoom: 2 } as const;
+
 export interface LinkInfo {
   /** As on the command line: "tap:tap0". */
   readonly name: string;
@@ -56,8 +58,8 @@ export interface ProcessBase extends Base {
     bytes: number,
     parts: readonly Uint8Array[] | null,
   ): number;
-  /** Whether the idle wait should end when the link has room, too. */
-  linkWaitsForRoom(link: number, waits: boolean): void;
+  /** What of the link ends the idle wait, from now on: one of WAIT; bytes at first. */
+  linkWaitsFor(link: number, what: number): void;
   /** Whole blocks at byte `at`, at most DISK_BYTES_MAX. 0, or the host's error number. */
   diskRead(disk: number, at: number, into: Uint8Array): number;
   diskWrite(disk: number, at: number, bytes: Uint8Array): number;

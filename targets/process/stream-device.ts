@@ -11,7 +11,7 @@
 import { assert, hot, readU32be, writeU32be } from '#core';
 import type { ChecksumRequest, NetDevice, NetHandler, NetOffload } from '#device';
 import type { LoopDevice } from '../base/loop.ts';
-import { LINK, LINK_BYTES_MAX, type ProcessBase } from './base.ts';
+import { LINK, LINK_BYTES_MAX, type ProcessBase, WAIT } from './base.ts';
 import { FrameViews } from './frame-views.ts';
 
 const LENGTH_BYTES = 4;
@@ -61,6 +61,7 @@ export class StreamDevice implements NetDevice, LoopDevice {
   private txEnd = 0;
   private readonly txFrame: Uint8Array;
   private waiting = false;
+  private asksForRoom = false;
   private sent = 0;
   private transmitFull = 0;
 
@@ -136,7 +137,10 @@ export class StreamDevice implements NetDevice, LoopDevice {
 
   arm(): boolean {
     if (this.isStopped) return true;
-    if (this.txFrom !== this.txEnd) this.base.linkWaitsForRoom(this.link, true);
+    if (this.txFrom !== this.txEnd && !this.asksForRoom) {
+      this.asksForRoom = true;
+      this.base.linkWaitsFor(this.link, WAIT.bytesOrRoom);
+    }
     return this.isDrained;
   }
 
@@ -162,7 +166,10 @@ export class StreamDevice implements NetDevice, LoopDevice {
     const left = txEnd - txFrom - sent;
     // To the front: room is at the end only.
     if (left > 0) hot.copy(txStream, 0, txStream, txFrom + sent, left);
-    else base.linkWaitsForRoom(link, false);
+    else if (this.asksForRoom) {
+      this.asksForRoom = false;
+      base.linkWaitsFor(link, WAIT.bytes);
+    }
     this.txFrom = 0;
     this.txEnd = left;
     return true;
@@ -208,7 +215,7 @@ export class StreamDevice implements NetDevice, LoopDevice {
     this.isStopped = true;
     this.txFrom = 0;
     this.txEnd = 0;
-    this.base.linkWaitsForRoom(this.link, false);
+    this.base.linkWaitsFor(this.link, WAIT.nothing);
     this.onFault(fault);
   }
 }

@@ -11,7 +11,7 @@
 import { assert } from '#core';
 import type { ChecksumRequest, NetDevice, NetHandler, NetOffload } from '#device';
 import type { LoopDevice } from '../base/loop.ts';
-import { LINK, type ProcessBase } from './base.ts';
+import { LINK, type ProcessBase, WAIT } from './base.ts';
 import { FrameViews } from './frame-views.ts';
 
 const HEADER_BYTES = 12;
@@ -127,7 +127,7 @@ export class TapDevice implements NetDevice, LoopDevice {
 
   arm(): boolean {
     if (this.isGone) return true;
-    if (this.waiting || this.heldBytes !== 0) this.base.linkWaitsForRoom(this.link, true);
+    if (this.waiting || this.heldBytes !== 0) this.base.linkWaitsFor(this.link, WAIT.bytesOrRoom);
     return this.isDrained;
   }
 
@@ -174,8 +174,8 @@ export class TapDevice implements NetDevice, LoopDevice {
   /** Tries to send the held frame again; true when it has left. */
   private retry(): boolean {
     this.send(this.heldBytes, this.heldParts);
-    if (this.heldBytes !== 0) return false;
-    this.base.linkWaitsForRoom(this.link, false);
+    if (this.heldBytes !== 0 || this.isGone) return false;
+    this.base.linkWaitsFor(this.link, WAIT.bytes);
     if (this.waiting) {
       this.waiting = false;
       this.handler.transmitReady();
@@ -187,6 +187,7 @@ export class TapDevice implements NetDevice, LoopDevice {
     if (this.isGone) return;
     this.isGone = true;
     this.heldBytes = 0;
+    this.base.linkWaitsFor(this.link, WAIT.nothing);
     this.onGone();
   }
 

@@ -1,7 +1,7 @@
 /** Runs a program (device/machine.ts) on a simulated host, in virtual time. */
 
 import type { Instant } from '#core';
-import type { KvReadOnly, Machine, Program } from '#device';
+import type { BlockDevice, KvReadOnly, Machine, Program } from '#device';
 import type { Settle, SimHost, SimWorld } from './sim-world.ts';
 
 /** What a simulated machine says it has; nothing is taken from it. */
@@ -22,6 +22,7 @@ export interface SimLaunch {
   readonly host: SimHost;
   readonly bootArguments?: readonly string[];
   readonly content?: Readonly<Record<string, KvReadOnly>>;
+  readonly blocks?: readonly BlockDevice[];
 }
 
 export interface SimProcess {
@@ -48,7 +49,7 @@ export function launch(program: Program, options: SimLaunch): SimProcess {
     console: { writeLine: (line) => consoleLines.push(line) },
     bootArguments: options.bootArguments ?? [],
     interfaces: [host.device],
-    blocks: [],
+    blocks: options.blocks ?? [],
     content: (name) => options.content?.[name] ?? null,
     exit(code): never {
       exitCode = code;

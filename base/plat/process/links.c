@@ -224,11 +224,15 @@ static JSValue link_send_js(ARGUMENTS) {
     return VALUE(gone ? LINK_GONE : LINK_LOST);
 }
 
-/* linkWaitsForRoom(link, whether): the idle wait ends when the link takes bytes again, too. */
+/* linkWaitsFor(link, 0, 1 or 2): what of it ends the idle wait: nothing, bytes, bytes or room. */
 static JSValue link_waits_js(ARGUMENTS) {
     const struct link *link = link_of(argv[0]);
-    if (link == NULL) return THROW_RANGE("link");
-    waits[link - links].events = JS_ToBool(ctx, argv[1]) ? POLLIN | POLLOUT : POLLIN;
+    uint64_t what;
+    if (link == NULL || !natural_of(argv[1], &what) || what > 2) return THROW_RANGE("link or wait");
+    waits[link - links] = (struct pollfd){
+        .fd = what == 0 ? -1 : link->fd,
+        .events = what == 2 ? POLLIN | POLLOUT : POLLIN,
+    };
     return JS_UNDEFINED;
 }
 
@@ -243,7 +247,7 @@ static JSValue describe_link(JSContext *ctx, struct link *link) {
 
 static const JSCFunctionListEntry functions[] = {
     METHOD("linkReceive", 4, link_receive_js), METHOD("linkSend", 5, link_send_js),
-    METHOD("linkWaitsForRoom", 2, link_waits_js),
+    METHOD("linkWaitsFor", 2, link_waits_js),
 };
 
 void links_install(JSContext *ctx, JSValueConst base) {

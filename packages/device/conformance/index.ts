@@ -1,3 +1,4 @@
+export { type BlockCase, blockCases, readOnlyBlockCases } from './block.ts';
 export { type FlowCase, type FlowNetwork, FlowRecorder, flowCases } from './flow.ts';
 export { type NetCase, type NetWire, netCases, testFrame } from './net.ts';
 export { type StackCase, type StackNetwork, stackCases } from './stack.ts';
