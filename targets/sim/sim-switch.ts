@@ -61,6 +61,8 @@ export class SimSwitch {
   tap: SimTap | null = null;
   private readonly timers: TimerQueue;
   private readonly random: SimRandom;
+  /** For frames from these devices, in place of `faults`: ways that differ by direction. */
+  private readonly faultsFrom = new Map<SimNetDevice, SimFaults>();
   private readonly devices: SimNetDevice[] = [];
   private readonly cuts = new Set<string>();
   /** Binary heap by time, then order. */
@@ -78,6 +80,22 @@ export class SimSwitch {
     this.devices.push(device);
   }
 
+  /**
+   * Pulls the cable: nothing comes from `device` any more and nothing gets there, not even what is
+   * under way.
+   */
+  unplug(device: SimNetDevice): void {
+    const place = this.devices.indexOf(device);
+    assert(place >= 0);
+    this.devices.splice(place, 1);
+    this.faultsFrom.delete(device);
+  }
+
+  /** Faults of what `device` sends, from now on in place of `faults`; `heal` keeps their delay. */
+  setFaultsFrom(device: SimNetDevice, faults: SimFaults): void {
+    this.faultsFrom.set(device, faults);
+  }
+
   /** No frame passes between the two, either way, until `mend` or `heal`. */
   cut(a: SimNetDevice, b: SimNetDevice): void {
     this.cuts.add(this.pair(a, b));
@@ -92,10 +110,14 @@ export class SimSwitch {
   heal(): void {
     this.cuts.clear();
     this.faults = { ...noFaults(), delay: this.faults.delay };
+    for (const [device, { delay }] of this.faultsFrom) {
+      this.faultsFrom.set(device, { ...noFaults(), delay });
+    }
   }
 
   /** A frame that leaves `from` at `at`. The frame is the switch's. */
   readonly carry = (from: SimNetDevice, frame: SimFrame, at: Instant): void => {
+    if (!this.devices.includes(from)) return;
     this.tap?.(frame.bytes, at);
     this.counters.carried += 1;
     const isGroup = (frame.bytes[0]! & 1) !== 0;
@@ -116,7 +138,8 @@ export class SimSwitch {
   }
 
   private send(from: SimNetDevice, to: SimNetDevice, frame: SimFrame, at: Instant): void {
-    const { faults, random } = this;
+    const { random } = this;
+    const faults = this.faultsFrom.get(from) ?? this.faults;
     if (this.cuts.size > 0 && this.cuts.has(this.pair(from, to))) {
       this.counters.cut += 1;
       return;
@@ -127,13 +150,14 @@ export class SimSwitch {
     }
     if (random.chance(faults.duplicateShare)) {
       this.counters.duplicated += 1;
-      this.schedule(to, { ...frame, bytes: frame.bytes.slice(), borrowed: null }, at);
+      this.schedule(to, { ...frame, bytes: frame.bytes.slice(), borrowed: null }, at, faults);
     }
-    this.schedule(to, random.chance(faults.corruptShare) ? this.corrupt(frame) : frame, at);
+    const sound = random.chance(faults.corruptShare) ? this.corrupt(frame) : frame;
+    this.schedule(to, sound, at, faults);
   }
 
-  private schedule(to: SimNetDevice, frame: SimFrame, at: Instant): void {
-    const { faults, random } = this;
+  private schedule(to: SimNetDevice, frame: SimFrame, at: Instant, faults: SimFaults): void {
+    const { random } = this;
     let arrival = after(at, faults.delay);
     if (random.chance(faults.reorderShare)) {
       this.counters.reordered += 1;
@@ -162,14 +186,13 @@ export class SimSwitch {
       const next = this.heap[0];
       if (next === undefined || next.at > now) break;
       this.pop();
-      next.to.deliver(next.frame);
+      if (this.devices.includes(next.to)) next.to.deliver(next.frame);
     }
     this.timers.arm(this.timer, this.heap[0]?.at ?? FOREVER);
   }
 
   private pair(a: SimNetDevice, b: SimNetDevice): string {
-    const [i, j] = [this.devices.indexOf(a), this.devices.indexOf(b)];
-    return `${Math.min(i, j)}-${Math.max(i, j)}`;
+    return [a.mac.join(), b.mac.join()].sort().join('-');
   }
 
   private push(delivery: Delivery): void {

@@ -1,5 +1,5 @@
 /**
- * A network of machines in virtual time, from one integer seed: one clock, one switch, one
+ * Networks of machines in virtual time, from one integer seed: one clock, switches, one
  * generator. `run` is for state machines; `runAsync` also lets promises settle between instants,
  * for programs.
  */
@@ -62,18 +62,29 @@ export class SimWorld {
     this.onCheck(() => this.network.checkInvariants());
   }
 
+  /** Another network, of which nobody is a part yet. */
+  addSwitch(): SimSwitch {
+    const added = new SimSwitch(this.timers, this.random.fork());
+    this.onCheck(() => added.checkInvariants());
+    return added;
+  }
+
   /** A machine with one interface on the switch; its station address counts up. */
-  addHost(name: string, options: Partial<SimNetDeviceOptions> = {}): SimHost {
+  addHost(
+    name: string,
+    options: Partial<SimNetDeviceOptions> = {},
+    network: SimSwitch = this.network,
+  ): SimHost {
     const number = this.devices.length + 1;
-    assert(number < 256);
-    const mac = Uint8Array.of(0x52, 0x54, 0, 0, 0, number);
+    assert(number < 65_536);
+    const mac = Uint8Array.of(0x52, 0x54, 0, 0, number >> 8, number);
     const device = new SimNetDevice(
       { ...simNetDeviceDefaults, mac, ...options },
       this.timers,
-      this.network.carry,
+      network.carry,
     );
     this.devices.push(device);
-    this.network.plug(device);
+    network.plug(device);
     this.onCheck(() => device.checkInvariants());
     const sink = (line: string): void => {
       this.lines.push(`${(this.timers.now / 1e6).toFixed(6)} ${name} ${line}`);

@@ -39,6 +39,8 @@ export interface DhcpServerOptions {
    * Replies go to all stations and 255.255.255.255, or to the client's station and future address.
    */
   readonly repliesToAll: boolean;
+  /** What clients are told to use; the server itself unless given. */
+  readonly router?: Ipv4Address;
   readonly extra?: readonly Dhcpv4Option[];
 }
 
@@ -99,7 +101,7 @@ export class TestDhcpServer {
       options.push(
         { code: dhcpv4Option.leaseSeconds, value: u32(leaseSeconds) },
         { code: dhcpv4Option.netmask, value: u32(-1 << (32 - prefixBits)) },
-        { code: dhcpv4Option.router, value: u32(address) },
+        { code: dhcpv4Option.router, value: u32(this.options.router ?? address) },
         ...(extra ?? []),
       );
     }

@@ -12,12 +12,14 @@ import type { StackHost } from './stack-host.ts';
 const ECHO_PORT = 7;
 
 export function serveEcho(host: StackHost): void {
-  const bound = host.net.udp.bind(ECHO_PORT, {
-    receive(bytes, from) {
-      if (bound.ok) bound.value.send(bytes, from);
-    },
+  host.run(() => {
+    const bound = host.net.udp.bind(ECHO_PORT, {
+      receive(bytes, from) {
+        if (bound.ok) bound.value.send(bytes, from);
+      },
+    });
+    if (!bound.ok) throw new Violation('the echo port is taken');
   });
-  if (!bound.ok) throw new Violation('the echo port is taken');
 }
 
 /** Sends message after message, each until it has come back once. */
@@ -25,7 +27,7 @@ export class Echo {
   private readonly client: StackHost;
   private readonly server: StackHost;
   private readonly count: number;
-  private readonly socket: DatagramSocket;
+  private socket!: DatagramSocket;
   private next = 0;
   private readonly timer = new Timer(() => this.send());
 
@@ -33,10 +35,16 @@ export class Echo {
     this.client = client;
     this.server = server;
     this.count = count;
-    const bound = client.net.udp.bind(0, { receive: (bytes) => this.returned(bytes) });
-    if (!bound.ok) throw new Violation('no port for echoes');
-    this.socket = bound.value;
-    this.send();
+    client.run(() => {
+      const bound = client.net.udp.bind(0, { receive: (bytes) => this.returned(bytes) });
+      if (!bound.ok) throw new Violation('no port for echoes');
+      this.socket = bound.value;
+      this.send();
+    });
+  }
+
+  get name(): string {
+    return `echoes from ${this.client.name} to ${this.server.name}`;
   }
 
   get isDone(): boolean {

@@ -19,14 +19,14 @@ const PERIOD = 65_521;
 const PIECE_MAX = 16_384;
 
 /** The period, and as much again of its beginning as a piece may need. */
-const pattern = new Uint8Array(PERIOD + PIECE_MAX);
-new SimRandom(1).fill(pattern.subarray(0, PERIOD));
-pattern.copyWithin(PERIOD, 0, PIECE_MAX);
+const period = new Uint8Array(PERIOD + PIECE_MAX);
+new SimRandom(1).fill(period.subarray(0, PERIOD));
+period.copyWithin(PERIOD, 0, PIECE_MAX);
 
 /** Bytes [position, position + count) of stream `salt`; shared, and never to be changed. */
-const piece = (salt: number, position: number, count: number): Uint8Array => {
+export const pattern = (salt: number, position: number, count: number): Uint8Array => {
   const from = (salt + position) % PERIOD;
-  return pattern.subarray(from, from + count);
+  return period.subarray(from, from + count);
 };
 
 /** Writes `total` bytes of stream `salt` to a flow as it drains, then ends it. */
@@ -51,7 +51,7 @@ export class PatternSource {
     if (this.isEnded) return;
     while (this.written < this.total && this.flow.queuedBytes <= 2 * this.flow.lowWaterBytes) {
       const count = Math.min(this.pieceBytes(), PIECE_MAX, this.total - this.written);
-      this.flow.write(piece(this.salt, this.written, count));
+      this.flow.write(pattern(this.salt, this.written, count));
       this.written += count;
     }
     if (this.written < this.total) return;
@@ -79,7 +79,7 @@ export class PatternSink {
     }
     for (let at = 0; at < bytes.length; at += PIECE_MAX) {
       const part = bytes.subarray(at, at + PIECE_MAX);
-      const expected = piece(this.salt, this.received + at, part.length);
+      const expected = pattern(this.salt, this.received + at, part.length);
       if (Buffer.compare(part, expected) !== 0) {
         throw new Violation(`${this.name}: wrong content near byte ${this.received + at}`);
       }

@@ -1,6 +1,7 @@
 /**
- * One seed: three hosts on a bad network get addresses and exchange data (safety phase), then the
- * network is healed and everything must finish (liveness). Checkers only observe.
+ * What one seed means in one of two scenarios. `lan`, this file: three hosts on a bad network get addresses and exchange data (safety phase), then the
+ * network is healed and everything must finish (liveness). Checkers only observe. `network`: whole
+ * networks of them (network-scenario.ts).
  */
 
 import { after, type Instant, instantOfMicros, millis, seconds, Timer } from '#core';
@@ -8,21 +9,23 @@ import { parseIpv4Address } from '#net';
 import { SimTimeout, SimWorld } from '#targets/sim/index';
 import { TestDhcpServer } from './dhcp-server.ts';
 import { Echo, serveEcho } from './echo.ts';
-import { drawOptions, type SimOptions } from './options.ts';
+import { drawNetwork, formatNetwork } from './network-options.ts';
+import { runNetwork } from './network-scenario.ts';
+import { drawOptions, formatOptions, type SimOptions } from './options.ts';
 import { Violation } from './pattern.ts';
+import { LivenessFailure } from './retried.ts';
 import { StackHost } from './stack-host.ts';
-import {
-  type Habits,
-  LivenessFailure,
-  livenessLimit,
-  serveTransfers,
-  Transfer,
-} from './transfer.ts';
+import { type Habits, livenessLimit, serveTransfers, Transfer } from './transfer.ts';
 
 export type Verdict = 'passed' | 'crash' | 'liveness' | 'correctness';
 
+export type Scenario = 'lan' | 'network';
+
 export interface Report {
-  readonly options: SimOptions;
+  /** In one line: what the seed drew. */
+  readonly options: string;
+  /** What replays it. */
+  readonly replay: string;
   readonly verdict: Verdict;
   readonly error: unknown;
   readonly virtualSeconds: number;
@@ -33,19 +36,35 @@ export interface Report {
  * Runs the scenario of `seed`; never throws. `prepare` may put a recorder on the world, or plant a
  * fault that must be found.
  */
-export function runSeed(seed: number, prepare: (world: SimWorld) => void = () => {}): Report {
-  const options = drawOptions(seed);
+export function runSeed(
+  seed: number,
+  prepare: (world: SimWorld) => void = () => {},
+  scenario: Scenario = 'lan',
+): Report {
   const world = new SimWorld(seed);
   prepare(world);
   let error: unknown = null;
   let verdict: Verdict = 'passed';
+  let options: string;
+  let run: () => void;
+  if (scenario === 'lan') {
+    const drawn = drawOptions(seed);
+    options = formatOptions(drawn);
+    run = () => runScenario(world, drawn);
+  } else {
+    const drawn = drawNetwork(seed);
+    options = formatNetwork(drawn);
+    run = () => runNetwork(world, drawn);
+  }
   try {
-    runScenario(world, options);
+    run();
   } catch (caught) {
     error = caught;
     verdict = verdictOf(caught);
   }
-  return { options, verdict, error, virtualSeconds: world.timers.now / 1e6, lines: world.lines };
+  const replay = `node tests/sim/main.ts --seed=${seed} --scenario=${scenario}`;
+  const virtualSeconds = world.timers.now / 1e6;
+  return { options, replay, verdict, error, virtualSeconds, lines: world.lines };
 }
 
 function verdictOf(error: unknown): Verdict {

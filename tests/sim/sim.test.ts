@@ -8,7 +8,7 @@ import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import type { SimWorld } from '#targets/sim/index';
 import { evenFaults, moveBulk } from './bulk.ts';
-import { drawOptions, formatOptions } from './options.ts';
+import { drawOptions } from './options.ts';
 import { runSeed } from './scenario.ts';
 
 const SMOKE_SEEDS = 300;
@@ -16,9 +16,8 @@ const MEGABYTE = 1_000_000;
 
 test(`seeds 1 to ${SMOKE_SEEDS} › faults, then a healed network › everything arrives, nothing is left`, () => {
   for (let seed = 1; seed <= SMOKE_SEEDS; seed++) {
-    const { verdict, error, options } = runSeed(seed);
-    const replay = `replay: node tests/sim/main.ts --seed=${seed}\n${formatOptions(options)}`;
-    assert.equal(verdict, 'passed', `${verdict}: ${error}\n${replay}`);
+    const { verdict, error, options, replay } = runSeed(seed);
+    assert.equal(verdict, 'passed', `${verdict}: ${error}\nreplay: ${replay}\n${options}`);
   }
 });
 
@@ -106,5 +105,5 @@ test('main › arguments that make no sense › usage on stderr, exit 1', () => 
 test('main › one seed › its options, exit 0', () => {
   const run = spawnSync(process.execPath, ['tests/sim/main.ts', '--seed=3'], { encoding: 'utf8' });
   assert.equal(run.status, 0, run.stderr);
-  assert.match(run.stdout, /^seed=3 delay=/);
+  assert.match(run.stdout, /^lan seed=3 delay=.*\nnetwork seed=3 safetySeconds=/);
 });

@@ -1,49 +1,87 @@
-/** A whole network stack on a simulated host. */
+/** A whole network stack on a simulated host, which may crash and boot again. */
 
-import type { Ipv4Address, NetStack, TcpStack } from '#net';
+import { type Ipv4Address, ipv4AddressOf, type NetStack, type TcpStack } from '#net';
 import { type JoinOptions, joinStacks } from '#stack';
-import type { SimHost, SimNetDeviceOptions, SimWorld } from '#targets/sim/index';
+import type { SimHost, SimNetDeviceOptions, SimSwitch, SimWorld } from '#targets/sim/index';
 
 export class StackHost {
   readonly name: string;
   readonly world: SimWorld;
-  readonly host: SimHost;
-  readonly net: NetStack;
-  readonly tcp: TcpStack;
+  /** The machine, device and stack of this boot: new ones after the next. */
+  host!: SimHost;
+  net!: NetStack;
+  tcp!: TcpStack;
+  /** How often it has booted. What a boot began ends with it. */
+  boots = 0;
+  private readonly options: Partial<SimNetDeviceOptions>;
+  private readonly join: Pick<JoinOptions, 'tcp' | 'memoryBytes'>;
+  private readonly network: SimSwitch;
+  private readonly programs: (() => void)[] = [];
+  private isUp = false;
 
   constructor(
     world: SimWorld,
     name: string,
     options: Partial<SimNetDeviceOptions>,
     join: Pick<JoinOptions, 'tcp' | 'memoryBytes'> = {},
+    network: SimSwitch = world.network,
   ) {
     this.name = name;
     this.world = world;
-    this.host = world.addHost(name, options);
+    this.options = options;
+    this.join = join;
+    this.network = network;
+    this.boot();
+  }
+
+  /** Runs `program` now, and after every boot. */
+  run(program: () => void): void {
+    this.programs.push(program);
+    program();
+  }
+
+  /**
+   * Power is lost. The stack of this boot runs on, deaf and mute: whoever hears from it compares
+   * `boots`.
+   */
+  crash(): void {
+    this.network.unplug(this.host.device);
+    this.isUp = false;
+  }
+
+  /** After `crash`: the same interface, and nothing else that was before. */
+  boot(): void {
+    if (this.isUp) throw new TypeError(`${this.name} is up`);
+    const mac = this.boots === 0 ? {} : { mac: this.host.device.mac };
+    this.host = this.world.addHost(this.name, { ...this.options, ...mac }, this.network);
     const { device, entropy, log } = this.host;
     const { net, tcp } = joinStacks({
       device,
-      timers: world.timers,
+      timers: this.world.timers,
       entropy,
       netLog: log.source('net'),
       tcpLog: log.source('tcp'),
-      ...join,
+      ...this.join,
     });
     this.net = net;
     this.tcp = tcp;
-    world.onCheck(() => this.net.checkInvariants());
-    world.onCheck(() => this.tcp.checkInvariants());
+    this.world.onCheck(() => net.checkInvariants());
+    this.world.onCheck(() => tcp.checkInvariants());
+    this.boots += 1;
+    this.isUp = true;
+    for (const program of this.programs) program();
   }
 
   /** The address in use, or null. */
   address(): Ipv4Address | null {
-    return this.net.configuration?.addresses[0]?.address ?? null;
+    const first = this.net.configuration?.addresses[0]?.address;
+    return first === undefined ? null : ipv4AddressOf(first);
   }
 
-  configure(address: Ipv4Address, prefixBits: number): void {
+  configure(address: Ipv4Address, prefixBits: number, gateway: Ipv4Address | null = null): void {
     this.net.configure({
       addresses: [{ address, prefixBits }],
-      gateway: null,
+      gateway,
       dnsServers: [],
       domain: null,
       mtuBytes: null,

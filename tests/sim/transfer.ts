@@ -8,15 +8,12 @@ import { after, millis, readU32be, seconds, Timer, writeU32be } from '#core';
 import type { Flow, FlowEnd, FlowHandler } from '#device';
 import type { SimRandom } from '#targets/sim/index';
 import { PatternSink, PatternSource, Violation } from './pattern.ts';
+import { LivenessFailure, Retried } from './retried.ts';
 import type { StackHost } from './stack-host.ts';
 
 export const TRANSFER_PORT = 80;
 const REQUEST_BYTES = 12;
-
-/** Something that must work on a healthy network didn't. */
-export class LivenessFailure extends Error {
-  override readonly name = 'LivenessFailure';
-}
+const IDLE_LIMIT = seconds(150);
 
 export interface TransferPlan {
   readonly uploadBytes: number;
@@ -105,8 +102,26 @@ abstract class TransferEnd implements FlowHandler {
 class ServerEnd extends TransferEnd {
   private readonly request = new Uint8Array(REQUEST_BYTES);
   private requestHave = 0;
+  /** A client that crashed is never heard of again; a server must not wait for it for ever. */
+  private readonly idleTimer = new Timer(() => this.flow.abort());
+
+  constructor(host: StackHost, flow: Flow, habits: Habits) {
+    super(host, flow, habits);
+    this.stayAlive();
+  }
+
+  override drained(): void {
+    this.stayAlive();
+    super.drained();
+  }
+
+  private stayAlive(): void {
+    const { timers } = this.host.world;
+    timers.arm(this.idleTimer, after(timers.now, IDLE_LIMIT));
+  }
 
   protected take(bytes: Uint8Array): void {
+    this.stayAlive();
     let at = 0;
     if (this.sink === null) {
       at = Math.min(REQUEST_BYTES - this.requestHave, bytes.length);
@@ -120,7 +135,9 @@ class ServerEnd extends TransferEnd {
     if (at < bytes.length) this.sink.take(bytes.subarray(at));
   }
 
-  protected finished(): void {}
+  protected finished(): void {
+    this.host.world.timers.stop(this.idleTimer);
+  }
 }
 
 class ClientEnd extends TransferEnd {
@@ -160,22 +177,18 @@ class ClientEnd extends TransferEnd {
 }
 
 export function serveTransfers(host: StackHost, habits: Habits): void {
-  const listening = host.tcp.listen(TRANSFER_PORT, (flow) => {
-    flow.attach(new ServerEnd(host, flow, habits));
+  host.run(() => {
+    const listening = host.tcp.listen(TRANSFER_PORT, (flow) => {
+      flow.attach(new ServerEnd(host, flow, habits));
+    });
+    if (!listening.ok) throw new LivenessFailure('can not listen');
   });
-  if (!listening.ok) throw new LivenessFailure('can not listen');
 }
 
 /** One transfer, tried until it is done. */
-export class Transfer {
-  isDone = false;
-  attempts = 0;
-  private readonly client: StackHost;
-  private readonly server: StackHost;
+export class Transfer extends Retried {
   private readonly plan: TransferPlan;
   private readonly habits: Habits;
-  private readonly isHealed: () => boolean;
-  private readonly timer = new Timer(() => this.attempt());
 
   constructor(
     client: StackHost,
@@ -184,44 +197,19 @@ export class Transfer {
     habits: Habits,
     isHealed: () => boolean,
   ) {
-    this.client = client;
-    this.server = server;
+    super(client, server, TRANSFER_PORT, isHealed);
     this.plan = plan;
     this.habits = habits;
-    this.isHealed = isHealed;
   }
 
-  startAfter(waitMillis: number): void {
-    const { timers } = this.client.world;
-    timers.arm(this.timer, after(timers.now, millis(waitMillis)));
+  protected begin(flow: Flow, finished: (how: FlowEnd) => void): void {
+    const end = new ClientEnd(this.client, flow, this.habits, this.plan, finished);
+    flow.attach(end);
+    end.begin();
   }
 
-  private attempt(): void {
-    const address = this.server.address();
-    if (address === null || this.client.address() === null) {
-      this.startAfter(200);
-      return;
-    }
-    this.attempts += 1;
-    const mustWork = this.isHealed();
-    const failed = (how: string): void => {
-      // ARP may have to learn anew after a cut; everything else has no excuse.
-      if (mustWork && this.attempts > 20) throw new LivenessFailure(`a transfer ended with ${how}`);
-      this.startAfter(1_000);
-    };
-    this.client.tcp.connect(address, TRANSFER_PORT, (result) => {
-      if (!result.ok) {
-        failed(result.error.kind);
-        return;
-      }
-      const end = new ClientEnd(this.client, result.value, this.habits, this.plan, (how) => {
-        const isAborted = how === 'reset' && this.plan.abortAfterBytes !== Infinity;
-        if (how === 'closed' || isAborted) this.isDone = true;
-        else failed(how);
-      });
-      result.value.attach(end);
-      end.begin();
-    });
+  protected isGood(how: FlowEnd): boolean {
+    return how === 'closed' || (how === 'reset' && this.plan.abortAfterBytes !== Infinity);
   }
 }
 
