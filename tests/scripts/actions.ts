@@ -33,12 +33,19 @@ const count: Action = (words) => {
   };
 };
 
-/** `udp bind PORT`, `udp close PORT`, `udp send PORT>PORT [to ADDRESS] "text"`. */
+/**
+ * `udp bind PORT`, `udp close PORT`, `udp join PORT GROUP`, `udp leave PORT GROUP`,
+ * `udp send PORT>PORT [to ADDRESS] "text"`.
+ */
 const udp: Action = (words, scene) => {
   const verb = words.next();
   const port = words.number();
   if (verb === 'bind') return (app) => app.bind(port);
   if (verb === 'close') return (app) => app.unbind(port);
+  if (verb === 'join' || verb === 'leave') {
+    const group = scene.text(words.next());
+    return (app) => app.group(port, verb, group);
+  }
   if (verb !== 'send') throw new ScriptSyntax(`'${verb}' is nothing that a UDP socket does`);
   words.expect('>');
   const toPort = words.number();

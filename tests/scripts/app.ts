@@ -91,6 +91,7 @@ export class App {
       receive: (bytes, from) => {
         this.note(0, `datagram ${port} from ${from.address}:${from.port}`, bytes.slice());
       },
+      unreachable: (to) => this.note(0, `unreachable ${port} from ${to.address}:${to.port}`),
     });
     if (!bound.ok) throw new AppFailure(`bind: ${bound.error.kind}`);
     this.sockets.set(port, bound.value);
@@ -99,6 +100,11 @@ export class App {
   send(port: number, address: string, toPort: number, payload: Fields): void {
     const sent = this.socket(port).send(payloadOf(payload), { address, port: toPort });
     if (!sent) this.note(0, `unsent ${port}`);
+  }
+
+  group(port: number, verb: 'join' | 'leave', group: string): void {
+    if (verb === 'leave') this.socket(port).leave(group);
+    else if (!this.socket(port).join(group)) throw new AppFailure(`can't join ${group}`);
   }
 
   unbind(port: number): void {

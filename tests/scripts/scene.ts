@@ -7,6 +7,7 @@ import { hot } from '#core';
 import {
   formatIpv4Address,
   type Ipv4Address,
+  type Ipv4RouteEntry,
   ipv4AddressOf,
   type NetConfiguration,
   parseIpv4Address,
@@ -109,20 +110,34 @@ export class Scene {
     return formatIpv4Address(ipv4AddressOf(this.address(word)));
   }
 
-  /** `10.0.0.7/24 [gateway 10.0.0.254] [mtu N]`. */
+  /**
+   * `10.0.0.7/24 [gateway 10.0.0.254] [mtu N] [also ADDRESS/BITS] [route PREFIX/BITS via
+   * HOST|link]`.
+   */
   configuration(words: Words): NetConfiguration {
-    const [address, prefix] = words.next().split('/');
+    const addresses = [this.prefixed(words.next())];
+    const routes: Ipv4RouteEntry[] = [];
     let gateway: Ipv4Address | null = null;
     let mtuBytes: number | null = null;
     while (!words.isEmpty) {
       if (words.take('gateway')) gateway = ipv4AddressOf(this.address(words.next()));
-      else {
+      else if (words.take('also')) addresses.push(this.prefixed(words.next()));
+      else if (words.take('route')) {
+        const { address: prefix, prefixBits } = this.prefixed(words.next());
+        words.expect('via');
+        const via = words.take('link') ? null : ipv4AddressOf(this.address(words.next()));
+        routes.push({ prefix, prefixBits, gateway: via });
+      } else {
         words.expect('mtu');
         mtuBytes = words.number();
       }
     }
-    const ours = { address: ipv4AddressOf(this.address(address!)), prefixBits: Number(prefix) };
-    return { addresses: [ours], gateway, dnsServers: [], domain: null, mtuBytes };
+    return { addresses, gateway, routes, dnsServers: [], domain: null, mtuBytes };
+  }
+
+  private prefixed(word: string): { address: Ipv4Address; prefixBits: number } {
+    const [address = '', prefix] = word.split('/');
+    return { address: ipv4AddressOf(this.address(address)), prefixBits: Number(prefix) };
   }
 
   conversation(remote: Ipv4Address, remotePort: number, ourPort: number): Conversation {

@@ -2,7 +2,9 @@
  * ICMP (RFC 792): `icmp echo-request id 1 seq 2 "text"`, `icmp unreachable port about udp 4000>53`,
  * `icmp unreachable needed mtu 1400 about tcp 80>4000 seq 1`, `icmp exceeded ttl about ...`,
  * `icmp type 13 code 0 hex 00000000`. What an error is about went from us to the peer (in an
- * answer of ours: from the peer to us); `from ADDRESS`, `to ADDRESS` and `quote BYTES` say else.
+ * answer of ours: from the peer to us); `from ADDRESS`, `to ADDRESS` and `quote BYTES` say else,
+ * for errors into the stack also `size BYTES` (of the whole quoted packet: 1500 where it was too
+ * large) and `nodf`.
  */
 
 import { ipv4AddressOf } from '#net';
@@ -51,7 +53,8 @@ function readAbout(words: Words, scene: Scene, fields: Record<string, Value>): v
     if (word === 'seq') fields.aseq = words.value();
     else if (word === 'from') fields.asrc = scene.address(words.next());
     else if (word === 'to') fields.adst = scene.address(words.next());
-    else if (word === 'quote') fields.quote = words.number();
+    else if (word === 'quote' || word === 'size') fields[word] = words.number();
+    else if (word === 'nodf') fields.nodf = 1;
     else throw new ScriptSyntax(`'${word}' is nothing that a quoted packet has`);
   }
 }
@@ -62,7 +65,9 @@ function quoted(fields: Fields, scene: Scene): Uint8Array {
   const source = ipv4AddressOf(Number(fields.asrc ?? scene.us.address));
   const destination = ipv4AddressOf(Number(fields.adst ?? scene.peer.address));
   const [ours, theirs] = [Number(fields.asport ?? 0), Number(fields.adport ?? 0)];
-  const transport = new DataView(new ArrayBuffer(Math.max(8, Number(fields.quote ?? 8))));
+  const isTooLarge = fields.type === ICMPV4_UNREACHABLE && fields.code === 4;
+  const bytes = Number(fields.size ?? (isTooLarge ? 1500 : 28)) - IP_HEADER_BYTES;
+  const transport = new DataView(new ArrayBuffer(Math.max(bytes, Number(fields.quote ?? 8))));
   transport.setUint16(0, ours);
   transport.setUint16(2, theirs);
   if (protocol === PROTOCOLS.tcp) {
@@ -73,7 +78,7 @@ function quoted(fields: Fields, scene: Scene): Uint8Array {
   emitIpv4(out, 0, {
     trafficClass: 0,
     identification: 1,
-    dontFragment: true,
+    dontFragment: fields.nodf === undefined,
     moreFragments: false,
     fragmentOffset: 0,
     ttl: 60,
