@@ -11,6 +11,8 @@ import { INITIAL_WINDOW_SEGMENTS, windowShiftOf } from './limits.ts';
 import { sendAck, sendSyn } from './output.ts';
 import { receiveFin, receiveText } from './receive.ts';
 import type { Segment } from './segment.ts';
+import { SYN_SENT } from './state.ts';
+import { optionBytes, startTimestamps } from './timestamps.ts';
 
 export function arrivesSynSent(c: Connection, s: Segment): void {
   const hasAck = (s.flags & TCP_ACK) !== 0;
@@ -62,6 +64,10 @@ export function takeSyn(c: Connection, seq: SeqNumber, options: TcpOptions): voi
   if (!c.windowScaling) c.windowBytes = window;
   c.windowField = c.windowBytes >> c.rcvShift;
   if (!options.sackPermitted) c.sackOk = false;
-  c.mss = c.stack.peerMssOf(c.route, options.mss);
+  // In an active open only when we offered them.
+  if (options.hasTimestamps && (c.state !== SYN_SENT || c.stack.timestamps)) {
+    startTimestamps(c, options.timestamp);
+  }
+  c.mss = c.stack.peerMssOf(c.route, options.mss) - optionBytes(c);
   c.cwnd = INITIAL_WINDOW_SEGMENTS * c.mss;
 }

@@ -19,17 +19,19 @@ import { duplicateAcknowledged, updateScoreboard } from './recovery.ts';
 import type { Segment } from './segment.ts';
 import { CLOSING, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK, SYN_RECEIVED } from './state.ts';
 import { startFinWait2 } from './timers.ts';
+import { hasTimestamps, isTimely, noteTimestamp } from './timestamps.ts';
 
 export function segmentArrives(c: Connection, s: Segment): void {
   if (c.state === SYN_RECEIVED && !isSynAgain(c, s)) return;
+  if (!isTimely(c, s)) {
+    c.stack.counts.paws += 1;
+    answerUnacceptable(c, s);
+    return;
+  }
   // First: the sequence number.
   if (!isAcceptable(c, s)) {
     c.stack.counts.unacceptable += 1;
-    if (s.flags & TCP_RST) return;
-    // A segment with data deserves an answer (it may be a probe or a lost acknowledgment); others
-    // are rationed.
-    if (s.payloadBytes > 0 || s.flags & TCP_FIN) sendAck(c);
-    else challenge(c);
+    answerUnacceptable(c, s);
     return;
   }
   // Second: RST. (Third, security, is obsolete.)
@@ -37,6 +39,14 @@ export function segmentArrives(c: Connection, s: Segment): void {
     if (s.seq === c.rcvNxt) c.stack.remove(c, 'reset');
     else challenge(c);
     return;
+  }
+  if (hasTimestamps(c)) {
+    // RFC 7323 §3.2: without its timestamps the segment may be from any time.
+    if (!s.options.hasTimestamps) {
+      c.stack.counts.noTimestamps += 1;
+      return;
+    }
+    noteTimestamp(c, s);
   }
   // Fourth: SYN.
   if (s.flags & TCP_SYN) {
@@ -59,6 +69,16 @@ export function segmentArrives(c: Connection, s: Segment): void {
   }
   // What the peer says keeps a half-closed connection alive.
   if (c.state === FIN_WAIT_2) startFinWait2(c);
+}
+
+/**
+ * A segment with data deserves an answer (it may be a probe, or tell of a lost acknowledgment);
+ * others are rationed.
+ */
+function answerUnacceptable(c: Connection, s: Segment): void {
+  if (s.flags & TCP_RST) return;
+  if (s.payloadBytes > 0 || s.flags & TCP_FIN) sendAck(c);
+  else challenge(c);
 }
 
 /**

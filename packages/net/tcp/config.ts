@@ -15,6 +15,8 @@ export interface TcpConfig {
   readonly limits?: TcpLimits;
   /** The whole stack's; one of its own when absent. */
   readonly memory?: MemoryBudget;
+  /** Offers timestamps (RFC 7323) in active opens, true unless said otherwise; answers always. */
+  readonly timestamps?: boolean;
   /** Nagle's rule for all connections; true unless said otherwise. */
   readonly nagle?: boolean;
 }

@@ -69,6 +69,9 @@ export function connect(
   const caller = new Caller(opened);
   const c = new Connection(stack, route, local, port, iss, caller);
   caller.connection = c;
+  if (stack.timestamps) {
+    c.timestampOffset = stack.isn.timestampOffset(route.source, route.destination, ports);
+  }
   c.startActive();
   stack.add(c);
   sendSyn(c);

@@ -20,6 +20,7 @@ import type { IpAddress, Route } from '../ip.ts';
 import { PROTOCOL_TCP } from '../ip.ts';
 import { formatIpAddress } from '../ip-family.ts';
 import { pseudoHeaderSum } from '../wire/checksum.ts';
+import { TCP_HEADER_BYTES } from '../wire/tcp.ts';
 import { abort, dropUnread } from './ending.ts';
 import { INITIAL_WINDOW_SEGMENTS, RTO_INITIAL } from './limits.ts';
 import type { ReceiveQueue } from './receive-queue.ts';
@@ -62,6 +63,8 @@ export class Connection implements Flow, Timer {
   /** Changed only for another object of the same address (`findSame` of connection-table.ts). */
   declare localAddress: IpAddress;
   declare remoteAddress: IpAddress;
+  /** TCP's header with the options of every segment: 20, or 32 with timestamps. */
+  declare headerBytes: number;
   /** Both ports in one word, as in a segment that comes in, and in one that goes out. */
   declare readonly portsIn: number;
   declare readonly portsOut: number;
@@ -159,6 +162,11 @@ export class Connection implements Flow, Timer {
   declare rttSeq: SeqNumber;
   declare rttAt: number;
   declare sentAt: Instant;
+
+  // Timestamps, RFC 7323; timestamps.ts: the peer's last, when it came, and the origin of ours.
+  declare timestampRecent: number;
+  declare timestampRecentAt: Instant;
+  declare timestampOffset: number;
 
   // Congestion, RFC 5681; ack.ts and recovery.ts.
   declare cwnd: number;
@@ -401,6 +409,10 @@ const RARE = {
   // Nearly every peer offers both.
   sackOk: true,
   windowScaling: true,
+  headerBytes: TCP_HEADER_BYTES,
+  timestampRecent: 0,
+  timestampRecentAt: 0 as Instant,
+  timestampOffset: 0,
   aboveLowWater: false,
   heldCount: 0,
   challengedAt: 0 as Instant,

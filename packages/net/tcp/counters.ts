@@ -31,6 +31,9 @@ export interface TcpCounters {
   noAck: number;
   badAck: number;
   noSyn: number;
+  /** Dropped by RFC 7323: from an earlier time (PAWS); without the timestamps agreed on. */
+  paws: number;
+  noTimestamps: number;
   /** Refused because a table or the memory is full. */
   connectionsFull: number;
   halfOpenEvicted: number;
@@ -64,6 +67,8 @@ export function zeroCounters(): TcpCounters {
     noAck: 0,
     badAck: 0,
     noSyn: 0,
+    paws: 0,
+    noTimestamps: 0,
     connectionsFull: 0,
     halfOpenEvicted: 0,
     timeWaitEvicted: 0,

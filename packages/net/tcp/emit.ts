@@ -12,11 +12,13 @@ import {
   TCP_HEADER_BYTES,
   TCP_HEADER_LAYOUT,
   TCP_SYN,
+  TCP_TIMESTAMPS_LAYOUT,
   type TcpOptions,
   writeTcpOptions,
 } from '../wire/tcp.ts';
 import type { Connection } from './connection.ts';
 import type { TcpStack } from './stack.ts';
+import { TIMESTAMPS_HEADER_BYTES, timestampNow } from './timestamps.ts';
 import { advertisedWindow } from './window.ts';
 
 const NO_PARTS: readonly Uint8Array[] = [];
@@ -41,12 +43,13 @@ export function emitData(c: Connection, seq: number, length: number, flags: numb
     return false;
   }
   const at = route.transportAt;
-  const bytes = TCP_HEADER_BYTES + length;
+  const headerBytes = c.headerBytes;
+  const bytes = headerBytes + length;
   const h = stack.headerOut;
   h[0] = c.portsOut;
   h[1] = seq;
   h[2] = c.rcvNxt;
-  h[3] = 0x5000 | flags;
+  h[3] = (headerBytes << 10) | flags;
   if (c.queue === null) {
     h[4] = c.windowField;
     c.rcvEdge = ((c.rcvNxt + c.windowBytes) | 0) as SeqNumber;
@@ -59,20 +62,27 @@ export function emitData(c: Connection, seq: number, length: number, flags: numb
     assert(request !== null);
     parts = takeParts(c, length);
     request.segmentBytes = c.mss;
-    request.headerBytes = at + TCP_HEADER_BYTES;
-  } else if (length > 0) sum = copyPayload(c, frame, at + TCP_HEADER_BYTES, length, sum);
+    request.headerBytes = at + headerBytes;
+  } else if (length > 0) sum = copyPayload(c, frame, at + headerBytes, length, sum);
+  let layout = TCP_HEADER_LAYOUT;
+  if (headerBytes !== TCP_HEADER_BYTES) {
+    layout = TCP_TIMESTAMPS_LAYOUT;
+    h[8] = timestampNow(c);
+    h[9] = c.timestampRecent;
+  }
+  // As writeHeader, without the call.
   if (request === null) {
     h[5] = 0;
-    hot.pack(TCP_HEADER_LAYOUT, frame, at, h);
-    sum = hot.checksum(frame, at, TCP_HEADER_BYTES, sum);
+    hot.pack(layout, frame, at, h);
+    sum = hot.checksum(frame, at, headerBytes, sum);
     frame[at + 16] = ~sum >> 8;
     frame[at + 17] = ~sum;
   } else {
     request.startAt = at;
     h[5] = sum;
-    hot.pack(TCP_HEADER_LAYOUT, frame, at, h);
+    hot.pack(layout, frame, at, h);
   }
-  const inFrame = parts === NO_PARTS ? bytes : TCP_HEADER_BYTES;
+  const inFrame = parts === NO_PARTS ? bytes : headerBytes;
   ip.finish(route, PROTOCOL_TCP, inFrame, parts, request);
   if (request !== null) request.segmentBytes = 0;
   stack.counts.segmentsOut += 1;
@@ -82,27 +92,57 @@ export function emitData(c: Connection, seq: number, length: number, flags: numb
   return true;
 }
 
+/** `headerOut` to frame[at..at + headerBytes); `sum`: the pseudo-header's and the payload's. */
+function writeHeader(
+  stack: TcpStack,
+  frame: Uint8Array,
+  at: number,
+  layout: string,
+  headerBytes: number,
+  sum: number,
+): void {
+  const h = stack.headerOut;
+  const request = stack.checksumRequest;
+  if (request !== null) {
+    request.startAt = at;
+    h[5] = sum;
+    hot.pack(layout, frame, at, h);
+    return;
+  }
+  h[5] = 0;
+  hot.pack(layout, frame, at, h);
+  const field = ~hot.checksum(frame, at, headerBytes, sum);
+  frame[at + 16] = field >> 8;
+  frame[at + 17] = field;
+}
+
 /**
  * Sends up to `count` full segments from the cursor, all within its chunk, from sequence number
  * `seq` on, and moves the cursor; returns how many left. Only where we sum ourselves. What
  * `emitData` does for each segment is done once for all of them, but for what differs.
  */
 export function emitBurst(c: Connection, seq: number, count: number): number {
-  const { stack, mss, route } = c;
+  const { stack, mss, route, headerBytes } = c;
   const head = stack.burstHead;
   const ip = route.output;
   const at = route.transportAt;
-  const payloadAt = at + TCP_HEADER_BYTES;
-  if (!ip.burst(route, TCP_HEADER_BYTES + mss, head)) return 0;
+  const payloadAt = at + headerBytes;
+  if (!ip.burst(route, headerBytes + mss, head)) return 0;
   const h = stack.headerOut;
   h[0] = c.portsOut;
   h[1] = 0;
   h[2] = c.rcvNxt;
-  h[3] = 0x5000 | TCP_ACK;
+  h[3] = (headerBytes << 10) | TCP_ACK;
   h[4] = advertisedWindow(c);
   h[5] = 0;
-  hot.pack(TCP_HEADER_LAYOUT, head, at, h);
-  const common = hot.checksum(head, at, TCP_HEADER_BYTES, c.pseudoSum) + TCP_HEADER_BYTES + mss;
+  let layout = TCP_HEADER_LAYOUT;
+  if (headerBytes !== TCP_HEADER_BYTES) {
+    layout = TCP_TIMESTAMPS_LAYOUT;
+    h[8] = timestampNow(c);
+    h[9] = c.timestampRecent;
+  }
+  hot.pack(layout, head, at, h);
+  const common = hot.checksum(head, at, headerBytes, c.pseudoSum) + headerBytes + mss;
   const chunk = c.chunks[c.cursor]!;
   let from = c.cursorAt;
   let next = seq;
@@ -236,19 +276,8 @@ export function emitBare(
   h[4] = window;
   let sum = pseudoSum + bytes;
   if (sum > 0xffff) sum -= 0xffff;
-  const request = stack.checksumRequest;
-  if (request === null) {
-    h[5] = 0;
-    hot.pack(TCP_HEADER_LAYOUT, frame, at, h);
-    sum = hot.checksum(frame, at, bytes, sum);
-    frame[at + 16] = ~sum >> 8;
-    frame[at + 17] = ~sum;
-  } else {
-    request.startAt = at;
-    h[5] = sum;
-    hot.pack(TCP_HEADER_LAYOUT, frame, at, h);
-  }
-  ip.finish(route, PROTOCOL_TCP, bytes, NO_PARTS, request);
+  writeHeader(stack, frame, at, TCP_HEADER_LAYOUT, bytes, sum);
+  ip.finish(route, PROTOCOL_TCP, bytes, NO_PARTS, stack.checksumRequest);
   stack.counts.segmentsOut += 1;
   return true;
 }
@@ -260,6 +289,7 @@ export function emitControl(
   flags: number,
   options: TcpOptions | null,
 ): boolean {
+  if (options === null && c.headerBytes !== TCP_HEADER_BYTES) return emitStamped(c, seq, flags);
   const { stack, route, pseudoSum, portsOut } = c;
   let window: number;
   if (flags & TCP_SYN) {
@@ -272,6 +302,34 @@ export function emitControl(
     stack.stall(c);
     return false;
   }
+  c.ackSegments = 0;
+  c.ackNow = false;
+  return true;
+}
+
+/** As emitControl, with timestamps as the only option and written as quickly as a bare header. */
+function emitStamped(c: Connection, seq: number, flags: number): boolean {
+  const { stack, route } = c;
+  const ip = route.output;
+  const frame = ip.begin();
+  if (frame === null) {
+    stack.stall(c);
+    return false;
+  }
+  const h = stack.headerOut;
+  h[0] = c.portsOut;
+  h[1] = seq;
+  h[2] = c.rcvNxt;
+  h[3] = (TIMESTAMPS_HEADER_BYTES << 10) | flags;
+  h[4] = advertisedWindow(c);
+  h[8] = timestampNow(c);
+  h[9] = c.timestampRecent;
+  let sum = c.pseudoSum + TIMESTAMPS_HEADER_BYTES;
+  if (sum > 0xffff) sum -= 0xffff;
+  const at = route.transportAt;
+  writeHeader(stack, frame, at, TCP_TIMESTAMPS_LAYOUT, TIMESTAMPS_HEADER_BYTES, sum);
+  ip.finish(route, PROTOCOL_TCP, TIMESTAMPS_HEADER_BYTES, NO_PARTS, stack.checksumRequest);
+  stack.counts.segmentsOut += 1;
   c.ackSegments = 0;
   c.ackNow = false;
   return true;

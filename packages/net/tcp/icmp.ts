@@ -5,7 +5,6 @@
  * the path's MTU (RFC 1191); an open connection is never broken by them.
  */
 
-import { TCP_HEADER_BYTES } from '../wire/tcp.ts';
 import { applyHeld } from './ack.ts';
 import type { Connection } from './connection.ts';
 import { PATH_MTU_BYTES_MIN } from './limits.ts';
@@ -30,7 +29,7 @@ export function fragmentationNeeded(c: Connection, mtuBytes: number): void {
   applyHeld(c);
   if (c.isClosed()) return;
   const mtu = Math.max(PATH_MTU_BYTES_MIN, mtuBytes);
-  const mss = mtu - c.route.headerBytes - TCP_HEADER_BYTES;
+  const mss = mtu - c.route.headerBytes - c.headerBytes;
   if (mss >= c.mss) return;
   c.stack.counts.pathMtu += 1;
   c.mss = mss;

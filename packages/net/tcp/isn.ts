@@ -40,6 +40,15 @@ export class InitialSequence {
     const head = halfSipHash(key0, key1, address.w0, address.w1, address.w2);
     return halfSipHash(key0, key1, head, address.w3, IPV6_TAG);
   }
+
+  /**
+   * Where the clock of timestamps starts for a connection (RFC 7323 §7.1): the same at each reuse
+   * of its ports, so that TIME_WAIT and PAWS see it advance. The halves of the key change places:
+   * it tells nothing about `at`.
+   */
+  timestampOffset(local: IpAddress, remote: IpAddress, ports: number): number {
+    return halfSipHash(this.key1, this.key0, this.word(local), this.word(remote), ports);
+  }
 }
 
 /** HalfSipHash-2-4 of three little-endian words (12 bytes), 32-bit output. */

@@ -85,6 +85,8 @@ export const DATA_RETRIES_MAX = 10;
 export const SYN_RETRIES_MAX = 7;
 /** Deviates: RFC 9293 §3.8.3 asks for 3 minutes; half-open connections of strangers get 31 s. */
 export const SYN_ACK_RETRIES_MAX = 4;
+/** RFC 7323 §5.5: after so long without a segment the peer's last timestamp says nothing. */
+export const TIMESTAMP_LIFE: Duration = seconds(24 * 86_400);
 /** RFC 9293 §3.8.6.3 allows 500 ms. */
 export const ACK_DELAY: Duration = millis(40);
 /**

@@ -87,6 +87,9 @@ export function arrivesListen(
   const ports = (s.ports << 16) | (s.ports >>> 16);
   const first = iss ?? stack.isn.at(stack.timers.now, s.destination, s.source, ports);
   const c = new Connection(stack, route, s.ports & 0xffff, s.ports >>> 16, first, listener);
+  if (s.options.hasTimestamps) {
+    c.timestampOffset = stack.isn.timestampOffset(s.destination, s.source, ports);
+  }
   // Text on a SYN isn't taken (no RFC 7413): it comes again after our SYN-ACK, which leaves it out.
   takeSyn(c, s.seq, s.options);
   c.sndWnd = s.window; // The window of a SYN is not scaled.

@@ -22,6 +22,7 @@ import type { Scoreboard } from './scoreboard.ts';
 import { locate } from './send-queue.ts';
 import { ESTABLISHED, SYN_RECEIVED, SYN_SENT } from './state.ts';
 import { armRetransmit, armTimer, startPersist } from './timers.ts';
+import { addTimestamps, timestampNow } from './timestamps.ts';
 
 /** Sends what may leave now, and an acknowledgment when one is due that nothing carried. */
 export function output(c: Connection): void {
@@ -170,7 +171,10 @@ export function sendAck(c: Connection): boolean {
     if (((queue.starts[i]! - queue.recent) | 0) <= 0) first = i;
   }
   // The range that grew last comes first, RFC 2018 §4; then the others, from there on around.
-  for (let i = 0; i < count && i < SACK_BLOCKS_MAX; i++) {
+  addTimestamps(c, options);
+  // Three fit beside timestamps, RFC 2018 §3.
+  const most = options.hasTimestamps ? SACK_BLOCKS_MAX - 1 : SACK_BLOCKS_MAX;
+  for (let i = 0; i < count && i < most; i++) {
     const range = (first + i) % count;
     options.sack[2 * i] = queue.starts[range]!;
     options.sack[2 * i + 1] = queue.ends[range]!;
@@ -190,6 +194,12 @@ export function sendSyn(c: Connection): void {
   options.windowShift = isAnswer ? c.rcvShift : windowShiftOf(c.windowBytes);
   if (isAnswer && !c.windowScaling) options.windowShift = -1;
   options.sackPermitted = isAnswer ? c.sackOk : true;
+  addTimestamps(c, options);
+  if (!isAnswer && c.stack.timestamps) {
+    options.hasTimestamps = true;
+    options.timestamp = timestampNow(c);
+    options.timestampEcho = 0;
+  }
   const flags = c.state === SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK;
   if (!emitControl(c, c.sndUna, flags, options)) return;
   if (c.sndNxt === c.sndUna) {

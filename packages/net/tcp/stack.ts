@@ -43,6 +43,8 @@ import {
   TCP_HEADER_BYTES,
   TCP_HEADER_BYTES_MAX,
   TCP_RECEIVE_LAYOUT,
+  TCP_TIMESTAMPS_LAYOUT,
+  TCP_TIMESTAMPS_WORD,
 } from '../wire/tcp.ts';
 import { applyHeld } from './ack.ts';
 import { segmentArrives } from './arrives.ts';
@@ -80,6 +82,7 @@ import { NO_CHUNKS } from './send-queue.ts';
 import { CLOSED, SYN_RECEIVED, SYN_SENT } from './state.ts';
 import { StrayResets } from './stray-resets.ts';
 import { TimeWaitTable } from './time-wait.ts';
+import { TIMESTAMPS_HEADER_BYTES } from './timestamps.ts';
 
 /** Ethernet, the longest IP header, TCP. */
 const BURST_HEAD_BYTES_MAX = 94;
@@ -92,6 +95,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
   readonly limits: TcpLimits;
   readonly memory: MemoryBudget;
   readonly nagle: boolean;
+  readonly timestamps: boolean;
   readonly isn: InitialSequence;
   readonly counts: TcpCounters = zeroCounters();
   readonly listeners = new Map<number, TcpListener>();
@@ -103,7 +107,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
    * Scratch of emit.ts and output.ts: one header, one record of options; and the device's request,
    * if it sums.
    */
-  readonly headerOut = new Int32Array(7);
+  readonly headerOut = new Int32Array(10);
   readonly optionsOut = emptyTcpOptions();
   readonly burstHead = new Uint8Array(BURST_HEAD_BYTES_MAX);
   readonly checksumRequest: ChecksumRequest | null;
@@ -111,7 +115,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
   /** Connections by key; `chain` links those with one key. */
   private readonly table: ConnectionTable = new Map();
   private connectionCount = 0;
-  private readonly headerIn = new Int32Array(5);
+  private readonly headerIn = new Int32Array(10);
   /** Filled for each segment that goes the general way. */
   readonly segment: Segment = emptySegment();
   /** The largest IP packet that the device cuts into segments; 0 when it doesn't. */
@@ -133,6 +137,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     checkLimits(this.limits);
     this.memory = config.memory ?? new MemoryBudget(memoryBytesDefault);
     this.nagle = config.nagle ?? true;
+    this.timestamps = config.timestamps ?? true;
     this.isn = new InitialSequence(config.entropy);
     this.waiting = new TimeWaitTable(this);
     this.receiveMemory = { usedBytes: 0, bytesMax: this.limits.receiveMemoryBytesMax };
@@ -142,6 +147,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
       : null;
     // A device that cuts segments must sum them too.
     this.segmentBytesLimit = transmitChecksum ? Math.min(segmentBytesMax, 65_535) : 0;
+    this.headerOut[7] = TCP_TIMESTAMPS_WORD;
     this.turnTimer = new Timer(() => this.flush());
   }
 
@@ -174,7 +180,9 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
       return;
     }
     const h = this.headerIn;
-    hot.unpack(TCP_RECEIVE_LAYOUT, frame, at, h);
+    // As far as timestamps, when there can be any.
+    const isLong = bytes >= TIMESTAMPS_HEADER_BYTES;
+    hot.unpack(isLong ? TCP_TIMESTAMPS_LAYOUT : TCP_RECEIVE_LAYOUT, frame, at, h);
     const ports = h[0]!;
     const host = typeof source === 'number' ? source : source.key;
     let c = this.table.get(host * 65_536 + ((ports >>> 16) ^ (ports & 0xffff)));
@@ -201,7 +209,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
       if (readSegment(this, h, frame, at, end, source, destination)) this.arrivesElsewhere();
       return;
     }
-    if (c.predictable && end - at === TCP_HEADER_BYTES && receivePredicted(c, h, frame, at, end)) {
+    if (c.predictable && bytes === c.headerBytes && receivePredicted(c, h, frame, at, end)) {
       // More acknowledgments may follow: one settling does for all of them.
       this.counts.predicted += 1;
       if (!c.scheduled) this.schedule(c);

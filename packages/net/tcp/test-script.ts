@@ -65,6 +65,7 @@ export interface ScriptOptions {
   readonly limits?: Partial<TcpLimits>;
   readonly mtuBytes?: number;
   readonly nagle?: boolean;
+  readonly timestamps?: boolean;
   readonly offload?: NetOffload;
 }
 
@@ -80,7 +81,7 @@ export class Script {
   private iss: number | null = null;
 
   constructor(options: ScriptOptions = {}) {
-    const { limits, nagle, offload = NO_OFFLOAD } = options;
+    const { limits, nagle, timestamps, offload = NO_OFFLOAD } = options;
     this.ip = new FakeIp(HERE, options.mtuBytes ?? 1500, (segment, source, destination) => {
       const pseudo = pseudoHeaderSum(source, destination, PROTOCOL_TCP, segment.length);
       const parsed = parseTcp(segment, pseudo);
@@ -96,6 +97,7 @@ export class Script {
       offload,
       limits: { ...DEFAULT_LIMITS, ...limits },
       ...(nagle === undefined ? {} : { nagle }),
+      ...(timestamps === undefined ? {} : { timestamps }),
     });
   }
 

@@ -9,18 +9,31 @@
 import { after, assert, type Instant, type SeqNumber, seqDistance, Timer } from '#core';
 import type { Route } from '../ip.ts';
 import { sameAddress } from '../ip-family.ts';
-import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/tcp.ts';
+import {
+  clearTcpOptions,
+  TCP_ACK,
+  TCP_FIN,
+  TCP_HEADER_BYTES,
+  TCP_RST,
+  TCP_SYN,
+  type TcpOptions,
+} from '../wire/tcp.ts';
 import type { Connection } from './connection.ts';
 import { emitBare } from './emit.ts';
 import { TIME_WAIT_LENGTH } from './limits.ts';
 import type { Segment } from './segment.ts';
 import type { TcpStack } from './stack.ts';
+import { timestampAt } from './timestamps.ts';
 
 interface Waiting {
   readonly route: Route;
   readonly portsIn: number;
   readonly portsOut: number;
   readonly pseudoSum: number;
+  /** See timestamps.ts; 20 without them. */
+  readonly headerBytes: number;
+  readonly timestampOffset: number;
+  readonly timestampRecent: number;
   readonly sndNxt: SeqNumber;
   readonly rcvNxt: SeqNumber;
   until: Instant;
@@ -47,6 +60,9 @@ export class TimeWaitTable {
       portsIn: c.portsIn,
       portsOut: c.portsOut,
       pseudoSum: c.pseudoSum,
+      headerBytes: c.headerBytes,
+      timestampOffset: c.timestampOffset,
+      timestampRecent: c.timestampRecent,
       sndNxt: c.sndMax,
       rcvNxt: c.rcvNxt,
       until: 0 as Instant,
@@ -68,14 +84,14 @@ export class TimeWaitTable {
 
   /**
    * A segment for `record`. Returns null when that was all, else the first sequence number that a
-   * new connection between the same ports may use: a SYN beyond everything that the old one saw
-   * reuses it (RFC 6191 without timestamps, RFC 9293 §3.10.7.4).
+   * new connection between the same ports may use: a SYN beyond everything that the old one saw,
+   * by its timestamp or its sequence number, reuses it (RFC 6191 §2, RFC 9293 §3.10.7.4).
    */
   arrives(key: number, record: Waiting, s: Segment): SeqNumber | null {
     // Deviates: RFC 1337 §3 (F1), a RST doesn't end TIME_WAIT.
     if (s.flags & TCP_RST) return null;
     const offset = seqDistance(s.seq, record.rcvNxt);
-    if (s.flags & TCP_SYN && (s.flags & TCP_ACK) === 0 && offset > 0) {
+    if (s.flags & TCP_SYN && (s.flags & TCP_ACK) === 0 && isLater(record, s, offset)) {
       this.records.delete(key);
       return ((record.sndNxt + 0x2_0000) | 0) as SeqNumber;
     }
@@ -107,7 +123,19 @@ export class TimeWaitTable {
 
   private answer(record: Waiting): void {
     const { route, pseudoSum, portsOut, sndNxt, rcvNxt } = record;
-    emitBare(this.stack, route, pseudoSum, portsOut, sndNxt, rcvNxt, TCP_ACK, 0xffff, null);
+    const options = this.optionsOf(record);
+    emitBare(this.stack, route, pseudoSum, portsOut, sndNxt, rcvNxt, TCP_ACK, 0xffff, options);
+  }
+
+  /** RFC 7323 §3.2: here too. */
+  private optionsOf(record: Waiting): TcpOptions | null {
+    if (record.headerBytes === TCP_HEADER_BYTES) return null;
+    const options = this.stack.optionsOut;
+    clearTcpOptions(options);
+    options.hasTimestamps = true;
+    options.timestamp = timestampAt(this.stack.timers.now, record.timestampOffset);
+    options.timestampEcho = record.timestampRecent;
+    return options;
   }
 
   private expire(now: Instant): void {
@@ -119,4 +147,11 @@ export class TimeWaitTable {
       this.records.delete(key);
     }
   }
+}
+
+/** A SYN, `offset` after what the old connection received, can't be an old duplicate. */
+function isLater(record: Waiting, s: Segment, offset: number): boolean {
+  if (record.headerBytes === TCP_HEADER_BYTES || !s.options.hasTimestamps) return offset > 0;
+  const later = (s.options.timestamp - record.timestampRecent) | 0;
+  return later > 0 || (later === 0 && offset > 0);
 }

@@ -21,6 +21,7 @@ import {
 import { output, sendAck, sendSyn } from './output.ts';
 import { locate, NO_CHUNKS } from './send-queue.ts';
 import { CLOSED, FIN_WAIT_2, SYN_RECEIVED, SYN_SENT } from './state.ts';
+import { optionBytes } from './timestamps.ts';
 
 /** Makes sure that the timer fires at `at` or before. */
 export function armTimer(c: Connection, at: Instant): void {
@@ -137,7 +138,8 @@ function goBack(c: Connection): void {
     c.ssthresh = Math.max(seqDistance(c.sndMax, c.sndUna) / 2, 2 * c.mss);
   }
   // The way may have changed under us (a lease with another MTU).
-  const mss = c.stack.mssOf(c.route, c.mss);
+  const options = optionBytes(c);
+  const mss = c.stack.mssOf(c.route, c.mss + options) - options;
   if (mss < c.mss) c.mss = mss;
   c.cwnd = c.mss;
   resendFromStart(c);

@@ -39,6 +39,12 @@ export const TCP_CHECKSUM_AT = at.checksum;
 export const TCP_HEADER_LAYOUT = 'wwwhhhh';
 /** The first five of TCP_HEADER_LAYOUT: what a receiver needs. */
 export const TCP_RECEIVE_LAYOUT = 'wwwhh';
+/**
+ * A header whose only option is the timestamps, as RFC 7323 appendix A lays them out: after
+ * TCP_HEADER_LAYOUT the word TCP_TIMESTAMPS_WORD, TSval, TSecr.
+ */
+export const TCP_TIMESTAMPS_LAYOUT = 'wwwhhhhwww';
+export const TCP_TIMESTAMPS_BYTES = 12;
 
 export const TCP_FIN = 0x01;
 export const TCP_SYN = 0x02;
@@ -54,6 +60,8 @@ const OPTION_SACK_PERMITTED = 4;
 const OPTION_SACK = 5;
 const OPTION_TIMESTAMPS = 8;
 
+/** Two NOPs, kind and length, as appendix A of RFC 7323 recommends. */
+export const TCP_TIMESTAMPS_WORD = 0x01010000 | (OPTION_TIMESTAMPS << 8) | 10;
 /** RFC 7323 §2.3: a larger shift is used as 14. */
 export const WINDOW_SHIFT_MAX = 14;
 export const SACK_BLOCKS_MAX = 4;
@@ -214,7 +222,7 @@ export function writeTcpOptions(b: Uint8Array, offset: number, options: TcpOptio
     i += 4;
   }
   if (options.hasTimestamps) {
-    writeU32be(b, i, 0x01010000 | (OPTION_TIMESTAMPS << 8) | 10);
+    writeU32be(b, i, TCP_TIMESTAMPS_WORD);
     writeU32be(b, i + 4, options.timestamp);
     writeU32be(b, i + 8, options.timestampEcho);
     i += 12;
