@@ -131,6 +131,17 @@ test('chunks of odd lengths › bytes and checksums are right across segments', 
   assert.equal(flow.queuedBytes, 0);
 });
 
+test('drained › the handler shuts down › data of the same segment is delivered all the same', () => {
+  const s = new Script();
+  const flow = s.accept({ options: { mss: 1460 } });
+  flow.lowWaterBytes = 0;
+  s.journal.drained = () => flow.shutdown();
+  flow.write(bytesOf('x'));
+  s.turn();
+  s.in('P.', 1, 2, { payload: 'abc' });
+  assert.deepEqual(s.journal.events, ['data abc']);
+});
+
 test('drained › once, when the queue falls to the mark after having been above', () => {
   const s = new Script();
   const flow = s.accept(MSS);

@@ -10,7 +10,7 @@ import type { SeqNumber } from '#core';
 import { TCP_ACK, TCP_HEADER_BYTES, TCP_PSH, TCP_TIMESTAMPS_WORD } from '../wire/tcp.ts';
 import { acknowledge } from './ack.ts';
 import type { Connection } from './connection.ts';
-import { ESTABLISHED } from './state.ts';
+import { CLOSED } from './state.ts';
 
 /**
  * Takes the segment frame[at..end) with header `h`, or returns false and has done nothing. An
@@ -53,9 +53,8 @@ export function receivePredicted(
   c.sndWl1 = c.rcvNxt;
   if (count > 0) {
     if (acked > 0) acknowledge(c, acked, c.heldCount + 1);
-    // `drained` may have closed or paused us: then the bytes come again, unacknowledged as they
-    // are.
-    if (c.state !== ESTABLISHED || c.paused) return true;
+    // `drained` may have reset or paused us: then the bytes come again, unacknowledged as they are.
+    if (c.state === CLOSED || c.paused) return true;
     c.rcvNxt = ((c.rcvNxt + count) | 0) as SeqNumber;
     c.ackSegments += count > c.mss ? 2 : 1;
     c.handler.data(frame.subarray(payloadAt, end));
