@@ -1,23 +1,23 @@
 // tidy: int32
 /**
  * RFC 9293 §3.10.7.4, fifth step, for acknowledgments that advance sndUna: release what is
- * acknowledged, time it, let the congestion window grow (RFC 5681, RFC 3465 with L = 2). Shared by
- * the fast path and the general one.
+ * acknowledged, time it, let the congestion window grow (slow start by RFC 5681 and 3465, then
+ * cubic.ts). Shared by the fast path and the general one.
  */
 
 import { FOREVER, type SeqNumber } from '#core';
 import type { Connection } from './connection.ts';
-import { CONGESTION_WINDOW_BYTES_MAX } from './limits.ts';
-import { recoveryAcknowledged } from './recovery.ts';
-import type { Scoreboard } from './scoreboard.ts';
+import { Cubic } from './cubic.ts';
+import { CONGESTION_WINDOW_BYTES_MAX, SLOW_START_SEGMENTS } from './limits.ts';
+import { FAST, OPEN } from './loss-state.ts';
 import { locate, release } from './send-queue.ts';
 import { armRetransmit, endBackoff, sampleRtt } from './timers.ts';
 
 /**
  * `acked` sequence numbers from sndUna on, 1..sndMax - sndUna, are acknowledged, by `count`
- * segments. May call `drained`.
+ * segments. Returns how many of them the peer had not reported. May call `drained`.
  */
-export function acknowledge(c: Connection, acked: number, count: number): void {
+export function acknowledge(c: Connection, acked: number, count: number): number {
   if (c.heldBytes > 0) {
     c.heldBytes = 0;
     c.heldCount = 0;
@@ -33,29 +33,31 @@ export function acknowledge(c: Connection, acked: number, count: number): void {
     c.sndNxt = una;
     locate(c, una);
   }
-  if (c.rttAt >= 0 && ((una - c.rttSeq) | 0) >= 0) sampleRtt(c);
-  if (c.retries > 0) endBackoff(c);
-  if (c.scoreboard?.acknowledge(una)) reneged(c, c.scoreboard);
-  if (c.recovering) recoveryAcknowledged(c, acked);
-  else {
-    if (c.dupAcks > 0) c.dupAcks = 0;
-    // Only a window that was in use grows, RFC 2861's reason.
-    if (2 * flight > c.cwnd) grow(c, acked, flight, count);
+  const runs = c.flight;
+  let news = acked;
+  let { sentAt } = c;
+  if (runs !== null) {
+    news = runs.acknowledge(una, c.repair === OPEN ? null : c.loss);
+    sentAt = runs.ackedAt as typeof sentAt;
+    if (una === c.sndMax) c.flight = null;
   }
-  if (una === c.sndMax) c.rtoAt = FOREVER;
-  else armRetransmit(c);
+  // Karn's rule, RFC 6298 §3: what left twice has no sent time.
+  if (((una - c.rttSeq) | 0) > 0 && sentAt >= 0) {
+    const trip = c.stack.timers.now - sentAt;
+    sampleRtt(c, c.repair === OPEN || c.loss === null ? trip : Math.min(trip, c.loss.tripMax));
+  }
+  if (c.retries > 0) endBackoff(c);
+  // Only a window that was in use grows, RFC 2861's reason.
+  if (c.repair !== FAST && 2 * flight > c.cwnd && news > 0) grow(c, news, flight, count);
+  if (una === c.sndMax) {
+    c.rtoAt = FOREVER;
+    c.lossAt = FOREVER;
+  } else armRetransmit(c);
   if (c.aboveLowWater && c.queuedBytes <= c.lowWaterBytes) {
     c.aboveLowWater = false;
     c.handler.drained();
   }
-}
-
-/** The peer dropped what it had reported: while going back, this goes again too. */
-function reneged(c: Connection, board: Scoreboard): void {
-  board.clear();
-  if (c.sndNxt === c.sndMax) return;
-  c.sndNxt = c.sndUna;
-  locate(c, c.sndUna);
+  return news;
 }
 
 /** Does what header prediction put off. */
@@ -66,12 +68,12 @@ export function applyHeld(c: Connection): void {
 function grow(c: Connection, acked: number, flight: number, count: number): void {
   if (c.cwnd >= CONGESTION_WINDOW_BYTES_MAX) return;
   if (c.cwnd < c.ssthresh) {
-    c.cwnd += Math.min(acked, 2 * c.mss * count);
+    const most = SLOW_START_SEGMENTS * c.mss * count;
+    c.cwnd += acked < most ? acked : most;
     return;
   }
-  if (flight + c.mss < c.cwnd) return;
-  c.growth += acked;
-  if (c.growth < c.cwnd) return;
-  c.growth -= c.cwnd;
-  c.cwnd += c.mss;
+  c.cubic ??= new Cubic();
+  const { now } = c.stack.timers;
+  if (flight + c.mss < c.cwnd) c.cubic.idle(now);
+  else c.cwnd = c.cubic.grow(c.cwnd, acked, c.srtt, c.mss, now);
 }

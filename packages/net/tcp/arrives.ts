@@ -12,10 +12,10 @@ import { acknowledge } from './ack.ts';
 import type { Connection } from './connection.ts';
 import { emitControl } from './emit.ts';
 import { abort } from './ending.ts';
-import { CHALLENGE_INTERVAL } from './limits.ts';
+import { CHALLENGE_INTERVAL, RTO_AFTER_SYN_LOSS } from './limits.ts';
 import { sendAck, sendSyn } from './output.ts';
 import { receiveFin, receiveText } from './receive.ts';
-import { duplicateAcknowledged, updateScoreboard } from './recovery.ts';
+import { acknowledgeCarefully } from './recovery.ts';
 import type { Segment } from './segment.ts';
 import { CLOSING, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK, SYN_RECEIVED } from './state.ts';
 import { startFinWait2 } from './timers.ts';
@@ -142,7 +142,10 @@ export function opened(c: Connection, ack: number): boolean {
   const isRepeated = c.retries > 0;
   acknowledge(c, (ack - c.sndUna) | 0, 1);
   // RFC 5681 §3.1: a SYN or SYN-ACK that was lost says that the way is crowded.
-  if (isRepeated) c.cwnd = c.mss;
+  if (isRepeated) {
+    c.cwnd = c.mss;
+    c.rto = RTO_AFTER_SYN_LOSS;
+  }
   c.enter('open');
   c.stack.leftHalfOpen(c);
   const opener = c.opener;
@@ -168,7 +171,6 @@ function receiveAck(c: Connection, s: Segment): boolean {
     return false;
   }
   if (acked < 0) return true;
-  const news = c.sackOk && s.options.sackCount > 0 ? updateScoreboard(c, s.options) : 0;
   const window = s.window << c.sndShift;
   const sameWindow = window === c.sndWnd;
   // WL2 needs no place of its own: acknowledgments below sndUna don't come here.
@@ -177,15 +179,13 @@ function receiveAck(c: Connection, s: Segment): boolean {
     c.sndWnd = window;
     if (window > c.sndWndMax) c.sndWndMax = window;
   }
-  if (acked > 0) {
-    acknowledge(c, acked, 1);
-    if (c.isClosed()) return false;
-    // New holes beside the progress, RFC 6675 §5: another loss may have become certain.
-    if (news > 0 && !c.recovering) duplicateAcknowledged(c);
-  } else if (c.sndMax === c.sndUna || c.sndNxt === c.sndUna) {
+  if (acked === 0 && (c.sndMax === c.sndUna || c.sndNxt === c.sndUna || window === 0)) {
     if (c.retries > 0) c.retries = 0; // An answer to a probe: the peer lives, RFC 9293 §3.8.6.1.
-  } else if (c.sackOk ? news > 0 : s.payloadBytes === 0 && sameWindow && !(s.flags & TCP_FIN)) {
-    duplicateAcknowledged(c);
+  } else {
+    // RFC 5681 §2: no data, no news of the window.
+    const same = acked === 0 && s.payloadBytes === 0 && sameWindow && !(s.flags & TCP_FIN);
+    acknowledgeCarefully(c, s, acked, same);
+    if (c.isClosed()) return false;
   }
   if (c.finSent && c.sndUna === c.sndMax) return finAcked(c);
   return true;

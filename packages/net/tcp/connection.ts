@@ -21,10 +21,12 @@ import { PROTOCOL_TCP } from '../ip.ts';
 import { formatIpAddress } from '../ip-family.ts';
 import { pseudoHeaderSum } from '../wire/checksum.ts';
 import { TCP_HEADER_BYTES } from '../wire/tcp.ts';
+import type { Cubic } from './cubic.ts';
 import { abort, dropUnread } from './ending.ts';
+import type { Flight } from './flight.ts';
 import { INITIAL_WINDOW_SEGMENTS, RTO_INITIAL } from './limits.ts';
+import { type LossState, OPEN, type Repair, TIMEOUT } from './loss-state.ts';
 import type { ReceiveQueue } from './receive-queue.ts';
-import type { Scoreboard } from './scoreboard.ts';
 import { NO_CHUNKS } from './send-queue.ts';
 import type { TcpStack } from './stack.ts';
 import {
@@ -78,7 +80,8 @@ export class Connection implements Flow, Timer {
   // State; written by `enter` only, but for predictable.
   declare state: State;
   /**
-   * Header prediction may be used: ESTABLISHED, not paused, nothing queued to read, not recovering.
+   * Header prediction may be used: ESTABLISHED, not paused, nothing queued to read, no loss
+   * suspected.
    */
   declare predictable: boolean;
   /** The stack will settle this connection before it goes to sleep. */
@@ -146,21 +149,27 @@ export class Connection implements Flow, Timer {
   declare ackNow: boolean;
   declare challengedAt: Instant;
 
-  // Time; timers.ts. A connection is its own timer, whose deadline `at` is never after rtoAt and
-  // ackAt, and may be before.
+  // Time; timers.ts. A connection is its own timer, whose deadline `at` is never after rtoAt,
+  // lossAt and ackAt, and may be before.
   declare at: Instant;
   declare queuedAt: Instant;
   declare place: number;
   declare order: number;
   declare rtoAt: Instant;
+  /** A tail loss probe, or the end of a reordering window: RFC 8985. */
+  declare lossAt: Instant;
   declare ackAt: Instant;
   declare srtt: number;
   declare rttvar: number;
   declare rto: number;
+  /** From the last segment to a tail loss probe; Infinity while there are none. */
+  declare probeTimeout: number;
   declare retries: number;
-  /** One segment is timed at once (RFC 6298 §3): its end, and when it left; -1 when none is. */
+  /** The shortest round trip ever; Infinity before the first. */
+  declare minRtt: number;
+  /** An acknowledgment beyond it measures a round trip: one measurement a trip, RFC 6298 §3. */
   declare rttSeq: SeqNumber;
-  declare rttAt: number;
+  /** When data last left; all of the flight did then, while `flight` is null. */
   declare sentAt: Instant;
 
   // Timestamps, RFC 7323; timestamps.ts: the peer's last, when it came, and the origin of ours.
@@ -168,20 +177,16 @@ export class Connection implements Flow, Timer {
   declare timestampRecentAt: Instant;
   declare timestampOffset: number;
 
-  // Congestion, RFC 5681; ack.ts and recovery.ts.
+  // Congestion and loss; ack.ts, cubic.ts, recovery.ts.
   declare cwnd: number;
   declare ssthresh: number;
-  /** Bytes acknowledged since cwnd last grew in congestion avoidance. */
-  declare growth: number;
+  declare cubic: Cubic | null;
+  declare repair: Repair;
+  /** Duplicate acknowledgments of a peer without SACK. */
   declare dupAcks: number;
-  declare recovering: boolean;
-  /** sndMax when the last recovery or timeout began, if there was one. */
-  declare recover: SeqNumber;
-  declare hasRecovered: boolean;
-  /** Everything below has been retransmitted in this recovery: RFC 6675's HighRxt. */
-  declare highRxt: SeqNumber;
   declare sackOk: boolean;
-  declare scoreboard: Scoreboard | null;
+  declare flight: Flight | null;
+  declare loss: LossState | null;
 
   constructor(
     stack: TcpStack,
@@ -212,12 +217,14 @@ export class Connection implements Flow, Timer {
     this.place = TIMER_IDLE;
     this.order = 0;
     this.rtoAt = FOREVER;
+    this.lossAt = FOREVER;
     this.ackAt = FOREVER;
     this.srtt = 0;
     this.rttvar = 0;
     this.rto = RTO_INITIAL;
+    this.probeTimeout = Number.POSITIVE_INFINITY;
+    this.minRtt = Number.POSITIVE_INFINITY;
     this.rttSeq = iss;
-    this.rttAt = -1;
     this.sentAt = stack.timers.now;
   }
 
@@ -241,8 +248,8 @@ export class Connection implements Flow, Timer {
     this.lowWaterBytes = LOW_WATER_BYTES;
     this.heldBytes = 0;
     this.cwnd = INITIAL_WINDOW_SEGMENTS * mss;
-    this.recovering = false;
-    this.scoreboard = null;
+    this.repair = OPEN;
+    this.flight = null;
   }
 
   private startReceiving(windowBytes: number): void {
@@ -363,7 +370,7 @@ export class Connection implements Flow, Timer {
     assert(seqDistance(this.rcvEdge, this.rcvNxt) >= 0, 'rcvNxt <= rcvEdge');
     assert(this.predictable === this.isPredictable(), 'predictable');
     assert(this.queue === null || !this.queue.isEmpty, 'an empty receive queue');
-    const next = Math.min(this.rtoAt, this.ackAt);
+    const next = Math.min(this.rtoAt, this.lossAt, this.ackAt);
     assert(this.at <= next, 'the timer is not after what is due');
     const outstanding = seqDistance(this.sndMax, this.sndUna);
     assert(outstanding === 0 || this.rtoAt !== FOREVER, 'what is in flight is timed');
@@ -371,7 +378,10 @@ export class Connection implements Flow, Timer {
     assert(this.heldBytes >= 0 && this.heldBytes <= outstanding, 'held acknowledgments');
     assert(this.heldBytes === 0 || this.scheduled, 'held acknowledgments are settled soon');
     this.queue?.checkInvariants();
-    this.scoreboard?.checkInvariants(this.sndUna, this.sndMax);
+    this.flight?.checkInvariants(this.sndUna, this.sndMax);
+    const isOdd = this.flight !== null && this.flight.sackedBytes + this.flight.lostBytes > 0;
+    assert(this.repair !== OPEN || !isOdd, 'an open connection repairs nothing');
+    assert(this.cwnd % 1 === 0 && this.repair <= TIMEOUT);
     this.checkSendQueue();
   }
 
@@ -389,7 +399,9 @@ export class Connection implements Flow, Timer {
   }
 
   private isPredictable(): boolean {
-    return this.state === ESTABLISHED && !this.paused && this.queue === null && !this.recovering;
+    return (
+      this.state === ESTABLISHED && !this.paused && this.queue === null && this.repair === OPEN
+    );
   }
 }
 
@@ -418,10 +430,8 @@ const RARE = {
   challengedAt: 0 as Instant,
   retries: 0,
   ssthresh: Number.POSITIVE_INFINITY,
-  growth: 0,
+  cubic: null,
   dupAcks: 0,
-  recover: 0 as SeqNumber,
-  hasRecovered: false,
-  highRxt: 0 as SeqNumber,
+  loss: null,
 } satisfies Partial<Connection>;
 Object.assign(Connection.prototype, RARE);

@@ -7,8 +7,9 @@ export interface TcpCounters {
   retransmitted: number;
   timeouts: number;
   recoveries: number;
-  /** Passes over the holes of a recovery after the first: retransmissions were lost. */
-  lostAgain: number;
+  /** Recoveries and timeouts that turned out to be mistakes; tail loss probes. */
+  undone: number;
+  tailProbes: number;
   probes: number;
   /** ICMP errors about segments in flight; those of them that lowered a path's MTU. */
   icmpErrors: number;
@@ -50,7 +51,8 @@ export function zeroCounters(): TcpCounters {
     retransmitted: 0,
     timeouts: 0,
     recoveries: 0,
-    lostAgain: 0,
+    undone: 0,
+    tailProbes: 0,
     probes: 0,
     icmpErrors: 0,
     pathMtu: 0,

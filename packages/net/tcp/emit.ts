@@ -86,7 +86,6 @@ export function emitData(c: Connection, seq: number, length: number, flags: numb
   ip.finish(route, PROTOCOL_TCP, inFrame, parts, request);
   if (request !== null) request.segmentBytes = 0;
   stack.counts.segmentsOut += 1;
-  c.sentAt = stack.timers.now;
   c.ackSegments = 0;
   c.ackNow = false;
   return true;
@@ -173,7 +172,6 @@ export function emitBurst(c: Connection, seq: number, count: number): number {
   c.cursorAt = from;
   if (sent > 0) {
     stack.counts.segmentsOut += sent;
-    c.sentAt = stack.timers.now;
     c.ackSegments = 0;
     c.ackNow = false;
   }

@@ -8,8 +8,9 @@
 import { applyHeld } from './ack.ts';
 import type { Connection } from './connection.ts';
 import { PATH_MTU_BYTES_MIN } from './limits.ts';
+import { output } from './output.ts';
+import { loseAll } from './recovery.ts';
 import { SYN_SENT } from './state.ts';
-import { resendFromStart } from './timers.ts';
 
 /** Whether `seq`, from an error's quote, is of a segment that we sent and that isn't answered. */
 export const isInFlight = (c: Connection, seq: number): boolean =>
@@ -33,5 +34,8 @@ export function fragmentationNeeded(c: Connection, mtuBytes: number): void {
   if (mss >= c.mss) return;
   c.stack.counts.pathMtu += 1;
   c.mss = mss;
-  if (c.state !== SYN_SENT) resendFromStart(c);
+  if (c.state === SYN_SENT) return;
+  // RFC 1191 §6.4: again at once, and no sign of congestion.
+  loseAll(c);
+  output(c);
 }

@@ -49,9 +49,12 @@ export const DEFAULT_LIMITS: TcpLimits = {
 /** Out-of-order ranges kept for one connection. Full: the segment is dropped. */
 export const RECEIVE_RANGES_MAX = 64;
 /**
- * Ranges of the SACK scoreboard. Full: a new block is ignored, which only costs a retransmission.
+ * Runs of a flight (flight.ts). Full: a new SACK block is ignored, which only costs a
+ * retransmission; what leaves joins the last run.
  */
-export const SACK_RANGES_MAX = 128;
+export const FLIGHT_RUNS_MAX = 256;
+/** Segments that leave within this part of a round trip may share a sent time. */
+export const FLIGHT_GRAIN_SHARE = 1 / 32;
 /** Ephemeral ports, RFC 6335 §6, and how many are tried at random before connect says 'no port'. */
 export const EPHEMERAL_PORT_FIRST = 49_152;
 export const EPHEMERAL_PORT_LAST = 65_535;
@@ -72,12 +75,28 @@ export const PATH_MTU_BYTES_MIN = 552;
 export const INITIAL_WINDOW_SEGMENTS = 10;
 export const CONGESTION_WINDOW_BYTES_MAX = 16 * 1_048_576;
 export const DUPLICATE_ACKS = 3;
+/** RFC 3042: segments that the first duplicates let leave. */
+export const LIMITED_TRANSMIT_SEGMENTS = 2;
+/** RFC 3465 §2.3 as RFC 9406 §4.2 has it: segments by which one acknowledgment opens cwnd. */
+export const SLOW_START_SEGMENTS = 8;
+/** RFC 8985 §6.2.4: recoveries for which a wider reordering window stays; and the widest. */
+export const REORDERING_PERSIST = 16;
+export const REORDERING_WINDOW_MULT_MAX = 64;
 
 export const RTO_INITIAL: Duration = seconds(1);
 /**
  * Deviates: RFC 6298 §2.4 wants 1 s; 200 ms as Linux has it, above every delayed-ACK timer in use.
  */
 export const RTO_MIN: Duration = millis(200);
+/** RFC 6298 §5.7: when the SYN or its answer had to be sent again. */
+export const RTO_AFTER_SYN_LOSS: Duration = seconds(3);
+/** Added to two round trips before a tail loss probe: what timers and turns take. */
+export const PROBE_SLACK: Duration = millis(2);
+/**
+ * Deviates: as above, but when no delayed acknowledgment has to be waited for, because the peer
+ * holds data after a hole or got a second segment by a tail loss probe (RFC 5681 §4.2).
+ */
+export const RTO_MIN_PROMPT: Duration = millis(20);
 export const RTO_MAX: Duration = seconds(60);
 /** Retransmissions of data before 'timeout': more than 100 s for any RTO (RFC 9293 §3.8.3). */
 export const DATA_RETRIES_MAX = 10;

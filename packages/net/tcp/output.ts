@@ -16,12 +16,13 @@ import {
 } from '../wire/tcp.ts';
 import type { Connection } from './connection.ts';
 import { emitBurst, emitControl, emitData, largeBytes } from './emit.ts';
-import { ACK_DELAY, INITIAL_WINDOW_SEGMENTS, windowShiftOf } from './limits.ts';
-import { sendRecovering } from './recovery.ts';
-import type { Scoreboard } from './scoreboard.ts';
+import { Flight } from './flight.ts';
+import { ACK_DELAY, FLIGHT_GRAIN_SHARE, INITIAL_WINDOW_SEGMENTS, windowShiftOf } from './limits.ts';
+import { OPEN } from './loss-state.ts';
+import { sendRepairing } from './recovery.ts';
 import { locate } from './send-queue.ts';
 import { ESTABLISHED, SYN_RECEIVED, SYN_SENT } from './state.ts';
-import { armRetransmit, armTimer, startPersist } from './timers.ts';
+import { armRetransmit, armTimer, startPersist, startProbeTimer } from './timers.ts';
 import { addTimestamps, timestampNow } from './timestamps.ts';
 
 /** Sends what may leave now, and an acknowledgment when one is due that nothing carried. */
@@ -33,8 +34,8 @@ export function output(c: Connection): void {
   }
   // Only an acknowledgment without data can carry SACK blocks, RFC 2018 §4.
   if (c.ackNow && c.queue !== null && !sendAck(c)) return;
-  if (c.recovering) sendRecovering(c);
-  else sendNew(c, c.cwnd);
+  if (c.repair === OPEN) sendNew(c, c.cwnd);
+  else sendRepairing(c);
   if (c.ackSegments === 0 && !c.ackNow) return;
   if (c.ackNow || c.ackSegments >= 2) sendAck(c);
   else if (c.ackAt === FOREVER) {
@@ -56,9 +57,6 @@ export function sendNew(c: Connection, cwnd: number): void {
     }
   }
   for (;;) {
-    if (c.sndNxt !== c.sndMax && c.scoreboard !== null) {
-      window = Math.min(c.sndWnd, cwnd + skipSacked(c, c.scoreboard));
-    }
     const flight = (c.sndNxt - c.sndUna) | 0;
     const unsent = c.queuedBytes - flight;
     if (unsent <= 0 && (unsent < 0 || !c.finQueued)) return;
@@ -80,6 +78,7 @@ export function sendNew(c: Connection, cwnd: number): void {
     }
     if (!sendSegment(c, length, length === unsent)) return;
     if (flight === 0) armRetransmit(c);
+    else if (c.lossAt === FOREVER) startProbeTimer(c);
   }
 }
 
@@ -97,12 +96,9 @@ function sendBurst(c: Connection, length: number, unsent: number, flight: number
   const sent = emitBurst(c, seq, Math.floor(bytes / mss));
   if (sent === 0) return false;
   c.sndNxt = ((seq + sent * mss) | 0) as SeqNumber;
-  c.sndMax = c.sndNxt;
-  if (c.rttAt < 0) {
-    c.rttAt = c.stack.timers.now;
-    c.rttSeq = ((seq + mss) | 0) as SeqNumber;
-  }
+  noteSent(c, c.sndNxt);
   if (flight === 0) armRetransmit(c);
+  else if (c.lossAt === FOREVER) startProbeTimer(c);
   return true;
 }
 
@@ -114,14 +110,27 @@ function sendSegment(c: Connection, length: number, isLast: boolean): boolean {
   c.sndNxt = ((c.sndNxt + length + fin) | 0) as SeqNumber;
   if (length < c.mss) c.sndSmall = c.sndNxt;
   if (fin !== 0) c.finSent = true;
-  if (((c.sndNxt - c.sndMax) | 0) > 0) {
-    c.sndMax = c.sndNxt;
-    if (c.rttAt < 0) {
-      c.rttAt = c.stack.timers.now;
-      c.rttSeq = c.sndNxt;
-    }
-  } else c.stack.counts.retransmitted += 1;
+  if (((c.sndNxt - c.sndMax) | 0) > 0) noteSent(c, c.sndNxt);
+  else c.stack.counts.retransmitted += 1;
   return true;
+}
+
+/** New data up to `end` leaves now: sndMax, and the sent times. */
+function noteSent(c: Connection, end: SeqNumber): void {
+  const { now } = c.stack.timers;
+  if (c.flight !== null) c.flight.append(end, now, c.srtt * FLIGHT_GRAIN_SHARE);
+  else if (c.sentAt !== now && c.sndMax !== c.sndUna) {
+    c.flight = new Flight(c.sndUna, c.sndMax, c.sentAt);
+    c.flight.append(end, now, 0);
+  }
+  c.sentAt = now;
+  c.sndMax = end;
+}
+
+/** The runs of what is in flight, of which there is something. */
+export function flightOf(c: Connection): Flight {
+  c.flight ??= new Flight(c.sndUna, c.sndMax, c.sentAt);
+  return c.flight;
 }
 
 /** Whole segments of at most `length` bytes for the device to cut, or all of what is left. */
@@ -139,19 +148,6 @@ function maySendLess(c: Connection, length: number, unsent: number, flight: numb
   // Minshall: wait only for a segment that wasn't full either. (After 2 GiB of full ones the
   // comparison may err, and a small segment waits once for an acknowledgment.)
   return ((c.sndSmall - c.sndUna) | 0) <= 0;
-}
-
-/**
- * While going back after a timeout: what the peer reported since needs no retransmission, and is
- * not in the network. Returns the bytes of it that lie before sndNxt.
- */
-function skipSacked(c: Connection, board: Scoreboard): number {
-  const hole = board.nextHole(c.sndNxt);
-  if (hole !== c.sndNxt) {
-    c.sndNxt = hole;
-    locate(c, hole);
-  }
-  return board.sackedBelow(hole);
 }
 
 /** An acknowledgment by itself. */
@@ -205,27 +201,31 @@ export function sendSyn(c: Connection): void {
   if (c.sndNxt === c.sndUna) {
     c.sndNxt = ((c.sndUna + 1) | 0) as SeqNumber;
     c.sndMax = c.sndNxt;
-    c.rttSeq = c.sndNxt;
-    c.rttAt = c.stack.timers.now;
-  }
+    c.sentAt = c.stack.timers.now;
+  } else c.rttSeq = c.sndMax; // Karn's rule.
   armRetransmit(c);
 }
 
-/** Sends [seq, seq + length) again, without moving sndNxt. */
-export function retransmit(c: Connection, seq: SeqNumber, length: number): boolean {
+/**
+ * Sends `length` sequence numbers from `seq` on again, a FIN among them, without moving sndNxt.
+ * Returns how many left; 0 when the device is full.
+ */
+export function retransmit(c: Connection, seq: SeqNumber, length: number): number {
   const { cursor, cursorAt } = c;
+  const flight = flightOf(c);
   const offset = (seq - c.sndUna) | 0;
   const bytes = Math.min(length, c.queuedBytes - offset);
   locate(c, seq);
   const isLast = offset + bytes === c.queuedBytes;
   const fin = isLast && c.finSent ? TCP_FIN : 0;
-  const sent = emitData(c, seq, bytes, TCP_ACK | (isLast ? TCP_PSH : 0) | fin);
+  const isSent = emitData(c, seq, bytes, TCP_ACK | (isLast ? TCP_PSH : 0) | fin);
   c.cursor = cursor;
   c.cursorAt = cursorAt;
-  if (!sent) return false;
+  if (!isSent) return 0;
   c.stack.counts.retransmitted += 1;
-  // Karn's rule, RFC 6298 §3. With SACK the timed segment is reported in spite of the hole that
-  // this fills.
-  if (!c.sackOk || ((c.rttSeq - seq - bytes) | 0) <= 0) c.rttAt = -1;
-  return true;
+  const sent = bytes + fin;
+  flight.resend(seq, ((seq + sent) | 0) as SeqNumber, c.stack.timers.now);
+  c.sentAt = c.stack.timers.now;
+  if (c.loss !== null) c.loss.undoBytes += sent;
+  return sent;
 }

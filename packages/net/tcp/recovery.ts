@@ -1,170 +1,268 @@
 // tidy: int32
 /**
- * Loss without a timeout: fast retransmit and fast recovery. With SACK by RFC 6675 (what is in
- * flight is estimated from the scoreboard), without it by RFC 6582 (NewReno). A
- * retransmission that is lost too is found when later segments have overtaken it. Not here yet:
- * RACK-TLP (RFC 8985), which finds more of them by time.
+ * Loss without a timeout, and what a timeout leaves to repair: fast recovery, with SACK by RFC 8985
+ * (rack.ts finds what is lost) and RFC 6937 (how much leaves meanwhile), without it by RFC 6582
+ * (NewReno). What is lost goes again first, new data after it, as far as cwnd exceeds what is in
+ * the network. Read first: loss-state.ts, flight.ts.
  */
 
-import type { SeqNumber } from '#core';
-import type { TcpOptions } from '../wire/tcp.ts';
+import { FOREVER } from '#core';
+import { acknowledge } from './ack.ts';
 import type { Connection } from './connection.ts';
-import { DUPLICATE_ACKS } from './limits.ts';
-import { retransmit, sendNew } from './output.ts';
-import { Scoreboard } from './scoreboard.ts';
-import { armRetransmit, sampleRtt } from './timers.ts';
+import { Cubic } from './cubic.ts';
+import type { Flight } from './flight.ts';
+import { DUPLICATE_ACKS, LIMITED_TRANSMIT_SEGMENTS } from './limits.ts';
+import { DISORDER, FAST, type LossState, lossOf, OPEN, TIMEOUT } from './loss-state.ts';
+import { flightOf, output, retransmit, sendNew } from './output.ts';
+import { detectLosses, noteDuplicate, noteRecovered } from './rack.ts';
+import { takeReports } from './reports.ts';
+import type { Segment } from './segment.ts';
+import { probeAcknowledged } from './tail-loss.ts';
+import { sampleRtt, startRetransmitTimer } from './timers.ts';
+import { rememberForUndo, undoDuplicates, undoSpurious } from './undo.ts';
 
 /**
- * Takes the SACK blocks of an acceptable segment into the scoreboard; returns the bytes that are
- * news.
+ * An acknowledgment that header prediction refused, of `acked` sequence numbers, 0 or more. May
+ * call `drained`.
  */
-export function updateScoreboard(c: Connection, options: TcpOptions): number {
-  let news = 0;
-  for (let i = 0; i < options.sackCount; i++) {
-    const start = options.sack[2 * i]! as SeqNumber;
-    const end = options.sack[2 * i + 1]! as SeqNumber;
-    // Empty, or beyond sndMax: nonsense.
-    if (((end - start) | 0) <= 0 || ((c.sndMax - end) | 0) < 0) continue;
-    if (((start - c.sndUna) | 0) <= 0) {
-      // A report of duplicates, RFC 2883 §4.
-      if (i === 0 && ((end - c.sndUna) | 0) <= 0) {
-        c.scoreboard ??= new Scoreboard();
-        c.scoreboard.repeated = true;
-      }
-      continue;
+export function acknowledgeCarefully(
+  c: Connection,
+  s: Segment,
+  acked: number,
+  same: boolean,
+): void {
+  if (c.repair === OPEN && s.options.sackCount === 0) {
+    if (acked > 0) {
+      acknowledge(c, acked, 1);
+      return;
     }
-    c.scoreboard ??= new Scoreboard();
-    news += c.scoreboard.add(start, end);
-    if (c.rttAt >= 0 && ((c.rttSeq - start) | 0) > 0 && ((end - c.rttSeq) | 0) >= 0) sampleRtt(c);
+    if (c.sackOk || !same) return;
   }
-  return news;
-}
-
-/**
- * A duplicate acknowledgment, RFC 5681 §2; or with SACK any segment that reports something new, RFC
- * 6675 §2.
- */
-export function duplicateAcknowledged(c: Connection): void {
-  if (c.recovering) {
-    // RFC 6582 §3.2 step 3: a segment has left the network.
-    if (!c.sackOk) c.cwnd += c.mss;
-    return;
-  }
-  c.dupAcks += 1;
-  // RFC 6582 §4.1: these still answer what the last recovery or timeout sent twice. RFC 6675 §5.1
-  // knows what they answer, and begins at the recovery point.
-  const beyond = (c.sndUna - c.recover) | 0;
-  if ((c.sackOk ? beyond < 0 : beyond <= 0) && c.hasRecovered) return;
-  const lost = c.scoreboard !== null && c.scoreboard.lostBelow(c.sndUna, c.mss) !== c.sndUna;
-  if (c.dupAcks >= DUPLICATE_ACKS || lost) {
-    enterRecovery(c);
-    return;
-  }
-  // RFC 3042, limited transmit: two segments keep the acknowledgments coming.
-  sendNew(c, c.cwnd + c.dupAcks * c.mss);
-}
-
-function enterRecovery(c: Connection): void {
-  const flight = (c.sndMax - c.sndUna) | 0;
-  c.stack.counts.recoveries += 1;
-  c.recovering = true;
-  c.recover = c.sndMax;
-  c.hasRecovered = true;
-  c.ssthresh = Math.max(flight / 2, 2 * c.mss);
-  c.growth = 0;
-  c.highRxt = c.sndUna;
+  const loss = lossOf(c);
+  loss.begin(s.options.hasTimestamps ? s.options.timestampEcho : 0);
+  if (c.sackOk) withReports(c, s, loss, acked, same);
+  else withoutReports(c, s, loss, acked, same);
   c.updatePrediction();
-  c.cwnd = c.sackOk ? c.ssthresh : c.ssthresh + DUPLICATE_ACKS * c.mss;
-  retransmitFirst(c);
-  armRetransmit(c);
 }
 
-/** The segment at sndUna, whatever the window says. */
-function retransmitFirst(c: Connection): void {
-  const hole = c.scoreboard === null ? c.mss : c.scoreboard.holeBytes(c.sndUna);
-  const sent = Math.min(c.mss, hole, (c.sndMax - c.sndUna) | 0);
-  if (!retransmit(c, c.sndUna, sent)) return;
-  c.highRxt = ((c.sndUna + sent) | 0) as SeqNumber;
-  if (c.scoreboard !== null) c.scoreboard.mark = c.sndMax;
+/** The peer has SACK: RFC 8985 §6.2. */
+function withReports(
+  c: Connection,
+  s: Segment,
+  loss: LossState,
+  acked: number,
+  same: boolean,
+): void {
+  if (c.repair === OPEN) {
+    c.repair = DISORDER;
+    loss.restart(c.sndUna);
+  }
+  const repeated = takeReports(c, s, loss);
+  let delivered = loss.news;
+  if (acked > 0) delivered += acknowledge(c, acked, 1);
+  if (c.isClosed()) return;
+  if (loss.sampleMicros >= 0 && ((loss.sampleEnd - c.rttSeq) | 0) > 0) {
+    sampleRtt(c, loss.sampleMicros);
+  }
+  if (repeated > 0) {
+    noteDuplicate(c, loss);
+    undoDuplicates(c, loss, repeated);
+  }
+  if (acked > 0) undoSpurious(c, s, loss, acked);
+  if (probeAcknowledged(c, loss, same && s.options.sackCount === 0, repeated > 0)) {
+    if (c.repair < FAST) c.cwnd = reduce(c);
+  }
+  settleRepair(c, loss);
+  const flight = c.flight;
+  if (flight === null) return;
+  let isFound = detectLosses(c, flight, loss);
+  if (flight.isReneged) {
+    flight.loseAll(true);
+    isFound = true;
+  }
+  if (c.repair < FAST && isFound) enterRecovery(c, loss);
+  if (c.repair === FAST) setRate(c, flight, loss, delivered, acked > 0 && !isFound);
+  else if (c.repair === TIMEOUT && loss.news > 0) c.cwnd += Math.min(loss.news, c.mss);
 }
 
-/** sndUna moved by `acked` during recovery. */
-export function recoveryAcknowledged(c: Connection, acked: number): void {
-  if (((c.sndUna - c.recover) | 0) >= 0) {
-    c.recovering = false;
-    c.dupAcks = 0;
-    const flight = (c.sndMax - c.sndUna) | 0;
-    // RFC 6582 §3.2 step 3, first choice: no burst after recovery. RFC 6675 leaves cwnd at
-    // ssthresh.
-    c.cwnd = c.sackOk ? c.ssthresh : Math.min(c.ssthresh, Math.max(flight, c.mss) + c.mss);
-    c.updatePrediction();
+/** Without SACK: RFC 6582 §3.2. */
+function withoutReports(
+  c: Connection,
+  s: Segment,
+  loss: LossState,
+  acked: number,
+  same: boolean,
+): void {
+  if (acked === 0) {
+    if (same) duplicateAcknowledged(c, loss);
     return;
   }
-  if (((c.highRxt - c.sndUna) | 0) < 0) c.highRxt = c.sndUna;
-  if (c.sackOk) return;
-  // RFC 6582 §3.2 step 3, partial: the next hole begins at sndUna.
+  acknowledge(c, acked, 1);
+  if (c.isClosed()) return;
+  c.dupAcks = 0;
+  undoSpurious(c, s, loss, acked);
+  settleRepair(c, loss);
+  if (c.repair !== FAST) return;
+  // Step 3, partial: the next hole begins at sndUna.
   c.cwnd = Math.max(c.mss, c.cwnd - acked + (acked >= c.mss ? c.mss : 0));
-  retransmitFirst(c);
+  flightOf(c).loseFirst(c.mss);
+  loss.mustSend = true;
 }
 
-/**
- * RFC 6675 §5, step C: fill what the estimate of the flight leaves of cwnd; NewReno: just new data.
- */
-export function sendRecovering(c: Connection): void {
-  const board = c.scoreboard;
-  if (!c.sackOk || board === null) {
-    sendNew(c, c.cwnd);
+/** A duplicate acknowledgment, RFC 5681 §2. */
+function duplicateAcknowledged(c: Connection, loss: LossState): void {
+  if (c.repair === TIMEOUT) return;
+  if (c.repair === FAST) {
+    // RFC 6582 §3.2 step 3: a segment has left the network.
+    c.cwnd += c.mss;
     return;
   }
-  if (((c.highRxt - c.sndUna) | 0) > 0 && board.isOvertaken(c.mss)) loseAgain(c);
-  const lostBelow = board.lostBelow(c.sndUna, c.mss);
-  let room = c.cwnd - pipeBytes(c, board, lostBelow);
-  // NextSeg rule 1: lost and not yet sent again.
-  while (room >= c.mss) {
-    const hole = board.nextHole(c.highRxt);
-    const lost = (lostBelow - hole) | 0;
-    if (lost <= 0) break;
-    const length = Math.min(c.mss, lost, board.holeBytes(hole));
-    if (!retransmit(c, hole, length)) return;
-    c.highRxt = ((hole + length) | 0) as SeqNumber;
-    board.mark = c.sndMax;
-    room -= length;
+  // RFC 6582 §4.1: these still answer what the last recovery or timeout sent twice.
+  if (loss.hasRecovered && ((c.sndUna - loss.recover) | 0) <= 0) return;
+  c.repair = DISORDER;
+  c.dupAcks += 1;
+  if (c.dupAcks < DUPLICATE_ACKS) return;
+  enterRecovery(c, loss);
+  c.cwnd = c.ssthresh + DUPLICATE_ACKS * c.mss;
+  flightOf(c).loseFirst(c.mss);
+}
+
+/** The reorder timer of RFC 8985 §6.3: what was too early to tell may be lost now. */
+export function reorderingExpired(c: Connection): void {
+  const { flight, loss } = c;
+  if (flight === null || loss === null || !c.sackOk) return;
+  if (!detectLosses(c, flight, loss)) return;
+  if (c.repair < FAST) enterRecovery(c, loss);
+  if (c.repair === FAST) setRate(c, flight, loss, 0, false);
+  c.updatePrediction();
+  output(c);
+}
+
+/** Congestion: sets ssthresh, and returns it. */
+export function reduce(c: Connection): number {
+  c.cubic ??= new Cubic();
+  c.ssthresh = c.cubic.reduce(c.cwnd, (c.sndMax - c.sndUna) | 0, c.mss);
+  return c.ssthresh;
+}
+
+function enterRecovery(c: Connection, loss: LossState): void {
+  c.stack.counts.recoveries += 1;
+  rememberForUndo(c, loss);
+  reduce(c);
+  c.repair = FAST;
+  loss.probe = 0;
+  loss.recover = c.sndMax;
+  loss.hasRecovered = true;
+  loss.recoverBytes = (c.sndMax - c.sndUna) | 0;
+  loss.prrDelivered = 0;
+  loss.prrOut = 0;
+  // RFC 6675 §5 step 4.3, RFC 6582 §3.2 step 3: one segment, whatever the window says.
+  loss.mustSend = true;
+  startRetransmitTimer(c);
+}
+
+/** The retransmission timer expired: all of it is lost, RFC 6298 §5.4, RFC 5681 §3.1. */
+export function enterTimeout(c: Connection): void {
+  const loss = lossOf(c);
+  if (c.repair !== TIMEOUT || c.retries === 1) {
+    if (c.repair < FAST) rememberForUndo(c, loss);
+    if (c.retries === 1) reduce(c);
   }
-  if (room < c.mss) return;
-  // Rule 2: new data.
-  const before = c.sndMax;
-  sendNew(c, ((c.sndNxt - c.sndUna) | 0) + room);
-  room -= (c.sndMax - before) | 0;
-  // Rule 3: holes not known to be lost, only when there is nothing new.
-  while (room >= c.mss && c.sndMax === before) {
-    const hole = board.nextHole(c.highRxt);
-    const below = (board.highest(c.sndUna) - hole) | 0;
-    if (below <= 0) break;
-    const length = Math.min(c.mss, below, board.holeBytes(hole));
-    if (!retransmit(c, hole, length)) return;
-    c.highRxt = ((hole + length) | 0) as SeqNumber;
-    board.mark = c.sndMax;
-    room -= length;
+  c.cwnd = c.mss;
+  c.repair = TIMEOUT;
+  // Deviates: RFC 2018 §8 forgets all reports here. We believe them, as RFC 6675 §5.1 allows, until
+  // an acknowledgment ends where one begins: that shows a peer that dropped what it had.
+  loseAll(c);
+}
+
+/** All of the flight goes again, as far as cwnd lets it. */
+export function loseAll(c: Connection): void {
+  const loss = lossOf(c);
+  flightOf(c).loseAll(false);
+  if (c.repair === OPEN) c.repair = DISORDER;
+  c.dupAcks = 0;
+  loss.probe = 0;
+  // RFC 6582 §4: duplicates of what is sent again don't start a recovery.
+  loss.recover = c.sndMax;
+  loss.hasRecovered = true;
+  c.lossAt = FOREVER;
+  c.updatePrediction();
+}
+
+/** Ends what has come to its end. */
+export function settleRepair(c: Connection, loss: LossState): void {
+  if (c.repair >= FAST) {
+    if (((c.sndUna - loss.recover) | 0) < 0 && c.flight !== null) return;
+    if (c.repair === FAST) {
+      const flight = (c.sndMax - c.sndUna) | 0;
+      // RFC 6582 §3.2 step 3, first choice: no burst after recovery. With SACK cwnd is at ssthresh.
+      const calm = Math.min(c.ssthresh, Math.max(flight, c.mss) + c.mss);
+      c.cwnd = c.sackOk ? c.ssthresh : calm;
+    }
+    noteRecovered(loss);
+    loss.mustSend = false;
+    c.dupAcks = 0;
   }
+  const { flight } = c;
+  const isOdd = flight !== null && (flight.sackedBytes > 0 || flight.lostBytes > 0);
+  c.repair = isOdd || loss.probe !== 0 || c.dupAcks > 0 ? DISORDER : OPEN;
 }
 
 /**
- * Retransmissions are lost: another pass over the holes, and RFC 5681 §4.3's second reduction.
- * Without it they would wait for the timeout, as RFC 6675 has it.
+ * RFC 6937 §3.1: what leaves during recovery follows what arrives, so that cwnd comes down to
+ * ssthresh within a round trip, or comes up to it by slow start when more was lost.
  */
-function loseAgain(c: Connection): void {
-  c.stack.counts.lostAgain += 1;
-  c.highRxt = c.sndUna;
-  c.ssthresh = Math.max(c.ssthresh / 2, 2 * c.mss);
-  c.cwnd = c.ssthresh;
-  retransmitFirst(c);
-  armRetransmit(c);
+function setRate(
+  c: Connection,
+  flight: Flight,
+  loss: LossState,
+  delivered: number,
+  isProgress: boolean,
+): void {
+  const pipe = pipeBytes(c, flight);
+  loss.prrDelivered += delivered;
+  let count: number;
+  if (pipe > c.ssthresh) {
+    const share = Math.ceil((loss.prrDelivered * c.ssthresh) / loss.recoverBytes);
+    count = share - loss.prrOut;
+  } else {
+    // Conservative, but by a segment when the last retransmissions arrived: RFC 9937 §5.
+    const limit = Math.max(loss.prrDelivered - loss.prrOut, delivered) + (isProgress ? c.mss : 0);
+    count = Math.min(c.ssthresh - pipe, limit);
+  }
+  c.cwnd = Math.max(c.mss, pipe + Math.max(0, count));
 }
 
-/** RFC 6675 §4 SetPipe: bytes believed to be in the network. */
-function pipeBytes(c: Connection, board: Scoreboard, lostBelow: SeqNumber): number {
-  const outstanding = (c.sndMax - c.sndUna) | 0;
-  const lost = ((lostBelow - c.sndUna) | 0) - board.sackedBelow(lostBelow);
-  const again = ((c.highRxt - c.sndUna) | 0) - board.sackedBelow(c.highRxt);
-  return outstanding - board.sackedBytes - lost + again;
+/** Bytes believed to be in the network, RFC 6675 §4. */
+const pipeBytes = (c: Connection, flight: Flight): number =>
+  ((c.sndMax - c.sndUna) | 0) - flight.sackedBytes - flight.lostBytes;
+
+/** Sends while something is odd or lost: `output` with an open window. */
+export function sendRepairing(c: Connection): void {
+  const { flight } = c;
+  const loss = lossOf(c);
+  if (flight !== null && flight.lostBytes > 0 && !sendLost(c, flight, loss)) return;
+  const before = c.sndMax;
+  // RFC 3042, limited transmit: duplicates without reports count as two segments at most.
+  const counted = c.repair === DISORDER ? Math.min(c.dupAcks, LIMITED_TRANSMIT_SEGMENTS) : 0;
+  const sacked = flight === null ? 0 : flight.sackedBytes;
+  sendNew(c, c.cwnd + sacked + counted * c.mss);
+  loss.prrOut += (c.sndMax - before) | 0;
+}
+
+/** What is lost goes again; false when some of it has to wait. */
+function sendLost(c: Connection, flight: Flight, loss: LossState): boolean {
+  let room = c.cwnd - pipeBytes(c, flight);
+  while (flight.nextLost()) {
+    const length = Math.min(c.mss, flight.lostBytesThere);
+    if (room < length && !loss.mustSend) return false;
+    const sent = retransmit(c, flight.lostStart, length);
+    if (sent === 0) return false;
+    // The hole that everything waits for: timed anew.
+    if (flight.lostStart === c.sndUna) startRetransmitTimer(c);
+    loss.mustSend = false;
+    loss.prrOut += sent;
+    room -= sent;
+  }
+  return true;
 }

@@ -361,6 +361,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     this.halfOpen.delete(c);
     this.timers.stop(c);
     c.rtoAt = c.at;
+    c.lossAt = c.at;
     c.ackAt = c.at;
     c.chunks = NO_CHUNKS;
     c.queuedBytes = 0;
@@ -369,7 +370,9 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     c.headAt = 0;
     c.cursor = 0;
     c.cursorAt = 0;
-    c.scoreboard = null;
+    c.flight = null;
+    c.loss = null;
+    c.cubic = null;
     if (how !== 'closed') {
       // RFC 9293 §3.10.7.4: all segment queues are flushed. What came before an orderly end is
       // still delivered.

@@ -9,6 +9,7 @@ import type { Flow, FlowEnd, FlowHandler, NetOffload } from '#device';
 import { type IpAddress, PROTOCOL_TCP } from '../ip.ts';
 import { pseudoHeaderSum } from '../wire/checksum.ts';
 import { emitTcp, emptyTcpOptions, parseTcp, type TcpOptions, type TcpRepr } from '../wire/tcp.ts';
+import { Connection } from './connection.ts';
 import { DEFAULT_LIMITS, type TcpLimits } from './limits.ts';
 import { TcpStack } from './stack.ts';
 import { FakeIp, HERE, NO_OFFLOAD, seededEntropy, THERE } from './test-link.ts';
@@ -201,6 +202,17 @@ export class Script {
   /** Our first SYN's sequence number, 0 before it. */
   get firstSeq(): number {
     return this.iss ?? 0;
+  }
+
+  /** The only connection, for what no segment shows. */
+  connection(): Connection {
+    assert.ok(this.flow instanceof Connection);
+    return this.flow;
+  }
+
+  /** Counts our sequence numbers from `iss` on, as if the first SYN had had that. */
+  origin(iss: number): void {
+    this.iss = iss;
   }
 
   count(name: string): number {

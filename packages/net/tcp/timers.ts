@@ -1,8 +1,9 @@
+// tidy: int32
 /**
- * Time in a connection: one timer, two deadlines (rtoAt: retransmission, window probe, FIN_WAIT_2;
- * ackAt: delayed acknowledgment). The timer may fire before either, because moving a deadline later
- * doesn't touch it: then it is armed again. RFC 6298 for the retransmission timeout, RFC 9293
- * §3.8.6.1 for probes.
+ * Time in a connection: one timer, three deadlines (rtoAt: retransmission, window probe,
+ * FIN_WAIT_2; lossAt: tail loss probe, reordering window; ackAt: delayed acknowledgment).
+ * The timer may fire before all, because moving a deadline later doesn't touch it: then it is armed
+ * again. RFC 6298 for the retransmission timeout, RFC 9293 §3.8.6.1 for probes.
  */
 
 import { after, FOREVER, type Instant, seqAdd, seqDistance } from '#core';
@@ -13,14 +14,19 @@ import { emitData } from './emit.ts';
 import {
   DATA_RETRIES_MAX,
   FIN_WAIT_2_LENGTH,
+  PROBE_SLACK,
   RTO_MAX,
   RTO_MIN,
+  RTO_MIN_PROMPT,
   SYN_ACK_RETRIES_MAX,
   SYN_RETRIES_MAX,
 } from './limits.ts';
+import { OPEN } from './loss-state.ts';
 import { output, sendAck, sendSyn } from './output.ts';
+import { enterTimeout, reorderingExpired } from './recovery.ts';
 import { locate, NO_CHUNKS } from './send-queue.ts';
 import { CLOSED, FIN_WAIT_2, SYN_RECEIVED, SYN_SENT } from './state.ts';
+import { probeTail } from './tail-loss.ts';
 import { optionBytes } from './timestamps.ts';
 
 /** Makes sure that the timer fires at `at` or before. */
@@ -28,12 +34,40 @@ export function armTimer(c: Connection, at: Instant): void {
   if (at < c.at) c.stack.timers.arm(c, at);
 }
 
-/** Starts the retransmission timeout anew. */
+/**
+ * Starts the retransmission timeout anew, and with more than a segment in flight the tail loss
+ * probe's; recovery.ts and rack.ts set lossAt otherwise when something is odd.
+ */
 export function armRetransmit(c: Connection): void {
   const { timers } = c.stack;
-  const at = (timers.now + c.rto) as Instant;
+  let at = (timers.now + (c.repair === OPEN ? c.rto : promptRto(c))) as Instant;
   c.rtoAt = at;
+  const isLong = ((c.sndMax - c.sndUna) | 0) > c.mss;
+  const probeAt = isLong ? ((timers.now + c.probeTimeout) as Instant) : FOREVER;
+  c.lossAt = probeAt;
+  if (probeAt < at) at = probeAt;
   if (at < c.at) timers.arm(c, at);
+}
+
+/** Only the retransmission timeout. */
+export function startRetransmitTimer(c: Connection): void {
+  c.rtoAt = (c.stack.timers.now + promptRto(c)) as Instant;
+  armTimer(c, c.rtoAt);
+}
+
+/** The timeout, with a lower floor when the peer owes an acknowledgment at once. */
+function promptRto(c: Connection): number {
+  if (c.flight === null || c.loss === null || c.srtt === 0) return c.rto;
+  if (c.flight.sackedBytes === 0 && c.loss.probe === 0) return c.rto;
+  const rto = Math.max(RTO_MIN_PROMPT, c.srtt + 4 * c.rttvar) * 2 ** c.retries;
+  return Math.min(c.rto, Math.ceil(rto));
+}
+
+/** A second segment follows the first, RFC 8985 §7.2. */
+export function startProbeTimer(c: Connection): void {
+  if (c.repair !== OPEN || ((c.sndMax - c.sndUna) | 0) <= c.mss) return;
+  c.lossAt = (c.stack.timers.now + c.probeTimeout) as Instant;
+  armTimer(c, c.lossAt);
 }
 
 /** Something waits for a window that doesn't open: ask when nothing is heard. */
@@ -46,10 +80,10 @@ export function startFinWait2(c: Connection): void {
   armTimer(c, c.rtoAt);
 }
 
-/** RFC 6298 §2: a round trip took from rttAt to now. */
-export function sampleRtt(c: Connection): void {
-  const sample = c.stack.timers.now - c.rttAt;
-  c.rttAt = -1;
+/** RFC 6298 §2: a round trip took `sample` microseconds. */
+export function sampleRtt(c: Connection, sample: number): void {
+  c.rttSeq = c.sndMax;
+  if (sample < c.minRtt) c.minRtt = sample;
   if (c.srtt === 0) {
     c.srtt = sample;
     c.rttvar = sample / 2;
@@ -57,22 +91,30 @@ export function sampleRtt(c: Connection): void {
     c.rttvar += (Math.abs(c.srtt - sample) - c.rttvar) / 4;
     c.srtt += (sample - c.srtt) / 8;
   }
-  if (c.scoreboard !== null) c.scoreboard.repeated = false;
+  if (c.loss !== null) c.loss.repeated = false;
   setRto(c);
 }
 
 function setRto(c: Connection): void {
   c.rto = Math.min(RTO_MAX, Math.max(RTO_MIN, Math.round(c.srtt + 4 * c.rttvar)));
+  // RFC 8985 §7.2. (A flight of one segment waits for the timeout, which is hardly later.)
+  if (c.sackOk) c.probeTimeout = Math.ceil(2 * c.srtt) + PROBE_SLACK;
 }
 
 /**
- * Data is acknowledged that timeouts sent again. Deviates: RFC 6298 §5 keeps the timeout backed off
- * until a round trip is measured, which takes minutes when every fifth segment is lost. A peer with
- * SACK would tell of duplicates (RFC 2883): while it doesn't, the timeouts were not too early.
+ * Data is acknowledged that timeouts sent again. With timestamps that measures a round trip (RFC
+ * 7323 §4), from the last retransmission on when it can be the answer to that: the echo may be as
+ * old as the first sending, whose acknowledgment was lost, and the timeout must not grow by that.
+ * Deviates without: RFC 6298 §5 keeps the timeout backed off until a round trip is measured, which
+ * takes minutes when every fifth segment is lost. A peer with SACK would tell of duplicates (RFC
+ * 2883): while it doesn't, the timeouts were not too early.
  */
 export function endBackoff(c: Connection): void {
   c.retries = 0;
-  if (c.srtt > 0 && c.sackOk && c.scoreboard?.repeated !== true) setRto(c);
+  const since = c.stack.timers.now - c.sentAt;
+  if (c.loss !== null && c.loss.tripMax < RTO_MAX) {
+    sampleRtt(c, since >= c.minRtt && since < c.loss.tripMax ? since : c.loss.tripMax);
+  } else if (c.srtt > 0 && c.sackOk && c.loss?.repeated !== true) setRto(c);
 }
 
 export function onTimer(c: Connection, now: Instant): void {
@@ -87,12 +129,17 @@ export function onTimer(c: Connection, now: Instant): void {
       sendAck(c);
     }
   }
+  if (c.lossAt <= now) {
+    c.lossAt = FOREVER;
+    if (c.repair === OPEN) probeTail(c, now);
+    else reorderingExpired(c);
+  }
   if (c.rtoAt <= now) {
     c.rtoAt = FOREVER;
     onTimeout(c);
     if (c.isClosed()) return;
   }
-  const next = Math.min(c.rtoAt, c.ackAt) as Instant;
+  const next = Math.min(c.rtoAt, c.lossAt, c.ackAt) as Instant;
   if (next !== FOREVER) armTimer(c, next);
   else if (c.queuedBytes === 0) c.chunks = NO_CHUNKS;
 }
@@ -113,7 +160,7 @@ function onTimeout(c: Connection): void {
   c.retries += 1;
   c.rto = Math.min(RTO_MAX, c.rto * 2);
   if (c.sndNxt === c.sndUna) probe(c);
-  else goBack(c);
+  else retransmitFirst(c);
 }
 
 function onSynTimeout(c: Connection): void {
@@ -124,7 +171,6 @@ function onSynTimeout(c: Connection): void {
   }
   c.retries += 1;
   c.rto = Math.min(RTO_MAX, c.rto * 2);
-  c.rttAt = -1; // Karn's rule.
   c.stack.counts.retransmitted += 1;
   sendSyn(c);
   // No room in the device: the next timeout tries again.
@@ -132,35 +178,15 @@ function onSynTimeout(c: Connection): void {
 }
 
 /** RFC 6298 §5.4 to 5.6 and RFC 5681 §3.1: start again at sndUna with one segment. */
-function goBack(c: Connection): void {
+function retransmitFirst(c: Connection): void {
   c.stack.counts.timeouts += 1;
-  if (c.retries === 1) {
-    c.ssthresh = Math.max(seqDistance(c.sndMax, c.sndUna) / 2, 2 * c.mss);
-  }
   // The way may have changed under us (a lease with another MTU).
   const options = optionBytes(c);
   const mss = c.stack.mssOf(c.route, c.mss + options) - options;
   if (mss < c.mss) c.mss = mss;
-  c.cwnd = c.mss;
-  resendFromStart(c);
-}
-
-/** Everything from sndUna on is taken for lost and sent again, as far as cwnd lets it. */
-export function resendFromStart(c: Connection): void {
-  c.growth = 0;
-  c.dupAcks = 0;
-  c.recovering = false;
-  c.hasRecovered = true;
-  c.recover = c.sndMax; // RFC 6582 §4: duplicates of what is sent again don't start a recovery.
-  c.rttAt = -1;
-  // RFC 2018 §8: the peer may have dropped what it reported. As RFC 6675 §5.1 lets us, we believe
-  // it until it is silent twice.
-  if (c.retries > 1) c.scoreboard?.clear();
-  c.sndNxt = c.sndUna;
-  locate(c, c.sndUna);
-  c.updatePrediction();
+  enterTimeout(c);
   output(c);
-  if (c.rtoAt === FOREVER) armRetransmit(c);
+  if (c.rtoAt === FOREVER) startRetransmitTimer(c);
 }
 
 /**
@@ -181,5 +207,7 @@ function probe(c: Connection): void {
   locate(c, c.sndUna);
   const end = seqAdd(c.sndUna, length);
   if (seqDistance(end, c.sndMax) > 0) c.sndMax = end;
-  c.rttAt = -1;
+  c.sentAt = c.stack.timers.now;
+  c.rttSeq = c.sndMax; // Karn's rule.
+  c.flight = null;
 }

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { seqOf } from '#core';
 import { THERE } from './test-link.ts';
 import { bytesOf, PEER_ISS, Script, type SegmentOptions } from './test-script.ts';
 
@@ -209,4 +210,68 @@ test('TIME_WAIT › a FIN again › acknowledged with timestamps; a later SYN �
   assert.equal(s.count('timeWait'), 1);
   s.in('S', -5_000, null, { options: { ...SYN.options, timestamp: 1_040 } });
   assert.equal(s.count('timeWait'), 0);
+});
+
+/** An open connection with timestamps and SACK, ten segments in flight for 20 ms. */
+function sending(): { s: Script; stamp: number } {
+  const s = open();
+  s.flow?.write(new Uint8Array(40 * 1448));
+  s.turn();
+  const stamp = s.out[0]!.repr.options.timestamp;
+  s.wait(20 * MILLI);
+  s.out = [];
+  return { s, stamp };
+}
+
+/** An acknowledgment that echoes `echo`, perhaps with a block of segments. */
+const echoes = (s: Script, echo: number, first = 0, last = 0): SegmentOptions => {
+  const sack = new Int32Array(8);
+  sack[0] = seqOf(s.firstSeq + 1 + (first - 1) * 1448);
+  sack[1] = seqOf(s.firstSeq + 1 + last * 1448);
+  const sackCount = first > 0 ? 1 : 0;
+  const options = { hasTimestamps: true, timestamp: 1_100, timestampEcho: echo, sackCount, sack };
+  return { options };
+};
+
+test('fast recovery › the answer is to the first sending › undone, RFC 3522', () => {
+  const { s, stamp } = sending();
+  const before = s.connection().cwnd;
+  s.in('.', 1, 1, echoes(s, stamp, 2, 4));
+  assert.equal(s.count('recoveries'), 1);
+  s.wait(MILLI);
+  s.in('.', 1, 1 + 4 * 1448, echoes(s, stamp));
+  assert.equal(s.count('undone'), 1);
+  const { repair, ssthresh } = s.connection();
+  assert.deepEqual([repair, ssthresh >= before], [0, true]);
+});
+
+test('fast recovery › the answer is to the retransmission › stands', () => {
+  const { s, stamp } = sending();
+  s.in('.', 1, 1, echoes(s, stamp, 2, 4));
+  const again = s.out[0]!.repr.options.timestamp;
+  s.wait(20 * MILLI);
+  s.in('.', 1, 1 + 4 * 1448, echoes(s, again));
+  assert.equal(s.count('undone'), 0);
+});
+
+test('timeout › the answer is to the first sending › undone, and nothing else goes again', () => {
+  const { s, stamp } = sending();
+  s.wait(400 * MILLI);
+  assert.ok(s.count('timeouts') >= 1);
+  const retransmitted = s.count('retransmitted');
+  s.in('.', 1, 1 + 4 * 1448, echoes(s, stamp));
+  assert.equal(s.count('undone'), 1);
+  s.in('.', 1, 1 + 10 * 1448, echoes(s, stamp));
+  assert.equal(s.count('retransmitted'), retransmitted);
+  assert.ok(s.connection().cwnd > 4 * 1448);
+});
+
+test('timeout › the answer is late › the round trip is measured by it, the backoff ends', () => {
+  const { s } = sending();
+  s.wait(SECOND);
+  const last = s.connection().sentAt;
+  const again = s.out[s.out.length - 1]!.repr.options.timestamp;
+  s.in('.', 1, 1 + 10 * 1448, echoes(s, again));
+  assert.equal(s.connection().retries, 0);
+  assert.equal(s.connection().srtt, s.timers.now - last);
 });
