@@ -18,15 +18,23 @@ export class NodeLoop {
   private wake: NodeJS.Timeout | null = null;
   private wakeAt = Number.POSITIVE_INFINITY;
   private planned = false;
+  private isStopped = false;
+  private readonly endings: (() => void)[] = [];
 
   /**
    * Runs `work` with `timers.now` set, after the timers that are due. Every entry from Node goes
    * through here.
    */
   turn(work: () => void): void {
+    if (this.isStopped) return;
     this.timers.run(instantOfMicros(nowMicros()));
     work();
     this.plan();
+  }
+
+  /** `work` is called whenever turns have ended, before the loop sleeps. */
+  atTurnEnd(work: () => void): void {
+    this.endings.push(work);
   }
 
   /** Looks for the next deadline once the turn's promises have run: they may arm timers too. */
@@ -35,12 +43,24 @@ export class NodeLoop {
     this.planned = true;
     setImmediate(() => {
       this.planned = false;
+      const now = nowMicros();
+      // What is due at once mustn't wait for setTimeout, which takes a millisecond at least.
+      if (this.timers.nextDeadline() <= now) {
+        this.timers.run(instantOfMicros(now));
+        this.plan();
+      }
+      for (const work of this.endings) work();
       this.sleepUntilNext();
     });
   }
 
   /** Nothing will be called any more. */
   stop(): void {
+    this.isStopped = true;
+    this.clearWake();
+  }
+
+  private clearWake(): void {
     if (this.wake !== null) clearTimeout(this.wake);
     this.wake = null;
     this.wakeAt = Number.POSITIVE_INFINITY;
@@ -48,15 +68,15 @@ export class NodeLoop {
 
   private sleepUntilNext(): void {
     const deadline = this.timers.nextDeadline();
-    if (deadline === this.wakeAt) return;
-    this.stop();
+    if (deadline === this.wakeAt || this.isStopped) return;
+    this.clearWake();
     // An empty queue holds no timeout, so it doesn't keep the process alive.
     if (deadline === Number.POSITIVE_INFINITY) return;
     this.wakeAt = deadline;
     const waitMillis = Math.ceil((deadline - nowMicros()) / 1_000);
     this.wake = setTimeout(
       () => {
-        this.stop();
+        this.clearWake();
         this.turn(() => {});
       },
       Math.min(Math.max(waitMillis, 0), WAIT_MILLIS_MAX),

@@ -18,6 +18,7 @@ test('nothing › what is absent', () => {
       link: [],
       disk: [],
       memory: 16,
+      net: 'host',
       machine: 'microvm',
       accelerator: 'auto',
       'keep-image': null,
@@ -76,6 +77,8 @@ const REFUSED: readonly [keyof typeof VERBS, string[], RegExp][] = [
   ['build', ['--json=true'], /no value/],
   ['build', ['--publish=8080:80'], /unknown flag/],
   ['new', ['--template=blog'], /static or handler or devices/],
+  ['dev', ['--net=both'], /with host or direct/],
+  ['dev', ['--link=eth0'], /tap:NAME, unix:PATH/],
   ['dev', ['--port=0'], /an integer, 1 to 65535/],
 ];
 for (const [verb, argv, message] of REFUSED) {

@@ -46,14 +46,19 @@ export function output(command: string, args: readonly string[]): Promise<string
   });
 }
 
-/** Builds an application (absolute or below the repository); returns the image's path. */
-export async function buildImage(app: string): Promise<string> {
+/**
+ * Builds an application (absolute or below the repository); returns the image's path. `flags` are
+ * of `morgana build`.
+ */
+export async function buildImage(app: string, ...flags: string[]): Promise<string> {
   const folder = path.join(ROOT, 'build/tests');
   mkdirSync(folder, { recursive: true });
-  const name = path.basename(app);
-  const image = path.join(folder, `${name}-${process.pid}.img`);
+  const kind = flags.map((flag) => flag.replace(/^--\w+=/, '-')).join('');
+  const suffix = flags.includes('--target=node') ? 'mjs' : 'img';
+  const image = path.join(folder, `${path.basename(app)}${kind}-${process.pid}.${suffix}`);
   const tool = path.join(ROOT, 'tools/cli/main.ts');
-  await output(process.execPath, [tool, 'build', path.resolve(ROOT, app), `--output=${image}`]);
+  const words = [tool, 'build', path.resolve(ROOT, app), `--output=${image}`, ...flags];
+  await output(process.execPath, words);
   return image;
 }
 
@@ -98,13 +103,16 @@ export class Machine {
   private readonly watchers = new Set<() => void>();
   private over = false;
 
-  /** Starts QEMU; guest port 80 is the host's `port` with user networking. */
-  constructor(options: MachineOptions, port: number) {
-    this.url = `http://127.0.0.1:${port}`;
-    const [enter = 'qemu-system-x86_64', ...rest] = options.enter ?? [];
-    const words = options.enter === undefined ? [] : [...rest, 'qemu-system-x86_64'];
-    const command = leashed(enter, [...words, ...commandLine(options, port)]);
-    this.child = spawn(...command, { stdio: ['ignore', 'pipe', 'pipe'] });
+  /** Starts a command; `codeOf` says which code of the image its exit status stands for. */
+  constructor(
+    words: readonly string[],
+    url: string,
+    codeOf: (status: number) => number | null,
+    env: NodeJS.ProcessEnv = process.env,
+  ) {
+    this.url = url;
+    const [command = '', ...rest] = words;
+    this.child = spawn(...leashed(command, rest), { stdio: ['ignore', 'pipe', 'pipe'], env });
     this.pid = this.child.pid ?? 0;
     for (const stream of [this.child.stdout!, this.child.stderr!]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
@@ -119,7 +127,7 @@ export class Machine {
         clearTimeout(timer);
         this.over = true;
         for (const watcher of this.watchers) watcher();
-        const code = status === null ? null : imageExitCode(status);
+        const code = status === null ? null : codeOf(status);
         resolve({ code, console: this.console });
       });
     });
@@ -163,8 +171,46 @@ function commandLine(options: MachineOptions, port: number): string[] {
   });
 }
 
-export const startMachine = async (options: MachineOptions): Promise<Machine> =>
-  new Machine(options, options.link === undefined ? await freePort() : 80);
+/** Starts QEMU; guest port 80 is a port of the host with user networking. */
+export async function startMachine(options: MachineOptions): Promise<Machine> {
+  const port = options.link === undefined ? await freePort() : 80;
+  const words = [...(options.enter ?? []), 'qemu-system-x86_64', ...commandLine(options, port)];
+  return new Machine(words, `http://127.0.0.1:${port}`, imageExitCode);
+}
+
+/** Targets whose interfaces are given as links. */
+export type LinkedTarget = 'process' | 'node';
+
+/** `morgana build` makes its image with these. */
+export const LINKED_FLAGS: Record<LinkedTarget, readonly string[]> = {
+  process: ['--target=process'],
+  node: ['--target=node', '--net=direct'],
+};
+
+export interface LinkedOptions {
+  readonly image: string;
+  readonly target: LinkedTarget;
+  /** As "tap:tap0,mac=52:54:00:00:00:01". */
+  readonly links: readonly string[];
+  readonly bootArguments?: readonly string[];
+  readonly memoryMib?: number;
+  /** Directories by device, which the node target doesn't have in its image. */
+  readonly content?: Readonly<Record<string, string>>;
+  readonly enter?: readonly string[];
+}
+
+/** Starts a process with links. */
+export function startLinked(options: LinkedOptions): Machine {
+  const { image, target, links, bootArguments = [], memoryMib = 32, enter = [] } = options;
+  const own = target === 'node' ? [process.execPath, image] : [image, `--mem=${memoryMib}`];
+  const words = [...enter, ...own, ...links.map((link) => `--link=${link}`), '--'];
+  const env = {
+    ...process.env,
+    MORGANA_TAP_LINK: path.join(ROOT, 'build/base/tap-link'),
+    MORGANA_CONTENT: JSON.stringify(options.content ?? {}),
+  };
+  return new Machine([...words, ...bootArguments], '', (status) => status, env);
+}
 
 /** Starts an image that serves, and waits until it does. */
 export async function serving(options: MachineOptions): Promise<Machine> {

@@ -26,6 +26,9 @@ export function baseImage(target: ImageTarget): string {
   throw new Failure({ what: 'the base is not built', mend: 'run: npm run setup' });
 }
 
+/** Carries frames between tap devices and sockets (base/tools/tap_link.c), or null. */
+export const tapLinkTool = (): string | null => baseFile('tap-link');
+
 /**
  * The compiler from JavaScript to the engine's bytecode, or null: then images carry their source.
  */

@@ -27,7 +27,7 @@ import { ENTRY_NAME, missingGlobalMarks, missingGlobals } from './import-graph.t
 import { loadApp, morganaAlias } from './load.ts';
 import { appCacheDirectory, packageRoot, shown } from './places.ts';
 import { checkTypes } from './typecheck.ts';
-import type { Target, VERBS } from './verbs.ts';
+import { type Platform, platformOf, type Target, type VERBS } from './verbs.ts';
 
 export interface Built {
   readonly description: Description;
@@ -45,9 +45,9 @@ export async function buildVerb(line: CommandLine<typeof VERBS.build.flags>): Pr
   if (found.kind === 'image') {
     throw usageFailure(`${shown(found.image)} is an image already`, 'name an application');
   }
-  const { target, json } = line.flags;
+  const { target, net, json } = line.flags;
   const app = await loadApp(found);
-  const built = await buildApp(app, target);
+  const built = await buildApp(app, platformOf(target, net));
   const file = line.flags.output ?? `${app.name}.${SUFFIX[target]}`;
   mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
   writeFileSync(file, built.output, { mode: target === 'node' ? 0o644 : 0o755 });
@@ -62,21 +62,23 @@ export async function buildVerb(line: CommandLine<typeof VERBS.build.flags>): Pr
 }
 
 /** Checks, links and describes. Nothing but caches is written. */
-export async function buildApp(app: App, target: Target): Promise<Built> {
-  checkDevices(app, target);
+export async function buildApp(app: App, platform: Platform): Promise<Built> {
+  checkDevices(app, platform);
   checkContent(app);
   // On every target the application may use only what an image has: else "dev" would promise too
   // much. Before the types: the compiler would advise to install those of Node.
   if (app.main !== null) await checkGlobals(entryOf(app, 'pvh'));
   checkTypes(app);
-  const entry = entryOf(app, target);
-  return target === 'node' ? buildModule(app, entry) : buildImage(app, entry, target);
+  const entry = entryOf(app, platform);
+  return platform === 'node' || platform === 'node-direct'
+    ? buildModule(app, entry, platform)
+    : buildImage(app, entry, platform);
 }
 
 type Entry = { readonly text: string; readonly resolveDir: string; readonly name: string };
 
-const entryOf = (app: App, target: Target): Entry => ({
-  text: entrySource(app, target),
+const entryOf = (app: App, platform: Platform): Entry => ({
+  text: entrySource(app, platform),
   resolveDir: app.main === null ? packageRoot : path.dirname(app.main),
   name: ENTRY_NAME,
 });
@@ -170,7 +172,7 @@ function imageParts(target: ImageTarget, { parts, programKind }: BuildReport): P
 const partName = (name: string): string =>
   name.startsWith('npm:') ? name : `morgana/${name.replace(/^target /, 'targets/')}`;
 
-async function buildModule(app: App, entry: Entry): Promise<Built> {
+async function buildModule(app: App, entry: Entry, platform: Platform): Promise<Built> {
   const built = await buildNodeModule({
     entry,
     alias: morganaAlias,
@@ -180,7 +182,7 @@ async function buildModule(app: App, entry: Entry): Promise<Built> {
   if (!built.ok) throw bundleFailure(built.error);
   const { text, metafile } = built.value;
   const output = new TextEncoder().encode(text);
-  const description = describeApp(app, 'node', metafile, entry.resolveDir, {
+  const description = describeApp(app, platform, metafile, entry.resolveDir, {
     bytes: output.length,
     parts: [{ name: 'module', bytes: output.length }],
     contents: [],

@@ -8,7 +8,7 @@ import type { App } from './app.ts';
 import { DESCRIPTION_FORMAT, type Description, type Part } from './description.ts';
 import { hasOwnStack, implementationOf, opensConnections } from './entry.ts';
 import { chainTo, packageCosts, packageOf } from './import-graph.ts';
-import type { Target } from './verbs.ts';
+import { type Platform, targetOf } from './verbs.ts';
 
 export interface Measured {
   readonly bytes: number;
@@ -19,7 +19,7 @@ export interface Measured {
 /** `base`: the directory that the metafile's paths count from. */
 export function describeApp(
   app: App,
-  target: Target,
+  platform: Platform,
   metafile: Metafile,
   base: string,
   measured: Measured,
@@ -38,19 +38,19 @@ export function describeApp(
     format: DESCRIPTION_FORMAT,
     name: app.name,
     kind: app.kind,
-    target,
+    target: targetOf(platform),
     devices: app.devices.map((node) => ({
       name: node.name,
       kind: node.kind,
       named: node.named,
-      implementation: implementationOf(node.kind, target),
+      implementation: implementationOf(node.kind, platform),
       needs: node.needs.map((at) => app.devices[at]!.name),
     })),
     packages,
-    args: { ...app.args, ...standardArgs(app, target) },
+    args: { ...app.args, ...standardArgs(app, platform) },
     capabilities: {
       ports,
-      network: networkOf(app, target),
+      network: networkOf(app, platform),
       disks: [],
       content: measured.contents,
     },
@@ -71,14 +71,14 @@ function because(name: string, metafile: Metafile, base: string): string[] {
   return [...new Set(steps)].filter((step) => step !== name && name !== 'app');
 }
 
-function standardArgs(app: App, target: Target): ArgSpecs {
-  if (!hasOwnStack(app, target)) return LOG_ARGS;
+function standardArgs(app: App, platform: Platform): ArgSpecs {
+  if (!hasOwnStack(app, platform)) return LOG_ARGS;
   const named = opensConnections(app) ? NAME_ARGS : {};
   return { ...LOG_ARGS, ...DIRECT_STACK_ARGS, ...named };
 }
 
-function networkOf(app: App, target: Target): string[] {
-  if (target === 'node') return ["the host's sockets"];
+function networkOf(app: App, platform: Platform): string[] {
+  if (platform === 'node') return ["the host's sockets"];
   return app.devices
     .filter((node) => node.kind === 'net.ethernet')
     .map((node) => `Ethernet interface ${node.options.index}`);

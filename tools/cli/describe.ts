@@ -12,7 +12,7 @@ import { EXIT_OK, usageFailure } from './failure.ts';
 import type { CommandLine } from './flags.ts';
 import { loadApp } from './load.ts';
 import { shown } from './places.ts';
-import type { Target, VERBS } from './verbs.ts';
+import { type Platform, platformOf, type VERBS } from './verbs.ts';
 
 const SEE = 'see "morgana describe --help"';
 
@@ -25,7 +25,10 @@ export async function describeVerb(
   }
   if (diff) return describeDiff(line);
   if (line.words.length > 1) throw usageFailure('two applications are compared with --diff', SEE);
-  const description = await describe(line.words[0] ?? '.', line.flags.target);
+  const description = await describe(
+    line.words[0] ?? '.',
+    platformOf(line.flags.target, line.flags.net),
+  );
   if (html !== null) {
     writeFileSync(html, formatHtml(description));
     process.stdout.write(`${shown(path.resolve(html))}\n`);
@@ -39,22 +42,22 @@ export async function describeVerb(
 
 async function describeDiff(line: CommandLine<typeof VERBS.describe.flags>): Promise<number> {
   const [a, b] = line.words;
-  const { target } = line.flags;
+  const platform = platformOf(line.flags.target, line.flags.net);
   if (a === undefined || b === undefined || line.flags.dot || line.flags.html !== null) {
     throw usageFailure('--diff takes two applications, images or JSON files, and --json', SEE);
   }
-  const difference = diffDescriptions(await describe(a, target), await describe(b, target));
+  const difference = diffDescriptions(await describe(a, platform), await describe(b, platform));
   const text = line.flags.json ? JSON.stringify(difference, null, 2) : formatDiff(difference);
   process.stdout.write(`${text}\n`);
   return EXIT_OK;
 }
 
-async function describe(word: string, target: Target): Promise<Description> {
+async function describe(word: string, platform: Platform): Promise<Description> {
   const file = path.resolve(word);
   if (word.endsWith('.json') && existsSync(file) && statSync(file).isFile()) {
     return readDescription(file);
   }
   const found = detectApp(word);
   if (found.kind === 'image') return readDescription(found.image);
-  return (await buildApp(await loadApp(found), target)).description;
+  return (await buildApp(await loadApp(found), platform)).description;
 }

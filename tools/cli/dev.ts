@@ -11,9 +11,9 @@ import { EXIT_OK, Failure, usageFailure } from './failure.ts';
 import type { CommandLine, Publish } from './flags.ts';
 import { loadApp } from './load.ts';
 import { checkPorts, type Running } from './machine.ts';
-import { startNode } from './node-process.ts';
+import { startDirectNode, startNode } from './node-process.ts';
 import { appCacheDirectory } from './places.ts';
-import type { VERBS } from './verbs.ts';
+import { platformOf, type VERBS } from './verbs.ts';
 
 /** An editor writes a file in several steps: one rebuild for all of them. */
 const SETTLE_MS = 60;
@@ -27,13 +27,19 @@ export async function devVerb(line: CommandLine<typeof VERBS.dev.flags>): Promis
   if (found.kind === 'image') {
     throw usageFailure('dev takes an application, not an image', 'use "morgana run"');
   }
-  const development = new Development(found, line.flags.port, line.rest ?? []);
+  const { port, net, link } = line.flags;
+  if (net === 'host' && link.length > 0) {
+    throw usageFailure('--link goes with our own stack', 'give it --net=direct too');
+  }
+  const development = new Development(found, port, net, link, line.rest ?? []);
   return development.run();
 }
 
 class Development {
   private readonly found: Exclude<AppPath, { kind: 'image' }>;
   private readonly port: number;
+  private readonly net: 'host' | 'direct';
+  private readonly links: readonly string[];
   private readonly bootArguments: readonly string[];
   private running: Running | null = null;
   private watchers: FSWatcher[] = [];
@@ -45,16 +51,21 @@ class Development {
   constructor(
     found: Exclude<AppPath, { kind: 'image' }>,
     port: number,
+    net: 'host' | 'direct',
+    links: readonly string[],
     bootArguments: readonly string[],
   ) {
     this.found = found;
     this.port = port;
+    this.net = net;
+    this.links = links;
     this.bootArguments = bootArguments;
   }
 
   /** Until Ctrl-C. */
   async run(): Promise<number> {
-    await checkPorts([this.publish(80)], `--port=${this.port === 8_081 ? 8_082 : 8_081}`);
+    if (this.net === 'host')
+      await checkPorts([this.publish(80)], `--port=${this.port === 8_081 ? 8_082 : 8_081}`);
     const end = new Promise<void>((resolve) => {
       for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
         process.once(name, () => {
@@ -100,7 +111,7 @@ class Development {
     try {
       const app = await loadApp(this.found);
       watched = watchedOf(app, null);
-      const built = await buildApp(app, 'node');
+      const built = await buildApp(app, platformOf('node', this.net));
       watched = watchedOf(app, built.sources);
       this.watch(watched);
       // What changed meanwhile may have been bundled unchecked, or nobody watched it yet.
@@ -122,14 +133,19 @@ class Development {
   private async restart(app: App, file: string): Promise<void> {
     this.running?.stop();
     await this.running?.ended;
-    const guestPort = Number(app.args.port?.default ?? 80);
-    const running = startNode(file, app, [this.publish(guestPort)], this.bootArguments);
+    const running = this.start(app, file);
     this.running = running;
-    say(`${app.name} at http://localhost:${this.port}`);
+    say(`${app.name} at ${this.net === 'host' ? `http://localhost:${this.port}` : this.links}`);
     running.ended.then((code) => {
       if (this.running === running && code !== EXIT_OK && !this.stopping)
         say(`it ended with exit code ${code}`);
     });
+  }
+
+  private start(app: App, file: string): Running {
+    if (this.net === 'direct') return startDirectNode(file, app, this.links, this.bootArguments);
+    const guestPort = Number(app.args.port?.default ?? 80);
+    return startNode(file, app, [this.publish(guestPort)], this.bootArguments);
   }
 
   private watch(watched: Watched): void {

@@ -9,7 +9,7 @@ import type { App } from './app.ts';
 import { Failure } from './failure.ts';
 import { declaredAt } from './load.ts';
 import { packageRoot } from './places.ts';
-import type { Target } from './verbs.ts';
+import type { Platform } from './verbs.ts';
 
 /** An implementation: what to import from where below the package's root. */
 interface Implementation {
@@ -38,7 +38,7 @@ const ethernet = (shown: string): Implementation => ({
 });
 
 /** What each target has for each kind of device; a kind left out is one that it lacks. */
-const IMPLEMENTATIONS: Record<Target, { readonly [K in DeviceKind]?: Implementation }> = {
+const IMPLEMENTATIONS: Record<Platform, { readonly [K in DeviceKind]?: Implementation }> = {
   pvh: {
     'net.ethernet': ethernet('virtio-net'),
     'net.stack': DIRECT_STACK,
@@ -57,6 +57,11 @@ const IMPLEMENTATIONS: Record<Target, { readonly [K in DeviceKind]?: Implementat
     },
     'kv.directory': CONTENT,
   },
+  'node-direct': {
+    'net.ethernet': ethernet('a tap device or a UNIX socket'),
+    'net.stack': DIRECT_STACK,
+    'kv.directory': CONTENT,
+  },
 };
 
 /** In place of the above for a program that opens connections: names cost bytes. */
@@ -70,34 +75,36 @@ const WITH_NAMES: Implementation = {
 export const opensConnections = (app: App): boolean => app.kind === 'devices';
 
 /** Whether our own stack, with names or without, is what `target` has. */
-export const hasOwnStack = (app: App, target: Target): boolean =>
+export const hasOwnStack = (app: App, target: Platform): boolean =>
   IMPLEMENTATIONS[target]['net.stack'] === DIRECT_STACK &&
   app.devices.some((node) => node.kind === 'net.stack');
 
 /** Where `launch` is. */
-const LAUNCH: Record<Target, string> = {
+const LAUNCH: Record<Platform, string> = {
   pvh: 'targets/pvh/index.ts',
   process: 'targets/process/index.ts',
   node: 'targets/node/launch.ts',
+  'node-direct': 'targets/node/launch-direct.ts',
 };
 
-const LACKING: Record<Target, string> = {
+const LACKING: Record<Platform, string> = {
   pvh: 'pvh, a virtual machine',
   process: 'process, a Linux process with links and disks',
   node: 'node, a process on this machine with sockets but no Ethernet interface of its own',
+  'node-direct': 'node, a process on this machine',
 };
 
 /**
  * Refuses an application with a device that `target` lacks: one sentence with device, target and
  * line.
  */
-export function checkDevices(app: App, target: Target): void {
+export function checkDevices(app: App, target: Platform): void {
   for (const node of app.devices) {
     if (IMPLEMENTATIONS[target][node.kind] !== undefined || isUnneeded(app, node, target)) continue;
     throw new Failure({
       what: `device '${node.name}' (${node.kind}) does not exist on target ${LACKING[target]}`,
       where: declaredAt(node),
-      mend: `build for another target${target === 'node' ? ': --target=pvh' : ''}`,
+      mend: `build for another target${target === 'node' ? ': --target=pvh, or with --net=direct' : ''}`,
     });
   }
 }
@@ -106,12 +113,12 @@ export function checkDevices(app: App, target: Target): void {
  * A device that only stands under one which the target gives whole: an interface under host
  * sockets.
  */
-function isUnneeded(app: App, node: DeviceNode, target: Target): boolean {
+function isUnneeded(app: App, node: DeviceNode, target: Platform): boolean {
   return !node.named && target === 'node' && app.devices.some((user) => user.kind === 'net.stack');
 }
 
 /** The source of the entry module. Its text depends on the application and the target only. */
-export function entrySource(app: App, target: Target): string {
+export function entrySource(app: App, target: Platform): string {
   const kinds = [...new Set(app.devices.map((node) => node.kind))].sort();
   const imports = [
     importLine('{ launch }', LAUNCH[target]),
@@ -177,6 +184,6 @@ const importLine = (what: string, from: string): string =>
   `import ${what} from ${JSON.stringify(path.join(packageRoot, from))};`;
 
 /** What stands for a kind of device on a target, for people. */
-export function implementationOf(kind: DeviceKind, target: Target): string {
+export function implementationOf(kind: DeviceKind, target: Platform): string {
   return IMPLEMENTATIONS[target][kind]?.shown ?? "the host's";
 }

@@ -23,13 +23,16 @@ Writes a small application into DIR, which must be empty or not exist.
   --template=devices    morgana.config.ts and main.ts: a graph of devices
 `,
   dev: `morgana dev [APP] [--port=8080] [-- boot-time arguments]
+morgana dev [APP] --net=direct --link=LINK... [-- boot-time arguments]
 
 Runs APP as a process on this machine's sockets; builds and restarts it on every change.
 While a change has errors they are shown and the old version keeps serving.
 
   --port=PORT           port of this machine, 1 to 65535 (default 8080)
+  --net=host|direct     this machine's sockets (the default), or our own TCP/IP on --link
+  --link=LINK           with --net=direct: as of "morgana run"
 `,
-  build: `morgana build [APP] [--target=pvh|process|node] [--output=FILE] [--json]
+  build: `morgana build [APP] [--target=pvh|process|node] [--net=direct] [--output=FILE] [--json]
 
 Checks the types of APP, links it with the libraries that it uses, and writes the image.
 The same inputs give the same bytes.
@@ -37,6 +40,8 @@ The same inputs give the same bytes.
   --target=pvh          a bootable image: QEMU, Firecracker, Cloud Hypervisor, Xen (the default)
   --target=process      a Linux program without privileges: FILE --link=tap:NAME
   --target=node         a module that Node runs: node FILE
+  --net=host|direct     node: this machine's sockets (the default), or our own TCP/IP:
+                        node FILE --link=LINK... -- boot-time arguments
   --output=FILE         where to write it (default NAME.img, NAME.elf or NAME.mjs)
   --json                print bytes by part as JSON
 `,
@@ -48,9 +53,11 @@ stdout, the image's exit code is this command's; Ctrl-C stops the machine.
 
   --target=pvh          a virtual machine (the default)
   --target=process      a Linux process that can do nothing but use its links and disks
-  --target=node         a process on this machine's sockets
-  --link=LINK           process: an Ethernet interface, as tap:NAME (a tap device that exists),
-                        unix:PATH or unix-listen:PATH (a stream socket); may be repeated
+  --target=node         a Node process
+  --net=host|direct     node: its sockets (the default), or our own TCP/IP on --link
+  --link=LINK           process, --net=direct: an Ethernet interface, as tap:NAME (a tap device
+                        that exists), unix:PATH or unix-listen:PATH (a stream socket); may be
+                        repeated
   --disk=NAME=FILE      process: a block device (FILE,ro: read only); may be repeated
   --publish=HOST:IMAGE  forwards a port of 127.0.0.1, as 8080:80; may be repeated
                         also ADDRESS:HOST:IMAGE and HOST:IMAGE/udp
@@ -59,13 +66,14 @@ stdout, the image's exit code is this command's; Ctrl-C stops the machine.
   --accelerator=kvm|tcg hardware virtualisation or emulation (default: kvm where it works)
   --keep-image=FILE     leaves the built image at FILE
 `,
-  describe: `morgana describe [APP] [--target=pvh|process|node] [--json|--dot|--html=FILE]
+  describe: `morgana describe [APP] [--target=pvh|process|node] [--net=direct] [--json|--dot|--html=FILE]
 morgana describe --diff A B [--json]
 
 Prints the devices of APP, its packages with their bytes and lines, its boot-time arguments,
 what it may touch (ports, disks), and the bytes of its image. APP may be an image.
 
-  --target=...          what to build APP for (default pvh)
+  --target=TARGET       what to build APP for (default pvh)
+  --net=host|direct     of target node, as of "morgana build"
   --json                for programs
   --dot                 the graph of devices, for Graphviz
   --html=FILE           a page with the graph, and the image drawn to scale

@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import type { App } from './app.ts';
+import { tapLinkTool } from './base.ts';
 import type { Publish } from './flags.ts';
 import { type Running, supervise } from './machine.ts';
 
@@ -19,6 +20,24 @@ export function startNode(
     MORGANA_CONTENT: JSON.stringify(app.content),
     MORGANA_PUBLISH: JSON.stringify(publish),
   };
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'], env });
+  return supervise(child, (status) => status);
+}
+
+/** The same on our own stack (targets/node/launch-direct.ts), over `links`. */
+export function startDirectNode(
+  file: string,
+  app: App,
+  links: readonly string[],
+  bootArguments: readonly string[],
+): Running {
+  const words = [...links.map((link) => `--link=${link}`), '--', ...bootArguments];
+  const env = {
+    ...process.env,
+    MORGANA_CONTENT: JSON.stringify(app.content),
+    MORGANA_TAP_LINK: tapLinkTool() ?? 'tap-link',
+  };
+  const args = ['--enable-source-maps', file, ...words];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'], env });
   return supervise(child, (status) => status);
 }

@@ -12,10 +12,10 @@ import type { CommandLine, Publish } from './flags.ts';
 import { type ProcessOptions, startProcess } from './linux-process.ts';
 import { loadApp } from './load.ts';
 import { checkPorts, chooseAccelerator, findQemu, type Running, startMachine } from './machine.ts';
-import { startNode } from './node-process.ts';
+import { startDirectNode, startNode } from './node-process.ts';
 import { appCacheDirectory, shown } from './places.ts';
 import { firstByte, HEAD_REQUEST, HOSTLESS_REQUEST } from './probe.ts';
-import type { Target, VERBS } from './verbs.ts';
+import { type Platform, platformOf, type VERBS } from './verbs.ts';
 
 type Line = CommandLine<typeof VERBS.run.flags>;
 
@@ -30,9 +30,10 @@ export async function runVerb(line: Line): Promise<number> {
   const found = detectApp(line.words[0] ?? '.');
   if (found.kind === 'image') return runImage(line, found.image);
   const { target } = line.flags;
-  checkFlags(line, target);
+  const platform = platformOf(target, line.flags.net);
+  checkFlags(line, platform);
   const app = await loadApp(found);
-  const built = await buildApp(app, target);
+  const built = await buildApp(app, platform);
   const kept = line.flags['keep-image'];
   const file = path.join(appCacheDirectory(app.root), `run.${SUFFIX[target]}`);
   writeFileSync(file, built.output, { mode: 0o755 });
@@ -40,6 +41,10 @@ export async function runVerb(line: Line): Promise<number> {
   if (target === 'pvh') return boot(line, file, built.description);
   if (target === 'process')
     return startProcess(file, processOptions(line, built.description)).ended;
+  if (platform === 'node-direct') {
+    const { links, bootArguments } = processOptions(line, built.description);
+    return startDirectNode(file, app, links, bootArguments).ended;
+  }
   return watchOver(line, built.description, (publish) =>
     startNode(file, app, publish, line.rest ?? []),
   );
@@ -58,14 +63,22 @@ function runImage(line: Line, image: string): Promise<number> {
 }
 
 /** Refuses what the target would silently ignore. */
-function checkFlags(line: Line, target: Target): void {
+function checkFlags(line: Line, platform: Platform): void {
   const { publish, link, disk } = line.flags;
-  const given = publish.length > 0 ? 'publish' : link.length > 0 ? 'link' : 'disk';
-  const isProcess = target === 'process';
-  if (isProcess ? publish.length === 0 : link.length + disk.length === 0) return;
+  const isLinked = platform === 'process' || platform === 'node-direct';
+  const wrong = isLinked ? { publish } : { link };
+  const [given] = Object.entries({ ...wrong, ...(platform === 'process' ? {} : { disk }) })
+    .filter(([, values]) => values.length > 0)
+    .map(([name]) => name);
+  if (given === undefined) return;
+  const mends = {
+    publish: 'it has addresses of its own on its --link',
+    link: 'give it --target=process, or --target=node --net=direct, too',
+    disk: 'give it --target=process too',
+  };
   throw usageFailure(
-    `--${given} does not go with target ${target}`,
-    isProcess ? 'it has addresses of its own on its --link' : 'give it --target=process too',
+    `--${given} does not go with target ${platform === 'node-direct' ? 'node --net=direct' : platform}`,
+    mends[given as keyof typeof mends],
   );
 }
 

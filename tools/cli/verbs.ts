@@ -12,6 +12,14 @@ import {
 
 export const TARGETS = ['pvh', 'process', 'node'] as const;
 export type Target = (typeof TARGETS)[number];
+/** What is linked: a target, with what --net chooses on node. */
+export type Platform = Target | 'node-direct';
+export const NETS = ['host', 'direct'] as const;
+/** --net is a choice on node only: elsewhere our own stack is all there is. */
+export const platformOf = (target: Target, net: (typeof NETS)[number]): Platform =>
+  target === 'node' && net === 'direct' ? 'node-direct' : target;
+export const targetOf = (platform: Platform): Target =>
+  platform === 'node-direct' ? 'node' : platform;
 export const TEMPLATES = ['static', 'handler', 'devices'] as const;
 
 /**
@@ -27,18 +35,28 @@ export const VERBS = {
   dev: {
     wordsMax: 1,
     rest: true,
-    flags: { port: integerFlag(1, 65_535, 8_080) },
+    flags: {
+      port: integerFlag(1, 65_535, 8_080),
+      net: choiceFlag(NETS, 'host'),
+      link: linkFlag,
+    },
   },
   build: {
     wordsMax: 1,
     rest: false,
-    flags: { target: choiceFlag(TARGETS, 'pvh'), output: textFlag, json: switchFlag },
+    flags: {
+      target: choiceFlag(TARGETS, 'pvh'),
+      net: choiceFlag(NETS, 'host'),
+      output: textFlag,
+      json: switchFlag,
+    },
   },
   run: {
     wordsMax: 1,
     rest: true,
     flags: {
       target: choiceFlag(TARGETS, 'pvh'),
+      net: choiceFlag(NETS, 'host'),
       publish: publishFlag,
       link: linkFlag,
       disk: diskFlag,
@@ -53,6 +71,7 @@ export const VERBS = {
     rest: false,
     flags: {
       target: choiceFlag(TARGETS, 'pvh'),
+      net: choiceFlag(NETS, 'host'),
       json: switchFlag,
       dot: switchFlag,
       html: textFlag,

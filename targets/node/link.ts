@@ -1,0 +1,73 @@
+/**
+ * Links of a Node process with our own stack: `--link=tap:NAME`, `unix:PATH` or `unix-listen:PATH`,
+ * each with `,mac=52:54:00:00:00:01` when the address must stay the same. Whatever it is, a stream
+ * socket comes out: the kernel's tap device is carried to it by tap-link (base/tools/tap_link.c).
+ */
+
+import { spawn } from 'node:child_process';
+import { randomFillSync } from 'node:crypto';
+import { once } from 'node:events';
+import net from 'node:net';
+
+export interface Link {
+  /** As it was given: "unix:/run/a". */
+  readonly name: string;
+  readonly kind: 'tap' | 'unix' | 'unix-listen';
+  /** The device's name, or the socket's path. */
+  readonly place: string;
+  /** Six bytes, a station's. */
+  readonly mac: Uint8Array;
+}
+
+const MAC_BYTES = 6;
+const GROUP_BIT = 0x01;
+const LOCAL_BIT = 0x02;
+
+/** Null when `text` is no link. Without a `mac` a random local one is drawn. */
+export function parseLink(text: string): Link | null {
+  const found = /^(tap|unix|unix-listen):(.+?)(?:,mac=([0-9a-f:]*))?$/is.exec(text);
+  if (found === null) return null;
+  const [, kind = '', place = '', macText] = found;
+  const mac = macText === undefined ? randomMac() : parseMac(macText);
+  if (mac === null) return null;
+  return { name: `${kind}:${place}`, kind: kind as Link['kind'], place, mac };
+}
+
+function parseMac(text: string): Uint8Array | null {
+  if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text)) return null;
+  const mac = Uint8Array.from(text.split(':'), (part) => Number.parseInt(part, 16));
+  return (mac[0]! & GROUP_BIT) === 0 ? mac : null;
+}
+
+function randomMac(): Uint8Array {
+  const mac = randomFillSync(new Uint8Array(MAC_BYTES));
+  mac[0] = (mac[0]! & ~GROUP_BIT) | LOCAL_BIT;
+  return mac;
+}
+
+/**
+ * The link's socket, connected; rejects with an Error whose message says why there is none.
+ * `tapLink` is tap-link's path.
+ */
+export async function openLink(link: Link, tapLink: string): Promise<net.Socket> {
+  if (link.kind === 'tap') return openTap(link.place, tapLink);
+  if (link.kind === 'unix') {
+    const socket = net.connect(link.place);
+    await once(socket, 'connect');
+    return socket;
+  }
+  const server = net.createServer().listen(link.place);
+  await once(server, 'listening');
+  const [socket] = (await once(server, 'connection')) as [net.Socket];
+  server.close();
+  return socket;
+}
+
+/** What tap-link complains about is in this process's stderr; its end closes the socket. */
+async function openTap(device: string, tapLink: string): Promise<net.Socket> {
+  const stdio = ['ignore', 'ignore', 'inherit', 'pipe'] as const;
+  const child = spawn(tapLink, [`${device}=fd:3`], { stdio: [...stdio] });
+  await once(child, 'spawn');
+  child.unref();
+  return child.stdio[3] as net.Socket;
+}

@@ -1,0 +1,79 @@
+/**
+ * A Node process as a machine, whatever its network is. The CLI tells it about content through an
+ * environment variable:
+ *
+ *     MORGANA_CONTENT   {"site": "/home/me/htdocs"}
+ */
+
+import { randomFillSync } from 'node:crypto';
+import { totalmem } from 'node:os';
+import { wallTimeOfMillis } from '#core';
+import type { KvReadOnly, Machine, NetDevice, Program } from '#device';
+import { readDirectory } from './directory.ts';
+import type { NodeLoop } from './loop.ts';
+
+/** Exit codes as other targets have them (base/include/base_abi.h, BSD's sysexits.h). */
+export const EXIT = {
+  usage: 64,
+  /** A link can't be had. */
+  unavailable: 69,
+  /** A link was closed, or lied. */
+  deviceFailed: 122,
+  /** BASE_EXIT_UNCAUGHT: the program's promise was rejected. */
+  uncaught: 124,
+} as const;
+
+export interface MachineOptions {
+  readonly bootArguments: readonly string[];
+  /** Directory by the name of its device. */
+  readonly content: Readonly<Record<string, string>>;
+}
+
+export function contentOfProcess(): Readonly<Record<string, string>> {
+  const { MORGANA_CONTENT: content } = process.env;
+  return content === undefined ? {} : JSON.parse(content);
+}
+
+export function bareMachine(
+  loop: NodeLoop,
+  options: MachineOptions,
+  interfaces: readonly NetDevice[],
+): Machine {
+  const read = new Map<string, KvReadOnly>();
+  return {
+    target: 'node',
+    timers: loop.timers,
+    clock: { wall: () => wallTimeOfMillis(Date.now()) },
+    memoryBytes: totalmem(),
+    entropy: { fill: (out) => void randomFillSync(out) },
+    console: { writeLine: (line) => void process.stdout.write(`${line}\n`) },
+    bootArguments: options.bootArguments,
+    interfaces,
+    blocks: [],
+    content(name) {
+      if (!Object.hasOwn(options.content, name)) return null;
+      const known = read.get(name) ?? readDirectory(options.content[name]!);
+      read.set(name, known);
+      return known;
+    },
+    exit: (code) => process.exit(code),
+  };
+}
+
+/**
+ * Runs `program`. Ends the process with its exit code; with 0 on SIGINT or SIGTERM, or when the
+ * program waits for nothing that could still happen.
+ */
+export function start(loop: NodeLoop, machine: Machine, program: Program): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0));
+  loop.turn(() => {
+    program(machine).then(
+      (code) => process.exit(code),
+      (error: unknown) => {
+        const text = error instanceof Error ? (error.stack ?? String(error)) : String(error);
+        process.stderr.write(`error: ${text}\n`);
+        process.exit(EXIT.uncaught);
+      },
+    );
+  });
+}

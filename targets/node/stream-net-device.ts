@@ -1,0 +1,186 @@
+/**
+ * A stream socket as a network device. A frame on it is its length, four bytes big-endian, and its
+ * bytes, as QEMU's `-netdev stream` has it. Required reading: packages/device/net.ts.
+ *
+ * Frames sent gather in one buffer and leave with one write when the turn ends. What the peer sends
+ * is not believed: a length that no frame has ends the link, since what follows can't be found any
+ * more. A link that ended stays so: there is no second peer.
+ */
+
+import type { Socket } from 'node:net';
+import { assert, hot, readU32be, writeU32be } from '#core';
+import type { ChecksumRequest, NetDevice, NetHandler, NetOffload } from '#device';
+import type { NodeLoop } from './loop.ts';
+
+const LENGTH_BYTES = 4;
+const ETHERNET_HEADER_BYTES = 14;
+const MTU_BYTES = 1500;
+/** A frame with the largest IP packet: a peer's MTU may be larger than ours. */
+export const STREAM_FRAME_BYTES_MAX = ETHERNET_HEADER_BYTES + 65_535;
+/** What may wait for the end of the turn, and as much again for a peer that doesn't read. */
+const TRANSMIT_BYTES = 262_144;
+const FRAME_ROOM_BYTES = LENGTH_BYTES + ETHERNET_HEADER_BYTES + MTU_BYTES;
+
+export type StreamFault =
+  | { readonly kind: 'closed' }
+  | { readonly kind: 'frame length'; readonly bytes: number };
+
+/** For one sentence: "the link unix:a ...". */
+export function formatStreamFault(fault: StreamFault): string {
+  if (fault.kind === 'closed') return 'was closed by its peer';
+  return `sent a frame of ${fault.bytes} bytes, which no frame has`;
+}
+
+const DEAF: NetHandler = { receive() {}, transmitReady() {} };
+
+export class StreamNetDevice implements NetDevice {
+  readonly mac: Uint8Array;
+  readonly mtuBytes = MTU_BYTES;
+  readonly offload: NetOffload = { transmitChecksum: false, segmentBytesMax: 0 };
+  private readonly loop: NodeLoop;
+  private readonly socket: Socket;
+  private readonly onFault: (fault: StreamFault) => void;
+  private handler: NetHandler = DEAF;
+  private isStopped = false;
+  /** The beginning of a frame whose end hasn't come. */
+  private readonly begun = new Uint8Array(LENGTH_BYTES + STREAM_FRAME_BYTES_MAX);
+  private begunBytes = 0;
+  private readonly frame = new Uint8Array(ETHERNET_HEADER_BYTES + MTU_BYTES);
+  /** Bytes [0, gatheredBytes) leave when the turn ends. The socket's once it was given them. */
+  private gathered = new Uint8Array(TRANSMIT_BYTES);
+  private gatheredBytes = 0;
+  private isRefused = false;
+  private readonly tally = { received: 0, sent: 0, transmitFull: 0 };
+
+  /** `onFault` is called at most once, when the link must be given up. */
+  constructor(
+    loop: NodeLoop,
+    socket: Socket,
+    mac: Uint8Array,
+    onFault: (fault: StreamFault) => void,
+  ) {
+    assert(mac.length === 6);
+    this.loop = loop;
+    this.socket = socket;
+    this.mac = mac;
+    this.onFault = onFault;
+    loop.atTurnEnd(() => this.flush());
+    socket.on('data', (chunk: Uint8Array) => {
+      const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
+      loop.turn(() => this.receive(bytes));
+    });
+    socket.on('error', () => this.stop({ kind: 'closed' }));
+    socket.on('close', () => this.stop({ kind: 'closed' }));
+  }
+
+  attach(handler: NetHandler): void {
+    assert(this.handler === DEAF, 'attached already');
+    this.handler = handler;
+  }
+
+  reserve(): Uint8Array | null {
+    assert(this.handler !== DEAF, 'reserve before attach');
+    if (this.hasRoom()) return this.frame;
+    this.flush();
+    if (this.hasRoom()) return this.frame;
+    this.tally.transmitFull++;
+    this.isRefused = true;
+    return null;
+  }
+
+  commit(headBytes: number, parts: readonly Uint8Array[], checksum: ChecksumRequest | null): void {
+    assert(checksum === null, 'a stream sums nothing');
+    if (this.isStopped) return;
+    if (this.gatheredBytes === 0) this.loop.plan();
+    const { gathered, gatheredBytes } = this;
+    let at = gatheredBytes + LENGTH_BYTES;
+    hot.copy(gathered, at, this.frame, 0, headBytes);
+    at += headBytes;
+    for (const part of parts) {
+      hot.copy(gathered, at, part, 0, part.length);
+      at += part.length;
+    }
+    writeU32be(gathered, gatheredBytes, at - gatheredBytes - LENGTH_BYTES);
+    this.gatheredBytes = at;
+    this.tally.sent++;
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return { ...this.tally, linkUp: this.isStopped ? 0 : 1 };
+  }
+
+  private hasRoom(): boolean {
+    return this.gatheredBytes + FRAME_ROOM_BYTES <= TRANSMIT_BYTES && !this.isStopped;
+  }
+
+  /** Gives the socket what was gathered, unless it has some that the peer didn't take. */
+  private flush(): void {
+    if (this.gatheredBytes === 0 || this.socket.writableLength > 0) return;
+    this.socket.write(this.gathered.subarray(0, this.gatheredBytes), () => this.written());
+    this.gatheredBytes = 0;
+    // As a rule the kernel took all at once, and the memory is ours again.
+    if (this.socket.writableLength > 0) this.gathered = new Uint8Array(TRANSMIT_BYTES);
+  }
+
+  private written(): void {
+    this.flush();
+    if (!this.isRefused || !this.hasRoom()) return;
+    this.isRefused = false;
+    this.loop.turn(() => this.handler.transmitReady());
+  }
+
+  private receive(chunk: Uint8Array): void {
+    let from = 0;
+    if (this.begunBytes > 0) from = this.complete(chunk);
+    while (!this.isStopped && chunk.length - from >= LENGTH_BYTES) {
+      const bytes = this.frameBytes(chunk, from);
+      if (bytes < 0) return;
+      const end = from + LENGTH_BYTES + bytes;
+      if (end > chunk.length) break;
+      this.deliver(chunk.subarray(from + LENGTH_BYTES, end));
+      from = end;
+    }
+    if (this.isStopped) return;
+    this.begun.set(chunk.subarray(from), this.begunBytes);
+    this.begunBytes += chunk.length - from;
+  }
+
+  /** Adds to the frame that has begun; how much of `chunk` that took. */
+  private complete(chunk: Uint8Array): number {
+    let from = 0;
+    const take = (want: number): boolean => {
+      const count = Math.min(Math.max(want - this.begunBytes, 0), chunk.length - from);
+      this.begun.set(chunk.subarray(from, from + count), this.begunBytes);
+      this.begunBytes += count;
+      from += count;
+      return this.begunBytes >= want;
+    };
+    if (!take(LENGTH_BYTES)) return from;
+    const bytes = this.frameBytes(this.begun, 0);
+    if (bytes < 0 || !take(LENGTH_BYTES + bytes)) return from;
+    this.begunBytes = 0;
+    this.deliver(this.begun.subarray(LENGTH_BYTES, LENGTH_BYTES + bytes));
+    return from;
+  }
+
+  /** The length at `at`; -1 when no frame has it, and the link is given up. */
+  private frameBytes(from: Uint8Array, at: number): number {
+    const bytes = readU32be(from, at);
+    if (bytes >= ETHERNET_HEADER_BYTES && bytes <= STREAM_FRAME_BYTES_MAX) return bytes;
+    this.stop({ kind: 'frame length', bytes });
+    return -1;
+  }
+
+  private deliver(frame: Uint8Array): void {
+    this.tally.received++;
+    this.handler.receive(frame, false);
+  }
+
+  private stop(fault: StreamFault): void {
+    if (this.isStopped) return;
+    this.isStopped = true;
+    this.gatheredBytes = 0;
+    this.socket.destroy();
+    this.onFault(fault);
+  }
+}
