@@ -10,6 +10,8 @@ const SPECS: ArgSpecs = {
   verbose: arg.boolean({ doc: 'says more' }),
   address: arg.ipv4({ default: '', doc: 'an address' }),
   net: arg.ipv4Cidr({ default: '', doc: 'a network' }),
+  nets: { kind: 'ipv4Cidrs', default: '', doc: 'networks' },
+  ways: { kind: 'ipv4Routes', default: '', doc: 'routes' },
 };
 
 function values(...argv: string[]): Readonly<Record<string, unknown>> {
@@ -26,6 +28,8 @@ test('no arguments › defaults', () => {
     verbose: false,
     address: '',
     net: '',
+    nets: '',
+    ways: '',
   });
 });
 
@@ -43,6 +47,8 @@ const GOOD: readonly [string, string, unknown][] = [
   ['--address=0.0.0.0', 'address', '0.0.0.0'],
   ['--net=10.0.2.15/0', 'net', '10.0.2.15/0'],
   ['--net=10.0.2.15/32', 'net', '10.0.2.15/32'],
+  ['--nets=10.0.2.15/24,10.0.3.1/16', 'nets', '10.0.2.15/24,10.0.3.1/16'],
+  ['--ways=10.0.0.0/8=10.1.0.1,0.0.0.0/0=link', 'ways', '10.0.0.0/8=10.1.0.1,0.0.0.0/0=link'],
 ];
 for (const [word, name, value] of GOOD) {
   test(`${word} › ${JSON.stringify(value)}`, () => assert.equal(values(word)[name], value));
@@ -67,6 +73,11 @@ const BAD: readonly [readonly string[], string, RegExp][] = [
   [['--net=10.0.2.15'], 'value', /prefix length/],
   [['--net=10.0.2.15/33'], 'value', /prefix length/],
   [['--net=10.0.2.15/8/8'], 'value', /prefix length/],
+  [['--nets=10.0.2.15/24,'], 'value', /prefix lengths/],
+  [['--nets='], 'value', /prefix lengths/],
+  [['--ways=10.0.0.0/8'], 'value', /their routers/],
+  [['--ways=10.0.0.0/8=up'], 'value', /their routers/],
+  [['--ways=10.0.0.0/8=link=link'], 'value', /their routers/],
   [['--nothing=1'], 'unknown', /no argument --nothing/],
   [['--constructor=1'], 'unknown', /no argument --constructor/],
   [['--port=1', '--port=2'], 'repeated', /--port is given twice/],

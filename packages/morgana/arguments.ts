@@ -14,6 +14,10 @@ export interface ArgKinds {
   boolean: boolean;
   ipv4: string;
   ipv4Cidr: string;
+  /** Several, with commas. */
+  ipv4Cidrs: string;
+  /** PREFIX=GATEWAY, several with commas. */
+  ipv4Routes: string;
 }
 
 export type ArgKind = keyof ArgKinds;
@@ -53,6 +57,8 @@ const EXPECTED: Record<ArgKind, string> = {
   boolean: 'true or false',
   ipv4: 'an IPv4 address, as 10.0.2.15',
   ipv4Cidr: 'an IPv4 address and prefix length, as 10.0.2.15/24',
+  ipv4Cidrs: 'IPv4 addresses and prefix lengths, as 10.0.2.15/24,10.0.3.1/16',
+  ipv4Routes: 'prefixes and their routers, as 172.16.0.0/12=10.0.2.3,192.0.2.0/24=link',
 };
 
 /** Reads `argv` by `specs`; the first mistake ends it. */
@@ -107,12 +113,25 @@ function readValue(spec: ArgSpec, text: string): string | number | boolean | nul
       return readInteger(text, spec.min, spec.max);
     case 'ipv4':
       return isIpv4(text) ? text : null;
-    case 'ipv4Cidr': {
-      const [address, prefix, ...rest] = text.split('/');
-      if (address === undefined || prefix === undefined || rest.length > 0) return null;
-      return isIpv4(address) && readInteger(prefix, 0, 32) !== null ? text : null;
-    }
+    case 'ipv4Cidr':
+      return isIpv4Cidr(text) ? text : null;
+    case 'ipv4Cidrs':
+      return text.split(',').every(isIpv4Cidr) ? text : null;
+    case 'ipv4Routes':
+      return text.split(',').every(isIpv4Route) ? text : null;
   }
+}
+
+function isIpv4Cidr(text: string): boolean {
+  const [address, prefix, ...rest] = text.split('/');
+  if (address === undefined || prefix === undefined || rest.length > 0) return false;
+  return isIpv4(address) && readInteger(prefix, 0, 32) !== null;
+}
+
+function isIpv4Route(text: string): boolean {
+  const [prefix, gateway, ...rest] = text.split('=');
+  if (prefix === undefined || gateway === undefined || rest.length > 0) return false;
+  return isIpv4Cidr(prefix) && (gateway === 'link' || isIpv4(gateway));
 }
 
 function readInteger(
@@ -154,6 +173,8 @@ const PLACEHOLDER: Record<ArgKind, string> = {
   boolean: 'true|false',
   ipv4: 'ADDRESS',
   ipv4Cidr: 'ADDRESS/PREFIX',
+  ipv4Cidrs: 'ADDRESS/PREFIX',
+  ipv4Routes: 'PREFIX=ROUTER',
 };
 const placeholder = (spec: ArgSpec): string => PLACEHOLDER[spec.kind];
 

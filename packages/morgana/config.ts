@@ -26,7 +26,15 @@ export interface UnikernelConfig<
 /** Names that `start` receives besides the devices. */
 const RESERVED_DEVICES = new Set(['args', 'log', 'clock', 'entropy', 'timers', 'memoryBytes']);
 /** Arguments that every image may have already: see run.ts and packages/stack. */
-const RESERVED_ARGS = new Set(['help', 'log', 'ipv4', 'gateway', 'hostname', 'nameservers']);
+const RESERVED_ARGS = new Set([
+  'help',
+  'log',
+  'ipv4',
+  'gateway',
+  'routes',
+  'hostname',
+  'nameservers',
+]);
 
 /**
  * Declares a unikernel; its type carries what `Start<typeof config>` hands to `start`. Throws on a

@@ -18,7 +18,8 @@ export async function connectDirect(
   { machine, needs, args, log }: ConnectRequest,
   more: Pick<StackOptions, 'names' | 'nameServers'>,
 ): Promise<Stack | { readonly lacks: string }> {
-  const options = stackOptions(String(args.ipv4), String(args.gateway), String(args.hostname));
+  const [ipv4, gateway] = [String(args.ipv4), String(args.gateway)];
+  const options = stackOptions(ipv4, gateway, String(args.hostname), String(args.routes));
   if (!options.ok) return { lacks: `${options.error.kind}: ${options.error.message}` };
   const memoryBytes = Number(args['net-memory']) * 1_024;
   const given = { ...options.value, memoryBytes, ...more };

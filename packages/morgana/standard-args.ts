@@ -25,8 +25,17 @@ export const NAME_ARGS: ArgSpecs = {
 
 /** Of our own TCP/IP (direct-stack.ts). */
 export const DIRECT_STACK_ARGS: ArgSpecs = {
-  ipv4: { kind: 'ipv4Cidr', default: '', doc: 'a fixed address, as 10.0.2.15/24, instead of DHCP' },
+  ipv4: {
+    kind: 'ipv4Cidrs',
+    default: '',
+    doc: 'fixed addresses, as 10.0.2.15/24,10.0.3.1/16, instead of DHCP',
+  },
   gateway: { kind: 'ipv4', default: '', doc: 'the router, with --ipv4' },
+  routes: {
+    kind: 'ipv4Routes',
+    default: '',
+    doc: 'other routers, with --ipv4, as 172.16.0.0/12=10.0.2.3,192.0.2.0/24=link',
+  },
   'net-memory': {
     kind: 'int',
     min: 256,

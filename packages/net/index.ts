@@ -7,7 +7,12 @@ export type { InterfaceAddress } from './ipv4/interface-addresses.ts';
 export type { Ipv4RouteEntry } from './ipv4/routing-table.ts';
 export * from './ipv6-address.ts';
 export * from './ipv6-text.ts';
-export { memoryBytesDefault, memoryBytesMin } from './limits.ts';
+export {
+  addressesMax as ADDRESSES_MAX,
+  configuredRoutesMax as ROUTES_MAX,
+  memoryBytesDefault,
+  memoryBytesMin,
+} from './limits.ts';
 export { type MemoryAccount, MemoryBudget, type MemoryKind } from './memory-budget.ts';
 export {
   type ConfigurationListener,

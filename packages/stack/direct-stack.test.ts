@@ -3,28 +3,82 @@ import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { hot, instantOfMicros } from '#core';
 import type { Flow, Stack } from '#device';
-import { NetStack, parseIpv4Address } from '#net';
+import { ADDRESSES_MAX, NetStack, parseIpv4Address, ROUTES_MAX } from '#net';
 import { type SimHost, SimWorld } from '#targets/sim/index';
 import { TestDhcpServer } from '../../tests/sim/dhcp-server.ts';
 import { directStack, type StackOptions, stackOptions } from './index.ts';
 
-function read(cidr: string, gateway = '', hostName = ''): StackOptions {
-  const options = stackOptions(cidr, gateway, hostName);
+function read(cidr: string, gateway = '', hostName = '', routes = ''): StackOptions {
+  const options = stackOptions(cidr, gateway, hostName, routes);
   assert.ok(options.ok, options.ok ? '' : options.error.message);
   return options.value;
 }
 
 test('options › nothing given means DHCP', () => {
-  assert.deepEqual(read(''), { address: null, gateway: null, hostName: null });
+  assert.deepEqual(read(''), {
+    addresses: [],
+    gateway: null,
+    routes: [],
+    hostName: null,
+  });
   assert.equal(read('', '', 'web-1').hostName, 'web-1');
 });
 
 test('options › a fixed address with and without a router', () => {
   const address = parseIpv4Address('10.0.2.15');
-  const fixed = { address: { address, prefixBits: 24 }, gateway: null, hostName: null };
+  const addresses = [{ address, prefixBits: 24 }];
+  const fixed = { addresses, gateway: null, routes: [], hostName: null };
   assert.deepEqual(read('10.0.2.15/24'), fixed);
   const gateway = parseIpv4Address('10.0.2.2');
   assert.deepEqual(read('10.0.2.15/24', '10.0.2.2'), { ...fixed, gateway });
+});
+
+test('options › several addresses, and routes over routers of each', () => {
+  const at = (text: string) => parseIpv4Address(text)!;
+  const routes = '172.16.0.0/12=10.0.2.3,192.0.2.0/24=link,0.0.0.0/0=10.9.0.2';
+  const options = read('10.0.2.15/24,10.9.0.1/16', '10.9.0.9', '', routes);
+  assert.deepEqual(options.addresses, [
+    { address: at('10.0.2.15'), prefixBits: 24 },
+    { address: at('10.9.0.1'), prefixBits: 16 },
+  ]);
+  assert.equal(options.gateway, at('10.9.0.9'));
+  assert.deepEqual(options.routes, [
+    { prefix: at('172.16.0.0'), prefixBits: 12, gateway: at('10.0.2.3') },
+    { prefix: at('192.0.2.0'), prefixBits: 24, gateway: null },
+    { prefix: at('0.0.0.0'), prefixBits: 0, gateway: at('10.9.0.2') },
+  ]);
+});
+
+test('options › as many addresses and routes as fit, and one more', () => {
+  const addresses = Array.from({ length: ADDRESSES_MAX + 1 }, (_, i) => `10.0.2.${i + 1}/24`);
+  assert.equal(read(addresses.slice(1).join()).addresses.length, ADDRESSES_MAX);
+  assert.ok(!stackOptions(addresses.join(), '', '').ok);
+  const routes = Array.from({ length: ROUTES_MAX + 1 }, (_, i) => `192.0.${i}.0/24=10.0.2.9`);
+  assert.equal(read('10.0.2.1/24', '', '', routes.slice(1).join()).routes.length, ROUTES_MAX);
+  assert.ok(!stackOptions('10.0.2.1/24', '', '', routes.join()).ok);
+});
+
+const BAD_ROUTES = [
+  '172.16.0.0/12',
+  '172.16.0.0=10.0.2.3',
+  '172.16.0.1/12=10.0.2.3',
+  '172.16.0.0/33=10.0.2.3',
+  '172.16.0.0/12=10.0.3.3',
+  '172.16.0.0/12=10.0.2.15',
+  '172.16.0.0/12=',
+];
+for (const routes of BAD_ROUTES) {
+  test(`options › route '${routes}' › refused`, () => {
+    const options = stackOptions('10.0.2.15/24', '', '', routes);
+    assert.ok(!options.ok && options.error.kind === 'routes');
+  });
+}
+
+test('options › routes without an address, an address twice › refused', () => {
+  const alone = stackOptions('', '', '', '172.16.0.0/12=10.0.2.3');
+  assert.ok(!alone.ok && alone.error.kind === 'routes');
+  const twice = stackOptions('10.0.2.15/24,10.0.2.15/16', '', '');
+  assert.ok(!twice.ok && twice.error.kind === 'address');
 });
 
 const REFUSED: readonly [string, string, string, string][] = [

@@ -7,24 +7,29 @@
 import { after, err, type Logger, ok, type Result, seconds, Timer } from '#core';
 import type { Endpoint, Machine, NetDevice, Stack } from '#device';
 import {
+  ADDRESSES_MAX,
   formatIpv4Address,
+  type InterfaceAddress,
   type Ipv4Address,
+  type Ipv4RouteEntry,
   isHostAddress,
   type NetConfiguration,
   type NetStack,
   netmaskOf,
   parseIpAddress,
   parseIpv4Address,
+  ROUTES_MAX,
   type TcpStack,
 } from '#net';
 import { joinStacks } from './join-stacks.ts';
 import { type NamesMaker, NumericNames, type StackNames } from './numeric-stack.ts';
 
 export interface StackOptions {
-  /** A fixed address; null: DHCP. */
-  readonly address: { readonly address: Ipv4Address; readonly prefixBits: number } | null;
-  /** Only with a fixed address. */
+  /** Fixed addresses; none: DHCP. */
+  readonly addresses: readonly InterfaceAddress[];
+  /** Only with fixed addresses, as are routes. */
   readonly gateway: Ipv4Address | null;
+  readonly routes: readonly Ipv4RouteEntry[];
   /** What DHCP tells the server; null: nothing. */
   readonly hostName: string | null;
   /** The declared memory of the stack; memoryBytesDefault when absent. */
@@ -37,7 +42,7 @@ export interface StackOptions {
 
 /** One sentence for a person: which text is wrong, and why. */
 export type StackOptionsFault = {
-  readonly kind: 'address' | 'gateway' | 'host name';
+  readonly kind: 'address' | 'gateway' | 'routes' | 'host name';
   readonly message: string;
 };
 
@@ -46,42 +51,88 @@ const PATIENCE = seconds(5);
 const HOST_NAME = /^(?!-)[a-zA-Z0-9-]{1,63}(?<!-)$/;
 
 /**
- * Reads "10.0.2.15/24", "10.0.2.2" and a host name (RFC 1123 §2.1); empty texts mean "not given".
+ * Reads "10.0.2.15/24,10.0.3.1/16", "10.0.2.2", a host name (RFC 1123 §2.1) and
+ * "172.16.0.0/12=10.0.2.3,192.0.2.0/24=link"; empty texts mean "not given".
  */
 export function stackOptions(
-  cidr: string,
+  cidrs: string,
   gatewayText: string,
   hostName: string,
+  routesText = '',
 ): Result<StackOptions, StackOptionsFault> {
   if (hostName !== '' && !HOST_NAME.test(hostName)) {
     return fault('host name', `'${hostName}' must be letters, digits and '-'`);
   }
   const name = hostName === '' ? null : hostName;
-  if (cidr === '') {
+  if (cidrs === '') {
     if (gatewayText !== '') return fault('gateway', 'a gateway needs a fixed address too');
-    return ok({ address: null, gateway: null, hostName: name });
+    if (routesText !== '') return fault('routes', 'routes need a fixed address too');
+    return ok({ addresses: [], gateway: null, routes: [], hostName: name });
   }
-  const [text, prefix] = cidr.split('/');
-  const address = parseIpv4Address(text ?? '');
-  const prefixBits = Number(prefix);
-  if (address === null || !isHostAddress(address) || !(prefixBits >= 1 && prefixBits <= 32)) {
-    return fault('address', `'${cidr}' is not an address for a host`);
+  const addresses: InterfaceAddress[] = [];
+  for (const cidr of cidrs.split(',')) {
+    const found = prefixed(cidr);
+    const isHost = found !== null && isHostAddress(found.address) && found.prefixBits >= 1;
+    if (!isHost) return fault('address', `'${cidr}' is not an address for a host`);
+    if (addresses.some(({ address }) => address === found.address)) {
+      return fault('address', `'${cidr}' is given twice`);
+    }
+    addresses.push(found);
   }
-  if (gatewayText === '') {
-    return ok({ address: { address, prefixBits }, gateway: null, hostName: name });
+  if (addresses.length > ADDRESSES_MAX) {
+    return fault('address', `more than ${ADDRESSES_MAX} addresses`);
   }
-  const gateway = parseIpv4Address(gatewayText);
-  const mask = netmaskOf(prefixBits);
-  if (gateway === null || (gateway & mask) !== (address & mask) || gateway === address) {
-    return fault('gateway', `'${gatewayText}' is not another host of ${cidr}`);
+  const gateway = gatewayText === '' ? null : neighborOf(addresses, gatewayText);
+  if (gateway === null && gatewayText !== '') {
+    return fault('gateway', `'${gatewayText}' is not another host of ${cidrs}`);
   }
-  return ok({ address: { address, prefixBits }, gateway, hostName: name });
+  const routes = readRoutes(addresses, routesText);
+  return routes.ok ? ok({ addresses, gateway, routes: routes.value, hostName: name }) : routes;
+}
+
+function prefixed(text: string): InterfaceAddress | null {
+  const [addressText = '', prefix = ''] = text.split('/');
+  const address = parseIpv4Address(addressText);
+  const prefixBits = /^\d{1,2}$/.test(prefix) ? Number(prefix) : 33;
+  return address === null || prefixBits > 32 ? null : { address, prefixBits };
+}
+
+/** A host on the link of one of our addresses that isn't one of them; null for other texts. */
+function neighborOf(addresses: readonly InterfaceAddress[], text: string): Ipv4Address | null {
+  const neighbor = parseIpv4Address(text);
+  if (neighbor === null || addresses.some(({ address }) => address === neighbor)) return null;
+  const isNear = addresses.some(
+    ({ address, prefixBits }) => ((address ^ neighbor) & netmaskOf(prefixBits)) === 0,
+  );
+  return isNear ? neighbor : null;
+}
+
+function readRoutes(
+  addresses: readonly InterfaceAddress[],
+  text: string,
+): Result<readonly Ipv4RouteEntry[], StackOptionsFault> {
+  const routes: Ipv4RouteEntry[] = [];
+  for (const word of text === '' ? [] : text.split(',')) {
+    const [prefixText = '', gatewayText = ''] = word.split('=');
+    const found = prefixed(prefixText);
+    const gateway = neighborOf(addresses, gatewayText);
+    const isKnown = gatewayText === 'link' || gateway !== null;
+    if (found === null || (found.address & ~netmaskOf(found.prefixBits)) !== 0 || !isKnown) {
+      return fault(
+        'routes',
+        `'${word}' is not PREFIX=ROUTER, with a router on our link, or 'link'`,
+      );
+    }
+    routes.push({ prefix: found.address, prefixBits: found.prefixBits, gateway });
+  }
+  if (routes.length > ROUTES_MAX) return fault('routes', `more than ${ROUTES_MAX} routes`);
+  return ok(routes);
 }
 
 const fault = (
   kind: StackOptionsFault['kind'],
   message: string,
-): Result<StackOptions, StackOptionsFault> => err({ kind, message });
+): Result<never, StackOptionsFault> => err({ kind, message });
 
 /**
  * Our own TCP/IP on `device`. Resolves once it has an address: at once with a fixed one, else when
@@ -114,9 +165,10 @@ export function directStack(
   });
   const stack = joined(net, tcp, names);
   net.onConfiguration((configuration) => configureNames(names, configuration, options));
-  if (options.address !== null) {
-    const { address, gateway } = options;
-    net.configure({ addresses: [address], gateway, dnsServers: [], domain: null, mtuBytes: null });
+  const { addresses, gateway, routes } = options;
+  if (addresses.length > 0) {
+    const none = { dnsServers: [], domain: null, mtuBytes: null };
+    net.configure({ addresses, gateway, routes, ...none });
     logger.info(`address ${stack.addresses().join(', ')}`);
     return Promise.resolve(stack);
   }
@@ -149,7 +201,9 @@ function configureNames(
     port: DNS_PORT,
   }));
   const domain = configuration?.domain ?? null;
-  names.configure(nameServers.length > 0 ? nameServers : told, domain === null ? [] : [domain]);
+  const listed = configuration?.searchDomains ?? [];
+  const search = listed.length > 0 || domain === null ? listed : [domain];
+  names.configure(nameServers.length > 0 ? nameServers : told, search);
 }
 
 function ipv6First(addresses: readonly string[]): readonly string[] {
