@@ -35,6 +35,7 @@ import type { SimRandom } from '#targets/sim/index';
 import { dnsCases } from './dns-cases.ts';
 import { httpCases } from './http-cases.ts';
 import { ipv4Cases } from './ipv4-cases.ts';
+import { ipv6Cases } from './ipv6-cases.ts';
 import { otherCases } from './other-cases.ts';
 import { type WireCase, wireCase } from './wire-case.ts';
 
@@ -240,6 +241,7 @@ export const registry: readonly WireCase[] = [
   dhcpv4,
   ...ipv4Cases,
   ...dnsCases,
+  ...ipv6Cases,
   ...httpCases,
   ...otherCases,
 ];
