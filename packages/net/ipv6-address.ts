@@ -39,6 +39,9 @@ export class Ipv6Address {
 
 export const IPV6_ANY = new Ipv6Address(0, 0, 0, 0);
 export const IPV6_LOOPBACK = new Ipv6Address(0, 0, 0, 1);
+/** RFC 4291 §2.7.1. */
+export const IPV6_ALL_NODES = new Ipv6Address(0xff02 << 16, 0, 0, 1);
+export const IPV6_ALL_ROUTERS = new Ipv6Address(0xff02 << 16, 0, 0, 2);
 
 /** Reads the 16 bytes at `at`, which lie inside `b`. */
 export const ipv6AddressAt = (b: Uint8Array, at: number): Ipv6Address =>

@@ -29,6 +29,7 @@ import {
   neighborsMax,
   waitingPacketOverheadBytes,
 } from '../limits.ts';
+import { Neighbor, type WaitingPacket } from '../link/neighbor.ts';
 import type { MemoryAccount } from '../memory-budget.ts';
 import {
   ARP_BYTES,
@@ -51,7 +52,6 @@ import {
   MAC_BYTES,
 } from '../wire/ethernet.ts';
 import { AddressGuard } from './address-guard.ts';
-import { Neighbor, type WaitingPacket } from './neighbor.ts';
 
 const MAC_UNKNOWN = new Uint8Array(MAC_BYTES);
 
@@ -261,6 +261,7 @@ export class NeighborCache {
         this.timers.arm(entry.timer, after(now, neighborLifetime));
         return;
       case 'stale':
+      case 'delayed':
       case 'new':
         this.remove(entry);
         return;

@@ -11,11 +11,11 @@
 
 import { assert, hot, readU16be, writeU16be, writeU32be } from '#core';
 import type { ChecksumRequest, Entropy, NetDevice } from '#device';
-import type { Neighbor } from '../arp/neighbor.ts';
 import type { NeighborCache } from '../arp/neighbor-cache.ts';
 import { type IpOutput, type Ipv4Address, PROTOCOL_TCP, type Route } from '../ip.ts';
 import { IPV4_ANY, isHostAddress, isMulticast } from '../ip-address.ts';
 import { routesMax, ttlDefault, ttlMulticast } from '../limits.ts';
+import type { Neighbor } from '../link/neighbor.ts';
 import type { PathMtuCache } from '../path-mtu.ts';
 import {
   ETHERNET_HEADER_BYTES,

@@ -1,12 +1,14 @@
-/** Ethernet II frame header (IEEE 802.3, RFC 894). Not here: VLAN tags, LLC, preamble and FCS. */
+/** Ethernet II frame header (IEEE 802.3, RFC 894, RFC 2464). Not here: VLANs, LLC, preamble, FCS. */
 
 import { assert, hot, ok, type Result, readU16be, type WireFault, writeU16be } from '#core';
+import type { Ipv6Address } from '../ipv6-address.ts';
 
 const at = { destination: 0, source: 6, etherType: 12 } as const;
 export const ETHERNET_HEADER_BYTES = 14;
 export const MAC_BYTES = 6;
 export const ETHERTYPE_IPV4 = 0x0800;
 export const ETHERTYPE_ARP = 0x0806;
+export const ETHERTYPE_IPV6 = 0x86dd;
 /** Values below are an LLC frame's length, not a type (IEEE 802.3 §3.2.6). */
 const ETHERTYPE_MIN = 0x0600;
 
@@ -35,6 +37,12 @@ export function isStationMac(mac: Uint8Array): boolean {
   if ((mac[0]! & 1) !== 0) return false;
   for (const byte of mac) if (byte !== 0) return true;
   return false;
+}
+
+/** Of an IPv6 group, RFC 2464 §7. */
+export function groupMacOfIpv6(group: Ipv6Address): Uint8Array {
+  const { w3 } = group;
+  return Uint8Array.of(0x33, 0x33, w3 >> 24, w3 >> 16, w3 >> 8, w3);
 }
 
 /** Addresses are copies of six bytes; `payload` is a view of the parsed bytes. */

@@ -1,10 +1,11 @@
 /**
- * One entry of the ARP cache. Routes hold it, and compare `epoch` to learn that something changed.
+ * One entry of ARP's cache (arp/) or of neighbour discovery's (ndp/). Routes hold it,
+ * and compare `epoch` to learn that something changed.
  */
 
 import type { Instant, Timer } from '#core';
 import type { ChecksumRequest } from '#device';
-import type { Ipv4Address } from '../ip.ts';
+import type { IpAddress, Ipv4Address } from '../ip.ts';
 import { MAC_BYTES } from '../wire/ethernet.ts';
 
 export type NeighborState =
@@ -16,6 +17,8 @@ export type NeighborState =
   | 'reachable'
   /** Confirmed, but longer ago: usable; the next use asks again. */
   | 'stale'
+  /** Usable, and used since it became stale: asked again unless confirmed soon (RFC 4861 DELAY). */
+  | 'delayed'
   /** Usable while we ask again. */
   | 'probing'
   /** No longer in the cache: look it up again. */
@@ -28,8 +31,8 @@ export interface WaitingPacket {
   readonly checksum: ChecksumRequest | null;
 }
 
-export class Neighbor {
-  readonly address: Ipv4Address;
+export class Neighbor<A extends IpAddress = Ipv4Address> {
+  readonly address: A;
   /** Valid when usable. */
   readonly mac = new Uint8Array(MAC_BYTES);
   state: NeighborState = 'new';
@@ -42,7 +45,7 @@ export class Neighbor {
   readonly waiting: WaitingPacket[] = [];
   readonly timer: Timer;
 
-  constructor(address: Ipv4Address, epoch: number, now: Instant, timer: Timer) {
+  constructor(address: A, epoch: number, now: Instant, timer: Timer) {
     this.address = address;
     this.epoch = epoch;
     this.confirmedAt = now;
@@ -50,6 +53,7 @@ export class Neighbor {
   }
 
   get isUsable(): boolean {
-    return this.state === 'reachable' || this.state === 'stale' || this.state === 'probing';
+    const { state } = this;
+    return state !== 'new' && state !== 'asking' && state !== 'gone';
   }
 }
