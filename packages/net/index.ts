@@ -5,6 +5,8 @@ export * from './ip-address.ts';
 export * from './ip-family.ts';
 export type { InterfaceAddress } from './ipv4/interface-addresses.ts';
 export type { Ipv4RouteEntry } from './ipv4/routing-table.ts';
+export { secretOfText } from './ipv6/interface-identifier.ts';
+export type { Ipv6Settings } from './ipv6/ipv6.ts';
 export * from './ipv6-address.ts';
 export * from './ipv6-text.ts';
 export {
@@ -16,6 +18,7 @@ export {
 export { type MemoryAccount, MemoryBudget, type MemoryKind } from './memory-budget.ts';
 export {
   type ConfigurationListener,
+  type NameConfiguration,
   type NetConfiguration,
   NetStack,
   type NetStackOptions,

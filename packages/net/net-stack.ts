@@ -1,5 +1,6 @@
 /**
- * The one joiner of this package: a network device, its Ethernet, ARP, IPv4, ICMP, UDP and DHCP.
+ * The one joiner of this package: a network device, its Ethernet, ARP, IPv4, ICMP, UDP and DHCP,
+ * and IPv6 (ipv6/ipv6.ts joins its parts).
  * Transports of other packages register by protocol number. Not here: TCP (tcp/, joined by
  * packages/stack), names, a second interface.
  */
@@ -15,6 +16,7 @@ import type { IcmpErrorInput } from './icmp-error.ts';
 import { Icmpv4 } from './icmpv4/icmpv4.ts';
 import { Igmp } from './igmp/igmp.ts';
 import {
+  type IpAddress,
   type IpRouter,
   type Ipv4Address,
   PROTOCOL_ICMP,
@@ -30,10 +32,13 @@ import {
   netmaskOf,
 } from './ip-address.ts';
 import { IpFamilies } from './ip-families.ts';
+import { sameAddress } from './ip-family.ts';
 import { type InterfaceAddress, InterfaceAddresses } from './ipv4/interface-addresses.ts';
 import { Ipv4Input } from './ipv4/ipv4-input.ts';
 import { Ipv4Output } from './ipv4/ipv4-output.ts';
 import { type Ipv4RouteEntry, RoutingTable } from './ipv4/routing-table.ts';
+import { Ipv6, type Ipv6Settings } from './ipv6/ipv6.ts';
+import { formatIpv6Address } from './ipv6-text.ts';
 import { configuredRoutesMax, memoryBytesDefault, mtuBytesMin } from './limits.ts';
 import { EthernetLink } from './link/ethernet-link.ts';
 import { Neighbor } from './link/neighbor.ts';
@@ -56,6 +61,14 @@ export interface NetConfiguration {
   readonly ntpServers?: readonly Ipv4Address[];
   /** Largest IP packet, at most the device's; null: the device's. */
   readonly mtuBytes: number | null;
+}
+
+/** Whom to ask for names, as all that configures us says. */
+export interface NameConfiguration {
+  /** DHCP's first, then those of router advertisements and DHCPv6; each once. */
+  readonly servers: readonly IpAddress[];
+  /** Where names without a dot are looked for, in order; each once. */
+  readonly searchDomains: readonly string[];
 }
 
 export interface NetStackOptions {
@@ -90,6 +103,10 @@ export class NetStack {
   private current: NetConfiguration | null = null;
   private readonly configurationListeners: ConfigurationListener[] = [];
   private readonly readyListeners: (() => void)[] = [];
+  private readonly nameListeners: (() => void)[] = [];
+  private readonly families: IpFamilies;
+  private readonly transports: [protocol: number, TransportInput, IcmpErrorInput | undefined][] =
+    [];
 
   /** Attaches to the device, and is silent until configured or told to use DHCP. */
   constructor(options: NetStackOptions) {
@@ -101,6 +118,12 @@ export class NetStack {
     const addresses = this.interfaceAddresses;
     const waiting = this.memory.account('neighborPackets');
     this.arp = new NeighborCache(device, timers, addresses, waiting, entropy, logger);
+    waiting.reclaim = (bytes) => {
+      const before = waiting.usedBytes;
+      this.arp.dropWaiting(bytes);
+      const left = bytes - (before - waiting.usedBytes);
+      if (left > 0) this.ipv6?.dropWaiting(left);
+    };
     const group = new Neighbor(
       IPV4_BROADCAST,
       this.arp.nextEpoch(),
@@ -114,11 +137,13 @@ export class NetStack {
     this.icmp = new Icmpv4(this.output, addresses, timers);
     this.igmp = new Igmp(this.output, device.mac, addresses, timers, entropy);
     const families = new IpFamilies(this.output, addresses, this.igmp);
+    this.families = families;
     this.ip = families;
     this.input = new Ipv4Input(addresses, this.igmp, this.reassembly, this.icmp);
-    this.udp = new Udp(families, families, entropy, (frame, at, end) =>
-      this.icmp.portUnreachable(frame, at, end),
-    );
+    this.udp = new Udp(families, families, entropy, (frame, at, end, source) => {
+      if (typeof source === 'number') this.icmp.portUnreachable(frame, at, end);
+      else families.ipv6?.icmp.portUnreachable(frame, end);
+    });
     this.input.register(PROTOCOL_ICMP, this.icmp);
     this.input.register(PROTOCOL_IGMP, this.igmp);
     this.registerTransport(PROTOCOL_UDP, this.udp, this.udp);
@@ -136,6 +161,8 @@ export class NetStack {
   registerTransport(protocol: number, input: TransportInput, errors?: IcmpErrorInput): void {
     this.input.register(protocol, input);
     if (errors !== undefined) this.icmp.registerErrors(protocol, errors);
+    this.transports.push([protocol, input, errors]);
+    if (this.ipv6 !== null) registerIpv6(this.ipv6, protocol, input, errors);
   }
 
   /** After `IpOutput.begin` returned null: `listener` is called whenever there is room again. */
@@ -185,6 +212,53 @@ export class NetStack {
     assert(isStarted, 'port 68 was taken before DHCP started');
   }
 
+  /** IPv6 from now on, with what it needs; once. False when the device can't carry it. */
+  startIpv6(settings: Ipv6Settings): boolean {
+    assert(this.ipv6 === null);
+    const { device, timers, entropy, logger } = this.options;
+    const { reassembly } = this;
+    const memory = this.memory.account('neighborPackets');
+    const ipv6 = new Ipv6({ device, timers, entropy, logger, memory, reassembly });
+    for (const [protocol, input, errors] of this.transports) {
+      registerIpv6(ipv6, protocol, input, errors);
+    }
+    ipv6.onChange(() => {
+      for (const listener of this.nameListeners) listener();
+    });
+    this.families.ipv6 = ipv6;
+    this.link.ipv6 = ipv6.input;
+    if (ipv6.start(settings, this.udp)) return true;
+    this.families.ipv6 = null;
+    this.link.ipv6 = null;
+    return false;
+  }
+
+  /** Null before `startIpv6`. */
+  get ipv6(): Ipv6 | null {
+    return this.families.ipv6;
+  }
+
+  /** Whom to ask for names now. */
+  get names(): NameConfiguration {
+    const { current, ipv6 } = this;
+    const domains = current?.searchDomains ?? (current?.domain ? [current.domain] : []);
+    const ipv4Servers: readonly IpAddress[] = current?.dnsServers ?? [];
+    return {
+      servers: distinct([...ipv4Servers, ...(ipv6?.dnsServers ?? [])], sameAddress),
+      searchDomains: distinct([...domains, ...(ipv6?.searchList ?? [])], (a, b) => a === b),
+    };
+  }
+
+  /** Told that `names`, or our IPv6 addresses, may have changed. */
+  onNames(listener: () => void): void {
+    this.nameListeners.push(listener);
+  }
+
+  /** A host's addresses in the order to try them in (RFC 6724 §6). */
+  sortDestinations(addresses: readonly IpAddress[]): IpAddress[] {
+    return this.families.sortDestinations(addresses);
+  }
+
   /**
    * The program ends in order: gives an address from DHCP back to its server, as far as one message
    * does. Use the stack no more.
@@ -193,11 +267,15 @@ export class NetStack {
     this.dhcp?.release();
   }
 
-  /** "10.0.2.15/24", empty until configured. */
+  /** "10.0.2.15/24", then "2001:db8::1/64"; empty until configured. */
   addresses(): string[] {
-    return this.interfaceAddresses.list.map(
+    const ipv4 = this.interfaceAddresses.list.map(
       ({ address, prefixBits }) => `${formatIpv4Address(address)}/${prefixBits}`,
     );
+    const ipv6 = (this.ipv6?.addresses ?? []).map(
+      ({ address, prefixBits }) => `${formatIpv6Address(address)}/${prefixBits}`,
+    );
+    return [...ipv4, ...ipv6];
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -214,6 +292,7 @@ export class NetStack {
       ...this.igmp.counters,
       ...this.udp.counters,
       ...this.dhcp?.counters,
+      ...this.ipv6?.counters(),
     };
   }
 
@@ -226,6 +305,9 @@ export class NetStack {
     this.reassembly.checkInvariants();
     this.paths.checkInvariants();
     this.dhcp?.checkInvariants();
+    this.ipv6?.checkInvariants();
+    const waitingBytes = this.arp.waitingBytes + (this.ipv6?.waitingBytes ?? 0);
+    assert(waitingBytes === this.memory.account('neighborPackets').usedBytes);
     assert((this.current === null) === (this.interfaceAddresses.list.length === 0));
   }
 
@@ -250,8 +332,22 @@ export class NetStack {
       }
     }
     for (const listener of this.configurationListeners) listener(configuration);
+    for (const listener of this.nameListeners) listener();
   }
 }
+
+function registerIpv6(
+  ipv6: Ipv6,
+  protocol: number,
+  input: TransportInput,
+  errors: IcmpErrorInput | undefined,
+): void {
+  ipv6.input.register(protocol, input);
+  if (errors !== undefined) ipv6.icmp.registerErrors(protocol, errors);
+}
+
+const distinct = <T>(list: readonly T[], isSame: (a: T, b: T) => boolean): T[] =>
+  list.filter((value, i) => list.findIndex((other) => isSame(other, value)) === i);
 
 /** The prefixes of our addresses, the default route, and what was configured beside them. */
 function tableOf({ addresses, gateway, routes = [] }: NetConfiguration): Ipv4RouteEntry[] {

@@ -86,7 +86,6 @@ export class NeighborCache {
     this.timers = timers;
     this.addresses = addresses;
     this.memory = memory;
-    memory.reclaim = (bytes) => this.dropWaiting(bytes);
     this.guard = new AddressGuard(timers, entropy, logger, (sender, target) =>
       this.request(sender ?? IPV4_ANY, target, MAC_BROADCAST),
     );
@@ -181,18 +180,24 @@ export class NeighborCache {
     for (const entry of [...this.neighbors.values()]) this.remove(entry);
   }
 
+  /** What waiting packets take of the account. */
+  get waitingBytes(): number {
+    let bytes = 0;
+    for (const { waiting } of this.neighbors.values()) {
+      for (const packet of waiting) bytes += costOf(packet);
+    }
+    return bytes;
+  }
+
   checkInvariants(): void {
     assert(this.neighbors.size <= neighborsMax);
-    let waitingBytes = 0;
     for (const [address, entry] of this.neighbors) {
-      for (const packet of entry.waiting) waitingBytes += costOf(packet);
       assert(entry.address === address && entry.state !== 'gone');
       assert(entry.waiting.length <= neighborQueuePacketsMax);
       assert(entry.waiting.length === 0 || entry.state === 'asking');
       assert(entry.requestsSent <= arpRequestsMax);
       assert(!entry.isUsable || isStationMac(entry.mac));
     }
-    assert(waitingBytes === this.memory.usedBytes);
   }
 
   private learn(sender: Ipv4Address, mac: Uint8Array, isRequestForUs: boolean): void {
@@ -308,7 +313,7 @@ export class NeighborCache {
   }
 
   /** Memory is needed for what is more important. */
-  private dropWaiting(bytes: number): void {
+  dropWaiting(bytes: number): void {
     const before = this.memory.usedBytes;
     for (const { waiting } of this.neighbors.values()) {
       while (waiting.length > 0) {

@@ -194,6 +194,15 @@ export class Ipv6 implements Ipv6Ways, Ipv6Destinations, AddressEvents {
     return this.isStarted ? this.output.route(destination, source) : null;
   }
 
+  /** Packets that wait for link addresses: makes room by dropping some; and what they take. */
+  dropWaiting(bytes: number): void {
+    this.ndp.neighbors.dropWaiting(bytes);
+  }
+
+  get waitingBytes(): number {
+    return this.ndp.neighbors.waitingBytes;
+  }
+
   // For input and output.
 
   of(w0: number, w1: number, w2: number, w3: number): Ipv6Address {

@@ -6,7 +6,7 @@
 
 import { hot, readI32be, readU16be } from '#core';
 import type { NetDevice, NetHandler } from '#device';
-import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ethernetType } from '../wire/ethernet.ts';
+import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ethernetType } from '../wire/ethernet.ts';
 
 /** Destination, type; version, total length, fragment, protocol, source and destination of IPv4. */
 const LAYOUT = 'hwxxxxxxhbxhxxhxbxxww';
@@ -28,12 +28,20 @@ export const field = {
 const MULTICAST_LOW = 0x5e000000;
 const MULTICAST_MASK = -0x800000;
 
+/** RFC 2464 §7. */
+const IPV6_GROUP_MAC_HIGH = 0x3333;
+
 export interface LinkInput {
   /**
    * A frame for our station or for all (`isGroup`), of at least 34 bytes. `fields`: see `field`.
    * Both are borrowed for this call.
    */
   frame(frame: Uint8Array, fields: Int32Array, isGroup: boolean, checksumGood: boolean): void;
+}
+
+/** Takes IPv6 frames for our station, or for a group of stations; as LinkInput. */
+export interface Ipv6LinkInput {
+  receive(frame: Uint8Array, isGroup: boolean, checksumGood: boolean): void;
 }
 
 export class EthernetLink implements NetHandler {
@@ -43,6 +51,8 @@ export class EthernetLink implements NetHandler {
   private readonly macLow: number;
   private readonly ipv4: LinkInput;
   private readonly arp: (frame: Uint8Array) => void;
+  /** Null while there is no IPv6. */
+  ipv6: Ipv6LinkInput | null = null;
   private readonly ready: () => void;
 
   /** Attaches itself to `device`. `ready`: the device has room again. */
@@ -80,7 +90,11 @@ export class EthernetLink implements NetHandler {
   }
 
   private receiveOther(frame: Uint8Array, checksumGood: boolean): void {
-    const { fields } = this;
+    const { fields, ipv6 } = this;
+    if (fields[field.etherType] === ETHERTYPE_IPV6 && ipv6 !== null) {
+      this.receiveIpv6(ipv6, frame, checksumGood);
+      return;
+    }
     const high = fields[field.macHigh];
     const low = fields[field.macLow]!;
     // Multicast for IPv4 (RFC 1112 §6.4): 23 bits of the group say little, IP looks at all of them.
@@ -100,5 +114,13 @@ export class EthernetLink implements NetHandler {
       default:
         this.counters.linkUnknownType += 1;
     }
+  }
+
+  private receiveIpv6(ipv6: Ipv6LinkInput, frame: Uint8Array, checksumGood: boolean): void {
+    const high = this.fields[field.macHigh];
+    if (high === this.macHigh && this.fields[field.macLow] === this.macLow) {
+      ipv6.receive(frame, false, checksumGood);
+    } else if (high === IPV6_GROUP_MAC_HIGH) ipv6.receive(frame, true, checksumGood);
+    else this.counters.linkOtherStation += 1;
   }
 }

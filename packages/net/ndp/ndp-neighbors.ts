@@ -180,6 +180,26 @@ export class NdpNeighbors {
     for (const entry of [...this.neighbors.values()]) this.remove(entry);
   }
 
+  /** Makes room in the account: drops at least so many bytes of waiting packets, or all. */
+  dropWaiting(bytes: number): void {
+    const before = this.memory.usedBytes;
+    for (const entry of this.neighbors.values()) {
+      while (entry.waiting.length > 0) {
+        if (before - this.memory.usedBytes >= bytes) return;
+        this.dropOldest(entry);
+      }
+    }
+  }
+
+  /** What waiting packets take of the account. */
+  get waitingBytes(): number {
+    let bytes = 0;
+    for (const { waiting } of this.neighbors.values()) {
+      for (const packet of waiting) bytes += costOf(packet);
+    }
+    return bytes;
+  }
+
   checkInvariants(): void {
     assert(this.neighbors.size <= ndpNeighborsMax);
     for (const [key, entry] of this.neighbors) {

@@ -1,4 +1,4 @@
-/** Ethernet II frame header (IEEE 802.3, RFC 894, RFC 2464). Not here: VLANs, LLC, preamble, FCS. */
+/** Ethernet II frame header (IEEE 802.3, RFC 894, 2464). Not here: VLANs, LLC, preamble, FCS. */
 
 import { assert, hot, ok, type Result, readU16be, type WireFault, writeU16be } from '#core';
 import type { Ipv6Address } from '../ipv6-address.ts';
