@@ -7,6 +7,7 @@
  * more. A link that ended stays so: there is no second peer.
  */
 
+import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { assert, hot, readU32be, writeU32be } from '#core';
 import type { ChecksumRequest, NetDevice, NetHandler, NetOffload } from '#device';
@@ -18,7 +19,7 @@ const MTU_BYTES = 1500;
 /** A frame with the largest IP packet: a peer's MTU may be larger than ours. */
 export const STREAM_FRAME_BYTES_MAX = ETHERNET_HEADER_BYTES + 65_535;
 /** What may wait for the end of the turn, and as much again for a peer that doesn't read. */
-const TRANSMIT_BYTES = 262_144;
+export const TRANSMIT_BYTES = 262_144;
 const FRAME_ROOM_BYTES = LENGTH_BYTES + ETHERNET_HEADER_BYTES + MTU_BYTES;
 
 export type StreamFault =
@@ -47,7 +48,8 @@ export class StreamNetDevice implements NetDevice {
   private begunBytes = 0;
   private readonly frame = new Uint8Array(ETHERNET_HEADER_BYTES + MTU_BYTES);
   /** Bytes [0, gatheredBytes) leave when the turn ends. The socket's once it was given them. */
-  private gathered = new Uint8Array(TRANSMIT_BYTES);
+  private gathered: Uint8Array;
+  private readonly transmitBytes: number;
   private gatheredBytes = 0;
   private isRefused = false;
   private readonly tally = { received: 0, sent: 0, transmitFull: 0 };
@@ -58,8 +60,11 @@ export class StreamNetDevice implements NetDevice {
     socket: Socket,
     mac: Uint8Array,
     onFault: (fault: StreamFault) => void,
+    transmitBytes: number = TRANSMIT_BYTES,
   ) {
     assert(mac.length === 6);
+    this.transmitBytes = transmitBytes;
+    this.gathered = Buffer.allocUnsafeSlow(transmitBytes);
     this.loop = loop;
     this.socket = socket;
     this.mac = mac;
@@ -110,7 +115,7 @@ export class StreamNetDevice implements NetDevice {
   }
 
   private hasRoom(): boolean {
-    return this.gatheredBytes + FRAME_ROOM_BYTES <= TRANSMIT_BYTES && !this.isStopped;
+    return this.gatheredBytes + FRAME_ROOM_BYTES <= this.transmitBytes && !this.isStopped;
   }
 
   /** Gives the socket what was gathered, unless it has some that the peer didn't take. */
@@ -119,7 +124,8 @@ export class StreamNetDevice implements NetDevice {
     this.socket.write(this.gathered.subarray(0, this.gatheredBytes), () => this.written());
     this.gatheredBytes = 0;
     // As a rule the kernel took all at once, and the memory is ours again.
-    if (this.socket.writableLength > 0) this.gathered = new Uint8Array(TRANSMIT_BYTES);
+    if (this.socket.writableLength === 0) return;
+    this.gathered = Buffer.allocUnsafeSlow(this.transmitBytes);
   }
 
   private written(): void {

@@ -11,6 +11,7 @@ import {
   FOREVER,
   type Instant,
   micros,
+  readU16be,
   Timer,
   type TimerQueue,
 } from '#core';
@@ -52,7 +53,10 @@ interface Delivery {
 /** Sees every frame that enters the switch, before faults. Must not change or keep it. */
 export type SimTap = (frame: Uint8Array, at: Instant) => void;
 
+const TYPE_AT = 12;
 const IP_AT = 14;
+const ETHERTYPE_IPV4 = 0x0800;
+const ETHERTYPE_IPV6 = 0x86dd;
 
 export class SimSwitch {
   /** May be changed at any time; holds for frames sent from then on. */
@@ -169,8 +173,8 @@ export class SimSwitch {
   }
 
   private corrupt(frame: SimFrame): SimFrame {
-    const isIpv4 = frame.bytes[12] === 0x08 && frame.bytes[13] === 0x00;
-    if (!isIpv4) return frame;
+    const type = readU16be(frame.bytes, TYPE_AT);
+    if (type !== ETHERTYPE_IPV4 && type !== ETHERTYPE_IPV6) return frame;
     this.counters.corrupted += 1;
     const bytes = frame.bytes.slice();
     // A frame that reaches a wire has its checksum by then.
