@@ -76,7 +76,7 @@ function expectEmpty({ world, client, server }: Pair): void {
 }
 
 test('3,000 connections, 20 at a time, 2 % of frames lost › every answer is whole', () => {
-  const p = pair(1, 0.02);
+  const p = pair(3, 0.02);
   let started = 0;
   let whole = 0;
   const next = (): void => {

@@ -2,18 +2,20 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { millis } from '#core';
 import { moveBulk } from './bulk.ts';
-import { measureThroughput, readSnapshot } from './throughput.ts';
+import { measureThroughput, moveFor, readSnapshot } from './throughput.ts';
 
 /** A change that costs more than this must say so, by a new snapshot. */
 const LEAST_SHARE = 0.8;
 
-test('throughput over loss and delay › no less than the snapshot has', () => {
+test('throughput over loss, delay and buffer › no less than the snapshot has', () => {
   const measured = measureThroughput();
   const snapshot = readSnapshot();
   assert.deepEqual(Object.keys(measured), Object.keys(snapshot));
-  for (const [name, rate] of Object.entries(snapshot)) {
-    const now = measured[name] ?? 0;
-    assert(now >= rate * LEAST_SHARE, `${name}: ${now} Mbit/s, the snapshot has ${rate}`);
+  for (const [name, row] of Object.entries(snapshot)) {
+    for (const [delay, rate] of Object.entries(row)) {
+      const now = measured[name]?.[delay] ?? 0;
+      assert(now >= rate * LEAST_SHARE, `${name}, ${delay}: ${now} Mbit/s, not ${rate}`);
+    }
   }
 });
 
@@ -23,4 +25,14 @@ test('a MiB each way, a fifth of all frames lost › within 20 s of virtual time
     return moveBulk({ seed, bytes: 1_048_576, faults, device: {} }).virtualSeconds;
   });
   assert.ok(Math.max(...times) < 20, `took ${times.join(', ')} s`);
+});
+
+test('two flows over one way with loss › neither has less than half of the other', () => {
+  for (const seed of [1, 2, 3]) {
+    const way = { seed, lossPercent: 1, delayMillis: 10, bufferKib: 1_024, flows: 2 };
+    const { moved } = moveFor(way, 20e6);
+    assert.equal(moved.length, 2);
+    const [less, more] = moved.sort((x, y) => x - y) as [number, number];
+    assert.ok(less > more / 2, `seed ${seed}: ${moved.join(' and ')} bytes`);
+  }
 });
