@@ -36,7 +36,7 @@ export interface Flow {
   readonly remote: Endpoint;
   /** Bytes written and not yet acknowledged by the peer (or taken by the host). */
   readonly queuedBytes: number;
-  /** The mark for `drained`; 65,536 unless set. */
+  /** The mark for `drained`; 65,536, and more on fast ways over long distances, unless set. */
   lowWaterBytes: number;
   /**
    * Sets who is told. Call before returning from the accept or connect callback; may be called

@@ -34,7 +34,7 @@ export interface Way {
   readonly flows?: number;
 }
 
-/** Bytes that each flow moved in `micros`, or until one had moved `bytesMax`; and how long it took. */
+/** Bytes that each flow moved in `micros`, or until one had moved `bytesMax`; and the time. */
 export function moveFor(
   way: Way,
   micros: number,

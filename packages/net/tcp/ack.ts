@@ -8,7 +8,7 @@
 import { FOREVER, type SeqNumber } from '#core';
 import type { Connection } from './connection.ts';
 import { Cubic } from './cubic.ts';
-import { CONGESTION_WINDOW_BYTES_MAX, SLOW_START_SEGMENTS } from './limits.ts';
+import { CONGESTION_WINDOW_BYTES_MAX, SEND_MARK_BYTES_MAX, SLOW_START_SEGMENTS } from './limits.ts';
 import { FAST, OPEN } from './loss-state.ts';
 import { locate, release } from './send-queue.ts';
 import { armRetransmit, endBackoff, sampleRtt } from './timers.ts';
@@ -70,10 +70,19 @@ function grow(c: Connection, acked: number, flight: number, count: number): void
   if (c.cwnd < c.ssthresh) {
     const most = SLOW_START_SEGMENTS * c.mss * count;
     c.cwnd += acked < most ? acked : most;
+    if (2 * c.cwnd > c.sendMark && c.sendMark < SEND_MARK_BYTES_MAX) raiseMark(c);
     return;
   }
   c.cubic ??= new Cubic();
   const { now } = c.stack.timers;
   if (flight + c.mss < c.cwnd) c.cubic.idle(now);
   else c.cwnd = c.cubic.grow(c.cwnd, acked, c.srtt, c.mss, now);
+  if (2 * c.cwnd > c.sendMark && c.sendMark < SEND_MARK_BYTES_MAX) raiseMark(c);
+}
+
+/** A writer that follows `drained` keeps the window full: twice of it is queued. */
+function raiseMark(c: Connection): void {
+  const isOurs = c.lowWaterBytes === c.sendMark;
+  c.sendMark = Math.min(2 * c.cwnd, SEND_MARK_BYTES_MAX);
+  if (isOurs) c.lowWaterBytes = c.sendMark;
 }

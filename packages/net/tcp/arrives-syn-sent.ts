@@ -7,7 +7,7 @@ import type { SeqNumber } from '#core';
 import { TCP_ACK, TCP_RST, TCP_SYN, type TcpOptions } from '../wire/tcp.ts';
 import { opened } from './arrives.ts';
 import type { Connection } from './connection.ts';
-import { INITIAL_WINDOW_SEGMENTS, windowShiftOf } from './limits.ts';
+import { INITIAL_WINDOW_SEGMENTS } from './limits.ts';
 import { sendAck, sendSyn } from './output.ts';
 import { receiveFin, receiveText } from './receive.ts';
 import type { Segment } from './segment.ts';
@@ -60,9 +60,10 @@ export function takeSyn(c: Connection, seq: SeqNumber, options: TcpOptions): voi
   c.rcvEdge = ((c.rcvNxt + window) | 0) as SeqNumber;
   if (options.windowShift < 0) c.windowScaling = false;
   c.sndShift = c.windowScaling ? options.windowShift : 0;
-  c.rcvShift = c.windowScaling ? windowShiftOf(c.windowBytes) : 0;
+  c.rcvShift = c.windowScaling ? c.stack.windowShift : 0;
   if (!c.windowScaling) c.windowBytes = window;
   c.windowField = c.windowBytes >> c.rcvShift;
+  c.windowMark = ((c.rcvNxt + (c.windowBytes >> 1)) | 0) as SeqNumber;
   if (!options.sackPermitted) c.sackOk = false;
   // In an active open only when we offered them.
   if (options.hasTimestamps && (c.state !== SYN_SENT || c.stack.timestamps)) {

@@ -14,7 +14,7 @@ import { emitControl } from './emit.ts';
 import { abort } from './ending.ts';
 import { CHALLENGE_INTERVAL, RTO_AFTER_SYN_LOSS } from './limits.ts';
 import { sendAck, sendSyn } from './output.ts';
-import { receiveFin, receiveText } from './receive.ts';
+import { noteDuplicate, receiveFin, receiveText } from './receive.ts';
 import { acknowledgeCarefully } from './recovery.ts';
 import type { Segment } from './segment.ts';
 import { CLOSING, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK, SYN_RECEIVED } from './state.ts';
@@ -108,10 +108,14 @@ function isAcceptable(c: Connection, s: Segment): boolean {
   const length = s.payloadBytes + fin + (s.flags & TCP_SYN ? 1 : 0);
   if (length === 0) return offset === 0 || (offset > 0 && offset < window);
   if (offset > 0 && offset >= window) return false;
-  if (offset < 0 && offset + length <= 0) return false;
+  if (offset < 0 && offset + length <= 0) {
+    if (s.payloadBytes > 0) noteDuplicate(c, s.seq, s.seq + s.payloadBytes);
+    return false;
+  }
   if (offset < 0 && (s.flags & TCP_SYN) === 0) {
-    s.seq = c.rcvNxt;
     const cut = Math.min(-offset, s.payloadBytes);
+    if (cut > 0) noteDuplicate(c, s.seq, s.seq + cut);
+    s.seq = c.rcvNxt;
     s.payloadAt += cut;
     s.payloadBytes -= cut;
   }

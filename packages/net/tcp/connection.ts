@@ -122,6 +122,8 @@ export class Connection implements Flow, Timer {
   declare queuedBytes: number;
   declare lowWaterBytes: number;
   declare aboveLowWater: boolean;
+  /** What the stack set lowWaterBytes to; another value is the application's. */
+  declare sendMark: number;
   /**
    * Acknowledged by segments without data since the stack last settled this connection, and how
    * many segments said so: predicted.ts notes it, ack.ts does it.
@@ -139,6 +141,10 @@ export class Connection implements Flow, Timer {
   /** The window field while nothing is queued, and its worth in bytes. */
   declare windowField: number;
   declare windowBytes: number;
+  /** Where passWindowMark of window.ts looks again, when it was set; at the start or for a hole. */
+  declare windowMark: SeqNumber;
+  declare windowMarkAt: Instant;
+  declare markIsFresh: boolean;
   declare queue: ReceiveQueue | null;
   declare paused: boolean;
   /** The peer's FIN, seen but after a hole. */
@@ -258,6 +264,7 @@ export class Connection implements Flow, Timer {
     this.rcvShift = 0;
     this.windowField = 0;
     this.windowBytes = windowBytes;
+    this.windowMark = 0 as SeqNumber;
     this.queue = null;
     this.paused = false;
     this.ackSegments = 0;
@@ -426,6 +433,9 @@ const RARE = {
   timestampRecentAt: 0 as Instant,
   timestampOffset: 0,
   aboveLowWater: false,
+  sendMark: LOW_WATER_BYTES,
+  windowMarkAt: 0 as Instant,
+  markIsFresh: true,
   heldCount: 0,
   challengedAt: 0 as Instant,
   retries: 0,

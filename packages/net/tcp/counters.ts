@@ -7,9 +7,10 @@ export interface TcpCounters {
   retransmitted: number;
   timeouts: number;
   recoveries: number;
-  /** Recoveries and timeouts that turned out to be mistakes; tail loss probes. */
+  /** Recoveries and timeouts that were mistakes; tail loss probes; windows that grew. */
   undone: number;
   tailProbes: number;
+  windowsGrown: number;
   probes: number;
   /** ICMP errors about segments in flight; those of them that lowered a path's MTU. */
   icmpErrors: number;
@@ -53,6 +54,7 @@ export function zeroCounters(): TcpCounters {
     recoveries: 0,
     undone: 0,
     tailProbes: 0,
+    windowsGrown: 0,
     probes: 0,
     icmpErrors: 0,
     pathMtu: 0,

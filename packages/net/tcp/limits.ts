@@ -19,10 +19,11 @@ export interface TcpLimits {
   readonly timeWaitMax: number;
   readonly listenersMax: number;
   /**
-   * Receive window of a connection, 4 KiB..1 MiB. A multiple of 2^shift, so that full windows are
-   * exact.
+   * Receive window of a connection at first, 4 KiB..1 MiB, and the most that it grows to while the
+   * peer fills it (window.ts). Multiples of 2^shift of the latter, so that full windows are exact.
    */
   readonly receiveWindowBytes: number;
+  readonly receiveWindowBytesMax: number;
   /**
    * Memory of all receive queues together. Full: what would be buffered is dropped and comes again.
    */
@@ -41,7 +42,8 @@ export const DEFAULT_LIMITS: TcpLimits = {
   halfOpenMax: 128,
   timeWaitMax: 256,
   listenersMax: 64,
-  receiveWindowBytes: 65_535,
+  receiveWindowBytes: 65_536,
+  receiveWindowBytesMax: 1_048_576,
   receiveMemoryBytesMax: 1_048_576,
   strayResetsPerSecondMax: 100,
 };
@@ -106,6 +108,8 @@ export const SYN_RETRIES_MAX = 7;
 export const SYN_ACK_RETRIES_MAX = 4;
 /** RFC 7323 §5.5: after so long without a segment the peer's last timestamp says nothing. */
 export const TIMESTAMP_LIFE: Duration = seconds(24 * 86_400);
+/** A send queue that nobody set a mark for may grow to twice cwnd, and to this. */
+export const SEND_MARK_BYTES_MAX = 1_048_576;
 /** RFC 9293 §3.8.6.3 allows 500 ms. */
 export const ACK_DELAY: Duration = millis(40);
 /**
@@ -131,8 +135,10 @@ export function windowShiftOf(windowBytes: number): number {
 
 export function checkLimits(limits: TcpLimits): void {
   const window = limits.receiveWindowBytes;
-  assert(window >= 4_096 && window <= 1_048_576, 'receiveWindowBytes');
-  assert(window % (1 << windowShiftOf(window)) === 0, 'receiveWindowBytes and its shift');
+  const most = limits.receiveWindowBytesMax;
+  assert(window >= 4_096 && window <= most && most <= 2 ** 30, 'receiveWindowBytes');
+  const unit = 1 << windowShiftOf(most);
+  assert(window % unit === 0 && most % unit === 0, 'receiveWindowBytes and the shift');
   // A half-open connection is in the table too.
   assert(limits.halfOpenMax >= 1 && limits.halfOpenMax <= limits.connectionsMax, 'halfOpenMax');
   assert(limits.timeWaitMax >= 1 && limits.listenersMax >= 1);

@@ -23,7 +23,7 @@ test('LISTEN › SYN › SYN-ACK with our options; its ACK opens', () => {
   assert.ok(listening.ok);
   s.in('S', 0, null, { options: SYN });
   const { options, window } = s.out[0]!.repr;
-  assert.deepEqual([options.mss, options.windowShift, options.sackPermitted], [1460, 0, true]);
+  assert.deepEqual([options.mss, options.windowShift, options.sackPermitted], [1460, 5, true]);
   assert.equal(window, 65_535);
   assert.deepEqual(s.sent(), ['S. 0 ack 1']);
   assert.equal(flow, null);
@@ -160,7 +160,7 @@ test('SYN_SENT › SYN-ACK › ACK, open', () => {
   const outcome = connecting(s);
   const { sourcePort, options } = s.out[0]!.repr;
   assert.ok(sourcePort >= 49_152);
-  assert.deepEqual([options.mss, options.windowShift, options.sackPermitted], [1460, 0, true]);
+  assert.deepEqual([options.mss, options.windowShift, options.sackPermitted], [1460, 5, true]);
   assert.deepEqual(s.sent(), ['S 0']);
   s.in('S.', 0, 1, { peerPort: 80, ourPort: sourcePort, options: SYN });
   assert.deepEqual(s.sent(), ['. 1 ack 1']);
@@ -278,7 +278,8 @@ test('MSS › option, none, tiny, larger than the link › RFC 6691', () => {
 });
 
 test("window scale › both offer › windows are scaled, but not the SYN's, RFC 7323 §2.2", () => {
-  const s = new Script({ limits: { receiveWindowBytes: 262_144 } });
+  const limits = { receiveWindowBytes: 262_144, receiveWindowBytesMax: 262_144 };
+  const s = new Script({ limits });
   s.stack.listen(80, (flow) => {
     flow.attach(s.journal);
     s.flow = flow;

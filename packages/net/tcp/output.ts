@@ -13,12 +13,14 @@ import {
   TCP_FIN,
   TCP_PSH,
   TCP_SYN,
+  type TcpOptions,
 } from '../wire/tcp.ts';
 import type { Connection } from './connection.ts';
 import { emitBurst, emitControl, emitData, largeBytes } from './emit.ts';
 import { Flight } from './flight.ts';
-import { ACK_DELAY, FLIGHT_GRAIN_SHARE, INITIAL_WINDOW_SEGMENTS, windowShiftOf } from './limits.ts';
+import { ACK_DELAY, FLIGHT_GRAIN_SHARE, INITIAL_WINDOW_SEGMENTS } from './limits.ts';
 import { OPEN } from './loss-state.ts';
+import type { ReceiveQueue } from './receive-queue.ts';
 import { sendRepairing } from './recovery.ts';
 import { locate } from './send-queue.ts';
 import { ESTABLISHED, SYN_RECEIVED, SYN_SENT } from './state.ts';
@@ -155,28 +157,38 @@ export function sendAck(c: Connection): boolean {
   // RFC 9293 §3.10.7.4: SEQ is SND.NXT; never beyond the peer's window, where it would be dropped.
   const edge = (c.sndUna + c.sndWnd) | 0;
   const seq = ((edge - c.sndMax) | 0) < 0 ? edge : c.sndMax;
-  const queue = c.queue;
-  if (queue === null || queue.starts.length === 0 || !c.sackOk) {
-    return emitControl(c, seq, TCP_ACK, null);
-  }
-  const options = c.stack.optionsOut;
+  const { queue, stack } = c;
+  const hasRanges = queue !== null && queue.starts.length > 0;
+  const repeats = stack.duplicateOf === c;
+  if ((!hasRanges && !repeats) || !c.sackOk) return emitControl(c, seq, TCP_ACK, null);
+  const options = stack.optionsOut;
   clearTcpOptions(options);
+  addTimestamps(c, options);
+  // Three fit beside timestamps, RFC 2018 §3.
+  const most = options.hasTimestamps ? SACK_BLOCKS_MAX - 1 : SACK_BLOCKS_MAX;
+  if (repeats) {
+    stack.duplicateOf = null;
+    options.sack[0] = stack.duplicateStart;
+    options.sack[1] = stack.duplicateEnd;
+    options.sackCount = 1;
+  }
+  if (hasRanges) addRanges(queue, options, most);
+  return emitControl(c, seq, TCP_ACK, options);
+}
+
+/** The range that grew last comes first, RFC 2018 §4; then the others, from there on around. */
+function addRanges(queue: ReceiveQueue, options: TcpOptions, most: number): void {
   const count = queue.starts.length;
   let first = 0;
   for (let i = 0; i < count; i++) {
     if (((queue.starts[i]! - queue.recent) | 0) <= 0) first = i;
   }
-  // The range that grew last comes first, RFC 2018 §4; then the others, from there on around.
-  addTimestamps(c, options);
-  // Three fit beside timestamps, RFC 2018 §3.
-  const most = options.hasTimestamps ? SACK_BLOCKS_MAX - 1 : SACK_BLOCKS_MAX;
-  for (let i = 0; i < count && i < most; i++) {
+  for (let i = 0; i < count && options.sackCount < most; i++) {
     const range = (first + i) % count;
-    options.sack[2 * i] = queue.starts[range]!;
-    options.sack[2 * i + 1] = queue.ends[range]!;
-    options.sackCount = i + 1;
+    options.sack[2 * options.sackCount] = queue.starts[range]!;
+    options.sack[2 * options.sackCount + 1] = queue.ends[range]!;
+    options.sackCount += 1;
   }
-  return emitControl(c, seq, TCP_ACK, options);
 }
 
 /** SYN or, in SYN_RECEIVED, SYN-ACK; again with the same options when it is a retransmission. */
@@ -187,7 +199,7 @@ export function sendSyn(c: Connection): void {
   // In an answer only what the peer offered (RFC 7323 §2.2, RFC 2018 §2); the shift is -1 when it
   // didn't.
   const isAnswer = c.state === SYN_RECEIVED;
-  options.windowShift = isAnswer ? c.rcvShift : windowShiftOf(c.windowBytes);
+  options.windowShift = isAnswer ? c.rcvShift : c.stack.windowShift;
   if (isAnswer && !c.windowScaling) options.windowShift = -1;
   options.sackPermitted = isAnswer ? c.sackOk : true;
   addTimestamps(c, options);

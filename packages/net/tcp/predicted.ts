@@ -11,6 +11,7 @@ import { TCP_ACK, TCP_HEADER_BYTES, TCP_PSH, TCP_TIMESTAMPS_WORD } from '../wire
 import { acknowledge } from './ack.ts';
 import type { Connection } from './connection.ts';
 import { CLOSED } from './state.ts';
+import { passWindowMark } from './window.ts';
 
 /**
  * Takes the segment frame[at..end) with header `h`, or returns false and has done nothing. An
@@ -56,7 +57,8 @@ export function receivePredicted(
     // `drained` may have reset or paused us: then the bytes come again, unacknowledged as they are.
     if (c.state === CLOSED || c.paused) return true;
     c.rcvNxt = ((c.rcvNxt + count) | 0) as SeqNumber;
-    c.ackSegments += count > c.mss ? 2 : 1;
+    c.ackSegments += count < c.mss || (count === c.mss && !c.markIsFresh) ? 1 : 2;
+    if (((c.rcvNxt - c.windowMark) | 0) >= 0) passWindowMark(c);
     c.handler.data(frame.subarray(payloadAt, end));
   }
   return true;

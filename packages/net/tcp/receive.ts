@@ -11,7 +11,7 @@ import type { Connection } from './connection.ts';
 import { ReceiveQueue } from './receive-queue.ts';
 import type { Segment } from './segment.ts';
 import { CLOSED, canReceive, TIME_WAIT } from './state.ts';
-import { isUpdateDue } from './window.ts';
+import { freshenWindowMark, isUpdateDue, passWindowMark } from './window.ts';
 
 /** Text inside the window, at rcvNxt or after it. */
 export function receiveText(c: Connection, s: Segment): void {
@@ -19,13 +19,18 @@ export function receiveText(c: Connection, s: Segment): void {
   const inOrder = s.seq === c.rcvNxt;
   const waits = c.paused || (c.queue !== null && c.queue.readyBytes > 0);
   if (!inOrder || waits) {
-    if (!inOrder) c.stack.counts.outOfOrder += 1;
+    if (!inOrder) {
+      c.stack.counts.outOfOrder += 1;
+      freshenWindowMark(c);
+      noteRepeated(c, s);
+    }
     keep(c, s, count);
     if (!inOrder || c.queue === null || c.queue.starts.length > 0) c.ackNow = true;
     return;
   }
   c.rcvNxt = ((c.rcvNxt + count) | 0) as SeqNumber;
-  c.ackSegments += count > c.mss ? 2 : 1;
+  c.ackSegments += count < c.mss || (count === c.mss && !c.markIsFresh) ? 1 : 2;
+  if (((c.rcvNxt - c.windowMark) | 0) >= 0) passWindowMark(c);
   if (c.queue !== null) {
     // RFC 5681 §4.2: a segment that fills a hole is acknowledged at once.
     c.ackNow = true;
@@ -35,6 +40,27 @@ export function receiveText(c: Connection, s: Segment): void {
   c.handler.data(s.frame.subarray(s.payloadAt, s.payloadAt + count));
   if (c.queue !== null) deliver(c);
   finInOrder(c);
+}
+
+/** RFC 2883 §4: text after a hole that is here already is reported as such. */
+function noteRepeated(c: Connection, s: Segment): void {
+  if (c.queue === null) return;
+  const { starts, ends } = c.queue;
+  const end = (s.seq + s.payloadBytes) | 0;
+  for (let i = 0; i < starts.length; i++) {
+    if (((s.seq - starts[i]!) | 0) >= 0 && ((ends[i]! - end) | 0) >= 0) {
+      noteDuplicate(c, s.seq, end);
+      return;
+    }
+  }
+}
+
+/** [start, end) came again: the next acknowledgment says so. */
+export function noteDuplicate(c: Connection, start: number, end: number): void {
+  c.stack.duplicateOf = c;
+  c.stack.duplicateStart = start as SeqNumber;
+  c.stack.duplicateEnd = end as SeqNumber;
+  c.ackNow = true;
 }
 
 /** Copies the text into the queue; a full memory drops it, unacknowledged. */

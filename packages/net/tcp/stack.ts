@@ -13,6 +13,7 @@ import {
   type Logger,
   type Result,
   readI32be,
+  type SeqNumber,
   Timer,
   type TimerQueue,
 } from '#core';
@@ -71,6 +72,7 @@ import {
   MSS_MIN,
   type TcpLimits,
   TRANSMIT_RETRY,
+  windowShiftOf,
 } from './limits.ts';
 import { arrivesListen, listen, type TcpListener } from './listen.ts';
 import { output, sendAck } from './output.ts';
@@ -118,6 +120,12 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
   private readonly headerIn = new Int32Array(10);
   /** Filled for each segment that goes the general way. */
   readonly segment: Segment = emptySegment();
+  /** Of all windows that we advertise, RFC 7323 §2. */
+  readonly windowShift: number;
+  /** Duplicate data that the next acknowledgment to `duplicateOf` reports, RFC 2883. */
+  duplicateOf: Connection | null = null;
+  duplicateStart = 0 as SeqNumber;
+  duplicateEnd = 0 as SeqNumber;
   /** The largest IP packet that the device cuts into segments; 0 when it doesn't. */
   readonly segmentBytesLimit: number;
   /** Connections to settle at the end of the turn. */
@@ -147,6 +155,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
       : null;
     // A device that cuts segments must sum them too.
     this.segmentBytesLimit = transmitChecksum ? Math.min(segmentBytesMax, 65_535) : 0;
+    this.windowShift = windowShiftOf(this.limits.receiveWindowBytesMax);
     this.headerOut[7] = TCP_TIMESTAMPS_WORD;
     this.turnTimer = new Timer(() => this.flush());
   }
@@ -371,6 +380,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     c.cursor = 0;
     c.cursorAt = 0;
     c.flight = null;
+    if (this.duplicateOf === c) this.duplicateOf = null;
     c.loss = null;
     c.cubic = null;
     if (how !== 'closed') {

@@ -1,10 +1,11 @@
 // tidy: int32
 /**
  * The window that we advertise, RFC 9293 §3.8.6.2.2: its right edge never goes back, and moves only
- * by amounts worth sending. Read first: receive-queue.ts.
+ * by amounts worth sending. It grows while the peer fills it within a round trip and there is
+ * memory. Read first: receive-queue.ts.
  */
 
-import type { SeqNumber } from '#core';
+import type { Instant, SeqNumber } from '#core';
 import type { Connection } from './connection.ts';
 
 /** Where the right edge would be if we told the peer now; rcvEdge when it isn't worth telling. */
@@ -38,4 +39,34 @@ export function isUpdateDue(c: Connection): boolean {
   const gain = (windowEdge(c) - c.rcvEdge) | 0;
   // A window that was closed, or half of it: between, the next acknowledgment is early enough.
   return gain > 0 && (gain >= c.windowBytes >> 1 || ((c.rcvEdge - c.rcvNxt) | 0) < c.mss);
+}
+
+/**
+ * Half a window came since `windowMark` was set: within about a round trip, it is the window that
+ * holds the peer back. While the mark is fresh, at the start and after a hole, full segments are
+ * acknowledged at once, so that the peer's congestion window opens quickly (RFC 5681 §3.1, §4.2).
+ */
+export function passWindowMark(c: Connection): void {
+  const { limits, memory, timers } = c.stack;
+  const most = c.windowScaling ? limits.receiveWindowBytesMax : 0xffff;
+  const isQuick = !c.markIsFresh && timers.now - c.windowMarkAt <= 1.5 * c.srtt;
+  if (isQuick && c.windowBytes < most && memory.windowShare >= 1) {
+    c.windowBytes = Math.min(most, 2 * c.windowBytes);
+    c.windowField = c.windowBytes >> c.rcvShift;
+    c.stack.counts.windowsGrown += 1;
+  }
+  setWindowMark(c);
+  c.markIsFresh = false;
+}
+
+export function setWindowMark(c: Connection): void {
+  c.windowMark = ((c.rcvNxt + (c.windowBytes >> 1)) | 0) as SeqNumber;
+  c.windowMarkAt = c.stack.timers.now as Instant;
+}
+
+/** Something is missing, or was: quick acknowledgments help the peer to repair it. */
+export function freshenWindowMark(c: Connection): void {
+  if (c.markIsFresh) return;
+  setWindowMark(c);
+  c.markIsFresh = true;
 }
