@@ -135,6 +135,7 @@ export class NetStack {
     this.reassembly = new Reassembly(timers, this.memory.account('fragments'));
     this.output = new Ipv4Output(device, addresses, table, this.paths, arp, group, entropy);
     this.icmp = new Icmpv4(this.output, addresses, timers);
+    arp.unresolved = (head) => this.icmp.unresolved(head);
     this.igmp = new Igmp(this.output, device.mac, addresses, timers, entropy);
     const families = new IpFamilies(this.output, addresses, this.igmp);
     this.families = families;

@@ -105,7 +105,7 @@ test('connect › what has no address › says why', async () => {
   assert.equal(await kindOf('nowhere.example'), 'name not found');
   assert.equal(await kindOf('1.2.3'), 'bad address');
   assert.equal(await kindOf('a b'), 'bad address');
-  assert.equal(await kindOf('gone.example'), 'timeout', 'an address where nobody is');
+  assert.equal(await kindOf('gone.example'), 'unreachable', 'an address where nobody is');
   net.server.twist = () => null;
   assert.equal(await kindOf('silent.example'), 'name servers silent');
   net.server.twist = (reply) => ({ ...reply, code: 2, answers: [] });

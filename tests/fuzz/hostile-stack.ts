@@ -104,7 +104,10 @@ export function runHostile(seed: number, virtualSeconds: number): HostileTally {
   server.configure(address, 24);
   client.net.startDhcp();
   server.tcp.listen(PORT, (flow) => chatter(flow, random));
-  const echo = client.net.udp.bind(0, { receive() {} });
+  const echo = client.net.udp.bind(0, { receive() {}, unreachable() {} });
+  const echoing = server.net.udp.bind(7, {
+    receive: (bytes, from) => echoing.ok && echoing.value.send(bytes.slice(), from),
+  });
   const timer = new Timer(() => {
     client.tcp.connect(address, PORT, (result) => {
       if (!result.ok) return;
@@ -114,7 +117,11 @@ export function runHostile(seed: number, virtualSeconds: number): HostileTally {
     });
     if (echo.ok) {
       const to = { address: formatIpv4Address(address), port: random.pick([7, PORT]) };
-      echo.value.send(new Uint8Array(random.below(100)), to);
+      // Now and then in fragments.
+      echo.value.send(new Uint8Array(random.chance(0.2) ? 4_000 : random.below(100)), to);
+      const group = `239.0.0.${random.below(4)}`;
+      if (random.chance(0.5)) echo.value.join(group);
+      else echo.value.leave(group);
     }
     world.timers.arm(timer, after(world.timers.now, millis(random.between(10, 300))));
   });

@@ -8,9 +8,11 @@ import { type Ipv4Address, ipv4AddressOf, type NetStack } from '#net';
 import {
   DHCPV4_ACK,
   DHCPV4_BOOT_REPLY,
+  DHCPV4_DECLINE,
   DHCPV4_DISCOVER,
   DHCPV4_NAK,
   DHCPV4_OFFER,
+  DHCPV4_RELEASE,
   DHCPV4_REQUEST,
   type Dhcpv4Option,
   type Dhcpv4Repr,
@@ -42,6 +44,8 @@ export interface DhcpServerOptions {
   /** What clients are told to use; the server itself unless given. */
   readonly router?: Ipv4Address;
   readonly extra?: readonly Dhcpv4Option[];
+  /** Seconds, for `granted`; absent: always 0. */
+  readonly now?: () => number;
 }
 
 export class TestDhcpServer {
@@ -53,6 +57,10 @@ export class TestDhcpServer {
   isSilent = false;
   private readonly options: DhcpServerOptions;
   private readonly leases = new Map<string, Ipv4Address>();
+  /** Addresses given out or declined so far: none is given to another client. */
+  private given = 0;
+  /** What each client was granted last, and until when in seconds of the simulation. */
+  readonly granted = new Map<string, { readonly address: Ipv4Address; readonly until: number }>();
 
   constructor(options: DhcpServerOptions) {
     this.options = options;
@@ -73,6 +81,13 @@ export class TestDhcpServer {
     const type = dhcpv4MessageType(message);
     if (type === null) return;
     this.received.push(type);
+    const client = message.clientMac.join(':');
+    if (type === DHCPV4_DECLINE || type === DHCPV4_RELEASE) {
+      if (dhcpv4OptionI32(message, dhcpv4Option.serverIdentifier) !== this.options.address) return;
+      this.granted.delete(client);
+      if (type === DHCPV4_DECLINE) this.leases.delete(client);
+      return;
+    }
     if (this.isSilent) return;
     if (type === DHCPV4_DISCOVER) this.reply(message, DHCPV4_OFFER);
     if (type !== DHCPV4_REQUEST) return;
@@ -85,7 +100,8 @@ export class TestDhcpServer {
     const key = mac.join(':');
     const known = this.leases.get(key);
     if (known !== undefined) return known;
-    const address = ipv4AddressOf(this.options.firstAddress + this.leases.size);
+    const address = ipv4AddressOf(this.options.firstAddress + this.given);
+    this.given += 1;
     this.leases.set(key, address);
     return address;
   }
@@ -93,6 +109,10 @@ export class TestDhcpServer {
   private reply(request: Dhcpv4Repr, type: number): void {
     const { address, prefixBits, leaseSeconds, extra } = this.options;
     const yourAddress = ipv4AddressOf(type === DHCPV4_NAK ? 0 : this.leaseFor(request.clientMac));
+    if (type === DHCPV4_ACK) {
+      const until = (this.options.now?.() ?? 0) + leaseSeconds;
+      this.granted.set(request.clientMac.join(':'), { address: yourAddress, until });
+    }
     const options: Dhcpv4Option[] = [
       { code: dhcpv4Option.messageType, value: Uint8Array.of(type) },
       { code: dhcpv4Option.serverIdentifier, value: u32(address) },

@@ -71,6 +71,11 @@ export class NeighborCache {
   private readonly addresses: InterfaceAddresses;
   private readonly memory: MemoryAccount;
   readonly guard: AddressGuard;
+  /**
+   * Told of each packet (from its Ethernet header on, without parts) that was dropped because its
+   * neighbour doesn't answer (RFC 1122 §2.3.2.2). Borrows `head`.
+   */
+  unresolved: (head: Uint8Array) => void = () => {};
   private readonly neighbors = new Map<Ipv4Address, Neighbor>();
   private epochs = 0;
 
@@ -278,7 +283,9 @@ export class NeighborCache {
   private askAgain(entry: Neighbor, now: Instant): void {
     if (entry.requestsSent >= arpRequestsMax) {
       this.counters.arpGaveUp += 1;
+      const waiting = [...entry.waiting];
       this.remove(entry);
+      for (const { head } of waiting) this.unresolved(head);
       return;
     }
     // What was known is asked directly first (RFC 1122 §2.3.2.1 (2)).

@@ -135,6 +135,17 @@ export class Icmpv4 implements TransportInput, Ipv4Errors {
     this.sendError(ICMPV4_TIME_EXCEEDED, ICMPV4_CODE_REASSEMBLY, 0, frame, end);
   }
 
+  /** Our own packet found no neighbour: its transport hears what a router would have said. */
+  unresolved(frame: Uint8Array): void {
+    const about = frame.subarray(ETHERNET_HEADER_BYTES);
+    const isFirst = (ipv4Fragment(about) & IPV4_FRAGMENT_OFFSET_MASK) === 0;
+    const transport = about.subarray(ipv4HeaderBytes(about));
+    if (!isFirst || transport.length < icmpErrorPayloadBytesMin) return;
+    const [source, destination] = [ipv4Source(about), ipv4Destination(about)];
+    const input = this.errorInputs.get(ipv4Protocol(about));
+    input?.icmpError({ kind: 'unreachable', mtuBytes: 0, source, destination, transport });
+  }
+
   checkInvariants(): void {
     assert(this.tokens >= 0 && this.tokens <= icmpErrorsBurst);
   }
