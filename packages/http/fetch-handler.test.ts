@@ -11,7 +11,7 @@ type Fetch = (request: Request, info: FetchInfo) => unknown;
 function setUp(fetch: Fetch): { bench: Bench; flow: FakeFlow; log: string[] } {
   const log: string[] = [];
   const logger = new Log((line) => log.push(line), 'info').source('app');
-  const bench = new Bench(fetchHandler({ fetch }, { log: logger }));
+  const bench = new Bench(fetchHandler({ fetch: fetch as never }, { log: logger }));
   const entropy = { fill: (out: Uint8Array) => void out.fill(7) };
   const console = { writeLine: (line: string) => void log.push(line) };
   installWeb({ timers: bench.timers, clock: bench.clock, entropy, console });

@@ -27,9 +27,12 @@ export interface FetchInfo {
   readonly local: Endpoint;
 }
 
-/** An application: `export default { fetch(request) {...} }`. */
+/**
+ * An application: `export default { fetch(request) {...} }`. Its types are those that a compiler
+ * knows for these globals; what it gets is ours.
+ */
 export interface FetchApp {
-  fetch(request: Request, info: FetchInfo): unknown;
+  fetch(request: globalThis.Request, info: FetchInfo): unknown;
 }
 
 export interface FetchPlatform {
@@ -85,7 +88,7 @@ class FetchHandler implements HttpHandler {
     }
     const incoming = new IncomingExchange(exchange, url);
     try {
-      const result = this.app.fetch(new Request(incoming), exchange);
+      const result = this.app.fetch(new Request(incoming) as never, exchange);
       // A Response at hand needs no promise, which would cost it a turn of the job queue.
       if (result instanceof Response) this.send(incoming, result);
       else this.sendLater(incoming, result);

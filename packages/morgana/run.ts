@@ -5,7 +5,8 @@
  */
 
 import { isLogLevel, Log, type LogLevel } from '#core';
-import type { Machine } from '#device';
+import type { Machine, Stack } from '#device';
+import { installNetwork } from '#web';
 import { type ArgSpecs, helpLines, parseArguments } from './arguments.ts';
 import type { DeviceKind, DeviceKinds, DeviceNode } from './devices.ts';
 import type { Environment } from './index.ts';
@@ -120,6 +121,7 @@ async function connectAll(
 ): Promise<Record<string, unknown> | string> {
   const connected: unknown[] = [];
   const named: Record<string, unknown> = {};
+  let hasNetwork = false;
   for (const node of unikernel.devices) {
     const needs = node.needs.map((at) => connected[at]);
     const connector = unikernel.connectors[node.kind];
@@ -127,6 +129,11 @@ async function connectAll(
     const device = await connector?.connect({ machine, node, needs, args, log });
     if (isLack(device)) return `device '${node.name}' (${node.kind}): ${device.lacks}`;
     if (node.named) named[node.name] = device;
+    // The first stack is the one that `fetch` goes out by: there is no other way to name one.
+    if (node.kind === 'net.stack' && !hasNetwork) {
+      installNetwork(device as Stack);
+      hasNetwork = true;
+    }
     connected.push(device);
   }
   return named;

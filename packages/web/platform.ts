@@ -4,7 +4,7 @@
  * module is evaluated.
  */
 
-import type { Machine } from '#device';
+import type { Machine, Stack } from '#device';
 
 /** The part of a machine that web globals stand on. */
 export type WebPlatform = Pick<Machine, 'timers' | 'clock' | 'entropy' | 'console'>;
@@ -25,6 +25,19 @@ export function platform(): WebPlatform {
   }
   return installed;
 }
+
+/** What `fetch` opens connections with. */
+export type WebNetwork = Pick<Stack, 'connect'>;
+
+let network: WebNetwork | null = null;
+
+/** Gives the web API a network: the program's runner does, once its stack is there. */
+export function installNetwork(stack: WebNetwork | null): void {
+  network = stack;
+}
+
+/** The installed network; null when the program has none. */
+export const installedNetwork = (): WebNetwork | null => network;
 
 /** Milliseconds since 1970 at which performance.now() was 0. */
 export function timeOriginMillis(): number {

@@ -1,6 +1,6 @@
 /** Response, Fetch §5.5. */
 
-import { Body, type BodyInit, extractBody } from './body.ts';
+import { Body, type BodyContent, type BodyInit, extractBody, Payload } from './body.ts';
 import { Headers, type HeadersInit } from './headers.ts';
 import { URL } from './url.ts';
 
@@ -16,6 +16,13 @@ const isNullBody = (status: number): boolean =>
 const isRedirect = (status: number): boolean =>
   status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
 
+/** Where a response came from, when `fetch` got it. */
+export interface FetchedFrom {
+  /** Without a fragment. */
+  readonly url: string;
+  readonly redirected: boolean;
+}
+
 /** Web IDL: a dictionary may be null. */
 const NOTHING: ResponseInit = {};
 
@@ -23,6 +30,8 @@ export class Response extends Body {
   readonly status: number;
   readonly statusText: string;
   readonly headers: Headers;
+  /** Null on the prototype: only what `fetch` got has one. Internal to packages/web. */
+  declare _from: FetchedFrom | null;
 
   constructor(body?: BodyInit | null, init?: ResponseInit | null) {
     super();
@@ -46,16 +55,18 @@ export class Response extends Body {
     }
   }
 
-  get type(): 'default' | 'error' {
-    return this.status === 0 ? 'error' : 'default';
+  get type(): 'basic' | 'default' | 'error' {
+    if (this.status === 0) return 'error';
+    // A server has no other origin to hide anything from.
+    return this._from === null ? 'default' : 'basic';
   }
 
   get url(): string {
-    return '';
+    return this._from === null ? '' : this._from.url;
   }
 
   get redirected(): boolean {
-    return false;
+    return this._from?.redirected === true;
   }
 
   get ok(): boolean {
@@ -68,6 +79,7 @@ export class Response extends Body {
     // A network error's is 0, which the constructor refuses.
     Object.assign(copy, { status });
     copy.headers._guard = headers._guard;
+    if (this._from !== null) copy._from = this._from;
     copy._payload = this._clonePayload();
     return copy;
   }
@@ -107,4 +119,20 @@ export class Response extends Body {
     response.headers._guard = 'immutable';
     return response;
   }
+}
+
+Object.assign(Response.prototype, { _from: null } satisfies Partial<Response>);
+
+/** What came from a server: any status, headers that may not be changed. For packages/http. */
+export function fetchedResponse(
+  from: FetchedFrom,
+  head: { readonly status: number; readonly statusText: string; readonly headers: Headers },
+  body: BodyContent | null,
+): Response {
+  const response = new Response(null);
+  const { status, statusText, headers } = head;
+  headers._guard = 'immutable';
+  Object.assign(response, { status, statusText, headers, _from: from });
+  if (body !== null) response._payload = new Payload(body);
+  return response;
 }

@@ -4,6 +4,8 @@ import { err, hot, ok, type Result, type WireFault } from '#core';
 import {
   emitChunked,
   emitRequestHead,
+  emitResponseHead,
+  findHeadEnd,
   formatEntityTags,
   formatHttpDate,
   formatRange,
@@ -11,8 +13,10 @@ import {
   parseEntityTags,
   parseHttpDate,
   parseRange,
+  parseResponseHead,
   RequestHead,
   RequestHeadParser,
+  ResponseHead,
   resolvePath,
 } from '#http/wire';
 import { type WireCase, wireCase } from './wire-case.ts';
@@ -94,6 +98,50 @@ const requestHead = wireCase<ComparedHead>({
     ].map((text) => hot.utf8Encode(text)),
 });
 
+/** All of a response's head but its spelling: folds are spaces when it is read again. */
+class ComparedResponse {
+  readonly repr: object;
+  readonly #head: ResponseHead;
+
+  constructor(head: ResponseHead) {
+    const { bytes: _spelling, fieldsAt: _place, ...rest } = head;
+    const fields: string[] = [];
+    head.forEach((name, value) => {
+      fields.push(name, value);
+    });
+    this.repr = { ...rest, fields };
+    this.#head = head;
+  }
+
+  get head(): ResponseHead {
+    return this.#head;
+  }
+}
+
+const RESPONSE_LIMITS = { headBytesMax: 1_000, fieldsMax: 20 };
+
+const responseHead = wireCase<ComparedResponse>({
+  name: 'http response head',
+  parse(b) {
+    const end = findHeadEnd(b, 0, b.length);
+    if (end < 0) return err({ kind: 'short', needBytes: b.length + 1, haveBytes: b.length });
+    const head = parseResponseHead(b, 0, end, RESPONSE_LIMITS);
+    return head instanceof ResponseHead ? ok(new ComparedResponse(head)) : err(head);
+  },
+  emit(to, { head }) {
+    const bytes = emitResponseHead(head);
+    hot.copy(to, 0, bytes, 0, bytes.length);
+    return bytes.length;
+  },
+  seeds: () =>
+    [
+      'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nDate: x\r\nX-Empty:\r\n\r\nhello',
+      'HTTP/1.0 404\r\nConnection: keep-alive\r\nKeep-Alive: timeout=5, max=9\r\n\r\n',
+      'HTTP/1.1 200 \r\ntransfer-encoding: chunked\r\nx: a\r\n\t folded\r\n\r\n',
+      'HTTP/1.1 304 Not Modified\r\nContent-Length: 7, 7\r\nConnection: close\r\n\r\n',
+    ].map((text) => hot.utf8Encode(text)),
+});
+
 const chunked = wireCase<Uint8Array>({
   name: 'http chunked body',
   parse(b) {
@@ -114,6 +162,7 @@ const chunked = wireCase<Uint8Array>({
 
 export const httpCases: readonly WireCase[] = [
   requestHead,
+  responseHead,
   chunked,
   textCase('http date', (text) => parseHttpDate(text, NOW_SECONDS), formatHttpDate, [
     'Sun, 06 Nov 1994 08:49:37 GMT',

@@ -31,6 +31,8 @@ export interface App {
   readonly config: string | null;
   readonly args: ArgSpecs;
   readonly devices: readonly DeviceNode[];
+  /** It may open connections, and so links names. */
+  readonly connects: boolean;
   /** Directories to link, by the name of their device. */
   readonly content: Readonly<Record<string, string>>;
 }

@@ -4,6 +4,7 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Metafile } from 'esbuild';
 import { WEB_GLOBALS, webDefines } from '../../packages/web/bundle.ts';
 import {
   type BuildReport,
@@ -67,12 +68,13 @@ export async function buildApp(app: App, platform: Platform): Promise<Built> {
   checkContent(app);
   // On every target the application may use only what an image has: else "dev" would promise too
   // much. Before the types: the compiler would advise to install those of Node.
-  if (app.main !== null) await checkGlobals(entryOf(app, 'pvh'));
+  const fetches = app.main !== null && (await checkGlobals(entryOf(app, 'pvh')));
   checkTypes(app);
-  const entry = entryOf(app, platform);
+  const linked = fetches ? { ...app, connects: true } : app;
+  const entry = entryOf(linked, platform);
   return platform === 'node' || platform === 'node-direct'
-    ? buildModule(app, entry, platform)
-    : buildImage(app, entry, platform);
+    ? buildModule(linked, entry, platform)
+    : buildImage(linked, entry, platform);
 }
 
 type Entry = { readonly text: string; readonly resolveDir: string; readonly name: string };
@@ -83,26 +85,45 @@ const entryOf = (app: App, platform: Platform): Entry => ({
   name: ENTRY_NAME,
 });
 
-const WEB_INJECT = path.join(packageRoot, 'packages/web/inject.ts');
+const INJECT = ['packages/web/inject.ts', 'packages/http/inject.ts'].map((file) =>
+  path.join(packageRoot, file),
+);
+/** Linked for whoever names the global `fetch`. */
+const FETCH = 'packages/http/client/fetch.ts';
 /** What libraries ask about the environment: an image is production, and no Node. */
-const DEFINE = { 'process.env.NODE_ENV': '"production"', ...webDefines() };
+const DEFINE = {
+  'process.env.NODE_ENV': '"production"',
+  ...webDefines(),
+  'globalThis.fetch': 'fetch',
+  'self.fetch': 'fetch',
+};
 
 /**
  * Refuses an application that uses a global which no image has, or a module: with the chain of
- * imports.
+ * imports. True when it uses `fetch`.
  */
-async function checkGlobals(entry: Entry): Promise<void> {
-  const marks = missingGlobalMarks(new Set(WEB_GLOBALS));
-  const options = { entry, inject: [WEB_INJECT], alias: morganaAlias };
+async function checkGlobals(entry: Entry): Promise<boolean> {
+  const marks = missingGlobalMarks(new Set([...WEB_GLOBALS, 'fetch']));
+  const options = { entry, inject: INJECT, alias: morganaAlias };
   const bundled = await bundle({ ...options, define: { ...marks, ...DEFINE }, readable: true });
   if (!bundled.ok) throw bundleFailure(bundled.error);
-  const [first] = missingGlobals(bundled.value.text, bundled.value.metafile);
-  if (first === undefined) return;
+  const { text, metafile } = bundled.value;
+  const [first] = missingGlobals(text, metafile);
+  if (first === undefined) return links(metafile, entry, path.join(packageRoot, FETCH));
   throw new Failure({
     what: `the global '${first.name}' does not exist in an image`,
     where: `used by ${first.chain.join(' -> ')}`,
     mend: 'use a Web-standard API instead, or ask `typeof` before',
   });
+}
+
+/** Whether some of `file` is in the bundle. */
+function links(metafile: Metafile, entry: Entry, file: string): boolean {
+  const inputs = Object.values(metafile.outputs)[0]?.inputs ?? {};
+  return Object.entries(inputs).some(
+    ([input, { bytesInOutput }]) =>
+      bytesInOutput > 0 && path.resolve(entry.resolveDir, input) === file,
+  );
 }
 
 function bundleFailure(fault: Parameters<typeof formatBundleFault>[0]): Failure {
@@ -133,7 +154,7 @@ async function buildImage(app: App, entry: Entry, target: ImageTarget): Promise<
     bytecodeTool: bytecodeTool(),
     output,
     define: DEFINE,
-    inject: [WEB_INJECT],
+    inject: INJECT,
     alias: morganaAlias,
   });
   if (!built.ok) {
@@ -177,7 +198,7 @@ async function buildModule(app: App, entry: Entry, platform: Platform): Promise<
     entry,
     alias: morganaAlias,
     define: DEFINE,
-    inject: [WEB_INJECT],
+    inject: INJECT,
   });
   if (!built.ok) throw bundleFailure(built.error);
   const { text, metafile } = built.value;

@@ -6,7 +6,7 @@ import type { ArgSpecs } from '../../packages/morgana/arguments.ts';
 import { DIRECT_STACK_ARGS, LOG_ARGS, NAME_ARGS } from '../../packages/morgana/standard-args.ts';
 import type { App } from './app.ts';
 import { DESCRIPTION_FORMAT, type Description, type Part } from './description.ts';
-import { hasOwnStack, implementationOf, opensConnections } from './entry.ts';
+import { hasOwnStack, implementationOf } from './entry.ts';
 import { chainTo, packageCosts, packageOf } from './import-graph.ts';
 import { type Platform, targetOf } from './verbs.ts';
 
@@ -73,7 +73,7 @@ function because(name: string, metafile: Metafile, base: string): string[] {
 
 function standardArgs(app: App, platform: Platform): ArgSpecs {
   if (!hasOwnStack(app, platform)) return LOG_ARGS;
-  const named = opensConnections(app) ? NAME_ARGS : {};
+  const named = app.connects ? NAME_ARGS : {};
   return { ...LOG_ARGS, ...DIRECT_STACK_ARGS, ...named };
 }
 

@@ -71,9 +71,6 @@ const WITH_NAMES: Implementation = {
   shown: 'our own TCP/IP',
 };
 
-/** Whether the program may open connections: a website never does. */
-export const opensConnections = (app: App): boolean => app.kind === 'devices';
-
 /** Whether our own stack, with names or without, is what `target` has. */
 export const hasOwnStack = (app: App, target: Platform): boolean =>
   IMPLEMENTATIONS[target]['net.stack'] === DIRECT_STACK &&
@@ -126,7 +123,7 @@ export function entrySource(app: App, target: Platform): string {
   ];
   const connectors: string[] = [];
   for (const kind of kinds) {
-    const isNamed = kind === 'net.stack' && hasOwnStack(app, target) && opensConnections(app);
+    const isNamed = kind === 'net.stack' && hasOwnStack(app, target) && app.connects;
     const implementation = isNamed ? WITH_NAMES : IMPLEMENTATIONS[target][kind];
     if (implementation === undefined) continue;
     imports.push(importLine(`{ ${implementation.name} }`, implementation.from));

@@ -28,6 +28,7 @@ export async function loadApp(found: Exclude<AppPath, { kind: 'image' }>): Promi
         main: null,
         config: null,
         args: SERVER_ARGS,
+        connects: false,
         devices: deviceOrder({ stack: net.stack(), site: kv.directory(found.directory) }),
         content: { site: found.directory },
       };
@@ -39,6 +40,7 @@ export async function loadApp(found: Exclude<AppPath, { kind: 'image' }>): Promi
         main: found.main,
         config: null,
         args: SERVER_ARGS,
+        connects: false,
         devices: deviceOrder({ stack: net.stack() }),
         content: {},
       };
@@ -66,6 +68,7 @@ async function loadConfigured(file: string): Promise<App> {
     main,
     config: file,
     args: config.args,
+    connects: true,
     devices,
     content: contentOf(devices, home),
   };

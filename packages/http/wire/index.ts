@@ -1,5 +1,6 @@
 /**
- * Parsers of what clients send. For any bytes or text: a representation or a fault, never a throw.
+ * Parsers of what clients and servers send. For any bytes or text: a representation or a fault,
+ * never a throw.
  */
 
 export { type CodingWeights, parseAcceptEncoding, parseWeight } from './accept-encoding.ts';
@@ -29,4 +30,13 @@ export {
   RequestHead,
   RequestHeadParser,
 } from './request-head.ts';
+export {
+  type BodyFraming,
+  emitResponseHead,
+  findHeadEnd,
+  parseResponseHead,
+  type ResponseFault,
+  ResponseHead,
+  type ResponseHeadLimits,
+} from './response-head.ts';
 export { hasToken } from './token-list.ts';
