@@ -41,6 +41,13 @@ const SYSTEM = {
     procps: '/usr/bin/ps',
     'dnsmasq-base': '/usr/sbin/dnsmasq',
     nftables: '/usr/sbin/nft',
+    nmap: '/usr/bin/nmap',
+    traceroute: '/usr/sbin/traceroute',
+    'iputils-tracepath': '/usr/bin/tracepath',
+    'iputils-arping': '/usr/bin/arping',
+    ethtool: '/usr/sbin/ethtool',
+    radvd: '/usr/sbin/radvd',
+    iperf3: '/usr/bin/iperf3',
   },
   bench: {
     wrk: '/usr/bin/wrk',

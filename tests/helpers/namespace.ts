@@ -20,10 +20,14 @@ export const cannotTap: string | false = (() => {
   } catch {
     return 'there is no /dev/net/tun to use';
   }
-  const isThere = (tool: string): boolean => FOLDERS.some((at) => existsSync(`${at}/${tool}`));
-  const missing = TOOLS.filter((tool) => !isThere(tool));
-  return missing.length === 0 ? false : `not installed: ${missing.join(', ')}; npm run setup`;
+  return without(...TOOLS);
 })();
+
+/** Why a test that needs these tools can't run; false when it can. */
+export function without(...tools: string[]): string | false {
+  const missing = tools.filter((tool) => !FOLDERS.some((at) => existsSync(`${at}/${tool}`)));
+  return missing.length === 0 ? false : `not installed: ${missing.join(', ')}; npm run setup`;
+}
 
 export class Namespace {
   /** Words to put before a command, so that it runs in here. */
@@ -56,9 +60,11 @@ export class Namespace {
   }
 
   /** A command that runs in here until the namespace is closed. */
-  start(...words: string[]): void {
+  start(...words: string[]): ChildProcess {
     const [command = '', ...rest] = [...this.enter, ...words];
-    this.children.push(spawn(...leashed(command, rest), { stdio: 'ignore' }));
+    const child = spawn(...leashed(command, rest), { stdio: 'ignore' });
+    this.children.push(child);
+    return child;
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,7 @@
  * TCP, as it is told over IPC. One message is one Task; the answer has its number.
  */
 
+import dgram from 'node:dgram';
 import net, { type Socket } from 'node:net';
 import { BLOCK_BYTES, firstWrong, patternAt } from './pattern.ts';
 
@@ -10,6 +11,7 @@ export type Task =
   | { readonly op: 'echo' | 'sink' | 'source'; readonly port: number; readonly bytes: number }
   | { readonly op: 'many'; readonly port: number; readonly count: number; readonly at: number }
   | { readonly op: 'line'; readonly port: number; readonly text: string }
+  | { readonly op: 'udp'; readonly port: number; readonly bytes: number }
   | { readonly op: 'serve'; readonly port: number }
   | { readonly op: 'reset'; readonly port: number };
 
@@ -29,6 +31,7 @@ export interface Answer {
 
 /** Bytes of one small exchange of `many`. */
 const SMALL_BYTES = 100;
+const UDP_PATIENCE_MILLIS = 3_000;
 
 const connect = (host: string, port: number): Promise<Socket> =>
   new Promise((resolve, reject) => {
@@ -102,10 +105,31 @@ function serve(host: string, port: number): Promise<string> {
   });
 }
 
+/** One datagram to an echo server; 'ok' when it comes back as it was. */
+function udp(host: string, port: number, count: number): Promise<string> {
+  const sent = patternAt(0, count);
+  const socket = dgram.createSocket(net.isIPv6(host.split('%')[0]!) ? 'udp6' : 'udp4');
+  return new Promise<string>((resolve, reject) => {
+    const patience = setTimeout(() => reject(new Error('no answer')), UDP_PATIENCE_MILLIS);
+    socket.once('message', (bytes) => {
+      clearTimeout(patience);
+      resolve(bytes.equals(sent) ? 'ok' : `${bytes.length} other bytes`);
+    });
+    socket.once('error', (error) => {
+      clearTimeout(patience);
+      reject(error);
+    });
+    // Connected: then the kernel tells of ICMP errors.
+    socket.connect(port, host, () => socket.send(sent));
+  }).finally(() => socket.close());
+}
+
 async function perform(host: string, task: Task): Promise<string> {
   switch (task.op) {
     case 'serve':
       return serve(host, task.port);
+    case 'udp':
+      return udp(host, task.port, task.bytes);
     case 'echo':
       return echo(host, task.port, task.bytes);
     case 'many':
