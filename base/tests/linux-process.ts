@@ -16,7 +16,7 @@ export interface ProcessEnd {
 }
 
 /** The image of a behaviour; `base` an ELF of build/base. */
-export function processImage(behaviour: string, base = 'process-test.elf'): string {
+export function processImage(behaviour: string, base = 'process.elf'): string {
   const file = imageFile(payloadOf([source(behaviour)]), base);
   fs.chmodSync(file, 0o755);
   return file;

@@ -12,6 +12,7 @@ import { work } from './vm.ts';
 /** Above the last number that any Linux has given. */
 const CALLS_END = 512;
 const KIB = 1024;
+const WITH_FAULT = 'process-test.elf';
 /** Beyond 4 GiB, so that offsets need both words; sparse. */
 const LARGE_BYTES = 2 ** 32 + KIB;
 const LARGE_END = 2n ** 32n + 1024n;
@@ -101,7 +102,7 @@ let words: string[] = [];
 let peer: { path: string; close(): void };
 
 before(async () => {
-  image = processImage('system-call');
+  image = processImage('system-call', WITH_FAULT);
   peer = await silentPeer();
   const disks = ['disk', 'large', 'frozen'].map((name) => path.join(work, `${name}.img`));
   for (const [index, bytes] of [8 * KIB, LARGE_BYTES, 8 * KIB].entries()) {
@@ -177,7 +178,10 @@ describe('every system call that is not listed', () => {
   });
 
   test('the 32-bit table › killed', async () => {
-    const { signal } = await runProcess(processImage('process-fault'), ['--', 'call32']);
+    const { signal } = await runProcess(processImage('process-fault', WITH_FAULT), [
+      '--',
+      'call32',
+    ]);
     assert.equal(signal, 'SIGSYS');
   });
 });
@@ -185,7 +189,7 @@ describe('every system call that is not listed', () => {
 describe('faults', () => {
   let faulty = '';
   before(() => {
-    faulty = processImage('process-fault');
+    faulty = processImage('process-fault', WITH_FAULT);
   });
 
   const FAULTS: readonly [string, RegExp][] = [

@@ -16,10 +16,22 @@ import { FrameViews } from './frame-views.ts';
 
 const LENGTH_BYTES = 4;
 const ETHERNET_HEADER_BYTES = 14;
-/** A frame with the largest IP packet; a peer's MTU may be larger than ours. */
-export const STREAM_FRAME_BYTES_MAX = ETHERNET_HEADER_BYTES + 65_535;
-const RECEIVE_BYTES = 131_072;
-const TRANSMIT_BYTES = LINK_BYTES_MAX;
+export interface StreamConfig {
+  /** The longest frame that a peer may send; its MTU may be larger than ours. */
+  readonly frameBytesMax: number;
+  /** What one read takes at most; no less than the longest frame and its length. */
+  readonly receiveBytes: number;
+  /** What may wait to be written, at most LINK_BYTES_MAX. */
+  readonly transmitBytes: number;
+}
+
+/** Frames with the largest IP packet. */
+export const STREAM_CONFIG: StreamConfig = {
+  frameBytesMax: ETHERNET_HEADER_BYTES + 65_535,
+  receiveBytes: 131_072,
+  transmitBytes: LINK_BYTES_MAX,
+};
+
 const TURNS_ASLEEP_MAX = 8;
 
 export type StreamFault =
@@ -46,17 +58,17 @@ export class StreamDevice implements NetDevice, LoopDevice {
   private isStopped = false;
 
   /** Bytes [rxFrom, rxEnd) of rxStream were read and not yet handed over. */
-  private readonly rxStream = new Uint8Array(RECEIVE_BYTES);
+  private readonly rxStream: Uint8Array;
   private rxFrom = 0;
   private rxEnd = 0;
-  private readonly rxFrame = new Uint8Array(STREAM_FRAME_BYTES_MAX);
-  private readonly rxViews = new FrameViews(this.rxFrame, 0);
+  private readonly rxFrame: Uint8Array;
+  private readonly rxViews: FrameViews;
   private isDrained = false;
   private turnsAsleep = 0;
   private received = 0;
 
   /** Bytes [txFrom, txEnd) of txStream wait to be written. */
-  private readonly txStream = new Uint8Array(TRANSMIT_BYTES);
+  private readonly txStream: Uint8Array;
   private txFrom = 0;
   private txEnd = 0;
   private readonly txFrame: Uint8Array;
@@ -66,14 +78,24 @@ export class StreamDevice implements NetDevice, LoopDevice {
   private transmitFull = 0;
 
   /** On link `link`. `onFault` is called at most once, when the link must be given up. */
-  constructor(base: ProcessBase, link: number, onFault: (fault: StreamFault) => void) {
+  constructor(
+    base: ProcessBase,
+    link: number,
+    onFault: (fault: StreamFault) => void,
+    config: StreamConfig = STREAM_CONFIG,
+  ) {
     const { mac, mtuBytes } = base.links[link]!;
+    assert(config.receiveBytes >= LENGTH_BYTES + config.frameBytesMax);
     this.base = base;
     this.link = link;
     this.wakeBit = 1 << link;
     this.onFault = onFault;
     this.mac = mac;
     this.mtuBytes = mtuBytes;
+    this.rxStream = new Uint8Array(config.receiveBytes);
+    this.rxFrame = new Uint8Array(config.frameBytesMax);
+    this.rxViews = new FrameViews(this.rxFrame, 0);
+    this.txStream = new Uint8Array(config.transmitBytes);
     this.txFrame = new Uint8Array(ETHERNET_HEADER_BYTES + mtuBytes);
   }
 
@@ -151,7 +173,7 @@ export class StreamDevice implements NetDevice, LoopDevice {
 
   private hasRoom(): boolean {
     const most = this.txEnd + LENGTH_BYTES + ETHERNET_HEADER_BYTES + this.mtuBytes;
-    return most <= TRANSMIT_BYTES && !this.isStopped;
+    return most <= this.txStream.length && !this.isStopped;
   }
 
   /** Writes what waits, or some of it; true when any of it went. */
@@ -181,7 +203,7 @@ export class StreamDevice implements NetDevice, LoopDevice {
     const { rxStream, rxFrom, rxEnd } = this;
     const left = rxEnd - rxFrom;
     if (rxFrom > 0) hot.copy(rxStream, 0, rxStream, rxFrom, left);
-    const room = RECEIVE_BYTES - left;
+    const room = rxStream.length - left;
     const bytes = this.base.linkReceive(this.link, rxStream, left, room);
     this.rxFrom = 0;
     this.rxEnd = left;
@@ -197,7 +219,7 @@ export class StreamDevice implements NetDevice, LoopDevice {
     const { rxStream, rxFrame, rxViews, handler } = this;
     while (this.rxEnd - this.rxFrom >= LENGTH_BYTES) {
       const bytes = readU32be(rxStream, this.rxFrom);
-      if (bytes < ETHERNET_HEADER_BYTES || bytes > STREAM_FRAME_BYTES_MAX) {
+      if (bytes < ETHERNET_HEADER_BYTES || bytes > rxFrame.length) {
         this.stop({ kind: 'frame length', bytes });
         return;
       }

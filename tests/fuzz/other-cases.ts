@@ -3,8 +3,20 @@
  * virtual machine monitor, from whoever boots the image, and through the Web-standard globals.
  */
 
-import { err, hot, ok, type Result, type WireFault } from '#core';
+import {
+  err,
+  hot,
+  instantOfMicros,
+  ok,
+  type Result,
+  TimerQueue,
+  type WireFault,
+  writeU32be,
+} from '#core';
 import { emitKvPack, type KvEncoding, type KvPackInput, openKvPack } from '#device';
+import { createTurn } from '#targets/base/loop';
+import { SimulatedProcess, SimulatedStream } from '#targets/process/simulated-base';
+import { StreamDevice, type StreamFault } from '#targets/process/stream-device';
 import { parseCommandLine, quoteWord } from '#targets/pvh/cmdline';
 import { URL } from '#web';
 import { type ArgSpecs, parseArguments } from '../../packages/morgana/arguments.ts';
@@ -74,6 +86,47 @@ const kvPack = wireCase<readonly KvPackInput[]>({
     ];
     return [emitKvPack(files), emitKvPack([])];
   },
+});
+
+/** The frames of a UNIX link, read by the device itself, in pieces that its first byte chooses. */
+const linkStream = wireCase<readonly Uint8Array[]>({
+  name: 'frames of a UNIX link',
+  parse(b) {
+    const base = new SimulatedProcess();
+    const stream = new SimulatedStream(1);
+    const piece = 1 + ((b[0] ?? 0) + (b[3] ?? 0)) * 3;
+    stream.cut = (bytes) => Math.min(bytes, piece);
+    stream.arriving = b.slice();
+    base.addLink(stream);
+    const faults: StreamFault[] = [];
+    const config = { frameBytesMax: 2_048, receiveBytes: 4_096, transmitBytes: 4_096 };
+    const device = new StreamDevice(base, 0, (fault) => faults.push(fault), config);
+    const frames: Uint8Array[] = [];
+    device.attach({ receive: (frame) => void frames.push(frame.slice()), transmitReady() {} });
+    base.onTurn(createTurn(base, new TimerQueue(instantOfMicros(0)), [device]));
+    base.run();
+    return faults.length === 0 ? ok(frames) : refused(b);
+  },
+  emit(to, frames) {
+    let at = 0;
+    for (const frame of frames) {
+      writeU32be(to, at, frame.length);
+      hot.copy(to, at + 4, frame, 0, frame.length);
+      at += 4 + frame.length;
+    }
+    return at;
+  },
+  seeds: (random) =>
+    [[14], [60, 15, 200], [1514, 14]].map((lengths) => {
+      const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + 4 + length, 0));
+      random.fill(bytes);
+      let at = 0;
+      for (const length of lengths) {
+        writeU32be(bytes, at, length);
+        at += 4 + length;
+      }
+      return bytes;
+    }),
 });
 
 /** A form can't be written as it was read: its own bytes stand for it. */
@@ -150,4 +203,5 @@ export const otherCases: readonly WireCase[] = [
     (error) => error.name === 'InvalidCharacterError',
   ),
   multipart,
+  linkStream,
 ];

@@ -376,6 +376,12 @@ describe('tap', { skip: skip || cannotTap }, () => {
     assert.equal(console.match(/^ok /gm)?.length, 9);
   });
 
+  test('the device goes down and up again › serves again', async () => {
+    await net.run('ip', 'link', 'set', 'tap0', 'down');
+    await net.run('ip', 'link', 'set', 'tap0', 'up');
+    await download('small.txt');
+  });
+
   test('the device is taken away › one sentence, exit code 122', async () => {
     await addTap('tap3');
     const words = ['--mem=32', '--link=tap:tap3', '--', '--ipv4=10.98.0.2/24'];
