@@ -12,6 +12,8 @@ export interface NetOffload {
    * Cuts one large TCP segment into frames: the largest IPv4 packet it accepts, 0 when it can't.
    */
   readonly segmentBytesMax: number;
+  /** The same for IPv6, header included; 0 where segmentBytesMax is, and when absent. */
+  readonly segmentBytesMaxIpv6?: number;
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 
 import type { NetDevice, Stack } from '#device';
-import { directStack, type StackOptions, stackOptions } from '#stack';
+import { directStack, ipv6Options, type StackOptions, stackOptions } from '#stack';
 import type { Connector, ConnectRequest } from './run.ts';
 import { DIRECT_STACK_ARGS } from './standard-args.ts';
 
@@ -21,7 +21,10 @@ export async function connectDirect(
   const [ipv4, gateway] = [String(args.ipv4), String(args.gateway)];
   const options = stackOptions(ipv4, gateway, String(args.hostname), String(args.routes));
   if (!options.ok) return { lacks: `${options.error.kind}: ${options.error.message}` };
+  const [address, router] = [String(args.ipv6), String(args['ipv6-gateway'])];
+  const ipv6 = ipv6Options(address, router, String(args['ipv6-secret']));
+  if (!ipv6.ok) return { lacks: `${ipv6.error.kind}: ${ipv6.error.message}` };
   const memoryBytes = Number(args['net-memory']) * 1_024;
-  const given = { ...options.value, memoryBytes, ...more };
+  const given = { ...options.value, ipv6: ipv6.value, memoryBytes, ...more };
   return directStack(machine, needs[0] as NetDevice, given, log.source('stack'));
 }

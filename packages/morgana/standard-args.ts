@@ -36,6 +36,17 @@ export const DIRECT_STACK_ARGS: ArgSpecs = {
     default: '',
     doc: 'other routers, with --ipv4, as 172.16.0.0/12=10.0.2.3,192.0.2.0/24=link',
   },
+  ipv6: {
+    kind: 'string',
+    default: '',
+    doc: "a fixed IPv6 address, as 2001:db8::15/64, instead of router advertisements; or 'off'",
+  },
+  'ipv6-gateway': { kind: 'string', default: '', doc: 'the IPv6 router, with --ipv6' },
+  'ipv6-secret': {
+    kind: 'string',
+    default: '',
+    doc: 'what IPv6 addresses are made from, so that they survive reboots; 16 characters or more',
+  },
   'net-memory': {
     kind: 'int',
     min: 256,

@@ -4,16 +4,17 @@
  * reading the command line (packages/morgana/direct-stack.ts).
  */
 
-import { after, err, type Logger, ok, type Result, seconds, Timer } from '#core';
+import { after, err, FOREVER, type Logger, ok, type Result, seconds, Timer } from '#core';
 import type { Endpoint, Machine, NetDevice, Stack } from '#device';
 import {
   ADDRESSES_MAX,
-  formatIpv4Address,
+  formatIpAddress,
   type InterfaceAddress,
+  type IpAddress,
   type Ipv4Address,
   type Ipv4RouteEntry,
+  type Ipv6Settings,
   isHostAddress,
-  type NetConfiguration,
   type NetStack,
   netmaskOf,
   parseIpAddress,
@@ -32,6 +33,8 @@ export interface StackOptions {
   readonly routes: readonly Ipv4RouteEntry[];
   /** What DHCP tells the server; null: nothing. */
   readonly hostName: string | null;
+  /** How IPv6 gets its addresses (ipv6-options.ts); absent or null: there is none. */
+  readonly ipv6?: Ipv6Settings | null;
   /** The declared memory of the stack; memoryBytesDefault when absent. */
   readonly memoryBytes?: number;
   /** Makes names; absent: the stack connects to numeric addresses only. */
@@ -42,12 +45,21 @@ export interface StackOptions {
 
 /** One sentence for a person: which text is wrong, and why. */
 export type StackOptionsFault = {
-  readonly kind: 'address' | 'gateway' | 'routes' | 'host name';
+  readonly kind:
+    | 'address'
+    | 'gateway'
+    | 'routes'
+    | 'host name'
+    | 'ipv6'
+    | 'ipv6-gateway'
+    | 'ipv6-secret';
   readonly message: string;
 };
 
 /** After this long without an address a line in the log says so; the client goes on asking. */
 const PATIENCE = seconds(5);
+/** How long an IPv6 address alone waits for an IPv4 one: DHCP is mostly the slower of the two. */
+const IPV4_GRACE = seconds(1);
 const HOST_NAME = /^(?!-)[a-zA-Z0-9-]{1,63}(?<!-)$/;
 
 /**
@@ -136,7 +148,8 @@ const fault = (
 
 /**
  * Our own TCP/IP on `device`. Resolves once it has an address: at once with a fixed one, else when
- * a DHCP server answers; it never gives up asking. The stack owns `device` from now on.
+ * a DHCP server answers, or where only a router speaks IPv6, a second after that; it never gives up
+ * asking. The stack owns `device` from now on.
  */
 export function directStack(
   machine: Pick<Machine, 'timers' | 'entropy'>,
@@ -161,10 +174,11 @@ export function directStack(
     addresses: () => net.addresses(),
     isAddress: (text) => parseIpAddress(text) !== null,
     open: (text, port, opened) => tcp.connect(parseIpAddress(text)!, port, opened),
-    order: ipv6First,
+    order: (texts) => net.sortDestinations(parsed(texts)).map(formatIpAddress),
   });
   const stack = joined(net, tcp, names);
-  net.onConfiguration((configuration) => configureNames(names, configuration, options));
+  followNames(net, names, options);
+  startIpv6(net, options.ipv6 ?? null, logger);
   const { addresses, gateway, routes } = options;
   if (addresses.length > 0) {
     const none = { dnsServers: [], domain: null, mtuBytes: null };
@@ -178,11 +192,22 @@ export function directStack(
         'no DHCP server has answered for 5 s; still asking (--ipv4=ADDRESS/PREFIX sets one)',
       );
     });
-    net.onConfiguration((configuration) => {
-      if (configuration === null) return logger.warn('the address is gone: its lease ended');
+    const found = (): void => {
       timers.stop(impatience);
+      timers.stop(grace);
       resolve(stack);
+    };
+    const grace = new Timer(found);
+    net.onConfiguration((configuration) => {
+      if (configuration === null) logger.warn('the address is gone: its lease ended');
+      else found();
     });
+    const ipv6Changed = (): void => {
+      const isFirst = net.ipv6?.isGlobal && net.configuration === null && grace.at === FOREVER;
+      if (isFirst) timers.arm(grace, after(timers.now, IPV4_GRACE));
+    };
+    net.onNames(ipv6Changed);
+    ipv6Changed();
     timers.arm(impatience, after(timers.now, PATIENCE));
     net.startDhcp(options.hostName ?? undefined);
   });
@@ -190,26 +215,29 @@ export function directStack(
 
 const DNS_PORT = 53;
 
-/** Name servers and search list as the network says, unless they were given. */
-function configureNames(
-  names: StackNames,
-  configuration: NetConfiguration | null,
-  { nameServers = [] }: StackOptions,
-): void {
-  const told = (configuration?.dnsServers ?? []).map((address) => ({
-    address: formatIpv4Address(address),
-    port: DNS_PORT,
-  }));
-  const domain = configuration?.domain ?? null;
-  const listed = configuration?.searchDomains ?? [];
-  const search = listed.length > 0 || domain === null ? listed : [domain];
-  names.configure(nameServers.length > 0 ? nameServers : told, search);
+/** Keeps name servers and search list as the network says, unless they were given. */
+function followNames(net: NetStack, names: StackNames, { nameServers = [] }: StackOptions): void {
+  let known = '';
+  const follow = (): void => {
+    const { servers, searchDomains } = net.names;
+    const told = servers.map((server) => ({ address: formatIpAddress(server), port: DNS_PORT }));
+    const used = nameServers.length > 0 ? nameServers : told;
+    const now = JSON.stringify([used, searchDomains]);
+    // Addresses come and go more often, and a resolver that is configured forgets what it knew.
+    if (now !== known) names.configure(used, searchDomains);
+    known = now;
+  };
+  net.onNames(follow);
+  follow();
 }
 
-function ipv6First(addresses: readonly string[]): readonly string[] {
-  const isIpv6 = (address: string): boolean => address.includes(':');
-  return [...addresses.filter(isIpv6), ...addresses.filter((address) => !isIpv6(address))];
+function startIpv6(net: NetStack, settings: Ipv6Settings | null, logger: Logger): void {
+  if (settings === null || net.startIpv6(settings)) return;
+  logger.warn(`no IPv6: frames of ${net.device.mtuBytes} bytes are too small for it`);
 }
+
+const parsed = (texts: readonly string[]): IpAddress[] =>
+  texts.flatMap((text) => parseIpAddress(text) ?? []);
 
 function joined(net: NetStack, tcp: TcpStack, names: StackNames): Stack {
   return {

@@ -38,7 +38,11 @@ const DEAF: NetHandler = { receive() {}, transmitReady() {} };
 export class TapDevice implements NetDevice, LoopDevice {
   readonly mac: Uint8Array;
   readonly mtuBytes: number;
-  readonly offload: NetOffload = { transmitChecksum: true, segmentBytesMax: PACKET_BYTES_MAX };
+  readonly offload: NetOffload = {
+    transmitChecksum: true,
+    segmentBytesMax: PACKET_BYTES_MAX,
+    segmentBytesMaxIpv6: PACKET_BYTES_MAX,
+  };
   private readonly base: ProcessBase;
   private readonly link: number;
   private readonly wakeBit: number;

@@ -76,6 +76,7 @@ export class SimNetDevice implements NetDevice {
     this.offload = {
       transmitChecksum: options.transmitChecksum,
       segmentBytesMax: options.segmentBytesMax,
+      segmentBytesMaxIpv6: options.segmentBytesMax,
     };
     this.timers = timers;
     this.wire = wire;

@@ -100,9 +100,10 @@ const identity: NetCase = {
     for (const device of [wire.a, wire.b]) {
       assert(device.mac.length === 6 && (device.mac[0]! & 1) === 0, 'mac is a station address');
       assert(device.mtuBytes >= 576, 'mtu is one for IPv4 hosts');
-      const { segmentBytesMax, transmitChecksum } = device.offload;
+      const { segmentBytesMax, segmentBytesMaxIpv6 = 0, transmitChecksum } = device.offload;
       assert(segmentBytesMax === 0 || segmentBytesMax >= device.mtuBytes, 'segment limit');
       assert(segmentBytesMax === 0 || transmitChecksum, 'segmentation needs checksums');
+      assert(segmentBytesMaxIpv6 === 0 || segmentBytesMax > 0, 'IPv6 segments alone');
     }
     assert(!hot.equal(wire.a.mac, 0, wire.b.mac, 0, 6), 'two devices have two addresses');
   },

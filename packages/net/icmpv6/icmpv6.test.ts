@@ -67,6 +67,15 @@ test('UDP to a closed port › port unreachable with the packet, from the addres
   assert.deepEqual(heard!.icmp!.body.slice(40), payload);
 });
 
+test('UDP without a checksum › dropped: only IPv4 allows that (RFC 8200 §8.1)', () => {
+  const link = new Ipv6TestLink().online();
+  const payload = udp(HOST, link.global);
+  payload.fill(0, 6, 8);
+  link.sendIpv6({ nextHeader: 17, source: HOST, destination: link.global, payload });
+  assert.equal(link.counter('udpBadChecksum'), 1);
+  assert.deepEqual(link.takeIpv6(), []);
+});
+
 test('errors › to nobody, groups, about groups or errors › none', () => {
   const link = new Ipv6TestLink().online();
   const group = ip6('ff02::1');

@@ -6,6 +6,7 @@ import { type Ipv6Address, solicitedNodeOf } from '../ipv6-address.ts';
 import { formatIpv6Address } from '../ipv6-text.ts';
 import {
   emitMld,
+  emitUdp,
   formatMac,
   type MldQuery,
   PROTOCOL_ICMPV6,
@@ -82,10 +83,9 @@ test('join and leave › told twice each; what is sent to the group arrives in b
   assert.ok(bound.ok);
   const socket = bound.value;
   const speak = (byte: number): void => {
-    const payload = Uint8Array.of(0, 9, 0x13, 0x88, 0, 9, 0, 0, byte);
-    const sum = pseudoHeaderSum(ROUTER, GROUP, 17, 9);
-    sumIcmpv6(payload, 0, 9, sum); // Not UDP's field: zero there says nothing was summed.
-    payload.set([0x13, 0x88], 2);
+    const payload = new Uint8Array(9);
+    const datagram = { sourcePort: 9, destinationPort: 5_000, payload: Uint8Array.of(byte) };
+    emitUdp(payload, 0, datagram, pseudoHeaderSum(ROUTER, GROUP, 17, 9));
     link.sendIpv6({ nextHeader: 17, source: ROUTER, destination: GROUP, payload });
   };
   speak(1);

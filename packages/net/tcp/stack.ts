@@ -128,6 +128,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
   duplicateEnd = 0 as SeqNumber;
   /** The largest IP packet that the device cuts into segments; 0 when it doesn't. */
   readonly segmentBytesLimit: number;
+  private readonly segmentBytesLimitIpv6: number;
   /** Connections to settle at the end of the turn. */
   private dirty: Connection[] = [];
   private settling: Connection[] = [];
@@ -149,13 +150,14 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     this.isn = new InitialSequence(config.entropy);
     this.waiting = new TimeWaitTable(this);
     this.receiveMemory = { usedBytes: 0, bytesMax: this.limits.receiveMemoryBytesMax };
-    const { transmitChecksum, segmentBytesMax } = config.offload;
+    const { transmitChecksum, segmentBytesMax, segmentBytesMaxIpv6 = 0 } = config.offload;
     this.checksumRequest = transmitChecksum
       ? { startAt: 0, fieldAt: TCP_CHECKSUM_AT, segmentBytes: 0, headerBytes: 0 }
       : null;
     // A device that cuts segments must sum them too.
     this.segmentBytesLimit = transmitChecksum ? Math.min(segmentBytesMax, 65_535) : 0;
     this.windowShift = windowShiftOf(this.limits.receiveWindowBytesMax);
+    this.segmentBytesLimitIpv6 = Math.min(segmentBytesMaxIpv6, this.segmentBytesLimit);
     this.headerOut[7] = TCP_TIMESTAMPS_WORD;
     this.turnTimer = new Timer(() => this.flush());
   }
@@ -416,7 +418,9 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
 
   /** Payload of the largest segment that may be handed to the device, whole multiples of `mss`. */
   segmentBytesMaxOf(route: Route, mss: number): number {
-    const payload = this.segmentBytesLimit - route.headerBytes - TCP_HEADER_BYTES_MAX;
+    const isIpv4 = typeof route.destination === 'number';
+    const limit = isIpv4 ? this.segmentBytesLimit : this.segmentBytesLimitIpv6;
+    const payload = limit - route.headerBytes - TCP_HEADER_BYTES_MAX;
     return Math.max(mss, payload - (payload % mss));
   }
 

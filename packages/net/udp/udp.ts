@@ -134,8 +134,8 @@ export class Udp implements TransportInput, IcmpErrorInput {
       return;
     }
     const lengthBytes = udpLengthBytes(b);
-    // Zero: the sender computed none (RFC 768).
-    if (!checksumGood && udpChecksum(b) !== 0) {
+    // Zero: the sender computed none (RFC 768), which IPv6 doesn't allow (RFC 8200 §8.1).
+    if (!checksumGood && (udpChecksum(b) !== 0 || typeof source !== 'number')) {
       const pseudoSum = pseudoHeaderSum(source, destination, PROTOCOL_UDP, lengthBytes);
       if (hot.checksum(b, 0, lengthBytes, pseudoSum) !== 0xffff) {
         this.counters.udpBadChecksum += 1;

@@ -14,7 +14,9 @@ export const NET_FEATURE = {
   mtu: 1 << 3,
   mac: 1 << 5,
   guestTso4: 1 << 7,
+  guestTso6: 1 << 8,
   hostTso4: 1 << 11,
+  hostTso6: 1 << 12,
   mergeableBuffers: 1 << 15,
   status: 1 << 16,
 } as const;
@@ -58,10 +60,10 @@ export function chooseNetFeatures(offered: number): number {
     known.mac |
     known.mergeableBuffers |
     known.status;
-  if ((offered & known.checksum) !== 0) chosen |= known.hostTso4;
+  if ((offered & known.checksum) !== 0) chosen |= known.hostTso4 | known.hostTso6;
   // Large received frames need merging: no single buffer of ours holds one.
   const large = known.guestChecksum | known.mergeableBuffers;
-  if ((offered & large) === large) chosen |= known.guestTso4;
+  if ((offered & large) === large) chosen |= known.guestTso4 | known.guestTso6;
   return offered & chosen;
 }
 

@@ -133,7 +133,11 @@ test('100,000 frames both ways › ring indices wrap › nothing lost', () => {
 test('commit › virtio_net_hdr › carries the checksum request once', () => {
   const features = PLAIN | NET_FEATURE.checksum | NET_FEATURE.hostTso4;
   const { base, nic, net } = rig({ features });
-  assert.deepEqual(net.offload, { transmitChecksum: true, segmentBytesMax: 65_535 });
+  assert.deepEqual(net.offload, {
+    transmitChecksum: true,
+    segmentBytesMax: 65_535,
+    segmentBytesMaxIpv6: 0,
+  });
   const headers: number[][] = [];
   nic.onFrame = ({ header }) => headers.push([...header]);
   const part = new Uint8Array(3000);
@@ -152,6 +156,23 @@ test('commit › virtio_net_hdr › carries the checksum request once', () => {
   for (const header of headers.slice(2)) assert.deepEqual(header, new Array(12).fill(0));
 });
 
+test('commit › a large segment of IPv6 › said so, where the device takes it', () => {
+  const features = PLAIN | NET_FEATURE.checksum | NET_FEATURE.hostTso4 | NET_FEATURE.hostTso6;
+  const { base, nic, net } = rig({ features });
+  assert.equal(net.offload.segmentBytesMaxIpv6, 65_535);
+  const kinds: number[] = [];
+  nic.onFrame = ({ header }) => kinds.push(header[1]!);
+  const request = { startAt: 54, fieldAt: 16, segmentBytes: 1440, headerBytes: 74 };
+  for (const type of [0x86, 0x08]) {
+    net.reserve()![12] = type;
+    net.commit(74, [new Uint8Array(3000)], request);
+  }
+  base.run();
+  assert.deepEqual(kinds, [4, 1]);
+  const alone = rig({ features: features & ~NET_FEATURE.hostTso4 });
+  assert.equal(alone.net.offload.segmentBytesMaxIpv6, 0, 'not without IPv4');
+});
+
 test('host segmentation without checksums › is not taken', () => {
   const { net, nic } = rig({ features: PLAIN | NET_FEATURE.hostTso4 });
   assert.equal(net.offload.segmentBytesMax, 0);
@@ -160,7 +181,7 @@ test('host segmentation without checksums › is not taken', () => {
 
 test('unknown feature bits › are never accepted', () => {
   const { nic } = rig({ features: 0x7fffffff });
-  assert.equal(nic.device.driverFeatures & 0x1fffffff & ~(everything | 0x880), 0);
+  assert.equal(nic.device.driverFeatures & 0x1fffffff & ~(everything | 0x1980), 0);
 });
 
 test('a frame over many buffers › merged › arrives whole', () => {

@@ -1,7 +1,6 @@
 /**
  * Network device, virtio 1.2 §5.1: one receive and one transmit queue. Required reading:
- * virtqueue.ts, packages/device/net.ts. Not here: control queue, multiqueue, IPv6 and UDP
- * segmentation.
+ * virtqueue.ts, packages/device/net.ts. Not here: control queue, multiqueue, UDP segmentation.
  *
  * Every buffer and descriptor is made at start-up. A buffer holds the 12-byte virtio_net_hdr at 4
  * and the frame at 16. Sending writes a length and a ring entry; the device is told once a turn
@@ -24,6 +23,10 @@ const TRANSMIT_QUEUE = 1;
 const HEADER_CHECKSUM_GOOD_MASK = 3;
 const HEADER_NEEDS_CHECKSUM_BIT = 1;
 const HEADER_GSO_TCPV4 = 1 << 8;
+const HEADER_GSO_TCPV6 = 4 << 8;
+/** First byte of the Ethernet type 0x86dd, and where it stands. */
+const ETHERTYPE_AT = 12;
+const ETHERTYPE_IPV6_HIGH = 0x86;
 const HEADER_BYTES = 12;
 const HEADER_AT = 4;
 const FRAME_AT = 16;
@@ -113,9 +116,12 @@ export class VirtioNet implements NetDevice {
     this.bufferBytes = config.bufferBytes;
     this.mtuBytes = Math.min(parts.mtuBytes, config.bufferBytes - FRAME_AT - ETHERNET_HEADER_BYTES);
     this.mergeable = (features & NET_FEATURE.mergeableBuffers) !== 0;
+    const hasTso4 = (features & NET_FEATURE.hostTso4) !== 0;
+    const hasTso6 = hasTso4 && (features & NET_FEATURE.hostTso6) !== 0;
     this.offload = {
       transmitChecksum: (features & NET_FEATURE.checksum) !== 0,
-      segmentBytesMax: (features & NET_FEATURE.hostTso4) !== 0 ? 65_535 : 0,
+      segmentBytesMax: hasTso4 ? 65_535 : 0,
+      segmentBytesMaxIpv6: hasTso6 ? 65_535 : 0,
     };
     this.rx = rx;
     this.rxMemory = this.base.dmaAllocate(rx.size * config.bufferBytes, 4096);
@@ -420,7 +426,12 @@ export class VirtioNet implements NetDevice {
     const words = this.txHeaders;
     const { segmentBytes } = checksum;
     const segmented = segmentBytes !== 0;
-    words[header] = HEADER_NEEDS_CHECKSUM_BIT | (segmented ? HEADER_GSO_TCPV4 : 0);
+    let kind = 0;
+    if (segmented) {
+      const isIpv6 = this.txViews[slot]![ETHERTYPE_AT] === ETHERTYPE_IPV6_HIGH;
+      kind = isIpv6 ? HEADER_GSO_TCPV6 : HEADER_GSO_TCPV4;
+    }
+    words[header] = HEADER_NEEDS_CHECKSUM_BIT | kind;
     words[header + 1] = segmented ? checksum.headerBytes : 0;
     words[header + 2] = segmentBytes;
     words[header + 3] = checksum.startAt;
