@@ -4,16 +4,15 @@
  * invariants hold.
  */
 
-import { after, hot, millis, seconds, Timer, writeU16be } from '#core';
+import { after, millis, seconds, Timer } from '#core';
 import type { Flow } from '#device';
 import { formatIpv4Address, parseIpv4Address } from '#net';
-import { pseudoHeaderSum } from '#net/wire';
 import { SimRandom, SimWorld } from '#targets/sim/index';
 import { TestDhcpServer } from '../sim/dhcp-server.ts';
 import { StackHost } from '../sim/stack-host.ts';
+import { mend } from './mend.ts';
 
 const PORT = 80;
-const IP_AT = 14;
 
 /** Changes some bytes of a frame's headers, mostly, and mends its checksums, mostly. */
 function rewrite(frame: Uint8Array, random: SimRandom): void {
@@ -25,25 +24,6 @@ function rewrite(frame: Uint8Array, random: SimRandom): void {
       : random.pick([0, 1, 0x7f, 0x80, 0xff, random.below(256)]);
   }
   if (random.chance(0.9)) mend(frame);
-}
-
-function mend(frame: Uint8Array): void {
-  const headerBytes = (frame[IP_AT]! & 15) * 4;
-  const transportAt = IP_AT + headerBytes;
-  if (frame[12] !== 8 || frame[13] !== 0 || headerBytes < 20 || frame.length < transportAt) return;
-  writeU16be(frame, IP_AT + 10, 0);
-  writeU16be(frame, IP_AT + 10, 0xffff - hot.checksum(frame, IP_AT, headerBytes, 0));
-  const total = (frame[IP_AT + 2]! << 8) | frame[IP_AT + 3]!;
-  const end = Math.min(frame.length, IP_AT + total);
-  const fieldAt = { 1: 2, 6: 16, 17: 6 }[frame[IP_AT + 9]!];
-  if (fieldAt === undefined || transportAt + fieldAt + 2 > end) return;
-  const view = (at: number) => parseIpv4Address(frame.subarray(at, at + 4).join('.'))!;
-  const protocol = frame[IP_AT + 9]!;
-  const pseudo =
-    protocol === 1 ? 0 : pseudoHeaderSum(view(26), view(30), protocol, end - transportAt);
-  writeU16be(frame, transportAt + fieldAt, 0);
-  const sum = hot.checksum(frame, transportAt, end - transportAt, pseudo);
-  writeU16be(frame, transportAt + fieldAt, 0xffff - sum);
 }
 
 /** Takes anything, answers with as much, and breaks off now and then. */

@@ -9,6 +9,7 @@ import {
   formatEntityTags,
   formatHttpDate,
   formatRange,
+  parseAcceptEncoding,
   parseChunked,
   parseEntityTags,
   parseHttpDate,
@@ -177,6 +178,16 @@ export const httpCases: readonly WireCase[] = [
     },
     formatRange,
     ['bytes=0-499', 'bytes=-500', 'bytes=0-0, 5-9, 9500-'],
+  ),
+  textCase(
+    'http accept-encoding',
+    // The head's parser lets nothing else through; whatever comes has a meaning.
+    (text) => (/^[\t -~]*$/.test(text) ? parseAcceptEncoding(text) : null),
+    (weights) =>
+      Object.entries(weights)
+        .map(([coding, thousandths]) => `${coding};q=${(thousandths / 1_000).toFixed(3)}`)
+        .join(', '),
+    ['br, gzip;q=0.5, *;q=0', 'x-gzip;q=1.000,identity;q=0', '', 'gzip;q=2, br;q=0.1234'],
   ),
   textCase('http entity tags', parseEntityTags, formatEntityTags, ['*', '"a", W/"b"', '""']),
   textCase(

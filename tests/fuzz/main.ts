@@ -1,75 +1,52 @@
 /**
  * `node tests/fuzz/main.ts --seed=N --seconds=N [--only=NAME]`: fuzzes every wire module, and whole
- * stacks ('hostile'), for that long. Exit codes: 0 passed, 1 usage, 3 a stack threw, 5 a wire
- * module broke a promise.
+ * stacks ('hostile'), for that long. With `--guided`: the targets of guided/ by coverage, beginning
+ * with the corpus, which `--write` replaces by what was found; `--replay=HEX` runs one input. Exit
+ * codes: 0 passed, 1 usage, 3 a stack threw, 5 a wire module broke a promise.
  */
 
 import { parseArgs } from 'node:util';
-import { SimRandom } from '#targets/sim/index';
-import { runHostile } from './hostile-stack.ts';
-import { registry } from './registry.ts';
-import { fuzz, WireViolation } from './wire-case.ts';
 
-const ROUNDS = 2_000;
-const HOSTILE = 'hostile';
-const HOSTILE_SECONDS = 20;
+const USAGE =
+  'usage: node tests/fuzz/main.ts [--seed=N] [--seconds=N] [--only=NAME] ' +
+  '[--guided [--write] [--replay=HEX]]';
 
-interface Arguments {
-  readonly seed: number;
-  readonly deadline: number;
-  readonly names: readonly string[];
-}
-
-/** Null when they make no sense. */
-function readArguments(): Arguments | null {
-  const all = [...registry.map((wire) => wire.name), HOSTILE];
+function readArguments() {
   try {
     const { values } = parseArgs({
       options: {
         seed: { type: 'string', default: '1' },
         seconds: { type: 'string', default: '60' },
         only: { type: 'string' },
+        guided: { type: 'boolean', default: false },
+        write: { type: 'boolean', default: false },
+        replay: { type: 'string' },
       },
     });
-    const names = all.filter((name) => values.only === undefined || values.only === name);
     const seed = Number(values.seed);
-    const deadline = performance.now() + Number(values.seconds) * 1000;
-    const isSound = Number.isSafeInteger(seed) && !Number.isNaN(deadline) && names.length > 0;
-    return isSound ? { seed, deadline, names } : null;
+    const seconds = Number(values.seconds);
+    const isSound = Number.isSafeInteger(seed) && !Number.isNaN(seconds);
+    return isSound ? { ...values, seed, seconds } : null;
   } catch {
     return null;
   }
 }
 
-/** Runs one fuzzer with one seed; returns what was tried. */
-function runOne(name: string, seed: number): number {
-  const wire = registry.find((entry) => entry.name === name);
-  if (wire !== undefined) return fuzz(wire, new SimRandom(seed), ROUNDS).runs;
-  return runHostile(seed, HOSTILE_SECONDS).rewritten;
-}
-
-function main(): number {
+/** What is fuzzed is loaded here only: coverage must begin before. */
+async function main(): Promise<number | null> {
   const given = readArguments();
-  if (given === null) {
-    console.error('usage: node tests/fuzz/main.ts --seed=N --seconds=N [--only=NAME]');
-    return 1;
+  if (given === null) return null;
+  const { seed, seconds, only, guided, write, replay } = given;
+  if (guided) {
+    const { runGuided, targetNames } = await import('./guided/main.ts');
+    if (only !== undefined && !targetNames.includes(only)) return null;
+    return runGuided({ seed, seconds, only, isWritten: write, replay });
   }
-  let runs = 0;
-  for (let seed = given.seed; performance.now() < given.deadline; seed++) {
-    for (const name of given.names) {
-      try {
-        runs += runOne(name, seed);
-      } catch (error) {
-        console.error(error instanceof Error ? error.stack : String(error));
-        console.error(
-          `replay: node tests/fuzz/main.ts --seed=${seed} --seconds=1 '--only=${name}'`,
-        );
-        return error instanceof WireViolation ? 5 : 3;
-      }
-    }
-  }
-  console.log(`${runs} messages, no violation`);
-  return 0;
+  const { argumentsOf, runMessages } = await import('./messages.ts');
+  const messages = argumentsOf(seed, seconds, only);
+  return messages === null ? null : runMessages(messages);
 }
 
-process.exitCode = main();
+const code = await main();
+if (code === null) console.error(USAGE);
+process.exitCode = code ?? 1;

@@ -20,6 +20,8 @@ export interface ScriptRun {
   readonly trace: readonly string[];
   /** Null: it went as written. */
   readonly failure: string | null;
+  /** The frames that the script sent into our stack. */
+  readonly inputs: readonly Uint8Array[];
   /** The whole conversation as a capture file. */
   readonly pcap: Uint8Array;
 }
@@ -45,7 +47,8 @@ export function runScript(text: string): ScriptRun {
   } catch (error) {
     failure = play.explain(error);
   }
-  return { trace: play.trace, failure, pcap: play.stage.pcap.bytes() };
+  const { pcap, injected: inputs } = play.stage;
+  return { trace: play.trace, failure, inputs, pcap: pcap.bytes() };
 }
 
 class Play {

@@ -27,6 +27,8 @@ export class Stage {
   readonly pcap = new PcapRecorder(PCAP_FRAMES_MAX);
   /** Frames that our stack sent and no step has looked at. */
   readonly captured: Captured[] = [];
+  /** Frames that went into our stack, as they were. */
+  readonly injected: Uint8Array[] = [];
   /** Told of every frame that is kept, when it leaves. */
   onFrame: (frame: Uint8Array) => void = () => {};
   /** The script's zero. */
@@ -90,6 +92,7 @@ export class Stage {
   }
 
   inject(frame: Uint8Array): void {
+    this.injected.push(frame.slice());
     const { world, wire } = this;
     world.network.carry(wire.device, { bytes: frame, partial: null, borrowed: null }, now(world));
   }

@@ -59,7 +59,11 @@ export class Dialogue extends Retried {
     const { salt, answers } = this.plan;
     let round = 0;
     let received = 0;
+    const { timers } = this.client.world;
+    // The server may have crashed.
+    const idle = new Timer(() => flow.abort());
     const ask = (): void => {
+      timers.arm(idle, after(timers.now, IDLE_LIMIT));
       // An answer of no bytes is never heard of.
       while (round < answers.length && answers[round] === 0) round += 1;
       received = 0;
@@ -86,7 +90,10 @@ export class Dialogue extends Retried {
       end() {
         if (round < answers.length) throw new Violation('ended before the answers were whole');
       },
-      closed: finished,
+      closed(how) {
+        timers.stop(idle);
+        finished(how);
+      },
     });
     ask();
   }

@@ -43,11 +43,14 @@ abstract class TransferEnd implements FlowHandler {
     this.isPaused = false;
   });
   private isPaused = false;
+  /** A peer that crashed is never heard of again; nobody must wait for it for ever. */
+  private readonly idleTimer = new Timer(() => this.flow.abort());
 
   constructor(host: StackHost, flow: Flow, habits: Habits) {
     this.host = host;
     this.flow = flow;
     this.habits = habits;
+    this.stayAlive();
     flow.lowWaterBytes = habits.random.pick([1_024, 16_384, 65_536]);
   }
 
@@ -55,12 +58,14 @@ abstract class TransferEnd implements FlowHandler {
     if (this.isEnded || this.isClosed) throw new Violation('data after the end');
     if (this.isPaused) throw new Violation('data while paused');
     if (bytes.length === 0) throw new Violation('no data');
+    this.stayAlive();
     this.take(bytes);
     if (!this.isClosed && this.habits.random.chance(this.habits.pauseShare)) this.pause();
   }
 
   drained(): void {
     if (this.isClosed) throw new Violation('drained after closed');
+    this.stayAlive();
     this.source?.pump();
   }
 
@@ -74,6 +79,7 @@ abstract class TransferEnd implements FlowHandler {
   closed(how: FlowEnd): void {
     if (this.isClosed) throw new Violation('closed told twice');
     this.isClosed = true;
+    this.host.world.timers.stop(this.idleTimer);
     if (how === 'closed' && !this.isEnded) throw new Violation('closed without end');
     this.finished(how);
   }
@@ -90,6 +96,11 @@ abstract class TransferEnd implements FlowHandler {
     this.source.pump();
   }
 
+  private stayAlive(): void {
+    const { timers } = this.host.world;
+    timers.arm(this.idleTimer, after(timers.now, IDLE_LIMIT));
+  }
+
   private pause(): void {
     this.isPaused = true;
     this.flow.pause();
@@ -102,26 +113,8 @@ abstract class TransferEnd implements FlowHandler {
 class ServerEnd extends TransferEnd {
   private readonly request = new Uint8Array(REQUEST_BYTES);
   private requestHave = 0;
-  /** A client that crashed is never heard of again; a server must not wait for it for ever. */
-  private readonly idleTimer = new Timer(() => this.flow.abort());
-
-  constructor(host: StackHost, flow: Flow, habits: Habits) {
-    super(host, flow, habits);
-    this.stayAlive();
-  }
-
-  override drained(): void {
-    this.stayAlive();
-    super.drained();
-  }
-
-  private stayAlive(): void {
-    const { timers } = this.host.world;
-    timers.arm(this.idleTimer, after(timers.now, IDLE_LIMIT));
-  }
 
   protected take(bytes: Uint8Array): void {
-    this.stayAlive();
     let at = 0;
     if (this.sink === null) {
       at = Math.min(REQUEST_BYTES - this.requestHave, bytes.length);
@@ -135,9 +128,7 @@ class ServerEnd extends TransferEnd {
     if (at < bytes.length) this.sink.take(bytes.subarray(at));
   }
 
-  protected finished(): void {
-    this.host.world.timers.stop(this.idleTimer);
-  }
+  protected finished(): void {}
 }
 
 class ClientEnd extends TransferEnd {
