@@ -134,7 +134,8 @@ export class HostStack implements Stack {
     socket.on('message', (message, from) => {
       const bytes = new Uint8Array(message.buffer, message.byteOffset, message.length);
       this.numbers.datagramsIn++;
-      this.loop.turn(() => handler.receive(bytes, { address: from.address, port: from.port }));
+      const sender = { address: from.address, port: from.port };
+      this.loop.turn(() => handler.receive(bytes, sender, socket.address().address));
     });
     return new Promise((resolve) => {
       const failed = (error: Error) => this.loop.turn(() => resolve(err(listenError(error, port))));

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { DatagramSocket } from '#device';
 import { IPV4_ANY } from '../ip-address.ts';
 import { ephemeralPortMax, ephemeralPortMin, igmpGroupsMax, udpSocketsMax } from '../limits.ts';
-import { ip, OURS, PEER, TestLink } from '../test-link.ts';
+import { ip, OURS, PEER, STATIC, TestLink } from '../test-link.ts';
 import { emitUdp, MAC_BROADCAST, parseUdp, pseudoHeaderSum } from '../wire/index.ts';
 import { Udp } from './udp.ts';
 
@@ -102,6 +102,34 @@ test('sent › a datagram › with ports, payload and a checksum that verifies',
     payload: Uint8Array.of(1, 2, 3),
   });
   assert.deepEqual(socket.local, { address: '10.0.2.15', port: 7 });
+});
+
+test('two addresses › a datagram for each › told which, and answered from it', () => {
+  const link = introduced();
+  const second = ip('10.0.2.99');
+  const addresses = [...STATIC.addresses, { address: second, prefixBits: 24 }];
+  link.stack.configure({ ...STATIC, addresses });
+  link.sendArp({});
+  link.heard.length = 0;
+  const asked: string[] = [];
+  const bound = link.stack.udp.bind(7, {
+    receive(bytes, from, to) {
+      asked.push(to);
+      assert(bound.ok && bound.value.send(bytes, from, to));
+    },
+  });
+  const all = ip('10.0.2.255');
+  for (const destination of [OURS, second, OURS, all]) {
+    const payload = datagram(7, Uint8Array.of(1), destination);
+    link.sendIpv4({ payload, destination }, destination === all ? MAC_BROADCAST : undefined);
+  }
+  assert.deepEqual(asked, ['10.0.2.15', '10.0.2.99', '10.0.2.15', '10.0.2.255']);
+  const sources = link.takeIpv4().map((packet) => packet.source);
+  assert.deepEqual(sources, [OURS, second, OURS, OURS], 'from the one that suits, if from all');
+  const peer = { address: '10.0.2.2', port: 9 };
+  for (const from of ['10.0.2.98', 'us', '0.0.0.0']) {
+    assert(bound.ok && !bound.value.send(Uint8Array.of(1), peer, from), from);
+  }
 });
 
 test('sent › no such address, port 0, no way, too large, closed › false', () => {

@@ -88,9 +88,16 @@ export class Udp implements TransportInput, IcmpErrorInput {
 
   /** As `open`, for applications. */
   bind(port: number, handler: DatagramHandler): Result<DatagramSocket, ListenError> {
+    let lastTo: IpAddress | null = null;
+    let lastText = '';
     const receiver: UdpReceiver = {
-      datagram(bytes, source, sourcePort) {
-        handler.receive(bytes, { address: formatIpAddress(source), port: sourcePort });
+      datagram(bytes, source, sourcePort, to) {
+        // Mostly the same one: its text is made once.
+        if (to !== lastTo) {
+          lastTo = to;
+          lastText = formatIpAddress(to);
+        }
+        handler.receive(bytes, { address: formatIpAddress(source), port: sourcePort }, lastText);
       },
       unreachable(to, toPort) {
         handler.unreachable?.({ address: formatIpAddress(to), port: toPort });
@@ -104,9 +111,11 @@ export class Udp implements TransportInput, IcmpErrorInput {
       get local() {
         return { address: formatIpAddress(addresses.primary), port: socket.port };
       },
-      send(bytes, to) {
+      send: (bytes, to, from) => {
         const address = parseIpAddress(to.address);
-        return address !== null && socket.send(bytes, address, to.port);
+        const source = from === undefined ? undefined : this.sourceOf(from);
+        if (address === null || source === null) return false;
+        return socket.send(bytes, address, to.port, source);
       },
       join(group) {
         const address = parseIpAddress(group);
@@ -220,6 +229,14 @@ export class Udp implements TransportInput, IcmpErrorInput {
     emitUdp(frame, transportAt, repr, pseudoSum);
     output.finish(route, PROTOCOL_UDP, lengthBytes, [], null);
     return true;
+  }
+
+  /** An address of ours; undefined for one that we share, null for another text. */
+  private sourceOf(text: string): IpAddress | undefined | null {
+    const address = parseIpAddress(text);
+    if (address === null || this.addresses.isOurs(address)) return address;
+    const isForMany = this.addresses.isShared(address) || this.addresses.isMulticast(address);
+    return isForMany ? undefined : null;
   }
 
   /** What isn't for us alone: groups only where they were joined. */
