@@ -26,6 +26,7 @@ import { abort, dropUnread } from './ending.ts';
 import type { Flight } from './flight.ts';
 import { INITIAL_WINDOW_SEGMENTS, RTO_INITIAL } from './limits.ts';
 import { type LossState, OPEN, type Repair, TIMEOUT } from './loss-state.ts';
+import type { PathProbe } from './path-probe.ts';
 import type { ReceiveQueue } from './receive-queue.ts';
 import { NO_CHUNKS } from './send-queue.ts';
 import type { TcpStack } from './stack.ts';
@@ -193,6 +194,7 @@ export class Connection implements Flow, Timer {
   declare sackOk: boolean;
   declare flight: Flight | null;
   declare loss: LossState | null;
+  declare pathProbe: PathProbe | null;
 
   constructor(
     stack: TcpStack,
@@ -443,5 +445,6 @@ const RARE = {
   cubic: null,
   dupAcks: 0,
   loss: null,
+  pathProbe: null,
 } satisfies Partial<Connection>;
 Object.assign(Connection.prototype, RARE);

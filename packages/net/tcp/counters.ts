@@ -15,6 +15,8 @@ export interface TcpCounters {
   /** ICMP errors about segments in flight; those of them that lowered a path's MTU. */
   icmpErrors: number;
   pathMtu: number;
+  /** Segments made smaller because full ones vanished without a word. */
+  blackHoles: number;
   outOfOrder: number;
   opened: number;
   challenges: number;
@@ -58,6 +60,7 @@ export function zeroCounters(): TcpCounters {
     probes: 0,
     icmpErrors: 0,
     pathMtu: 0,
+    blackHoles: 0,
     outOfOrder: 0,
     opened: 0,
     challenges: 0,

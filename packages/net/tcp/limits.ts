@@ -73,6 +73,14 @@ export const MSS_MIN = 88;
  * has it.
  */
 export const PATH_MTU_BYTES_MIN = 552;
+/**
+ * RFC 4821 §7.2: sizes of packets to try when larger ones vanish, after so many timeouts in a row;
+ * and how long after that, or after an attempt that failed, a larger one is tried (RFC 8899
+ * §5.1.1).
+ */
+export const PATH_PROBE_MTUS = [4_352, 1_500, 1_280, 1_024, 576] as const;
+export const PATH_PROBE_TIMEOUTS = 2;
+export const PATH_PROBE_INTERVAL: Duration = seconds(600);
 /** RFC 6928. */
 export const INITIAL_WINDOW_SEGMENTS = 10;
 export const CONGESTION_WINDOW_BYTES_MAX = 16 * 1_048_576;

@@ -20,6 +20,7 @@ import { emitBurst, emitControl, emitData, largeBytes } from './emit.ts';
 import { Flight } from './flight.ts';
 import { ACK_DELAY, FLIGHT_GRAIN_SHARE, INITIAL_WINDOW_SEGMENTS } from './limits.ts';
 import { OPEN } from './loss-state.ts';
+import { tryLarger } from './path-probe.ts';
 import type { ReceiveQueue } from './receive-queue.ts';
 import { sendRepairing } from './recovery.ts';
 import { locate } from './send-queue.ts';
@@ -58,6 +59,7 @@ export function sendNew(c: Connection, cwnd: number): void {
       if (window > c.cwnd) window = c.cwnd;
     }
   }
+  if (c.pathProbe !== null && c.repair === OPEN) tryLarger(c, c.pathProbe);
   for (;;) {
     const flight = (c.sndNxt - c.sndUna) | 0;
     const unsent = c.queuedBytes - flight;
@@ -105,7 +107,7 @@ function sendBurst(c: Connection, length: number, unsent: number, flight: number
 }
 
 /** One segment at sndNxt, with FIN when it is the last of all. */
-function sendSegment(c: Connection, length: number, isLast: boolean): boolean {
+export function sendSegment(c: Connection, length: number, isLast: boolean): boolean {
   const fin = isLast && c.finQueued ? 1 : 0;
   const flags = isLast ? TCP_ACK | TCP_PSH | fin : TCP_ACK;
   if (!emitData(c, c.sndNxt, length, flags)) return false;

@@ -14,6 +14,7 @@ import type { Flight } from './flight.ts';
 import { DUPLICATE_ACKS, LIMITED_TRANSMIT_SEGMENTS } from './limits.ts';
 import { DISORDER, FAST, type LossState, lossOf, OPEN, TIMEOUT } from './loss-state.ts';
 import { flightOf, output, retransmit, sendNew } from './output.ts';
+import { isOnlyProbe } from './path-probe.ts';
 import { detectLosses, noteDuplicate, noteRecovered } from './rack.ts';
 import { takeReports } from './reports.ts';
 import type { Segment } from './segment.ts';
@@ -80,7 +81,7 @@ function withReports(
     flight.loseAll(true);
     isFound = true;
   }
-  if (c.repair < FAST && isFound) enterRecovery(c, loss);
+  if (c.repair < FAST && isFound && !isOnlyProbe(c, flight)) enterRecovery(c, loss);
   if (c.repair === FAST) setRate(c, flight, loss, delivered, acked > 0 && !isFound);
   else if (c.repair === TIMEOUT && loss.news > 0) c.cwnd += Math.min(loss.news, c.mss);
 }
@@ -132,7 +133,7 @@ export function reorderingExpired(c: Connection): void {
   const { flight, loss } = c;
   if (flight === null || loss === null || !c.sackOk) return;
   if (!detectLosses(c, flight, loss)) return;
-  if (c.repair < FAST) enterRecovery(c, loss);
+  if (c.repair < FAST && !isOnlyProbe(c, flight)) enterRecovery(c, loss);
   if (c.repair === FAST) setRate(c, flight, loss, 0, false);
   c.updatePrediction();
   output(c);

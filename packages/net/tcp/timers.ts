@@ -23,6 +23,7 @@ import {
 } from './limits.ts';
 import { OPEN } from './loss-state.ts';
 import { output, sendAck, sendSyn } from './output.ts';
+import { giveUp, shrinkSegments } from './path-probe.ts';
 import { enterTimeout, reorderingExpired } from './recovery.ts';
 import { locate, NO_CHUNKS } from './send-queue.ts';
 import { CLOSED, FIN_WAIT_2, SYN_RECEIVED, SYN_SENT } from './state.ts';
@@ -184,6 +185,8 @@ function retransmitFirst(c: Connection): void {
   const options = optionBytes(c);
   const mss = c.stack.mssOf(c.route, c.mss + options) - options;
   if (mss < c.mss) c.mss = mss;
+  giveUp(c);
+  shrinkSegments(c);
   enterTimeout(c);
   output(c);
   if (c.rtoAt === FOREVER) startRetransmitTimer(c);
