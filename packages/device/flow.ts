@@ -39,6 +39,11 @@ export interface Flow {
   /** The mark for `drained`; 65,536, and more on fast ways over long distances, unless set. */
   lowWaterBytes: number;
   /**
+   * Small writes leave at the end of their turn, whatever else isn't acknowledged: no Nagle (RFC
+   * 9293 §3.7.4). For answers to a person's keys and the like; host sockets start with true.
+   */
+  noDelay: boolean;
+  /**
    * Sets who is told. Call before returning from the accept or connect callback; may be called
    * again later.
    */

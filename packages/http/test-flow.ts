@@ -10,6 +10,7 @@ export class FakeFlow implements Flow {
   readonly local = { address: '192.0.2.1', port: 80 };
   readonly remote = { address: '192.0.2.2', port: 40_000 };
   lowWaterBytes = 65_536;
+  noDelay = false;
   queuedBytes = 0;
   isPaused = false;
   isShutDown = false;

@@ -23,6 +23,7 @@ export class HostFlow implements Flow {
   /** How it ends, once known; 'closed' unless something went wrong. */
   private how: FlowEnd = 'closed';
   private silent = false;
+  private isUndelayed = true;
 
   /** `socket` must be connected, and made with allowHalfOpen. */
   constructor(socket: Socket, loop: NodeLoop) {
@@ -46,6 +47,15 @@ export class HostFlow implements Flow {
         handler.closed(this.how);
       });
     });
+  }
+
+  get noDelay(): boolean {
+    return this.isUndelayed;
+  }
+
+  set noDelay(isUndelayed: boolean) {
+    this.isUndelayed = isUndelayed;
+    this.socket.setNoDelay(isUndelayed);
   }
 
   get queuedBytes(): number {

@@ -89,6 +89,12 @@ export const actions: Readonly<Record<string, Action>> = {
       app.flow(number).flow.lowWaterBytes = bytes;
     };
   },
+  nodelay(words, _scene, number) {
+    const isOn = words.next() === 'on';
+    return (app) => {
+      app.flow(number).flow.noDelay = isOn;
+    };
+  },
   udp,
   count,
   /** `info state ESTABLISHED`: what TCP says about the connection. */

@@ -232,6 +232,19 @@ export const flowCases: readonly FlowCase[] = [
     },
   },
   {
+    name: 'noDelay › set and unset between small writes › all of them arrive in order',
+    async run(network) {
+      const { a, b, atA, atB } = await open(network);
+      for (let i = 0; i < 6; i++) {
+        a.noDelay = i % 2 === 0;
+        assert(a.noDelay === (i % 2 === 0), 'as set');
+        a.write(pattern(i, 1));
+      }
+      await network.until(() => atB.receivedBytes === 6);
+      await closeBoth(network, a, b, atA);
+    },
+  },
+  {
     name: 'drained › once for each time above the mark, at or under it',
     async run(network) {
       const { a, b, atA, atB } = await open(network);

@@ -23,10 +23,17 @@ import { hasTimestamps, isTimely, noteTimestamp } from './timestamps.ts';
 
 export function segmentArrives(c: Connection, s: Segment): void {
   if (c.state === SYN_RECEIVED && !isSynAgain(c, s)) return;
-  if (!isTimely(c, s)) {
-    c.stack.counts.paws += 1;
-    answerUnacceptable(c, s);
-    return;
+  if (hasTimestamps(c) && (s.flags & (TCP_RST | TCP_SYN)) === 0) {
+    // RFC 7323 §3.2: without its timestamps the segment may be from any time.
+    if (!s.options.hasTimestamps) {
+      c.stack.counts.noTimestamps += 1;
+      return;
+    }
+    if (!isTimely(c, s)) {
+      c.stack.counts.paws += 1;
+      answerUnacceptable(c, s);
+      return;
+    }
   }
   // First: the sequence number.
   if (!isAcceptable(c, s)) {
@@ -40,14 +47,7 @@ export function segmentArrives(c: Connection, s: Segment): void {
     else challenge(c);
     return;
   }
-  if (hasTimestamps(c)) {
-    // RFC 7323 §3.2: without its timestamps the segment may be from any time.
-    if (!s.options.hasTimestamps) {
-      c.stack.counts.noTimestamps += 1;
-      return;
-    }
-    noteTimestamp(c, s);
-  }
+  if (hasTimestamps(c) && s.options.hasTimestamps) noteTimestamp(c, s);
   // Fourth: SYN.
   if (s.flags & TCP_SYN) {
     challenge(c);
@@ -183,7 +183,8 @@ function receiveAck(c: Connection, s: Segment): boolean {
     c.sndWnd = window;
     if (window > c.sndWndMax) c.sndWndMax = window;
   }
-  if (acked === 0 && (c.sndMax === c.sndUna || c.sndNxt === c.sndUna || window === 0)) {
+  const isProbed = c.sndMax === c.sndUna || c.sndNxt === c.sndUna || window === 0;
+  if (acked === 0 && isProbed && s.options.sackCount === 0) {
     if (c.retries > 0) c.retries = 0; // An answer to a probe: the peer lives, RFC 9293 §3.8.6.1.
   } else {
     // RFC 5681 §2: no data, no news of the window.

@@ -123,6 +123,7 @@ export class Connection implements Flow, Timer {
   declare queuedBytes: number;
   declare lowWaterBytes: number;
   declare aboveLowWater: boolean;
+  declare noDelay: boolean;
   /** What the stack set lowWaterBytes to; another value is the application's. */
   declare sendMark: number;
   /**
@@ -435,6 +436,7 @@ const RARE = {
   timestampRecentAt: 0 as Instant,
   timestampOffset: 0,
   aboveLowWater: false,
+  noDelay: false,
   sendMark: LOW_WATER_BYTES,
   windowMarkAt: 0 as Instant,
   markIsFresh: true,

@@ -182,13 +182,14 @@ export class Flight {
     this.merge();
   }
 
-  /** Finds the first run that is lost: lostStart and lostBytesThere. */
+  /** Finds the first bytes that are lost, over all runs that touch: lostStart, lostBytesThere. */
   nextLost(): boolean {
     if (this.lostBytes === 0) return false;
     let from = this.una;
     for (let i = 0; i < this.ends.length; i++) {
       if (this.fates[i]! & LOST) {
         this.lostStart = from;
+        while (i + 1 < this.ends.length && this.fates[i + 1]! & LOST) i++;
         this.lostBytesThere = seqDistance(this.ends[i]!, from);
         return true;
       }

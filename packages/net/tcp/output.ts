@@ -148,7 +148,8 @@ function wholeSegments(c: Connection, length: number, unsent: number): number {
 function maySendLess(c: Connection, length: number, unsent: number, flight: number): boolean {
   if (length <= 0) return false;
   if (length < unsent) return 2 * length >= c.sndWndMax;
-  if (flight === 0 || !c.stack.nagle || c.sndNxt !== c.sndMax || c.finQueued) return true;
+  if (flight === 0 || c.noDelay || !c.stack.nagle || c.finQueued) return true;
+  if (c.sndNxt !== c.sndMax) return true;
   // Minshall: wait only for a segment that wasn't full either. (After 2 GiB of full ones the
   // comparison may err, and a small segment waits once for an acknowledgment.)
   return ((c.sndSmall - c.sndUna) | 0) <= 0;

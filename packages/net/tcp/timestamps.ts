@@ -7,7 +7,7 @@
  */
 
 import type { Instant } from '#core';
-import { TCP_HEADER_BYTES, TCP_RST, TCP_TIMESTAMPS_BYTES, type TcpOptions } from '../wire/tcp.ts';
+import { TCP_HEADER_BYTES, TCP_TIMESTAMPS_BYTES, type TcpOptions } from '../wire/tcp.ts';
 import type { Connection } from './connection.ts';
 import { TIMESTAMP_LIFE } from './limits.ts';
 import type { Segment } from './segment.ts';
@@ -44,10 +44,9 @@ export function addTimestamps(c: Connection, options: TcpOptions): void {
 
 /**
  * RFC 7323 §5.3, R1: false for a segment from an earlier time, which is dropped with an
- * acknowledgment; a RST is never judged by its timestamp (§5.2).
+ * acknowledgment. (Not asked of a RST, §5.2.)
  */
 export function isTimely(c: Connection, s: Segment): boolean {
-  if (!hasTimestamps(c) || s.flags & TCP_RST) return true;
   if (((s.options.timestamp - c.timestampRecent) | 0) >= 0) return true;
   // §5.5: after 24 days the peer's clock may have gone around.
   return c.stack.timers.now - c.timestampRecentAt > TIMESTAMP_LIFE;
