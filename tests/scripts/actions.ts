@@ -70,7 +70,7 @@ export const actions: Readonly<Record<string, Action>> = {
   },
   /** The ports of segments that name none are this connection's from here on. */
   connect(words, scene) {
-    const address = scene.address(words.next());
+    const address = scene.text(words.next());
     const port = words.number();
     scene.connects(port);
     return (app) => app.connect(address, port);

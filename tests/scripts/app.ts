@@ -2,7 +2,7 @@
 
 import type { Result } from '#core';
 import type { ConnectError, DatagramSocket, Flow, FlowEnd, Listener } from '#device';
-import { ipv4AddressOf, parseIpv4Address } from '#net';
+import { parseIpAddress } from '#net';
 import type { StackHost } from '../sim/stack-host.ts';
 import type { Conversation } from './conversation.ts';
 import { payloadOf } from './notation/udp.ts';
@@ -57,15 +57,13 @@ export class App {
     listener.close();
   }
 
-  connect(address: number, port: number): void {
-    this.host.tcp.connect(
-      ipv4AddressOf(address),
-      port,
-      (result: Result<Flow, ConnectError>): void => {
-        if (result.ok) this.opened(result.value, false);
-        else this.note(0, `failed ${result.error.kind}`);
-      },
-    );
+  connect(text: string, port: number): void {
+    const address = parseIpAddress(text);
+    if (address === null) throw new AppFailure(`'${text}' is no address`);
+    this.host.tcp.connect(address, port, (result: Result<Flow, ConnectError>): void => {
+      if (result.ok) this.opened(result.value, false);
+      else this.note(0, `failed ${result.error.kind}`);
+    });
   }
 
   /** Flow `number`, from 1; 0: the last that opened. */
@@ -144,8 +142,7 @@ export class App {
   }
 
   private opened(flow: Flow, isPaused: boolean): void {
-    const remote = parseIpv4Address(flow.remote.address);
-    if (remote === null) throw new AppFailure(`a remote address ${flow.remote.address}`);
+    const remote = this.scene.address(flow.remote.address);
     const conversation = this.scene.conversation(remote, flow.remote.port, flow.local.port);
     this.flows.push({ flow, conversation });
     const number = this.flows.length;

@@ -4,7 +4,7 @@
  */
 
 import { type AppEvent, AppFailure, showEvent } from './app.ts';
-import { readPacket, showEnvelope, writeFrame } from './notation/envelope.ts';
+import { familyOf, readPacket, showEnvelope, writeFrame } from './notation/envelope.ts';
 import { notations } from './notation/index.ts';
 import { readScript, type Script, type Step, type When } from './script.ts';
 import { Stage } from './stage.ts';
@@ -193,8 +193,7 @@ class Play {
     }
     const got = `got: ${timeText(came.at)} ${came.shown}`;
     if (came.name !== deed.notation.name) throw new ScriptFailure(got);
-    const ends = 'protocol' in deed.notation.carrier ? this.ends() : {};
-    const expected = { ...ends, ...deed.envelope };
+    const expected = { ...this.ends(deed), ...deed.envelope };
     const wrong = [
       ...scene.compare(deed.fields, came.fields),
       ...scene.compare(expected, came.envelope),
@@ -211,9 +210,12 @@ class Play {
     this.last = came.at;
   }
 
-  private ends(): Fields {
-    const { us, peer } = this.script.scene;
-    return { src: us.address, dst: peer.address };
+  /** From us to the peer, as far as nothing else is said. */
+  private ends({ notation, envelope }: Step['deed'] & { kind: 'packet' }): Fields {
+    const { scene } = this.script;
+    if (!('protocol' in notation.carrier)) return {};
+    const { us, peer } = scene.ends(familyOf(notation, envelope, scene));
+    return { src: us, dst: peer };
   }
 
   private expectEvent(when: When, deed: Step['deed'] & { kind: 'event' }): void {
@@ -224,7 +226,7 @@ class Play {
     const at = event.at - this.stage.start;
     const got = `got: ${timeText(at)} ${showEvent(event)}`;
     const isFlow = deed.flow === 0 || deed.flow === event.flow;
-    const isSame = event.what === deed.what || event.what.startsWith(`${deed.what} from `);
+    const isSame = event.what === deed.what || event.what.startsWith(`${deed.what} `);
     if (!isFlow || !isSame) throw new ScriptFailure(got);
     if (at < from || at > to) throw new ScriptFailure(`at another time\n  ${got}`);
     const bytes = deed.what === 'data' ? this.takeData(event, deed.content) : event.bytes;

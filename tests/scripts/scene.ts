@@ -6,11 +6,15 @@
 import { hot } from '#core';
 import {
   formatIpv4Address,
+  formatIpv6Address,
   type Ipv4Address,
   type Ipv4RouteEntry,
+  type Ipv6Address,
   ipv4AddressOf,
   type NetConfiguration,
+  parseIpAddress,
   parseIpv4Address,
+  parseIpv6Address,
 } from '#net';
 import { Conversation } from './conversation.ts';
 import type { Direction } from './notation/notation.ts';
@@ -18,18 +22,33 @@ import { type Fields, isVariable, ScriptSyntax, type Value, type Words } from '.
 
 export interface Party {
   address: Ipv4Address;
+  /** In canonical text; named by the host's name and a 6. */
+  address6: string | null;
   mac: string;
 }
 
+const PEER_LINK_LOCAL = 'fe80::2';
 const MAC = /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/;
 /** Near the sign bit, so that every script crosses it, and numbers wrap soon after. */
 const ISS = 0x7fff_fff0;
 
 export class Scene {
-  readonly us: Party = { address: parseIpv4Address('10.0.0.1')!, mac: '52:54:00:00:00:01' };
-  readonly peer: Party = { address: parseIpv4Address('10.0.0.2')!, mac: '02:00:00:00:00:02' };
+  readonly us: Party = {
+    address: parseIpv4Address('10.0.0.1')!,
+    address6: '2001:db8::1',
+    mac: '52:54:00:00:00:01',
+  };
+  readonly peer: Party = {
+    address: parseIpv4Address('10.0.0.2')!,
+    address6: '2001:db8::2',
+    mac: '02:00:00:00:00:02',
+  };
+  /** Of packets that don't say otherwise. */
+  family: 4 | 6 = 4;
   prefixBits = 24;
+  prefixBits6 = 64;
   gateway: Ipv4Address | null = null;
+  gateway6: string | null = null;
   readonly hosts = new Map<string, Party>([
     ['us', this.us],
     ['peer', this.peer],
@@ -46,11 +65,40 @@ export class Scene {
     return ipv4AddressOf(this.us.address | host);
   }
 
-  /** A host's name, or an address, as a number. */
-  address(word: string): number {
-    const address = this.hosts.get(word)?.address ?? parseIpv4Address(word);
+  /**
+   * A host's name, or an address: a number for IPv4, canonical text for IPv6 (`peer6`), or a
+   * variable. `peer-ll` is a link-local address of the peer's.
+   */
+  address(word: string): Value {
+    if (word.startsWith('$') || word === '*') return word;
+    if (word === 'peer-ll') return PEER_LINK_LOCAL;
+    const host = this.hosts.get(word)?.address ?? this.hosts.get(word.replace(/6$/, ''))?.address6;
+    if (host !== undefined && host !== null) return host;
+    const address = parseIpAddress(word);
     if (address === null) throw new ScriptSyntax(`'${word}' is no host and no address`);
+    return typeof address === 'number' ? address : formatIpv6Address(address);
+  }
+
+  /** As `address`, of IPv4 only. */
+  ipv4(word: string): Ipv4Address {
+    const address = this.address(word);
+    if (typeof address !== 'number') throw new ScriptSyntax(`'${word}' is no IPv4 address`);
+    return ipv4AddressOf(address);
+  }
+
+  /** As `address`, of IPv6 only, as the stack has it. */
+  ipv6(word: string): Ipv6Address {
+    const address = parseIpv6Address(String(this.address(word)));
+    if (address === null) throw new ScriptSyntax(`'${word}' is no IPv6 address`);
     return address;
+  }
+
+  /** Our address and the peer's, in a family. */
+  ends(family: 4 | 6): { readonly us: Value; readonly peer: Value } {
+    const { us, peer } = this;
+    return family === 4
+      ? { us: us.address, peer: peer.address }
+      : { us: us.address6 ?? '::', peer: peer.address6 ?? '::' };
   }
 
   mac(word: string): string {
@@ -61,21 +109,27 @@ export class Scene {
   }
 
   /** Whoever sends packets from `address` to the link: its host, or the gateway. */
-  macOf(address: Ipv4Address): string {
+  macOf(address: Value): string {
     const parties = [...this.hosts.values()];
-    const found = parties.find((party) => party.address === address);
+    const found = parties.find((party) => has(party, address));
     const gateway = parties.find((party) => party.address === this.gateway);
     return (found ?? gateway ?? this.peer).mac;
   }
 
   /** The host other than us that answers for `address`, if any. */
-  neighbor(address: Ipv4Address): Party | null {
+  neighbor(address: Value): Party | null {
+    if (address === PEER_LINK_LOCAL) return this.peer;
     const parties = [...this.hosts.values()];
-    return parties.find((party) => party !== this.us && party.address === address) ?? null;
+    return parties.find((party) => party !== this.us && has(party, address)) ?? null;
   }
 
   show(address: Value): string {
-    for (const [name, party] of this.hosts) if (party.address === address) return name;
+    for (const [name, party] of this.hosts) {
+      if (party.address === address) return name;
+      if (party.address6 === address) return `${name}6`;
+    }
+    if (address === PEER_LINK_LOCAL) return 'peer-ll';
+    if (typeof address === 'string') return address;
     return formatIpv4Address(ipv4AddressOf(Number(address)));
   }
 
@@ -107,7 +161,8 @@ export class Scene {
 
   /** A host's name, or an address, as text. */
   text(word: string): string {
-    return formatIpv4Address(ipv4AddressOf(this.address(word)));
+    const address = this.address(word);
+    return typeof address === 'number' ? formatIpv4Address(ipv4AddressOf(address)) : address;
   }
 
   /**
@@ -120,12 +175,12 @@ export class Scene {
     let gateway: Ipv4Address | null = null;
     let mtuBytes: number | null = null;
     while (!words.isEmpty) {
-      if (words.take('gateway')) gateway = ipv4AddressOf(this.address(words.next()));
+      if (words.take('gateway')) gateway = this.ipv4(words.next());
       else if (words.take('also')) addresses.push(this.prefixed(words.next()));
       else if (words.take('route')) {
         const { address: prefix, prefixBits } = this.prefixed(words.next());
         words.expect('via');
-        const via = words.take('link') ? null : ipv4AddressOf(this.address(words.next()));
+        const via = words.take('link') ? null : this.ipv4(words.next());
         routes.push({ prefix, prefixBits, gateway: via });
       } else {
         words.expect('mtu');
@@ -137,10 +192,10 @@ export class Scene {
 
   private prefixed(word: string): { address: Ipv4Address; prefixBits: number } {
     const [address = '', prefix] = word.split('/');
-    return { address: ipv4AddressOf(this.address(address)), prefixBits: Number(prefix) };
+    return { address: this.ipv4(address), prefixBits: Number(prefix) };
   }
 
-  conversation(remote: Ipv4Address, remotePort: number, ourPort: number): Conversation {
+  conversation(remote: Value, remotePort: number, ourPort: number): Conversation {
     const key = `${remote} ${remotePort} ${ourPort}`;
     let known = this.conversations.get(key);
     if (known === undefined) {
@@ -185,3 +240,6 @@ export class Scene {
     return got.corrupt === undefined ? names : [...names, 'corrupt'];
   }
 }
+
+const has = (party: Party, address: Value): boolean =>
+  party.address === address || party.address6 === address;

@@ -63,6 +63,10 @@ export interface Head {
   nagle: boolean;
   memoryBytes: number;
   readonly tcpLimits: Record<string, number>;
+  /** Null: no IPv6. */
+  ipv6: 'fixed' | 'auto' | null;
+  /** Of stable addresses, in hexadecimal; '': random. */
+  ipv6Secret: string;
   /** False: the stack has no address until the script gives it one. */
   isConfigured: boolean;
 }
@@ -90,13 +94,17 @@ type HeadWord = (words: Words, head: Head, scene: Scene) => void;
 
 const readParty: HeadWord = (words, _head, scene) => {
   const name = words.next();
-  const old = scene.hosts.get(name) ?? { address: ipv4AddressOf(0), mac: scene.peer.mac };
+  const none = { address: ipv4AddressOf(0), address6: null, mac: scene.peer.mac };
+  const old = scene.hosts.get(name) ?? none;
   while (!words.isEmpty) {
     if (words.take('mac')) old.mac = scene.mac(words.next());
     else {
-      const [address, prefix] = words.next().split('/');
-      old.address = ipv4AddressOf(scene.address(address!));
-      if (prefix !== undefined) scene.prefixBits = Number(prefix);
+      const [text, prefix] = words.next().split('/');
+      const address = scene.address(text!);
+      const isIpv4 = typeof address === 'number';
+      if (isIpv4) old.address = ipv4AddressOf(address);
+      else old.address6 = address;
+      if (prefix !== undefined) scene[isIpv4 ? 'prefixBits' : 'prefixBits6'] = Number(prefix);
     }
   }
   scene.hosts.set(name, old);
@@ -105,7 +113,19 @@ const readParty: HeadWord = (words, _head, scene) => {
 const headWords: Readonly<Record<string, HeadWord>> = {
   host: readParty,
   gateway(words, _head, scene) {
-    scene.gateway = ipv4AddressOf(scene.address(words.next()));
+    const address = scene.address(words.next());
+    if (typeof address === 'number') scene.gateway = ipv4AddressOf(address);
+    else scene.gateway6 = address;
+  },
+  /** Packets are IPv6 unless they say otherwise, and we have the address `us6`. */
+  family(words, head, scene) {
+    scene.family = words.number() === 6 ? 6 : 4;
+    if (scene.family === 6) head.ipv6 ??= 'fixed';
+  },
+  /** `ipv6 fixed`: the address `us6`; `ipv6 auto [secret HEX]`: what routers say. */
+  ipv6(words, head) {
+    head.ipv6 = words.next() === 'auto' ? 'auto' : 'fixed';
+    if (words.take('secret')) head.ipv6Secret = words.hex();
   },
   unconfigured(_words, head) {
     head.isConfigured = false;
@@ -168,6 +188,8 @@ export const defaultHead = (): Head => ({
   nagle: true,
   memoryBytes: memoryBytesDefault,
   tcpLimits: {},
+  ipv6: null,
+  ipv6Secret: '',
   isConfigured: true,
 });
 

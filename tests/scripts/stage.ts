@@ -10,11 +10,15 @@ import { StackHost } from '../sim/stack-host.ts';
 import { App } from './app.ts';
 import { arp } from './notation/arp.ts';
 import { macBytes, readPacket, writeFrame } from './notation/envelope.ts';
+import { mld } from './notation/mld.ts';
+import { ndp } from './notation/ndp.ts';
 import type { Head, Script } from './script.ts';
+import { bytesOfHex } from './words.ts';
 
 const PCAP_FRAMES_MAX = 100_000;
 const WARM_MICROS = 10_000_000;
 const ARP_REQUEST = 1;
+const NEIGHBOR_SOLICITATION = 135;
 
 export interface Captured {
   readonly at: Instant;
@@ -63,6 +67,7 @@ export class Stage {
         mtuBytes: null,
       });
     }
+    if (head.ipv6 !== null) this.startIpv6(head.ipv6);
     const isWatched = head.shown.size > 0 || !head.isConfigured;
     this.world.run(instantOfMicros(head.warm ?? (isWatched ? 0 : WARM_MICROS)));
     if (head.warm !== null || !isWatched) this.captured.length = 0;
@@ -104,6 +109,7 @@ export class Stage {
   private receive(frame: Uint8Array): void {
     const kept = frame.slice();
     if (!this.script.head.shown.has('arp') && this.answersArp(kept)) return;
+    if (this.hidesIpv6(kept)) return;
     this.captured.push({ at: this.world.timers.now, frame: kept });
     this.onFrame(kept);
   }
@@ -118,6 +124,37 @@ export class Stage {
       const answer = { op: 2, spa: asked.address, sha: asked.mac };
       this.inject(writeFrame(arp, { smac: asked.mac }, answer, scene));
     }
+    return true;
+  }
+
+  private startIpv6(how: 'fixed' | 'auto'): void {
+    const { head, scene } = this.script;
+    const { net } = this.app.host;
+    if (head.shown.has('configuration')) {
+      net.onNames(() => this.app.note(0, `addresses ${net.addresses().join(' ')}`));
+    }
+    const fixed = {
+      address: scene.ipv6('us6'),
+      prefixBits: scene.prefixBits6,
+      gateway: scene.gateway6 === null ? null : scene.ipv6(scene.gateway6),
+    };
+    const secret = head.ipv6Secret === '' ? null : bytesOfHex(head.ipv6Secret);
+    net.startIpv6({ secret, fixed: how === 'fixed' ? fixed : null });
+  }
+
+  /** As answersArp, for neighbour discovery; and what a host says about its groups. */
+  private hidesIpv6(frame: Uint8Array): boolean {
+    const { head, scene } = this.script;
+    const packet = readPacket(frame);
+    if (!head.shown.has('mld') && mld.recognise(packet, scene) !== null) return true;
+    const message = head.shown.has('ndp') ? null : ndp.recognise(packet, scene);
+    if (message === null) return false;
+    const asked = message.type === NEIGHBOR_SOLICITATION ? scene.neighbor(message.target!) : null;
+    const { src } = packet.envelope;
+    if (asked === null || src === '::') return true;
+    const answer = { type: 136, target: message.target!, flags: 'SO', tll: asked.mac };
+    const envelope = { src: message.target!, dst: src!, ttl: 255, smac: asked.mac };
+    this.inject(writeFrame(ndp, envelope, answer, scene));
     return true;
   }
 

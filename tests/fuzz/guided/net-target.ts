@@ -54,7 +54,7 @@ function run(input: readonly Uint8Array[]): readonly string[] {
   let xid: Uint8Array | null = null;
   const subject = new Subject((frame) => {
     if (isUdp(frame, 67)) xid = frame.slice(XID_AT, XID_AT + 4);
-  });
+  }, true);
   let isDhcp = false;
   for (const port of PORTS) {
     subject.listen(port, (flow) => {

@@ -5,7 +5,7 @@
 
 import { instantOfMicros, Log, TimerQueue } from '#core';
 import type { Flow, FlowEnd } from '#device';
-import { type NetStack, parseIpv4Address, type TcpStack } from '#net';
+import { type NetStack, parseIpv4Address, parseIpv6Address, type TcpStack } from '#net';
 import { emitArp, emitEthernetHeader, parseArp } from '#net/wire';
 import { joinStacks } from '#stack';
 import { SimRandom } from '#targets/sim/index';
@@ -14,7 +14,9 @@ import { FuzzWire } from './wire.ts';
 export const US = parseIpv4Address('10.0.0.1')!;
 export const GATEWAY_MAC = Uint8Array.of(2, 0, 0, 0, 0, 2);
 const START_MICROS = 1_000_000;
+const US6 = parseIpv6Address('2001:db8::1')!;
 const PREFIX_BITS = 24;
+const PREFIX_BITS6 = 64;
 const ROUNDS_MAX = 1_000;
 
 /** The application's end of a connection: notes what it is told, in order. */
@@ -60,7 +62,7 @@ export class Subject {
   private readonly pending: (() => void)[] = [];
 
   /** `hear` gets IP frames that the stack sends; ARP is answered for every address. */
-  constructor(hear: (frame: Uint8Array) => void) {
+  constructor(hear: (frame: Uint8Array) => void, hasIpv6 = false) {
     this.wire = new FuzzWire((frame) => {
       if (frame[12] === 8 && frame[13] === 6) this.answerArp(frame);
       else hear(frame);
@@ -78,6 +80,10 @@ export class Subject {
       domain: null,
       mtuBytes: null,
     });
+    if (hasIpv6) {
+      const fixed = { address: US6, prefixBits: PREFIX_BITS6, gateway: null };
+      net.startIpv6({ secret: new Uint8Array(16), fixed });
+    }
   }
 
   /** Has `act` done between turns: a device never calls back from within a call. */

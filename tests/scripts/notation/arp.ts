@@ -39,7 +39,7 @@ export const arp: Notation = {
   envelope(fields, direction, scene) {
     const isRequest = fields.op === ARP_REQUEST;
     if (direction === 'out') return isRequest ? { dmac: 'ff:ff:ff:ff:ff:ff' } : {};
-    const smac = fields.sha ?? scene.macOf(ipv4AddressOf(Number(fields.spa)));
+    const smac = fields.sha ?? scene.macOf(Number(fields.spa));
     return isRequest ? { smac, dmac: 'ff:ff:ff:ff:ff:ff' } : { smac };
   },
   write(fields, _way, scene) {

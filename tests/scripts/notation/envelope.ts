@@ -1,9 +1,16 @@
 /**
- * What carries a packet: Ethernet and IPv4, written in square brackets before the protocol's name.
- * All of it may be left out. Not here: protocols (the other files of this folder).
+ * What carries a packet: Ethernet and IP, written in square brackets before the protocol's name.
+ * All of it may be left out. Not here: IPv6's headers (envelope6.ts), protocols (the other files of
+ * this folder).
  */
 
-import { type Ipv4Address, ipv4AddressOf, isMulticast } from '#net';
+import {
+  type IpAddress,
+  ipv4AddressOf,
+  isIpv6Multicast,
+  isMulticast,
+  parseIpv6Address,
+} from '#net';
 import {
   ETHERNET_HEADER_BYTES,
   ETHERTYPE_IPV4,
@@ -17,12 +24,13 @@ import {
 } from '#net/wire';
 import type { Scene } from '../scene.ts';
 import { bytesOfHex, type Fields, hexOf, ScriptSyntax, type Value, type Words } from '../words.ts';
+import { ETHERTYPE_IPV6, readIpv6, writeIpv6 } from './envelope6.ts';
 import type { Notation } from './notation.ts';
 
-/** From where to where a packet goes, for checksums. */
+/** From where to where a packet goes, for checksums; addresses as Scene.address has them. */
 export interface Way {
-  readonly source: Ipv4Address;
-  readonly destination: Ipv4Address;
+  readonly source: Value;
+  readonly destination: Value;
   /** The sum over the pseudo-header. */
   pseudoSum(protocol: number, lengthBytes: number): number;
 }
@@ -43,13 +51,26 @@ export interface Packet {
   readonly envelope: Fields;
 }
 
-export const wayOf = (source: Ipv4Address, destination: Ipv4Address): Way => ({
+const ipOf = (address: Value): IpAddress =>
+  typeof address === 'number' ? ipv4AddressOf(address) : parseIpv6Address(address)!;
+
+export const wayOf = (source: Value, destination: Value): Way => ({
   source,
   destination,
-  pseudoSum: (protocol, length) => pseudoHeaderSum(source, destination, protocol, length),
+  pseudoSum: (protocol, length) =>
+    pseudoHeaderSum(ipOf(source), ipOf(destination), protocol, length),
 });
 
-const ECN_NAMES = ['not-ect', 'ect1', 'ect0', 'ce'] as const;
+/** Which IP carries a packet: what its envelope says, else what the script's other packets have. */
+export function familyOf(notation: Notation, envelope: Fields, scene: Scene): 4 | 6 {
+  if (notation.family !== undefined) return notation.family;
+  if (envelope.v === 4 || envelope.v === 6) return envelope.v;
+  const given = [envelope.src, envelope.dst].find((each) => each !== undefined && each !== '*');
+  if (given === undefined) return scene.family;
+  return typeof given === 'number' ? 4 : 6;
+}
+
+export const ECN_NAMES = ['not-ect', 'ect1', 'ect0', 'ce'] as const;
 const NUMBERS = ['ttl', 'tos', 'id', 'off', 'type', 'total'];
 const SWITCHES = ['df', 'nodf', 'mf', 'badsum', 'ipbadsum'];
 
@@ -67,6 +88,8 @@ export function readEnvelope(words: Words, scene: Scene): Fields {
     else if (name === 'opt') fields.opt = words.hex();
     else if (name === 'frag') Object.assign(fields, readFragment(words));
     else if (name === 'nodf') fields.df = 0;
+    else if (name === 'v4' || name === 'v6') fields.v = name === 'v4' ? 4 : 6;
+    else if (name === 'hbh') fields.hbh = words.hex();
     else if (SWITCHES.includes(name)) fields[name] = 1;
     else throw new ScriptSyntax(`'${name}' is nothing that an envelope has`);
   }
@@ -90,15 +113,18 @@ export function writeFrame(
   fields: Fields,
   scene: Scene,
 ): Uint8Array {
-  const source = ipv4AddressOf(Number(envelope.src ?? scene.peer.address));
-  const destination = ipv4AddressOf(Number(envelope.dst ?? scene.us.address));
+  const family = familyOf(notation, envelope, scene);
+  const ends = scene.ends(family);
+  const source = envelope.src ?? ends.peer;
+  const destination = envelope.dst ?? ends.us;
   let payload = notation.write(fields, wayOf(source, destination), scene);
   if (envelope.badsum === 1) payload[notation.checksumAt ?? 0]! ^= 0x55;
   let etherType = 'etherType' in notation.carrier ? notation.carrier.etherType : 0;
   if ('protocol' in notation.carrier) {
-    etherType = ETHERTYPE_IPV4;
     const protocol = Number(fields.proto ?? notation.carrier.protocol);
-    payload = writeIpv4(envelope, { source, destination, protocol, payload });
+    const packet = { source, destination, protocol, payload };
+    etherType = family === 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6;
+    payload = family === 4 ? writeIpv4(envelope, packet) : writeIpv6(envelope, packet);
   }
   const to = new Uint8Array(ETHERNET_HEADER_BYTES + payload.length);
   emitEthernet(to, {
@@ -110,22 +136,24 @@ export function writeFrame(
   return to;
 }
 
-function writeIpv4(
-  envelope: Fields,
-  packet: {
-    readonly source: Ipv4Address;
-    readonly destination: Ipv4Address;
-    readonly protocol: number;
-    readonly payload: Uint8Array;
-  },
-): Uint8Array {
+/** What an IP header carries, and from where to where. */
+export interface Carried {
+  readonly source: Value;
+  readonly destination: Value;
+  readonly protocol: number;
+  readonly payload: Uint8Array;
+}
+
+function writeIpv4(envelope: Fields, packet: Carried): Uint8Array {
   const { payload } = packet;
   const [from, to] = [Number(envelope.fragFrom ?? 0), Number(envelope.fragTo ?? payload.length)];
   const ecn = ECN_NAMES.indexOf(String(envelope.ecn ?? 'not-ect') as 'ce');
   if (ecn < 0) throw new ScriptSyntax('ecn is not-ect, ect0, ect1 or ce');
   const out = new Uint8Array(60 + payload.length);
   const length = emitIpv4(out, 0, {
-    ...packet,
+    protocol: packet.protocol,
+    source: ipv4AddressOf(Number(packet.source)),
+    destination: ipv4AddressOf(Number(packet.destination)),
     trafficClass: Number(envelope.tos ?? 0) | ecn,
     identification: Number(envelope.id ?? 1),
     dontFragment: envelope.df === 1,
@@ -147,13 +175,23 @@ export const macBytes = (text: Value): Uint8Array =>
   Uint8Array.from(String(text).split(':'), (byte) => Number.parseInt(byte, 16));
 
 /** Whom a sender on the link would address (RFC 1112 §6.4 for groups). */
-function macTowards(destination: Ipv4Address, scene: Scene): string {
+function macTowards(to: Value, scene: Scene): string {
+  if (typeof to === 'string') return macTowards6(to, scene);
+  const destination = ipv4AddressOf(to);
   const subnet = scene.broadcast;
   if (destination === ipv4AddressOf(-1) || destination === subnet) return 'ff:ff:ff:ff:ff:ff';
   if (!isMulticast(destination)) return scene.us.mac;
   return formatMac(
     Uint8Array.of(1, 0, 0x5e, (destination >> 16) & 0x7f, (destination >> 8) & 255, destination),
   );
+}
+
+/** RFC 2464 §7 for groups. */
+function macTowards6(text: string, scene: Scene): string {
+  const destination = parseIpv6Address(text);
+  if (destination === null || !isIpv6Multicast(destination)) return scene.us.mac;
+  const { w3 } = destination;
+  return formatMac(Uint8Array.of(0x33, 0x33, w3 >> 24, w3 >> 16, w3 >> 8, w3));
 }
 
 /** Takes a frame of our stack's apart. */
@@ -164,6 +202,7 @@ export function readPacket(frame: Uint8Array): Packet {
   }
   const { etherType, payload, source, destination } = ethernet.value;
   const link = { smac: formatMac(source), dmac: formatMac(destination) };
+  if (etherType === ETHERTYPE_IPV6) return readIpv6(frame, payload, link);
   const parsed = etherType === ETHERTYPE_IPV4 ? parseIpv4(payload) : null;
   if (parsed === null || !parsed.ok) {
     return { frame, etherType, linkPayload: payload, ip: null, envelope: link };
@@ -191,13 +230,18 @@ export function readPacket(frame: Uint8Array): Packet {
 /** What is remarkable about an envelope, in brackets; '' when nothing is. */
 export function showEnvelope(envelope: Fields, scene: Scene): string {
   const parts: string[] = [];
-  const { src, dst, ecn, mf, off, opt, ttl } = envelope;
-  if (src !== undefined && src !== scene.us.address) parts.push(`src ${scene.show(src)}`);
-  if (dst !== undefined && dst !== scene.peer.address) parts.push(`dst ${scene.show(dst)}`);
+  const { src, dst, ecn, mf, off, opt, ttl, hbh } = envelope;
+  const ends = scene.ends(typeof src === 'string' ? 6 : 4);
+  if (src !== undefined && typeof src !== typeof scene.ends(scene.family).us) {
+    parts.push(typeof src === 'string' ? 'v6' : 'v4');
+  }
+  if (src !== undefined && src !== ends.us) parts.push(`src ${scene.show(src)}`);
+  if (dst !== undefined && dst !== ends.peer) parts.push(`dst ${scene.show(dst)}`);
   if (ttl !== undefined && ttl !== 64) parts.push(`ttl ${ttl}`);
   if (ecn !== undefined && ecn !== 'not-ect') parts.push(`ecn ${ecn}`);
   if (off !== undefined && (off !== 0 || mf === 1)) parts.push(`id ${envelope.id}, off ${off}`);
   if (mf === 1) parts.push('mf');
+  if (hbh !== undefined) parts.push(`hbh ${hbh}`);
   if (opt !== undefined && opt !== '') parts.push(`opt ${opt}`);
   return parts.length === 0 ? '' : `[${parts.join(', ')}] `;
 }

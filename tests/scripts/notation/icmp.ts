@@ -24,7 +24,7 @@ import { payloadFields, payloadOf, showPayload } from './udp.ts';
 
 const PROTOCOL_ICMP = 1;
 const IP_HEADER_BYTES = 20;
-const PROTOCOLS: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17 };
+export const PROTOCOLS: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17, icmp6: 58 };
 const UNREACHABLE = ['net', 'host', 'protocol', 'port', 'needed'];
 const EXCEEDED = ['ttl', 'reassembly'];
 const ECHO: Readonly<Record<string, number>> = {
@@ -32,7 +32,7 @@ const ECHO: Readonly<Record<string, number>> = {
   'echo-reply': ICMPV4_ECHO_REPLY,
 };
 
-function readCode(words: Words, names: readonly string[]): number {
+export function readCode(words: Words, names: readonly string[]): number {
   const word = words.next();
   const code = names.includes(word) ? names.indexOf(word) : Number(word);
   if (Number.isNaN(code)) throw new ScriptSyntax(`'${word}' should be one of ${names.join(', ')}`);
@@ -40,7 +40,7 @@ function readCode(words: Words, names: readonly string[]): number {
 }
 
 /** `PROTOCOL [A>B] [seq N] [from A] [to B] [quote N]` after `about`. */
-function readAbout(words: Words, scene: Scene, fields: Record<string, Value>): void {
+export function readAbout(words: Words, scene: Scene, fields: Record<string, Value>): void {
   const name = words.next();
   fields.about = PROTOCOLS[name] ?? Number(name);
   if (words.peek(1) === '>') {

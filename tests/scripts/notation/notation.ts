@@ -16,6 +16,8 @@ export interface Notation {
   readonly name: string;
   /** The IP protocol, or else the EtherType. */
   readonly carrier: { readonly protocol: number } | { readonly etherType: number };
+  /** The one that carries it, when it isn't both. */
+  readonly family?: 4 | 6;
   /** Where the transport checksum is, for `[badsum]`. */
   readonly checksumAt?: number;
   /**

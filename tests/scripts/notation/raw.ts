@@ -34,6 +34,7 @@ const writeRaw = (fields: Fields): Uint8Array =>
 /** Anything in an IP packet. Its checksum, if it has one, is in the bytes. */
 export const ip: Notation = {
   name: 'ip',
+  family: 4,
   carrier: { protocol: 0 },
   read: (words) => readRaw(words, ['proto']),
   write: writeRaw,
@@ -43,6 +44,15 @@ export const ip: Notation = {
     return { proto: protocol, len: payload.length, hex: hexOf(payload) };
   },
   show: showRaw,
+};
+
+/** As `ip`, in an IPv6 packet. */
+export const ip6: Notation = {
+  ...ip,
+  name: 'ip6',
+  family: 6,
+  recognise: (packet, scene) =>
+    typeof packet.envelope.src === 'string' ? ip.recognise(packet, scene) : null,
 };
 
 /** Anything in an Ethernet frame; `[type N]` sets its type. */
