@@ -65,6 +65,30 @@ describe('UNIX link', { skip }, () => {
     assert.ok(!existsSync(socket), 'nothing is left behind');
   });
 
+  test('killed while it waits for its peer › the socket it left is no obstacle', async () => {
+    const socket = path.join(work, 'stale');
+    const words = [`--link=unix-listen:${socket}`];
+    const first = new Running(images.blocks, words);
+    while (!existsSync(socket)) await new Promise((resolve) => setImmediate(resolve));
+    await first.stop();
+    assert.ok(existsSync(socket));
+    const second = new Running(images.blocks, [...words, `--link=unix:${socket}`]);
+    assert.equal((await second.ended).code, 0);
+  });
+
+  test('a path where somebody else listens › refused', async () => {
+    const socket = path.join(work, 'taken');
+    const server = createServer().listen(socket);
+    await once(server, 'listening');
+    let peers = 0;
+    server.on('connection', () => peers++);
+    const { code, console } = await run(images.blocks, `--link=unix-listen:${socket}`);
+    server.close();
+    assert.match(console, /Address in use; name a path that is free/);
+    assert.equal(code, 69);
+    assert.equal(peers, 0);
+  });
+
   test('two processes › one serves files to the other', async () => {
     const socket = path.join(work, 'two');
     const server = new Running(site, [

@@ -108,16 +108,27 @@ static int new_socket(struct link *link) {
     return fd;
 }
 
-/* A socket that an earlier process left behind goes; one that answers, or a file, stays. */
+/* Whether any socket of this network namespace is bound to `path`. */
+static bool is_bound(const char *path) {
+    char line[512];
+    bool found = false;
+    FILE *sockets = fopen("/proc/net/unix", "r");
+    while (sockets != NULL && !found && fgets(line, sizeof(line), sockets) != NULL) {
+        line[strcspn(line, "\n")] = 0;
+        const char *place = strrchr(line, ' ');
+        found = place != NULL && strcmp(place + 1, path) == 0;
+    }
+    if (sockets != NULL) fclose(sockets);
+    return found;
+}
+
+/* What an earlier process left behind goes; a socket in use, or a file, stays. */
 static void listen_at(struct link *link) {
     struct sockaddr_un address = address_of(link);
     const struct sockaddr *name = (const struct sockaddr *)&address;
     struct stat old;
-    if (lstat(address.sun_path, &old) == 0 && S_ISSOCK(old.st_mode)) {
-        int probe = new_socket(link);
-        if (connect(probe, name, sizeof(address)) < 0 && errno == ECONNREFUSED) unlink(address.sun_path);
-        close(probe);
-    }
+    bool is_socket = lstat(address.sun_path, &old) == 0 && S_ISSOCK(old.st_mode);
+    if (is_socket && !is_bound(address.sun_path)) unlink(address.sun_path);
     link->listener = new_socket(link);
     if (bind(link->listener, name, sizeof(address)) < 0 || listen(link->listener, 1) < 0) {
         cannot(link, errno, "name a path that is free, in a directory that exists");
