@@ -58,4 +58,9 @@ export interface Stack {
   addresses(): readonly string[];
   /** Counters by name, for logs and inspection. */
   counters(): Readonly<Record<string, number>>;
+  /**
+   * The program ends in order: gives back what the network has lent us, as far as one message does.
+   * Nothing is used afterwards. Absent where nothing is lent.
+   */
+  release?(): void;
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as passed } from 'node:timers/promises';
 import { instantOfMicros, TimerQueue, wallTimeOfMillis } from '#core';
-import type { KvReadOnly, Machine, NetDevice } from '#device';
+import type { KvReadOnly, Machine, NetDevice, Stack } from '#device';
 import { arg, kv, net } from './config.ts';
 import { deviceOrder } from './devices.ts';
 import {
@@ -60,6 +61,25 @@ test('start gets values, log, clock, entropy and timers', async () => {
   assert.deepEqual(seen!.args, { port: 8_080 });
   assert.equal(seen!.timers, machine.timers);
   assert.deepEqual(lines, ['[    1.235] info test: here']);
+});
+
+test('start ends with a code › devices give back what they were lent; not while servers run', async () => {
+  for (const code of [3, undefined]) {
+    const { machine } = machineWith([], { interfaces: [{} as NetDevice] });
+    let released = 0;
+    const connectors: Connectors = {
+      'net.ethernet': ethernetConnector,
+      'net.stack': {
+        args: {},
+        connect: async () => ({ release: () => (released += 1) }) as unknown as Stack,
+      },
+    };
+    const devices = deviceOrder({ stack: net.stack() });
+    const start = async (): Promise<never> => code as never;
+    const ran = runUnikernel(machine, unikernel({ devices, connectors, start }));
+    const ended = await Promise.race([ran, passed('runs on')]);
+    assert.deepEqual([ended, released], code === undefined ? ['runs on', 0] : [3, 1]);
+  }
 });
 
 test('--help › documented arguments, exit code 0', async () => {

@@ -96,7 +96,10 @@ async function startUnikernel(
   const context: AnyContext = { ...devices, args, ...environment };
   try {
     const code = await unikernel.start(context);
-    if (code !== undefined) return code;
+    if (code !== undefined) {
+      for (const device of Object.values(devices)) (device as Partial<Stack>).release?.();
+      return code;
+    }
   } catch (error) {
     logger.error(describeError(error));
     return EXIT_SOFTWARE;

@@ -179,6 +179,16 @@ test('DHCP › resolves once configured, without a warning', async () => {
   assert.ok(!world.lines.some((line) => line.includes('warn')), world.lines.join('\n'));
 });
 
+test('DHCP › released › the server hears of it', async () => {
+  const world = new SimWorld(5);
+  const server = dhcpServer(world);
+  const stack = await during(world, stackOn(world, world.addHost('a'), read('')));
+  world.run(instantOfMicros(2_000_000));
+  stack.release?.();
+  world.run(instantOfMicros(3_000_000));
+  assert.equal(server.received.pop(), 7);
+});
+
 test('DHCP › a silent server › one line after 5 s, and it goes on asking', async () => {
   const world = new SimWorld(4);
   const server = dhcpServer(world);

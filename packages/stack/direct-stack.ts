@@ -246,6 +246,7 @@ function joined(net: NetStack, tcp: TcpStack, names: StackNames): Stack {
     resolve: (name) => names.resolve(name),
     bind: (port, handler) => Promise.resolve(net.udp.bind(port, handler)),
     addresses: () => net.addresses(),
+    release: () => net.release(),
     counters: () => ({
       ...net.device.counters(),
       ...net.counters(),

@@ -3,9 +3,9 @@
  * and passes errors about ours to their transport.
  *
  * Ignored, and counted: redirects (any host on the link could send them, and to believe one is to
- * give it our traffic; RFC 1122 §3.2.2.2 asks hosts to listen, RFC 6980 and most systems' defaults
- * tell why not), timestamp and mask requests (RFC 6633 §4, RFC 6918), source quench (RFC 6633).
- * Not here: sending echo.
+ * give it our traffic. Deviates: RFC 1122 §3.2.2.2 asks hosts to follow them), timestamp requests
+ * (which §3.2.2.8 leaves to us), mask requests (RFC 6918), source quench (RFC 6633). Not here:
+ * sending echo.
  */
 
 import { assert, hot, type Instant, since, type TimerQueue } from '#core';
