@@ -7,7 +7,7 @@
 import { instantOfMicros, Log, TimerQueue, writeU16be, writeU32be } from '#core';
 import type { Clock, Entropy, Flow, KvReadOnly, Machine, NetDevice, NetHandler } from '#device';
 import { HttpServer, StaticSite } from '#http';
-import { type Ipv4Address, MemoryBudget, NetStack, PROTOCOL_TCP, TCP_LIMITS, TcpStack } from '#net';
+import { type Ipv4Address, MemoryBudget, NetStack, PROTOCOL_TCP, TcpStack } from '#net';
 import { emitArp, emitTcp, emptyTcpOptions, IPV4_HEADER_BYTES, pseudoHeaderSum } from '#net/wire';
 import { launch } from '#targets/process/index';
 
@@ -73,8 +73,8 @@ class Bench {
     this.net = new NetStack({ device: this.wire, timers, entropy, logger, memory });
     const { ip } = this.net;
     const { offload } = this.wire;
-    const limits = { ...TCP_LIMITS, connectionsMax: COUNT, halfOpenMax: COUNT, timeWaitMax: COUNT };
-    this.tcp = new TcpStack({ ip, timers, entropy, log: logger, offload, memory, limits });
+
+    this.tcp = new TcpStack({ ip, timers, entropy, log: logger, offload, memory });
     this.net.registerTransport(PROTOCOL_TCP, this.tcp, this.tcp);
     this.net.configure({
       addresses: [{ address: OURS, prefixBits: 24 }],

@@ -3,6 +3,8 @@
  * Events are pushed, synchronously; `flow-io.ts` has the promise-shaped adapter for applications.
  */
 
+import type { Duration } from '#core';
+
 /** Text form of an address, as in a URL but without brackets; and a port, 0..65535. */
 export interface Endpoint {
   readonly address: string;
@@ -61,6 +63,12 @@ export interface Flow {
    * Breaks the connection at once (RST); what is queued is dropped. `closed` follows, with 'reset'.
    */
   abort(): void;
+  /**
+   * Asks the peer whether it is still there when nothing came for `idle` (at least a second), and
+   * ends the flow ('timeout') when it stays silent for about a minute. Null, as a flow begins:
+   * never asks; a peer that vanished while nothing was written stays for ever.
+   */
+  askIfAlive(idle: Duration | null): void;
   /** Stops `data` events: bytes wait in the flow up to its receive window, then in the peer. */
   pause(): void;
   /** Undoes `pause`; what waits is delivered later, not within this call. */

@@ -31,6 +31,8 @@ export class FakeFlow implements Flow {
     if (!this.isReading) this.queuedBytes += bytes.length;
   }
 
+  askIfAlive(): void {}
+
   shutdown(): void {
     this.isShutDown = true;
   }

@@ -63,7 +63,7 @@ export class MemoryAccount {
       }
     }
     this.usedBytes += bytes;
-    this.budget.usedBytes += bytes;
+    this.budget.change(bytes);
     return true;
   }
 
@@ -71,7 +71,7 @@ export class MemoryAccount {
   give(bytes: number): void {
     assert(bytes >= 0 && bytes <= this.usedBytes, 'more given back than taken');
     this.usedBytes -= bytes;
-    this.budget.usedBytes -= bytes;
+    this.budget.change(-bytes);
   }
 
   /** `bytes` of this kind are of `other` now; always possible, for the total stays. */
@@ -98,12 +98,16 @@ export class MemoryAccount {
 export class MemoryBudget {
   readonly bytesMax: number;
   usedBytes = 0;
+  /** So much is used that windows should shrink. */
+  isScarce = false;
+  private readonly scarceFrom: number;
   private readonly accounts: Readonly<Record<MemoryKind, MemoryAccount>>;
   private isReclaiming = false;
 
   constructor(bytesMax: number) {
     assert(bytesMax >= memoryBytesMin, 'a stack needs more memory');
     this.bytesMax = bytesMax;
+    this.scarceFrom = bytesMax * memoryLevels.windowsShrink;
     const accounts = KINDS.map((kind) => [kind, new MemoryAccount(this, kind)]);
     this.accounts = Object.fromEntries(accounts);
   }
@@ -119,6 +123,12 @@ export class MemoryBudget {
   get windowShare(): number {
     const left = this.bytesMax - this.usedBytes;
     return Math.min(1, left / (this.bytesMax * (1 - memoryLevels.windowsShrink)));
+  }
+
+  /** For MemoryAccount. */
+  change(bytes: number): void {
+    this.usedBytes += bytes;
+    this.isScarce = this.usedBytes > this.scarceFrom;
   }
 
   /** For MemoryAccount: evicts until `bytes` fit into `account`, or nothing is left to evict. */

@@ -1,7 +1,7 @@
 /** A Flow on a socket of the host: TCP by the operating system. */
 
 import type { Socket } from 'node:net';
-import { assert } from '#core';
+import { assert, type Duration } from '#core';
 import type { Endpoint, Flow, FlowEnd, FlowHandler } from '#device';
 import type { NodeLoop } from './loop.ts';
 
@@ -89,6 +89,11 @@ export class HostFlow implements Flow {
     if (this.socket.destroyed) return;
     this.how = 'reset';
     this.socket.resetAndDestroy();
+  }
+
+  askIfAlive(idle: Duration | null): void {
+    // In whole seconds; how often it asks, and how long, is the host's affair.
+    this.socket.setKeepAlive(idle !== null, idle === null ? 0 : Math.max(1_000, idle / 1_000));
   }
 
   pause(): void {

@@ -216,11 +216,12 @@ function finAcked(c: Connection): boolean {
 }
 
 /**
- * An acknowledgment that asks whether the peer meant it, RFC 5961; rationed for each connection.
+ * An acknowledgment that asks whether the peer meant it, RFC 5961; rationed for each connection,
+ * and for all by a limit that nobody can count (jittered-rate.ts).
  */
 export function challenge(c: Connection): void {
   const now = c.stack.timers.now;
-  if (now < c.challengedAt) {
+  if (now < c.challengedAt || !c.stack.challenges.take(now)) {
     c.stack.counts.challengesHeld += 1;
     return;
   }

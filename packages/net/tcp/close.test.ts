@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seqOf } from '#core';
+import { memoryBytesMin } from '../limits.ts';
+import { TIME_WAIT_BYTES } from './limits.ts';
 import { bytesOf, Journal, PEER_ISS, Script } from './test-script.ts';
 
 const SECOND = 1_000_000;
@@ -112,7 +114,7 @@ test('text beyond the FIN › is never delivered, and its memory is given back',
   s.turn();
   s.in('.', 2, 2);
   assert.deepEqual(s.journal.events, ['end', 'closed closed']);
-  assert.equal(s.stack.receiveMemory.usedBytes, 0);
+  assert.equal(s.received(), 0);
 });
 
 test('FIN ahead of a hole › waits; the hole filled › data, then end', () => {
@@ -127,8 +129,8 @@ test('FIN ahead of a hole › waits; the hole filled › data, then end', () => 
 });
 
 /** A connection that is in TIME_WAIT: our FIN was first, sequence numbers 2 and 2 are next. */
-function inTimeWait(limits = {}): Script {
-  const s = new Script({ limits });
+function inTimeWait(): Script {
+  const s = new Script();
   s.accept(MSS).shutdown();
   s.turn();
   s.in('F.', 1, 2);
@@ -179,19 +181,24 @@ test('TIME_WAIT › new SYN, nobody listens any more › RST', () => {
 });
 
 test('TIME_WAIT bound › at it all wait, one more › the oldest is forgotten', () => {
-  const s = inTimeWait({ timeWaitMax: 2 });
-  const base = { iss: 0 };
-  for (const peerPort of [5001, 5002]) {
+  const s = new Script({ memoryBytes: memoryBytesMin });
+  s.accept(MSS).shutdown();
+  s.turn();
+  s.in('F.', 1, 2);
+  s.out = [];
+  const most = Math.floor(s.stack.tcpMemory.timeWait.bytesMax / TIME_WAIT_BYTES);
+  for (let i = 1; i <= most; i++) {
+    assert.equal(s.count('timeWait'), i);
+    const peerPort = 5_000 + i;
     s.in('S', 0, null, { peerPort });
-    const relative = s.sent()[0]!;
-    base.iss = Number(relative.split(' ')[1]);
-    s.in('.', 1, base.iss + 1, { peerPort });
+    const iss = Number(s.sent()[0]!.split(' ')[1]);
+    s.in('.', 1, iss + 1, { peerPort });
     s.flow?.shutdown();
     s.turn();
-    s.in('F.', 1, base.iss + 2, { peerPort });
+    s.in('F.', 1, iss + 2, { peerPort });
     s.out = [];
-    assert.equal(s.count('timeWait'), 2);
   }
+  assert.equal(s.count('timeWait'), most);
   assert.equal(s.count('timeWaitEvicted'), 1);
   // The first one is unknown now: its FIN gets a RST.
   s.in('F.', 1, 2);

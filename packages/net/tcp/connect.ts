@@ -4,7 +4,12 @@ import { err, ok, type Result } from '#core';
 import type { ConnectError, Connecting, Entropy, Flow, FlowEnd } from '#device';
 import type { IpAddress } from '../ip.ts';
 import { Connection, type Opener } from './connection.ts';
-import { EPHEMERAL_PORT_FIRST, EPHEMERAL_PORT_LAST, EPHEMERAL_TRIES_MAX } from './limits.ts';
+import {
+  CONNECTION_BYTES,
+  EPHEMERAL_PORT_FIRST,
+  EPHEMERAL_PORT_LAST,
+  EPHEMERAL_TRIES_MAX,
+} from './limits.ts';
 import { sendSyn } from './output.ts';
 import type { TcpStack } from './stack.ts';
 
@@ -58,8 +63,8 @@ export function connect(
     opened(err({ kind: 'unreachable' }));
     return NOTHING;
   }
-  const local = stack.isFull ? null : choosePort(stack, route.destination, port);
-  if (local === null) {
+  const local = choosePort(stack, route.destination, port);
+  if (local === null || !stack.tcpMemory.connections.take(CONNECTION_BYTES)) {
     stack.counts.connectionsFull += 1;
     opened(err({ kind: 'no port' }));
     return NOTHING;

@@ -8,6 +8,7 @@
 
 import {
   assert,
+  type Duration,
   FOREVER,
   type Instant,
   type SeqNumber,
@@ -23,7 +24,11 @@ import { pseudoHeaderSum } from '../wire/checksum.ts';
 import { TCP_HEADER_BYTES } from '../wire/tcp.ts';
 import type { Cubic } from './cubic.ts';
 import { abort, dropUnread } from './ending.ts';
+
 import type { Flight } from './flight.ts';
+
+import { type KeepAlive, setKeepAlive } from './keep-alive.ts';
+
 import { INITIAL_WINDOW_SEGMENTS, RTO_INITIAL } from './limits.ts';
 import { type LossState, OPEN, type Repair, TIMEOUT } from './loss-state.ts';
 import type { PathProbe } from './path-probe.ts';
@@ -156,6 +161,12 @@ export class Connection implements Flow, Timer {
   declare ackSegments: number;
   declare ackNow: boolean;
   declare challengedAt: Instant;
+  /** What the peer had when probing of its closed window began: timers.ts. */
+  declare stuck: { readonly una: SeqNumber; readonly since: Instant } | null;
+  declare keepAlive: KeepAlive | null;
+  /** What had come and gone when memory.ts last looked, and since when. */
+  declare idleMark: number;
+  declare idleMarkAt: Instant;
 
   // Time; timers.ts. A connection is its own timer, whose deadline `at` is never after rtoAt,
   // lossAt and ackAt, and may be before.
@@ -321,6 +332,10 @@ export class Connection implements Flow, Timer {
     else dropUnread(this);
   }
 
+  askIfAlive(idle: Duration | null): void {
+    if (this.state !== CLOSED) setKeepAlive(this, idle);
+  }
+
   pause(): void {
     this.paused = true;
     this.predictable = false;
@@ -442,6 +457,10 @@ const RARE = {
   markIsFresh: true,
   heldCount: 0,
   challengedAt: 0 as Instant,
+  stuck: null,
+  keepAlive: null,
+  idleMark: -1,
+  idleMarkAt: 0 as Instant,
   retries: 0,
   ssthresh: Number.POSITIVE_INFINITY,
   cubic: null,

@@ -12,6 +12,7 @@ export interface TcpCounters {
   tailProbes: number;
   windowsGrown: number;
   probes: number;
+  keepAlives: number;
   /** ICMP errors about segments in flight; those of them that lowered a path's MTU. */
   icmpErrors: number;
   pathMtu: number;
@@ -38,9 +39,16 @@ export interface TcpCounters {
   /** Dropped by RFC 7323: from an earlier time (PAWS); without the timestamps agreed on. */
   paws: number;
   noTimestamps: number;
-  /** Refused because a table or the memory is full. */
+  /** SYNs answered by a cookie; acknowledgments of none; connections that cookies opened. */
+  cookies: number;
+  badCookie: number;
+  cookiesOpened: number;
+  /** Refused because the memory is full, or put off because it is nearly so. */
   connectionsFull: number;
-  halfOpenEvicted: number;
+  acceptsHeld: number;
+  /** Given up for more important memory. */
+  idleEvicted: number;
+  outOfOrderEvicted: number;
   timeWaitEvicted: number;
   receiveMemory: number;
   transmitFull: number;
@@ -58,6 +66,7 @@ export function zeroCounters(): TcpCounters {
     tailProbes: 0,
     windowsGrown: 0,
     probes: 0,
+    keepAlives: 0,
     icmpErrors: 0,
     pathMtu: 0,
     blackHoles: 0,
@@ -76,8 +85,13 @@ export function zeroCounters(): TcpCounters {
     noSyn: 0,
     paws: 0,
     noTimestamps: 0,
+    cookies: 0,
+    badCookie: 0,
+    cookiesOpened: 0,
     connectionsFull: 0,
-    halfOpenEvicted: 0,
+    acceptsHeld: 0,
+    idleEvicted: 0,
+    outOfOrderEvicted: 0,
     timeWaitEvicted: 0,
     receiveMemory: 0,
     transmitFull: 0,

@@ -29,16 +29,10 @@ export class InitialSequence {
   /** For a connection between two addresses and ports (two 16-bit ports in one word), at `now`. */
   at(now: Instant, local: IpAddress, remote: IpAddress, ports: number): SeqNumber {
     const ticks = Math.floor(now / 4) % 0x1_0000_0000;
-    const [a, b] = [this.word(local), this.word(remote)];
-    return ((ticks + halfSipHash(this.key0, this.key1, a, b, ports)) | 0) as SeqNumber;
-  }
-
-  /** An address as one word; of IPv6 a keyed hash, so that nobody can choose two with the same. */
-  private word(address: IpAddress): number {
-    if (typeof address === 'number') return address;
     const { key0, key1 } = this;
-    const head = halfSipHash(key0, key1, address.w0, address.w1, address.w2);
-    return halfSipHash(key0, key1, head, address.w3, IPV6_TAG);
+    const a = addressWord(key0, key1, local);
+    const b = addressWord(key0, key1, remote);
+    return ((ticks + halfSipHash(key0, key1, a, b, ports)) | 0) as SeqNumber;
   }
 
   /**
@@ -47,8 +41,17 @@ export class InitialSequence {
    * it tells nothing about `at`.
    */
   timestampOffset(local: IpAddress, remote: IpAddress, ports: number): number {
-    return halfSipHash(this.key1, this.key0, this.word(local), this.word(remote), ports);
+    const { key0, key1 } = this;
+    const a = addressWord(key0, key1, local);
+    return halfSipHash(key1, key0, a, addressWord(key0, key1, remote), ports);
   }
+}
+
+/** An address as one word; of IPv6 a keyed hash, so that nobody can choose two with the same. */
+export function addressWord(key0: number, key1: number, address: IpAddress): number {
+  if (typeof address === 'number') return address;
+  const head = halfSipHash(key0, key1, address.w0, address.w1, address.w2);
+  return halfSipHash(key0, key1, head, address.w3, IPV6_TAG);
 }
 
 /** HalfSipHash-2-4 of three little-endian words (12 bytes), 32-bit output. */

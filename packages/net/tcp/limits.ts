@@ -6,17 +6,6 @@
 import { assert, type Duration, millis, seconds } from '#core';
 
 export interface TcpLimits {
-  /**
-   * Connections in the table, half-open ones included. Full: SYNs are dropped, connect says 'no
-   * port'.
-   */
-  readonly connectionsMax: number;
-  /**
-   * Half-open connections (SYN_RECEIVED from LISTEN). Full: the oldest is dropped without a word.
-   */
-  readonly halfOpenMax: number;
-  /** Records of connections in TIME_WAIT. Full: the oldest is forgotten. */
-  readonly timeWaitMax: number;
   readonly listenersMax: number;
   /**
    * Receive window of a connection at first, 4 KiB..1 MiB, and the most that it grows to while the
@@ -24,29 +13,49 @@ export interface TcpLimits {
    */
   readonly receiveWindowBytes: number;
   readonly receiveWindowBytesMax: number;
-  /**
-   * Memory of all receive queues together. Full: what would be buffered is dropped and comes again.
-   */
-  readonly receiveMemoryBytesMax: number;
-  /** RST segments in answer to strays, per second. Beyond: silence. */
+  /** RST segments in answer to strays, per second; at least half of it. Beyond: silence. */
   readonly strayResetsPerSecondMax: number;
+  /**
+   * How long a peer may take nothing of what is written, while it says that it has no room (RFC
+   * 9293 §3.8.6.1 has it wait for ever). Longer: reset, 'timeout', RFC 5482's user timeout.
+   */
+  readonly userTimeout: Duration;
 }
 
-/**
- * The same for every size of machine: bounds that follow the memory would make an image behave
- * differently where it is tested and where it runs. 1,024 connections take at most 3 MiB here;
- * where that is too much, the server takes fewer (`connectionsMax` in http/limits.ts).
- */
 export const DEFAULT_LIMITS: TcpLimits = {
-  connectionsMax: 1_024,
-  halfOpenMax: 128,
-  timeWaitMax: 256,
   listenersMax: 64,
   receiveWindowBytes: 65_536,
   receiveWindowBytesMax: 1_048_576,
-  receiveMemoryBytesMax: 1_048_576,
   strayResetsPerSecondMax: 100,
+  userTimeout: seconds(300),
 };
+
+/**
+ * What the memory budget is charged, so how many of each there can be follows from it. Measured in
+ * QuickJS by bench/connection-memory.ts, and rounded up: a connection 1.2 KiB, and 0.6 KiB of a
+ * route of its own; a record of TIME_WAIT 0.3 KiB; a receive queue 0.5 KiB and its ring.
+ */
+export const CONNECTION_BYTES = 2_048;
+export const TIME_WAIT_BYTES = 384;
+export const RECEIVE_QUEUE_BYTES = 768;
+/**
+ * When memory is scarce (memoryLevels.acceptSlows), so many connections open in a second. Beyond:
+ * the acknowledgment that would open one is dropped, and comes again with the peer's data.
+ */
+export const ACCEPTS_PER_SECOND = 1_000;
+export const ACCEPTS_BURST = 50;
+/**
+ * When there is none left: how long nothing happened on a connection that is reset for another,
+ * with nothing queued, or with something that the peer doesn't take; and how many are looked at for
+ * one that is needed. None is found: the new one is refused.
+ */
+export const IDLE_MIN: Duration = seconds(1);
+export const STALLED_MIN: Duration = seconds(10);
+export const IDLE_LOOKS_MAX = 64;
+/** Windows shrink no further. */
+export const WINDOW_MIN = 4_096;
+/** SYN cookies are good for one to two of these: far more than a round trip. */
+export const COOKIE_PERIOD: Duration = seconds(16);
 
 /** Out-of-order ranges kept for one connection. Full: the segment is dropped. */
 export const RECEIVE_RANGES_MAX = 64;
@@ -118,6 +127,14 @@ export const SYN_ACK_RETRIES_MAX = 4;
 export const TIMESTAMP_LIFE: Duration = seconds(24 * 86_400);
 /** A send queue that nobody set a mark for may grow to twice cwnd, and to this. */
 export const SEND_MARK_BYTES_MAX = 1_048_576;
+/**
+ * Keep-alive: no sooner than this after the last segment; then so many probes without an answer, so
+ * far apart, before 'timeout'. Deviates: RFC 9293 §3.8.4 has two hours as the least default; there
+ * is no default here, it is off until the application says how long.
+ */
+export const KEEP_ALIVE_IDLE_MIN: Duration = seconds(1);
+export const KEEP_ALIVE_INTERVAL: Duration = seconds(10);
+export const KEEP_ALIVE_PROBES_MAX = 5;
 /** RFC 9293 §3.8.6.3 allows 500 ms. */
 export const ACK_DELAY: Duration = millis(40);
 /**
@@ -131,6 +148,8 @@ export const FIN_WAIT_2_LENGTH: Duration = seconds(60);
  * nothing to others.
  */
 export const CHALLENGE_INTERVAL: Duration = millis(500);
+/** Challenge ACKs of all connections together, at most; at least half of it (jittered-rate.ts). */
+export const CHALLENGES_PER_SECOND = 1_000;
 /** When the device has no room and nobody calls transmitReady. */
 export const TRANSMIT_RETRY: Duration = millis(1);
 
@@ -147,9 +166,7 @@ export function checkLimits(limits: TcpLimits): void {
   assert(window >= 4_096 && window <= most && most <= 2 ** 30, 'receiveWindowBytes');
   const unit = 1 << windowShiftOf(most);
   assert(window % unit === 0 && most % unit === 0, 'receiveWindowBytes and the shift');
-  // A half-open connection is in the table too.
-  assert(limits.halfOpenMax >= 1 && limits.halfOpenMax <= limits.connectionsMax, 'halfOpenMax');
-  assert(limits.timeWaitMax >= 1 && limits.listenersMax >= 1);
-  // At least one connection can always buffer a whole window.
-  assert(limits.receiveMemoryBytesMax >= 2 * window, 'receiveMemoryBytesMax');
+  assert(limits.listenersMax >= 1, 'listenersMax');
+  assert(limits.strayResetsPerSecondMax >= 2, 'strayResetsPerSecondMax');
+  assert(limits.userTimeout >= RTO_MAX, 'userTimeout: at least one probe at its slowest');
 }

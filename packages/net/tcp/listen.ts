@@ -3,14 +3,18 @@
 
 import { err, ok, type Result, type SeqNumber } from '#core';
 import type { Flow, ListenError, Listener } from '#device';
-import { TCP_ACK, TCP_RST, TCP_SYN } from '../wire/tcp.ts';
+import { PROTOCOL_TCP, type Route } from '../ip.ts';
+import { pseudoHeaderSum } from '../wire/checksum.ts';
+import { clearTcpOptions, TCP_ACK, TCP_RST, TCP_SYN } from '../wire/tcp.ts';
 import { takeSyn } from './arrives-syn-sent.ts';
 import { randomPort } from './connect.ts';
 import { Connection, type Opener } from './connection.ts';
-import { EPHEMERAL_TRIES_MAX } from './limits.ts';
+import { emitBare } from './emit.ts';
+import { CONNECTION_BYTES, EPHEMERAL_TRIES_MAX } from './limits.ts';
 import { sendSyn } from './output.ts';
 import type { Segment } from './segment.ts';
 import type { TcpStack } from './stack.ts';
+import { timestampAt } from './timestamps.ts';
 
 export class TcpListener implements Listener, Opener {
   readonly port: number;
@@ -58,8 +62,8 @@ export function listen(
 }
 
 /**
- * A segment to a listening port; `iss` when the connection before asks for a certain first sequence
- * number.
+ * A segment to a listening port, of no connection; `iss` when the connection before asks for a
+ * certain first sequence number.
  */
 export function arrivesListen(
   stack: TcpStack,
@@ -70,7 +74,7 @@ export function arrivesListen(
   // First RST, second ACK, third SYN.
   if (s.flags & TCP_RST) return;
   if (s.flags & TCP_ACK) {
-    stack.reset(s);
+    if (iss !== null || !opensByCookie(stack, listener, s)) stack.reset(s);
     return;
   }
   if ((s.flags & TCP_SYN) === 0) {
@@ -79,12 +83,14 @@ export function arrivesListen(
   }
   const route = stack.ip.route(s.source, s.destination);
   if (route === null) return;
-  if (stack.halfOpen.size >= stack.limits.halfOpenMax) evictOldest(stack);
-  if (stack.isFull) {
-    stack.counts.connectionsFull += 1;
+  const ports = (s.ports << 16) | (s.ports >>> 16);
+  const { halfOpen } = stack.tcpMemory;
+  // Nothing is evicted for a SYN, which costs its sender nothing.
+  if (!halfOpen.fits(CONNECTION_BYTES) || !halfOpen.take(CONNECTION_BYTES)) {
+    // A cookie can't be a certain number; when the SYN comes again, nothing asks for one.
+    if (iss === null) sendCookie(stack, s, route, ports);
     return;
   }
-  const ports = (s.ports << 16) | (s.ports >>> 16);
   const first = iss ?? stack.isn.at(stack.timers.now, s.destination, s.source, ports);
   const c = new Connection(stack, route, s.ports & 0xffff, s.ports >>> 16, first, listener);
   if (s.options.hasTimestamps) {
@@ -99,14 +105,76 @@ export function arrivesListen(
   sendSyn(c);
 }
 
-/**
- * The oldest half-open connection makes room for a new one: with a flood, it is the likeliest to be
- * a fake.
- */
-function evictOldest(stack: TcpStack): void {
-  for (const oldest of stack.halfOpen) {
-    stack.counts.halfOpenEvicted += 1;
-    stack.remove(oldest, 'timeout');
-    return;
+/** The SYN-ACK of a SYN that finds no room: all that we must know comes back with its ACK. */
+function sendCookie(stack: TcpStack, s: Segment, route: Route, ports: number): void {
+  const { source, destination, options } = s;
+  const { now } = stack.timers;
+  const cookie = stack.cookies.make(now, destination, source, ports, s.seq, options);
+  const answer = stack.optionsOut;
+  clearTcpOptions(answer);
+  answer.mss = stack.mssOf(route, 0);
+  const windowBytes = stack.limits.receiveWindowBytes;
+  if (options.windowShift >= 0) answer.windowShift = stack.windowShift;
+  answer.sackPermitted = options.sackPermitted;
+  if (options.hasTimestamps) {
+    answer.hasTimestamps = true;
+    const offset = stack.isn.timestampOffset(destination, source, ports);
+    answer.timestamp = timestampAt(now, offset);
+    answer.timestampEcho = options.timestamp;
   }
+  const sum = pseudoHeaderSum(route.source, route.destination, PROTOCOL_TCP, 0);
+  const window = Math.min(0xffff, windowBytes);
+  const ack = (s.seq + 1) | 0;
+  emitBare(stack, route, sum, ports, cookie, ack, TCP_SYN | TCP_ACK, window, answer);
+  stack.counts.cookies += 1;
+}
+
+/**
+ * An acknowledgment of a cookie: makes the connection that its SYN asked for, and gives it the
+ * segment. False when it is none of ours. When there is no room it is dropped in silence: the peer
+ * believes that the connection is open, and what it sends asks again.
+ */
+function opensByCookie(stack: TcpStack, listener: TcpListener, s: Segment): boolean {
+  const { source, destination } = s;
+  const { tcpMemory } = stack;
+  const { now } = stack.timers;
+  const ports = (s.ports << 16) | (s.ports >>> 16);
+  const cookie = (s.ack - 1) | 0;
+  const seq = ((s.seq - 1) | 0) as SeqNumber;
+  const facts = stack.cookies.read(now, destination, source, ports, seq, cookie);
+  if (facts === null) {
+    stack.counts.badCookie += 1;
+    return false;
+  }
+  const route = stack.ip.route(source, destination);
+  if (route === null) return true;
+  if (!tcpMemory.mayAccept()) {
+    stack.counts.acceptsHeld += 1;
+    return true;
+  }
+  if (!tcpMemory.connections.take(CONNECTION_BYTES)) {
+    stack.counts.connectionsFull += 1;
+    return true;
+  }
+  const iss = cookie as SeqNumber;
+  const c = new Connection(stack, route, s.ports & 0xffff, s.ports >>> 16, iss, listener);
+  const options = stack.optionsOut;
+  clearTcpOptions(options);
+  options.mss = facts.mss;
+  options.windowShift = facts.windowShift;
+  options.sackPermitted = facts.sackPermitted;
+  // The peer sends them in every segment once both SYNs had them (RFC 7323 §3.2).
+  if (s.options.hasTimestamps) {
+    c.timestampOffset = stack.isn.timestampOffset(destination, source, ports);
+    options.hasTimestamps = true;
+    options.timestamp = s.options.timestamp;
+  }
+  takeSyn(c, seq, options);
+  c.startPassive();
+  c.sndNxt = ((iss + 1) | 0) as SeqNumber;
+  c.sndMax = c.sndNxt;
+  stack.add(c);
+  stack.counts.cookiesOpened += 1;
+  stack.arrives(c, s);
+  return true;
 }

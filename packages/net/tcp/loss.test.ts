@@ -6,7 +6,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seqOf } from '#core';
-import { RECEIVE_RANGES_MAX } from './limits.ts';
+import { memoryBytesDefault, memoryBytesMin } from '../limits.ts';
+import { MemoryBudget } from '../memory-budget.ts';
+import type { Connection } from './connection.ts';
+import { RECEIVE_QUEUE_BYTES, RECEIVE_RANGES_MAX } from './limits.ts';
 import { ReceiveQueue } from './receive-queue.ts';
 import { Random } from './test-link.ts';
 import { bytesOf, PEER_ISS, Script } from './test-script.ts';
@@ -231,7 +234,7 @@ test('a hole › ACK at once with SACK, the last range first, RFC 2018 §4; fill
   s.in('.', 7, 1, { payload: 'ghijklmno' });
   assert.equal(s.journal.received, 'abcdefghijklmnop');
   assert.deepEqual(blocks(), [17]);
-  assert.equal(s.stack.receiveMemory.usedBytes, 0);
+  assert.equal(s.received(), 0);
 });
 
 test('a hole › the peer did not permit SACK › ACK without', () => {
@@ -259,7 +262,7 @@ test('overlaps › any cut, order and repetition › the same bytes, and only on
     flow.resume();
     s.turn();
     assert.equal(s.journal.received, stream.join(''), `seed ${seed}`);
-    assert.equal(s.stack.receiveMemory.usedBytes, 0);
+    assert.equal(s.received(), 0);
     s.wait(SECOND);
   }
 });
@@ -297,29 +300,36 @@ test('ranges bound › at it all are kept, one more › dropped; a neighbour sti
 });
 
 test('receive memory bound › full for one connection › dropped, in order still flows', () => {
-  const memory = { usedBytes: 0, bytesMax: 8_192 };
-  const first = new ReceiveQueue(seqOf(0), memory);
+  const budget = new MemoryBudget(memoryBytesMin);
+  const [received, outOfOrder] = [budget.account('received'), budget.account('outOfOrder')];
+  const memory = { received, outOfOrder, holes: new Set<Connection>(), growing: null };
+  const queue = () => new ReceiveQueue({ rcvNxt: seqOf(0) } as Connection, memory);
+  const each = 4_096 + RECEIVE_QUEUE_BYTES;
+  assert.ok(received.take(memoryBytesMin - 2 * each));
+  const first = queue();
   const bytes = new Uint8Array(4_096);
   assert.ok(first.insert(seqOf(0), bytes, 0, 4_096));
-  const second = new ReceiveQueue(seqOf(0), memory);
-  assert.ok(second.insert(seqOf(10), bytes, 0, 4_000));
-  assert.equal(memory.usedBytes, 8_192);
-  assert.equal(second.insert(seqOf(5_000), bytes, 0, 1), false);
+  const second = queue();
+  assert.ok(second.insert(seqOf(0), bytes, 0, 4_000));
+  assert.equal(budget.usedBytes, memoryBytesMin);
+  assert.equal(second.insert(seqOf(4_000), bytes, 0, 97), false);
   first.release();
-  assert.ok(second.insert(seqOf(5_000), bytes, 0, 1));
+  assert.ok(second.insert(seqOf(4_000), bytes, 0, 97));
   second.checkInvariants();
   second.release();
-  assert.equal(memory.usedBytes, 0);
+  assert.equal(budget.usedBytes, memoryBytesMin - 2 * each);
 });
 
 test('receive memory full › paused connection › its data is not acknowledged and comes again', () => {
-  const s = new Script({ limits: { receiveWindowBytes: 4_096, receiveMemoryBytesMax: 8_192 } });
+  const s = new Script({ limits: { receiveWindowBytes: 4_096 } });
   const flow = s.accept(MSS);
-  s.stack.receiveMemory.usedBytes = 8_192;
+  const { received } = s.stack.tcpMemory;
+  const left = memoryBytesDefault - s.stack.memory.usedBytes;
+  assert.ok(received.take(left));
   flow.pause();
   s.in('F.', 1, 1, { payload: 'abc' });
   assert.deepEqual(s.sent(), ['. 1 ack 1']);
-  s.stack.receiveMemory.usedBytes = 0;
+  received.give(left);
   s.in('F.', 1, 1, { payload: 'abc' });
   flow.resume();
   s.turn();

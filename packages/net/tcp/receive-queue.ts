@@ -6,15 +6,21 @@
  */
 
 import { assert, hot, type SeqNumber, seqAdd, seqDistance } from '#core';
-import { RECEIVE_RANGES_MAX } from './limits.ts';
+import type { MemoryAccount } from '../memory-budget.ts';
+import type { Connection } from './connection.ts';
+import { RECEIVE_QUEUE_BYTES, RECEIVE_RANGES_MAX } from './limits.ts';
 
 const CAPACITY_MIN = 4_096;
 const NO_BYTES = new Uint8Array(0);
 
-/** Memory of all receive queues of a stack. */
-export interface ReceiveMemory {
-  usedBytes: number;
-  readonly bytesMax: number;
+/** Memory of all receive queues of a stack: TcpMemory. */
+export interface QueueMemory {
+  readonly received: MemoryAccount;
+  readonly outOfOrder: MemoryAccount;
+  /** Connections with nothing but data after a hole: their queues may be evicted. */
+  readonly holes: Set<Connection>;
+  /** The one that grows is not evicted meanwhile. */
+  growing: Connection | null;
 }
 
 export class ReceiveQueue {
@@ -29,11 +35,16 @@ export class ReceiveQueue {
   private base: SeqNumber;
   private readAt = 0;
   private ring: Uint8Array = NO_BYTES;
-  private readonly memory: ReceiveMemory;
+  private readonly owner: Connection;
+  private readonly memory: QueueMemory;
+  private chargedBytes = 0;
+  /** Charged as data after a hole, or else as data to be read, which is never evicted. */
+  private isHole = true;
 
-  constructor(base: SeqNumber, memory: ReceiveMemory) {
-    this.base = base;
-    this.recent = base;
+  constructor(owner: Connection, memory: QueueMemory) {
+    this.base = owner.rcvNxt;
+    this.recent = this.base;
+    this.owner = owner;
     this.memory = memory;
   }
 
@@ -51,7 +62,7 @@ export class ReceiveQueue {
     const end = seqAdd(seq, count);
     const joins = offset === this.readyBytes || this.touches(seq, end);
     if (!joins && this.starts.length >= RECEIVE_RANGES_MAX) return false;
-    if (!this.reserve(offset + count)) return false;
+    if (!this.reserve(offset + count, offset === this.readyBytes)) return false;
     const to = (this.readAt + offset) % this.ring.length;
     const first = Math.min(count, this.ring.length - to);
     hot.copy(this.ring, to, from, fromAt, first);
@@ -59,6 +70,7 @@ export class ReceiveQueue {
     this.addRange(seq, end);
     this.collect();
     this.recent = seq;
+    this.sort();
     return true;
   }
 
@@ -73,6 +85,7 @@ export class ReceiveQueue {
     assert(count <= this.readyBytes);
     this.readyBytes -= count;
     this.move(count);
+    this.sort();
   }
 
   /** The bytes up to `to` went to the reader without passing through here; nothing was ready. */
@@ -80,11 +93,15 @@ export class ReceiveQueue {
     assert(this.readyBytes === 0);
     this.move(seqDistance(to, this.base));
     this.collect();
+    this.sort();
   }
 
   /** Gives the memory back. */
   release(): void {
-    this.memory.usedBytes -= this.ring.length;
+    const { received, outOfOrder, holes } = this.memory;
+    (this.isHole ? outOfOrder : received).give(this.chargedBytes);
+    this.chargedBytes = 0;
+    holes.delete(this.owner);
     this.ring = NO_BYTES;
     this.readyBytes = 0;
     this.starts.length = 0;
@@ -101,6 +118,22 @@ export class ReceiveQueue {
     }
     assert(end <= this.ring.length);
     assert(this.starts.length === this.ends.length && this.starts.length <= RECEIVE_RANGES_MAX);
+  }
+
+  /** Charges the right account: data to be read is acknowledged and stays. */
+  private sort(): void {
+    const isHole = this.readyBytes === 0;
+    if (isHole && !this.isEmpty) this.memory.holes.add(this.owner);
+    else this.memory.holes.delete(this.owner);
+    this.chargeAs(isHole);
+  }
+
+  private chargeAs(isHole: boolean): void {
+    const { received, outOfOrder } = this.memory;
+    if (isHole === this.isHole) return;
+    if (isHole) received.moveTo(outOfOrder, this.chargedBytes);
+    else outOfOrder.moveTo(received, this.chargedBytes);
+    this.isHole = isHole;
   }
 
   private move(count: number): void {
@@ -143,13 +176,22 @@ export class ReceiveQueue {
   }
 
   /** Grows the ring to hold `spanBytes` from the base on. */
-  private reserve(spanBytes: number): boolean {
+  private reserve(spanBytes: number, isReady: boolean): boolean {
     const old = this.ring;
     if (spanBytes <= old.length) return true;
+    if (isReady) this.chargeAs(false);
     let capacity = CAPACITY_MIN;
     while (capacity < spanBytes) capacity *= 2;
-    if (this.memory.usedBytes + capacity - old.length > this.memory.bytesMax) return false;
-    this.memory.usedBytes += capacity - old.length;
+    const { received, outOfOrder } = this.memory;
+    const bytes = capacity + RECEIVE_QUEUE_BYTES - this.chargedBytes;
+    this.memory.growing = this.owner;
+    const isTaken = (this.isHole ? outOfOrder : received).take(bytes);
+    this.memory.growing = null;
+    if (!isTaken) {
+      this.sort();
+      return false;
+    }
+    this.chargedBytes += bytes;
     this.ring = new Uint8Array(capacity);
     hot.copy(this.ring, 0, old, this.readAt, old.length - this.readAt);
     hot.copy(this.ring, old.length - this.readAt, old, 0, this.readAt);

@@ -65,7 +65,8 @@ export function noteDuplicate(c: Connection, start: number, end: number): void {
 
 /** Copies the text into the queue; a full memory drops it, unacknowledged. */
 function keep(c: Connection, s: Segment, count: number): void {
-  c.queue ??= new ReceiveQueue(c.rcvNxt, c.stack.receiveMemory);
+  const { tcpMemory } = c.stack;
+  c.queue ??= new ReceiveQueue(c, tcpMemory);
   const ready = c.queue.readyBytes;
   if (c.queue.insert(s.seq, s.frame, s.payloadAt, count)) {
     const gained = c.queue.readyBytes - ready;

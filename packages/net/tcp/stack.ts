@@ -65,7 +65,10 @@ import { type TcpCounters, zeroCounters } from './counters.ts';
 import { ends } from './ending.ts';
 import { fragmentationNeeded, isInFlight, unreachable } from './icmp.ts';
 import { InitialSequence } from './isn.ts';
+import { JitteredRate } from './jittered-rate.ts';
 import {
+  CHALLENGES_PER_SECOND,
+  CONNECTION_BYTES,
   checkLimits,
   DEFAULT_LIMITS,
   MSS_DEFAULT,
@@ -75,16 +78,18 @@ import {
   windowShiftOf,
 } from './limits.ts';
 import { arrivesListen, listen, type TcpListener } from './listen.ts';
+import { TcpMemory } from './memory.ts';
 import { output, sendAck } from './output.ts';
 import { receivePredicted } from './predicted.ts';
 import { deliver } from './receive.ts';
-import type { ReceiveMemory } from './receive-queue.ts';
 import { emptySegment, readSegment, type Segment } from './segment.ts';
 import { NO_CHUNKS } from './send-queue.ts';
 import { CLOSED, SYN_RECEIVED, SYN_SENT } from './state.ts';
 import { StrayResets } from './stray-resets.ts';
+import { SynCookies } from './syn-cookies.ts';
 import { TimeWaitTable } from './time-wait.ts';
 import { TIMESTAMPS_HEADER_BYTES } from './timestamps.ts';
+import { fitWindow } from './window.ts';
 
 /** Ethernet, the longest IP header, TCP. */
 const BURST_HEAD_BYTES_MAX = 94;
@@ -104,7 +109,8 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
   readonly waiting: TimeWaitTable;
   /** Half-open connections, oldest first. */
   readonly halfOpen = new Set<Connection>();
-  readonly receiveMemory: ReceiveMemory;
+  readonly tcpMemory: TcpMemory;
+  readonly cookies: SynCookies;
   /**
    * Scratch of emit.ts and output.ts: one header, one record of options; and the device's request,
    * if it sums.
@@ -115,7 +121,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
   readonly checksumRequest: ChecksumRequest | null;
 
   /** Connections by key; `chain` links those with one key. */
-  private readonly table: ConnectionTable = new Map();
+  readonly table: ConnectionTable = new Map();
   private connectionCount = 0;
   private readonly headerIn = new Int32Array(10);
   /** Filled for each segment that goes the general way. */
@@ -135,7 +141,9 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
   private readonly turnTimer: Timer;
   private stalled = false;
   private isFlushing = false;
-  private readonly strays = new StrayResets(this);
+  private readonly strays: StrayResets;
+  /** Challenge ACKs of all connections, RFC 5961 §7. */
+  readonly challenges: JitteredRate;
 
   constructor(config: TcpConfig) {
     this.ip = config.ip;
@@ -149,7 +157,8 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     this.timestamps = config.timestamps ?? true;
     this.isn = new InitialSequence(config.entropy);
     this.waiting = new TimeWaitTable(this);
-    this.receiveMemory = { usedBytes: 0, bytesMax: this.limits.receiveMemoryBytesMax };
+    this.tcpMemory = new TcpMemory(this, this.memory);
+    this.cookies = new SynCookies(config.entropy);
     const { transmitChecksum, segmentBytesMax, segmentBytesMaxIpv6 = 0 } = config.offload;
     this.checksumRequest = transmitChecksum
       ? { startAt: 0, fieldAt: TCP_CHECKSUM_AT, segmentBytes: 0, headerBytes: 0 }
@@ -159,6 +168,8 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     this.windowShift = windowShiftOf(this.limits.receiveWindowBytesMax);
     this.segmentBytesLimitIpv6 = Math.min(segmentBytesMaxIpv6, this.segmentBytesLimit);
     this.headerOut[7] = TCP_TIMESTAMPS_WORD;
+    this.strays = new StrayResets(this);
+    this.challenges = new JitteredRate(CHALLENGES_PER_SECOND, config.entropy);
     this.turnTimer = new Timer(() => this.flush());
   }
 
@@ -230,12 +241,20 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     c.scheduled = true;
     if (c.predictable && receivePredicted(c, h, frame, at, end)) this.counts.predicted += 1;
     else if (readSegment(this, h, frame, at, end, source, destination)) {
-      applyHeld(c);
-      if (c.state === SYN_SENT) arrivesSynSent(c, this.segment);
-      else if (c.state !== CLOSED) {
-        segmentArrives(c, this.segment);
-        c.updatePrediction();
-      }
+      this.arrives(c, this.segment);
+      return;
+    }
+    this.settle(c);
+  }
+
+  /** A segment for `c` goes the general way. */
+  arrives(c: Connection, s: Segment): void {
+    c.scheduled = true;
+    applyHeld(c);
+    if (c.state === SYN_SENT) arrivesSynSent(c, s);
+    else if (c.state !== CLOSED) {
+      segmentArrives(c, s);
+      c.updatePrediction();
     }
     this.settle(c);
   }
@@ -303,11 +322,14 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
       c.checkInvariants();
       count += 1;
     }
-    assert(count === this.connectionCount && count <= this.limits.connectionsMax);
-    assert(this.halfOpen.size <= this.limits.halfOpenMax);
+    assert(count === this.connectionCount);
     for (const c of this.halfOpen) assert(c.state === SYN_RECEIVED);
-    assert(this.receiveMemory.usedBytes <= this.receiveMemory.bytesMax);
-    assert(this.receiveMemory.usedBytes >= 0);
+    const { connections, halfOpen } = this.tcpMemory;
+    assert(halfOpen.usedBytes === this.halfOpen.size * CONNECTION_BYTES, 'half-open memory');
+    const open = count - this.halfOpen.size;
+    assert(connections.usedBytes === open * CONNECTION_BYTES, 'memory of connections');
+    this.memory.checkInvariants();
+    this.tcpMemory.checkInvariants();
     this.waiting.checkInvariants();
   }
 
@@ -332,10 +354,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     if (at < this.turnTimer.at) this.timers.arm(this.turnTimer, at);
   }
 
-  get isFull(): boolean {
-    return this.connectionCount >= this.limits.connectionsMax;
-  }
-
+  /** Its memory is charged already. */
   add(c: Connection): void {
     link(this.table, c);
     this.connectionCount += 1;
@@ -351,8 +370,9 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
   }
 
   leftHalfOpen(c: Connection): void {
-    this.halfOpen.delete(c);
     this.counts.opened += 1;
+    const { connections, halfOpen } = this.tcpMemory;
+    if (this.halfOpen.delete(c)) halfOpen.moveTo(connections, CONNECTION_BYTES);
   }
 
   /** Both sides have finished and the peer's FIN is to be acknowledged, perhaps again. */
@@ -368,8 +388,12 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
    */
   remove(c: Connection, how: FlowEnd): void {
     if (c.state !== CLOSED) c.enter('gone');
-    if (unlink(this.table, c)) this.connectionCount -= 1;
-    this.halfOpen.delete(c);
+    const { connections, halfOpen } = this.tcpMemory;
+    const account = this.halfOpen.delete(c) ? halfOpen : connections;
+    if (unlink(this.table, c)) {
+      this.connectionCount -= 1;
+      account.give(CONNECTION_BYTES);
+    }
     this.timers.stop(c);
     c.rtoAt = c.at;
     c.lossAt = c.at;
@@ -459,6 +483,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     if (this.stalled) this.list(c);
     else {
       c.scheduled = false;
+      if (this.memory.isScarce) fitWindow(c);
       output(c);
     }
   }

@@ -5,33 +5,26 @@ import { PROTOCOL_TCP } from '../ip.ts';
 import { pseudoHeaderSum } from '../wire/checksum.ts';
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/tcp.ts';
 import { emitBare } from './emit.ts';
+import { JitteredRate } from './jittered-rate.ts';
 import type { Segment } from './segment.ts';
 import type { TcpStack } from './stack.ts';
 
-const SECOND = 1_000_000;
-
 export class StrayResets {
   private readonly stack: TcpStack;
-  /** How many in the second that began at `from`. */
-  private from = 0;
-  private count = 0;
+  private readonly rate: JitteredRate;
 
   constructor(stack: TcpStack) {
     this.stack = stack;
+    this.rate = new JitteredRate(stack.limits.strayResetsPerSecondMax, stack.entropy);
   }
 
   reset(s: Segment): void {
     if (s.flags & TCP_RST) return;
-    const { counts, ip, limits, timers } = this.stack;
-    if (timers.now - this.from >= SECOND) {
-      this.from = timers.now;
-      this.count = 0;
-    }
-    if (this.count >= limits.strayResetsPerSecondMax) {
+    const { counts, ip, timers } = this.stack;
+    if (!this.rate.take(timers.now)) {
       counts.strayResetsHeld += 1;
       return;
     }
-    this.count += 1;
     const route = ip.route(s.source, s.destination);
     if (route === null) return;
     counts.strayResets += 1;

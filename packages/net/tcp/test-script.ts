@@ -7,6 +7,8 @@ import assert from 'node:assert/strict';
 import { hot, instantOfMicros, Log, seqOf, TimerQueue } from '#core';
 import type { Flow, FlowEnd, FlowHandler, NetOffload } from '#device';
 import { type IpAddress, PROTOCOL_TCP } from '../ip.ts';
+import { memoryBytesDefault } from '../limits.ts';
+import { MemoryBudget } from '../memory-budget.ts';
 import { pseudoHeaderSum } from '../wire/checksum.ts';
 import { emitTcp, emptyTcpOptions, parseTcp, type TcpOptions, type TcpRepr } from '../wire/tcp.ts';
 import { Connection } from './connection.ts';
@@ -64,6 +66,8 @@ export class Journal implements FlowHandler {
 
 export interface ScriptOptions {
   readonly limits?: Partial<TcpLimits>;
+  /** The budget; 2 MiB unless given. */
+  readonly memoryBytes?: number;
   readonly mtuBytes?: number;
   readonly nagle?: boolean;
   readonly timestamps?: boolean;
@@ -97,6 +101,7 @@ export class Script {
       log: new Log((line) => this.logged.push(line), 'debug').source('tcp'),
       offload,
       limits: { ...DEFAULT_LIMITS, ...limits },
+      memory: new MemoryBudget(options.memoryBytes ?? memoryBytesDefault),
       ...(nagle === undefined ? {} : { nagle }),
       ...(timestamps === undefined ? {} : { timestamps }),
     });
@@ -219,6 +224,12 @@ export class Script {
     const value = this.stack.counters()[name];
     assert.ok(value !== undefined, name);
     return value;
+  }
+
+  /** Memory of what arrived and waits. */
+  received(): number {
+    const { received, outOfOrder } = this.stack.tcpMemory;
+    return received.usedBytes + outOfOrder.usedBytes;
   }
 
   check(): void {

@@ -20,7 +20,7 @@ import {
 } from '../wire/tcp.ts';
 import type { Connection } from './connection.ts';
 import { emitBare } from './emit.ts';
-import { TIME_WAIT_LENGTH } from './limits.ts';
+import { TIME_WAIT_BYTES, TIME_WAIT_LENGTH } from './limits.ts';
 import type { Segment } from './segment.ts';
 import type { TcpStack } from './stack.ts';
 import { timestampAt } from './timestamps.ts';
@@ -92,7 +92,7 @@ export class TimeWaitTable {
     if (s.flags & TCP_RST) return null;
     const offset = seqDistance(s.seq, record.rcvNxt);
     if (s.flags & TCP_SYN && (s.flags & TCP_ACK) === 0 && isLater(record, s, offset)) {
-      this.records.delete(key);
+      this.drop(key);
       return ((record.sndNxt + 0x2_0000) | 0) as SeqNumber;
     }
     if (s.flags & TCP_FIN) this.put(key, record);
@@ -100,8 +100,20 @@ export class TimeWaitTable {
     return null;
   }
 
+  /** The oldest records make room for `bytes`. */
+  forget(bytes: number): void {
+    let left = bytes;
+    for (const key of this.records.keys()) {
+      if (left <= 0) return;
+      left -= TIME_WAIT_BYTES;
+      this.stack.counts.timeWaitEvicted += 1;
+      this.drop(key);
+    }
+  }
+
   checkInvariants(): void {
-    assert(this.records.size <= this.stack.limits.timeWaitMax);
+    const { usedBytes } = this.stack.tcpMemory.timeWait;
+    assert(usedBytes === this.records.size * TIME_WAIT_BYTES, 'memory of TIME_WAIT');
     let before = 0;
     for (const record of this.records.values()) {
       assert(record.until >= before, 'in order of expiry');
@@ -110,15 +122,18 @@ export class TimeWaitTable {
   }
 
   private put(key: number, record: Waiting): void {
-    this.records.delete(key);
-    if (this.records.size >= this.stack.limits.timeWaitMax) {
-      const oldest = this.records.keys().next().value;
-      if (oldest !== undefined) this.records.delete(oldest);
+    // The place of a record that is put again is its own.
+    if (!this.records.delete(key) && !this.stack.tcpMemory.timeWait.take(TIME_WAIT_BYTES)) {
       this.stack.counts.timeWaitEvicted += 1;
+      return;
     }
     record.until = after(this.stack.timers.now, TIME_WAIT_LENGTH);
     this.records.set(key, record);
     if (record.until < this.timer.at) this.stack.timers.arm(this.timer, record.until);
+  }
+
+  private drop(key: number): void {
+    if (this.records.delete(key)) this.stack.tcpMemory.timeWait.give(TIME_WAIT_BYTES);
   }
 
   private answer(record: Waiting): void {
@@ -144,7 +159,7 @@ export class TimeWaitTable {
         this.stack.timers.arm(this.timer, record.until);
         return;
       }
-      this.records.delete(key);
+      this.drop(key);
     }
   }
 }

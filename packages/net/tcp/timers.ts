@@ -11,6 +11,8 @@ import { TCP_ACK } from '../wire/tcp.ts';
 import { applyHeld } from './ack.ts';
 import type { Connection } from './connection.ts';
 import { emitData } from './emit.ts';
+import { abort } from './ending.ts';
+import { keepAliveAt, onKeepAlive } from './keep-alive.ts';
 import {
   DATA_RETRIES_MAX,
   FIN_WAIT_2_LENGTH,
@@ -29,6 +31,7 @@ import { locate, NO_CHUNKS } from './send-queue.ts';
 import { CLOSED, FIN_WAIT_2, SYN_RECEIVED, SYN_SENT } from './state.ts';
 import { probeTail } from './tail-loss.ts';
 import { optionBytes } from './timestamps.ts';
+import { fitWindow } from './window.ts';
 
 /** Makes sure that the timer fires at `at` or before. */
 export function armTimer(c: Connection, at: Instant): void {
@@ -140,9 +143,22 @@ export function onTimer(c: Connection, now: Instant): void {
     onTimeout(c);
     if (c.isClosed()) return;
   }
+  const { keepAlive } = c;
+  if (keepAlive !== null && keepAlive.at <= now) {
+    onKeepAlive(c, keepAlive, now);
+    if (c.isClosed()) return;
+  }
   const next = Math.min(c.rtoAt, c.lossAt, c.ackAt) as Instant;
-  if (next !== FOREVER) armTimer(c, next);
-  else if (c.queuedBytes === 0) c.chunks = NO_CHUNKS;
+  if (next === FOREVER && c.queuedBytes === 0) rest(c);
+  if (next !== FOREVER || keepAlive !== null)
+    armTimer(c, Math.min(next, keepAliveAt(c)) as Instant);
+}
+
+/** Nothing is due and nothing queued: gives back what an idle connection doesn't need. */
+function rest(c: Connection): void {
+  c.chunks = NO_CHUNKS;
+  // It was smaller while memory was scarce.
+  fitWindow(c);
 }
 
 function onTimeout(c: Connection): void {
@@ -160,8 +176,9 @@ function onTimeout(c: Connection): void {
   }
   c.retries += 1;
   c.rto = Math.min(RTO_MAX, c.rto * 2);
-  if (c.sndNxt === c.sndUna) probe(c);
-  else retransmitFirst(c);
+  if (c.sndNxt !== c.sndUna) retransmitFirst(c);
+  else if (isStuck(c)) abort(c, 'timeout');
+  else probe(c);
 }
 
 function onSynTimeout(c: Connection): void {
@@ -176,6 +193,19 @@ function onSynTimeout(c: Connection): void {
   sendSyn(c);
   // No room in the device: the next timeout tries again.
   if (c.rtoAt === FOREVER) armRetransmit(c);
+}
+
+/**
+ * The peer answers probes, and has taken nothing for as long as it may: RFC 9293 §3.8.3's user
+ * timeout.
+ */
+function isStuck(c: Connection): boolean {
+  const { timers, limits } = c.stack;
+  if (c.stuck?.una !== c.sndUna) {
+    c.stuck = { una: c.sndUna, since: timers.now };
+    return false;
+  }
+  return timers.now - c.stuck.since >= limits.userTimeout;
 }
 
 /** RFC 6298 §5.4 to 5.6 and RFC 5681 §3.1: start again at sndUna with one segment. */

@@ -18,6 +18,25 @@ export function windowEdge(c: Connection): SeqNumber {
 }
 
 /**
+ * Fits the window to the memory that is left: larger at once, smaller only by what arrived since we
+ * last told, so that the right edge stays where it is (RFC 9293 §3.8.6.2.1: never shrink).
+ */
+export function fitWindow(c: Connection): void {
+  const { limits, memory, tcpMemory } = c.stack;
+  const unit = 1 << c.rcvShift;
+  const usual = c.windowScaling
+    ? limits.receiveWindowBytes
+    : Math.min(0xffff, limits.receiveWindowBytes);
+  const least = memory.isScarce ? 0 : c.windowBytes;
+  const wanted = Math.max(least, tcpMemory.windowOf(usual));
+  const ready = c.queue === null ? 0 : c.queue.readyBytes;
+  const told = ((c.rcvEdge - c.rcvNxt) | 0) + ready;
+  const window = Math.max(wanted - (wanted % unit), told);
+  c.windowField = Math.min(0xffff, Math.ceil(window / unit));
+  c.windowBytes = c.windowField * unit;
+}
+
+/**
  * The window field of a segment that leaves now; moves rcvEdge. Rounded up: the edge must not go
  * back.
  */
