@@ -132,7 +132,7 @@ export class ActiveExchange implements Exchange {
     if (this.finished) return;
     this.finished = true;
     this.handler = null;
-    this.connection.abort();
+    this.connection.flow.abort();
   }
 
   /** The connection ends the exchange: tells the handler, once. */

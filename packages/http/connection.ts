@@ -6,41 +6,36 @@
  * connections (server.ts).
  */
 
-import { after, hot, type Instant } from '#core';
+import { after, type Duration, FOREVER, hot, type Instant, TIMER_IDLE, type Timer } from '#core';
 import type { Flow, FlowEnd, FlowHandler } from '#device';
 import { ActiveExchange } from './active-exchange.ts';
 import { HeldBytes } from './held-bytes.ts';
 import type { PreparedResponse } from './prepared-response.ts';
 import { RequestBody } from './request-body.ts';
 import { ResponseWriter } from './response-writer.ts';
-import type { ConnectionTimer, HttpServer } from './server.ts';
+import type { ConnectionState, HttpServer } from './server.ts';
 import { RequestHead } from './wire/request-head.ts';
 
-type State =
-  /** For a head, or the rest of one. */
-  | 'waiting'
-  /** An exchange: its response isn't complete, or its body isn't. */
-  | 'busy'
-  /** We send no more, and wait for the client to close (RFC 9112 §9.6). */
-  | 'lingering'
-  | 'gone';
-
-const NONE = new Uint8Array(0);
 const CONTINUE = hot.utf8Encode('HTTP/1.1 100 Continue\r\n\r\n');
 const CR = 13;
 const LF = 10;
 
-export class HttpConnection implements FlowHandler {
+export class HttpConnection implements FlowHandler, Timer {
   readonly flow: Flow;
   readonly server: HttpServer;
   readonly writer: ResponseWriter;
-  private state: State = 'waiting';
-  private readonly timer: ConnectionTimer;
+  private state: ConnectionState = 'waiting';
+  // Its own timer: one object less for each connection.
+  at: Instant = FOREVER;
+  queuedAt: Instant = FOREVER;
+  place = TIMER_IDLE;
+  order = 0;
   /** When this state ends by itself; the timer may be armed for earlier: moving on is free. */
   private deadline: Instant;
 
   // Input.
-  private readonly held: HeldBytes;
+  /** The server's empty one while nothing is held. */
+  private held: HeldBytes;
   private isTaking = false;
   private isPaused = false;
   private peerEnded = false;
@@ -52,22 +47,19 @@ export class HttpConnection implements FlowHandler {
   private body: RequestBody | null = null;
 
   // The last head that was answered from the head alone, and the answer.
-  private lastBytes: Uint8Array = NONE;
-  private lastAnswer: PreparedResponse | null = null;
-
+  private lastBytes: Uint8Array;
+  private lastAnswer: PreparedResponse | null;
   private discardedBytes = 0;
 
-  constructor(server: HttpServer, flow: Flow, timer: ConnectionTimer) {
+  constructor(server: HttpServer, flow: Flow) {
     this.server = server;
     this.flow = flow;
-    this.timer = timer;
     this.writer = new ResponseWriter(flow, server);
-    this.held = new HeldBytes(server.heldTotal);
+    this.held = server.nothingHeld;
     this.deadline = after(server.timers.now, server.limits.idleMax);
     this.lastBytes = server.lastBytes;
     this.lastAnswer = server.lastAnswer;
-    timer.owner = this;
-    server.timers.arm(timer.timer, this.deadline);
+    server.timers.arm(this, this.deadline);
     flow.lowWaterBytes = server.limits.queuedBytesMax;
   }
 
@@ -115,9 +107,9 @@ export class HttpConnection implements FlowHandler {
   }
 
   /** The deadline passed, or an earlier one that was moved since. */
-  timeout(now: Instant): void {
+  fire(now: Instant): void {
     if (now < this.deadline) {
-      this.server.timers.arm(this.timer.timer, this.deadline);
+      this.server.timers.arm(this, this.deadline);
       return;
     }
     switch (this.state) {
@@ -137,10 +129,6 @@ export class HttpConnection implements FlowHandler {
       case 'gone':
         return;
     }
-  }
-
-  abort(): void {
-    this.flow.abort();
   }
 
   /** The handler asks for the body, for the first time or again. */
@@ -212,7 +200,7 @@ export class HttpConnection implements FlowHandler {
     if (this.state === 'gone') return;
     this.state = 'gone';
     this.held.clear();
-    this.server.forget(this, this.timer);
+    this.server.forget(this);
     this.exchange?.cut();
     this.exchange = null;
     this.body = null;
@@ -228,7 +216,7 @@ export class HttpConnection implements FlowHandler {
   private dataSlow(bytes: Uint8Array): void {
     if (this.held.length > 0 || this.isTaking) {
       const scannedAt = this.held.length;
-      if (!this.held.append(bytes, 0)) {
+      if (!this.hold(bytes, 0)) {
         this.fail(503);
         return;
       }
@@ -245,8 +233,15 @@ export class HttpConnection implements FlowHandler {
     this.isTaking = true;
     const taken = this.take(bytes, bytes.length);
     this.isTaking = false;
-    if (taken < bytes.length && !this.held.append(bytes, taken)) this.fail(503);
+    if (taken < bytes.length && !this.hold(bytes, taken)) this.fail(503);
     this.settle();
+  }
+
+  /** Copies bytes [from, end); false when too much is held already. */
+  private hold(bytes: Uint8Array, from: number): boolean {
+    const { nothingHeld, heldTotal } = this.server;
+    if (this.held === nothingHeld) this.held = new HeldBytes(heldTotal);
+    return this.held.append(bytes, from);
   }
 
   /** Goes on with the bytes that had to wait, if any and if they may. */
@@ -402,6 +397,7 @@ export class HttpConnection implements FlowHandler {
   private settle(): void {
     if (this.state === 'gone') return;
     const hasRest = this.held.length > 0;
+    if (!hasRest) this.held = this.server.nothingHeld;
     if (this.state === 'lingering') {
       this.held.clear();
       this.setPaused(false);
@@ -423,8 +419,7 @@ export class HttpConnection implements FlowHandler {
     else if (!hasRest) this.isHeadTimed = false;
     else if (!this.isHeadTimed) {
       this.isHeadTimed = true;
-      this.deadline = after(this.server.timers.now, this.server.limits.headMax);
-      this.server.timers.arm(this.timer.timer, this.deadline);
+      this.startTimer(this.server.limits.headMax);
     }
   }
 
@@ -437,10 +432,8 @@ export class HttpConnection implements FlowHandler {
 
   /** Starts a new period for the body or the response to make progress. */
   private restartProgress(): void {
-    const now = this.server.timers.now;
-    this.deadline = after(now, this.server.limits.progressEvery);
     this.writer.look(this.body === null ? 0 : this.body.receivedBytes);
-    this.server.timers.arm(this.timer.timer, this.deadline);
+    this.startTimer(this.server.limits.progressEvery);
   }
 
   /** Ends the connection when the client has moved too little since the last look. */
@@ -489,8 +482,13 @@ export class HttpConnection implements FlowHandler {
 
   private startLingering(): void {
     this.isLingerTimed = true;
-    this.deadline = after(this.server.timers.now, this.server.limits.lingerMax);
-    this.server.timers.arm(this.timer.timer, this.deadline);
+    this.startTimer(this.server.limits.lingerMax);
+  }
+
+  /** This state ends by itself after `wait`. */
+  private startTimer(wait: Duration): void {
+    this.deadline = after(this.server.timers.now, wait);
+    this.server.timers.arm(this, this.deadline);
   }
 
   /** A shutdown or abort may have closed the flow within the call. */

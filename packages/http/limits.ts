@@ -16,6 +16,8 @@ export interface HttpLimits {
    * new one.
    */
   readonly connectionsMax: number;
+  /** How many of them are looked at to find that one; none is found: the new one goes. */
+  readonly evictionLooksMax: number;
   /** Bytes that all connections together hold while incomplete; more: 503 for the one that asks. */
   readonly heldBytesMax: number;
   /** A longer head, or one with Range, is read anew each time: every connection keeps its last. */
@@ -44,7 +46,9 @@ export const DEFAULT_LIMITS: HttpLimits = {
   headBytesMax: 16_384,
   fieldsMax: 100,
   bodyBytesMax: 16_777_216,
-  connectionsMax: 1_024,
+  // Our own TCP has its memory budget, and fewer; a host's sockets have no other bound.
+  connectionsMax: 16_384,
+  evictionLooksMax: 256,
   heldBytesMax: 1_048_576,
   repeatedHeadBytesMax: 1_024,
   queuedBytesMax: 65_536,

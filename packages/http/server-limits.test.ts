@@ -149,7 +149,20 @@ test('connections › one past the bound, none idle › the oldest slow reader g
   );
 });
 
-test('connections › a thousand opened and dropped › timers are used again', () => {
+test('connections › one past the bound, the first many busy › an idle one behind them is found', () => {
+  const limits = { connectionsMax: 6, evictionLooksMax: 3 };
+  const bench = new Bench(new Recorder(), limits);
+  const busy = [1, 2, 3, 4].map(() => bench.connect());
+  for (const flow of busy) flow.send(GET);
+  const idle = [bench.connect(), bench.connect()];
+  // Three are looked at for each new one.
+  const refused = bench.connect();
+  assert.deepEqual([refused.isAborted, idle[0]!.isAborted], [true, false]);
+  const taken = bench.connect();
+  assert.deepEqual([taken.isAborted, idle[0]!.isAborted], [false, true]);
+});
+
+test('connections › a thousand opened and dropped › their timers go with them', () => {
   const bench = new Bench(new Recorder());
   for (let i = 0; i < 1_000; i++) {
     const flow = bench.connect();

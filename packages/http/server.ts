@@ -4,13 +4,13 @@
  * exchange.ts.
  */
 
-import { assert, type Instant, instantOfMicros, type Logger, Timer, type TimerQueue } from '#core';
+import { assert, type Instant, instantOfMicros, type Logger, type TimerQueue } from '#core';
 import type { Clock, Flow } from '#device';
 import type { ActiveExchange } from './active-exchange.ts';
 import { HttpConnection } from './connection.ts';
 import type { HttpHandler } from './exchange.ts';
 import { FieldNames } from './field-names.ts';
-import type { HeldTotal } from './held-bytes.ts';
+import { HeldBytes, type HeldTotal } from './held-bytes.ts';
 import { latin1Bytes } from './latin1-bytes.ts';
 import { DEFAULT_LIMITS, type HttpLimits } from './limits.ts';
 import { PreparedResponse } from './prepared-response.ts';
@@ -18,14 +18,15 @@ import { statusText } from './status.ts';
 import { formatHttpDate } from './wire/http-date.ts';
 import { type RequestHead, RequestHeadParser } from './wire/request-head.ts';
 
-/**
- * A timer that outlives its connection: stopped timers stay in the queue for a while, so they are
- * used again.
- */
-export class ConnectionTimer {
-  owner: HttpConnection | null = null;
-  readonly timer: Timer = new Timer((now) => this.owner?.timeout(now));
-}
+/** What a connection is about. */
+export type ConnectionState =
+  /** For a head, or the rest of one. */
+  | 'waiting'
+  /** An exchange: its response isn't complete, or its body isn't. */
+  | 'busy'
+  /** We send no more, and wait for the client to close (RFC 9112 §9.6). */
+  | 'lingering'
+  | 'gone';
 
 export interface HttpServerOptions {
   readonly handler: HttpHandler;
@@ -42,6 +43,8 @@ export class HttpServer {
   readonly limits: HttpLimits;
   readonly parser: RequestHeadParser;
   readonly heldTotal: HeldTotal;
+  /** What connections hold that hold nothing: always empty. */
+  readonly nothingHeld: HeldBytes;
   readonly fieldNames = new FieldNames();
   /** Requests whose head was understood. */
   requests = 0;
@@ -60,7 +63,6 @@ export class HttpServer {
   private readonly handler: HttpHandler;
   private readonly clock: Clock;
   private readonly connections = new Set<HttpConnection>();
-  private readonly freeTimers: ConnectionTimer[] = [];
   private readonly errors = new Map<number, PreparedResponse>();
   private evicted = 0;
   private faults = 0;
@@ -76,14 +78,14 @@ export class HttpServer {
     assert(this.limits.connectionsMax > 0, 'at least one connection');
     this.parser = new RequestHeadParser(this.limits);
     this.heldTotal = { bytes: 0, bytesMax: this.limits.heldBytesMax };
+    this.nothingHeld = new HeldBytes(this.heldTotal);
     this.refreshDate();
   }
 
   /** Serves a new connection; the server attaches itself to `flow` and ends it. */
   accept(flow: Flow): void {
     if (this.connections.size >= this.limits.connectionsMax) this.evictOne();
-    const timer = this.freeTimers.pop() ?? new ConnectionTimer();
-    const connection = new HttpConnection(this, flow, timer);
+    const connection = new HttpConnection(this, flow);
     this.connections.add(connection);
     flow.attach(connection);
     if (this.connections.size > this.limits.connectionsMax) connection.evict();
@@ -171,15 +173,14 @@ export class HttpServer {
     return response;
   }
 
-  /** The connection is gone; its timer serves another. */
-  forget(connection: HttpConnection, timer: ConnectionTimer): void {
+  /** The connection is gone. */
+  forget(connection: HttpConnection): void {
     this.connections.delete(connection);
-    timer.owner = null;
-    this.timers.stop(timer.timer);
-    this.freeTimers.push(timer);
+    this.timers.stop(connection);
   }
 
   checkInvariants(): void {
+    assert(this.nothingHeld.length === 0);
     assert(this.connections.size <= this.limits.connectionsMax);
     assert(this.heldTotal.bytes >= 0);
     assert(this.heldTotal.bytes <= this.limits.heldBytesMax);
@@ -192,13 +193,19 @@ export class HttpServer {
 
   /**
    * Makes room: the oldest connection that is idle goes, or else the oldest whose response is on
-   * its way, so that neither silent clients nor slow readers can keep others out. O(connections) at
-   * worst.
+   * its way, so that neither silent clients nor slow readers can keep others out. Those that are
+   * busy are looked at again after all others: O(evictionLooksMax).
    */
   private evictOne(): void {
     let victim: HttpConnection | null = null;
+    let looks = 0;
     for (const connection of this.connections) {
-      if (connection.isBusy) continue;
+      if (++looks > this.limits.evictionLooksMax) break;
+      if (connection.isBusy) {
+        this.connections.delete(connection);
+        this.connections.add(connection);
+        continue;
+      }
       victim ??= connection;
       if (!connection.isIdle) continue;
       victim = connection;
