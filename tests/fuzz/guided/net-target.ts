@@ -52,9 +52,12 @@ const isUdp = (frame: Uint8Array, port: number): boolean =>
 
 function run(input: readonly Uint8Array[]): readonly string[] {
   let xid: Uint8Array | null = null;
-  const subject = new Subject((frame) => {
-    if (isUdp(frame, 67)) xid = frame.slice(XID_AT, XID_AT + 4);
-  }, true);
+  const subject = new Subject(
+    (frame) => {
+      if (isUdp(frame, 67)) xid = frame.slice(XID_AT, XID_AT + 4);
+    },
+    { hasIpv6: true },
+  );
   let isDhcp = false;
   for (const port of PORTS) {
     subject.listen(port, (flow) => {

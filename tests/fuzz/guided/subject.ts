@@ -5,7 +5,13 @@
 
 import { instantOfMicros, Log, TimerQueue } from '#core';
 import type { Flow, FlowEnd } from '#device';
-import { type NetStack, parseIpv4Address, parseIpv6Address, type TcpStack } from '#net';
+import {
+  memoryBytesDefault,
+  type NetStack,
+  parseIpv4Address,
+  parseIpv6Address,
+  type TcpStack,
+} from '#net';
 import { emitArp, emitEthernetHeader, parseArp } from '#net/wire';
 import { joinStacks } from '#stack';
 import { SimRandom } from '#targets/sim/index';
@@ -53,6 +59,13 @@ export class FuzzFlow {
   }
 }
 
+export interface SubjectOptions {
+  readonly hasIpv6?: boolean;
+  /** The device sums, and cuts segments. */
+  readonly hasOffload?: boolean;
+  readonly memoryBytes?: number;
+}
+
 export class Subject {
   readonly timers = new TimerQueue(instantOfMicros(START_MICROS));
   readonly wire: FuzzWire;
@@ -62,15 +75,22 @@ export class Subject {
   private readonly pending: (() => void)[] = [];
 
   /** `hear` gets IP frames that the stack sends; ARP is answered for every address. */
-  constructor(hear: (frame: Uint8Array) => void, hasIpv6 = false) {
-    this.wire = new FuzzWire((frame) => {
+  constructor(hear: (frame: Uint8Array) => void, options: SubjectOptions = {}) {
+    this.wire = new FuzzWire(options.hasOffload ?? false, (frame) => {
       if (frame[12] === 8 && frame[13] === 6) this.answerArp(frame);
       else hear(frame);
     });
     const log = new Log(() => {}, 'error').source('fuzz');
     const entropy = new SimRandom(7);
     const { timers, wire: device } = this;
-    const { net, tcp } = joinStacks({ device, timers, entropy, netLog: log, tcpLog: log });
+    const { net, tcp } = joinStacks({
+      device,
+      timers,
+      entropy,
+      netLog: log,
+      tcpLog: log,
+      memoryBytes: options.memoryBytes ?? memoryBytesDefault,
+    });
     this.net = net;
     this.tcp = tcp;
     net.configure({
@@ -80,7 +100,7 @@ export class Subject {
       domain: null,
       mtuBytes: null,
     });
-    if (hasIpv6) {
+    if (options.hasIpv6 === true) {
       const fixed = { address: US6, prefixBits: PREFIX_BITS6, gateway: null };
       net.startIpv6({ secret: new Uint8Array(16), fixed });
     }

@@ -7,7 +7,7 @@
  */
 
 import { toU32 } from '#core';
-import { parseIpv4Address } from '#net';
+import { memoryBytesDefault, memoryBytesMin, parseIpv4Address } from '#net';
 import {
   emitEthernetHeader,
   emitIcmpv4,
@@ -24,6 +24,8 @@ import { type FuzzFlow, GATEWAY_MAC, Subject, US } from './subject.ts';
 import type { GuidedTarget } from './target.ts';
 
 const RECORD_BYTES = 8;
+/** A first record that begins so is about the machine. */
+const OPTIONS = 0xcf;
 const SERVED_PORT = 80;
 const ECHO_PORT = 81;
 const PASSIVE_PEERS = 4;
@@ -52,14 +54,20 @@ const offsetOf = (byte: number): number => (byte < 200 ? pick(OFFSETS, byte) : p
 
 class Program {
   private readonly subject: Subject;
+  private readonly isPoor: boolean;
   private readonly peers: Peer[] = [];
   private readonly good: Peer;
   private readonly words = new Set<string>();
   private queued = 0;
   private echoed = 0;
 
-  constructor() {
-    this.subject = new Subject((frame) => this.hear(frame));
+  /** Bits: the device sums and cuts; memory is as small as it may be. */
+  constructor(options: number) {
+    this.isPoor = (options & 2) !== 0;
+    this.subject = new Subject((frame) => this.hear(frame), {
+      hasOffload: (options & 1) !== 0,
+      memoryBytes: this.isPoor ? memoryBytesMin : memoryBytesDefault,
+    });
     for (let i = 0; i < PEERS; i++) {
       const isPassive = i < PASSIVE_PEERS;
       const port = isPassive ? FIRST_PEER_PORT + i : FIRST_PEER_PORT + 1_000 + i;
@@ -72,9 +80,7 @@ class Program {
     });
     this.good = new Peer(this.subject, GOOD, GOOD_PORT, ECHO_PORT, 1_000);
     this.good.onHeard = ({ flags, seq, payload }) => this.goodHears(flags, seq, payload);
-    this.good.say(TCP_SYN);
-    this.subject.turn();
-    this.exchange(10);
+    if (!this.isPoor) this.meetGood();
   }
 
   run(input: readonly Uint8Array[]): readonly string[] {
@@ -88,13 +94,25 @@ class Program {
     }
     this.subject.wire.ready();
     this.subject.turn();
-    this.exchange(1_000);
+    if (!this.isPoor) this.exchange(1_000);
+    const hear = this.good.onHeard;
     this.good.onHeard = () => {};
     this.subject.expectNothingLeft();
+    // With little memory the good peer may have been refused before, but no more.
+    if (this.isPoor) {
+      this.good.onHeard = hear;
+      this.meetGood();
+    }
     for (const [name, count] of Object.entries(this.subject.tcp.counters())) {
       if (count > 0) this.words.add(`${name} ${Math.min(4, Math.ceil(Math.log2(count + 1)))}`);
     }
     return [...this.words];
+  }
+
+  private meetGood(): void {
+    this.good.say(TCP_SYN);
+    this.subject.turn();
+    this.exchange(10);
   }
 
   /** True when time went by. */
@@ -350,6 +368,8 @@ export const tcpTarget: GuidedTarget = {
       record(0, 0, 0, 170),
     ],
     [record(0, 4), record(0, 0), record(12, 1, 0), record(0, 6), record(10, 8)],
+    [record(OPTIONS, 1), record(0, 4), record(0, 0), record(11, 0, 250, 250), record(0, 0)],
+    [record(OPTIONS, 2), record(0, 4), record(0, 0), record(11, 0, 250, 250), record(0, 0)],
     // A loss, three duplicate acknowledgments with SACK, the recovery, and a timeout.
     [
       ...[record(0, 4, 0, 0, 0, 0, 15), record(0, 0, 0, 0, 0, 0, 8), record(11, 1, 200, 200)],
@@ -375,5 +395,10 @@ export const tcpTarget: GuidedTarget = {
     else bytes[at] = bytes[at]! + random.pick([1, 255, 16, 240]);
     return bytes;
   },
-  run: (input) => new Program().run(input),
+  run(input) {
+    const [first] = input;
+    const isOptions = first?.[0] === OPTIONS;
+    const program = new Program(isOptions ? (first?.[1] ?? 0) : 0);
+    return program.run(isOptions ? input.slice(1) : input);
+  },
 };

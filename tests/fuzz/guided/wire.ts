@@ -1,14 +1,15 @@
 /** A network device whose other end is the fuzzer: frames are handed over at once, or refused. */
 
-import type { NetDevice, NetHandler } from '#device';
+import type { NetDevice, NetHandler, NetOffload } from '#device';
 
 const MTU_BYTES = 1_500;
+const SEGMENT_BYTES_MAX = 65_535;
 
 export class FuzzWire implements NetDevice {
   /** As in packet scripts. */
   readonly mac = Uint8Array.of(0x52, 0x54, 0, 0, 0, 1);
   readonly mtuBytes = MTU_BYTES;
-  readonly offload = { transmitChecksum: false, segmentBytesMax: 0 };
+  readonly offload: NetOffload;
   /** Frames that there is room for; may be set anew at any time. */
   room = Number.POSITIVE_INFINITY;
   sent = 0;
@@ -16,7 +17,11 @@ export class FuzzWire implements NetDevice {
   private readonly hear: (frame: Uint8Array) => void;
   private handler: NetHandler | null = null;
 
-  constructor(hear: (frame: Uint8Array) => void) {
+  constructor(hasOffload: boolean, hear: (frame: Uint8Array) => void) {
+    this.offload = {
+      transmitChecksum: hasOffload,
+      segmentBytesMax: hasOffload ? SEGMENT_BYTES_MAX : 0,
+    };
     this.hear = hear;
   }
 
