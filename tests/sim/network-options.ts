@@ -32,6 +32,8 @@ export interface SegmentPlan {
 export interface HostPlan {
   readonly segment: number;
   readonly isDhcp: boolean;
+  /** An address of IPv6, too, where the segment can carry it. */
+  readonly hasIpv6: boolean;
   readonly device: Partial<SimNetDeviceOptions>;
   /** Milliseconds; null: it stays up. */
   readonly crash: { readonly at: number; readonly downFor: number } | null;
@@ -51,6 +53,8 @@ export interface NetworkOptions {
   readonly segments: readonly SegmentPlan[];
   readonly links: readonly LinkPlan[];
   readonly hosts: readonly HostPlan[];
+  /** Routers that drop what is too large without a word (RFC 2923 §2.1). */
+  readonly blackHoles: readonly number[];
   readonly cuts: readonly CutPlan[];
   readonly transfers: number;
   readonly transferBytesMax: number;
@@ -98,6 +102,7 @@ function drawHost(random: SimRandom, segments: number, safetySeconds: number): H
   return {
     segment: random.below(segments),
     isDhcp: random.chance(0.4),
+    hasIpv6: random.chance(0.5),
     device: {
       bitsPerSecond: random.pick([Number.POSITIVE_INFINITY, 1e9, 1e8]),
       queueFramesMax: random.pick([4, 32, 256]),
@@ -168,6 +173,7 @@ export function drawNetwork(seed: number): NetworkOptions {
     segments,
     links,
     hosts,
+    blackHoles: Array.from({ length: routers }, (_, i) => i).filter(() => random.chance(0.15)),
     cuts,
     transfers: random.between(0, 6),
     transferBytesMax: random.pick([100, 20_000, 100_000]),

@@ -26,6 +26,8 @@ test('the options of many seeds › each kind of network and trouble is among th
   assert.ok(drawn.some(({ routers, links }) => routers === 4 && links.length === 5));
   assert.ok(drawn.some(({ hosts }) => hosts.length === 20));
   assert.ok(drawn.some(({ hosts }) => hosts.some(({ crash }) => crash !== null)));
+  assert.ok(drawn.some(({ blackHoles }) => blackHoles.length > 0));
+  assert.ok(drawn.some(({ hosts }) => hosts.some(({ hasIpv6 }) => hasIpv6)));
   assert.ok(drawn.some(({ cuts }) => cuts.length > 1));
   assert.ok(
     drawn.some(({ links }) => links.some(({ there, back }) => there.weight !== back.weight)),

@@ -48,7 +48,7 @@ export abstract class Retried {
   protected abstract isGood(how: FlowEnd): boolean;
 
   private attempt(): void {
-    const address = this.server.address();
+    const address = this.server.addressFor(this.client);
     if (address === null || this.client.address() === null) {
       this.startAfter(NO_ADDRESS_WAIT_MILLIS);
       return;

@@ -1,6 +1,13 @@
 /** A whole network stack on a simulated host, which may crash and boot again. */
 
-import { type Ipv4Address, ipv4AddressOf, type NetStack, type TcpStack } from '#net';
+import {
+  type IpAddress,
+  type Ipv4Address,
+  ipv4AddressOf,
+  isIpv6LinkLocal,
+  type NetStack,
+  type TcpStack,
+} from '#net';
 import { type JoinOptions, joinStacks } from '#stack';
 import type { SimHost, SimNetDeviceOptions, SimSwitch, SimWorld } from '#targets/sim/index';
 
@@ -70,6 +77,14 @@ export class StackHost {
     this.boots += 1;
     this.isUp = true;
     for (const program of this.programs) program();
+  }
+
+  /** What a client connects to: over IPv6 when both have it and share a segment. */
+  addressFor(client: StackHost): IpAddress | null {
+    const isNear = this.network === client.network && this.boots > 0;
+    const hasBoth = client.net.ipv6 !== null && this.net.ipv6 !== null;
+    const own = isNear && hasBoth ? this.net.ipv6?.addresses : undefined;
+    return own?.find(({ address }) => !isIpv6LinkLocal(address))?.address ?? this.address();
   }
 
   /** The address in use, or null. */

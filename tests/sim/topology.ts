@@ -1,7 +1,8 @@
 /** Builds the network that a seed drew: segments, routers, routes, hosts, DHCP servers. */
 
 import { after, type Instant, instantOfMicros, millis, Timer } from '#core';
-import { type Ipv4Address, ipv4AddressOf } from '#net';
+import { type Ipv4Address, type Ipv6Address, ipv4AddressOf, parseIpv6Address } from '#net';
+import { IPV6_MTU_BYTES_MIN } from '#net/wire';
 import type { SimSwitch, SimWorld } from '#targets/sim/index';
 import { TestDhcpServer } from './dhcp-server.ts';
 import type { LinkPlan, NetworkOptions } from './network-options.ts';
@@ -17,6 +18,8 @@ export const segmentAddress = (segment: number, number: number): Ipv4Address =>
   ipv4AddressOf((10 << 24) | (segment << 16) | number);
 const linkAddress = (link: number, number: number): Ipv4Address =>
   ipv4AddressOf((10 << 24) | (200 << 16) | (link << 2) | number);
+const address6 = (segment: number, host: number): Ipv6Address =>
+  parseIpv6Address(`fd00:0:0:${segment}::${host + 1}`)!;
 const GATEWAY = 254;
 const DHCP_SERVER = 253;
 const DHCP_FIRST = 100;
@@ -67,6 +70,7 @@ export class Network {
 
   private addRouter(i: number): void {
     const router = new SimRouter(this.world, `router${i}`);
+    router.isBlackHole = this.options.blackHoles.includes(i);
     const { mtuBytes } = this.options.segments[i]!;
     const address = segmentAddress(i, GATEWAY);
     router.addInterface(this.segments[i]!, address, SEGMENT_PREFIX_BITS, { mtuBytes });
@@ -142,6 +146,10 @@ export class Network {
     const network = this.segments[plan.segment]!;
     const host = new StackHost(this.world, `host${i}`, device, {}, network);
     host.run(() => {
+      if (plan.hasIpv6 && mtuBytes >= IPV6_MTU_BYTES_MIN) {
+        const fixed = { address: address6(plan.segment, i), prefixBits: 64, gateway: null };
+        host.net.startIpv6({ secret: null, fixed });
+      }
       if (plan.isDhcp) host.net.startDhcp();
       else {
         const address = segmentAddress(plan.segment, STATIC_FIRST + i);
