@@ -17,6 +17,8 @@ export const PROTOCOL_ICMP = 1;
 export const PROTOCOL_IGMP = 2;
 export const PROTOCOL_TCP = 6;
 export const PROTOCOL_UDP = 17;
+/** For IpOutput.finish: TCP in a packet that says ECT(0), RFC 3168 §5. */
+export const PROTOCOL_TCP_ECT = 0x0106;
 
 /** A way to one destination: kept by a connection, shared between connections, refreshed by IP. */
 export interface Route {

@@ -12,7 +12,13 @@
 import { assert, hot, readU16be, writeU16be, writeU32be } from '#core';
 import type { ChecksumRequest, Entropy, NetDevice } from '#device';
 import type { NeighborCache } from '../arp/neighbor-cache.ts';
-import { type IpOutput, type Ipv4Address, PROTOCOL_TCP, type Route } from '../ip.ts';
+import {
+  type IpOutput,
+  type Ipv4Address,
+  PROTOCOL_TCP,
+  PROTOCOL_TCP_ECT,
+  type Route,
+} from '../ip.ts';
 import { IPV4_ANY, isHostAddress, isMulticast } from '../ip-address.ts';
 import { routesMax, ttlDefault, ttlMulticast } from '../limits.ts';
 import type { Neighbor } from '../link/neighbor.ts';
@@ -35,6 +41,7 @@ import type { RoutingTable } from './routing-table.ts';
 
 /** Offsets in the frame; single constants, which the bundler puts where they are used. */
 const VERSION_AT = 14;
+const CLASS_AT = 15;
 const TOTAL_BYTES_AT = 16;
 const IDENTIFICATION_AT = 18;
 const FRAGMENT_AT = 20;
@@ -45,6 +52,8 @@ const SOURCE_AT = 26;
 const DESTINATION_AT = 30;
 const HEADERS_BYTES = 34;
 assert(HEADERS_BYTES === ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES);
+/** RFC 3168 §5. */
+const ECT_0 = 2;
 const NO_PARTS: readonly Uint8Array[] = [];
 /** No identification was drawn yet. */
 const NONE = -1;
@@ -307,6 +316,10 @@ export class Ipv4Output implements IpOutput {
 
   /** Undoes what the template has for TCP; returns what that adds to the sum. */
   private patchForProtocol(route: Ipv4Route, frame: Uint8Array, protocol: number): number {
+    if (protocol === PROTOCOL_TCP_ECT) {
+      frame[CLASS_AT] = ECT_0;
+      return ECT_0;
+    }
     // TCP's packets are atomic, their identification is 0 (RFC 6864 §4.1); others may be fragmented
     // on the way.
     const identification = this.nextIdentification(route);

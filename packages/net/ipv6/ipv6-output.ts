@@ -7,7 +7,7 @@
 
 import { assert, hot, readI32be, toU32, writeU16be, writeU32be } from '#core';
 import type { ChecksumRequest, Entropy, NetDevice } from '#device';
-import { type IpOutput, PROTOCOL_TCP, type Route } from '../ip.ts';
+import { type IpOutput, PROTOCOL_TCP, PROTOCOL_TCP_ECT, type Route } from '../ip.ts';
 import {
   IPV6_ANY,
   type Ipv6Address,
@@ -34,6 +34,9 @@ import { hopLimitDefault, ipv6WaysMax } from './limits.ts';
 
 /** Offsets in the frame; single constants, which the bundler puts where they are used. */
 const VERSION_AT = 14;
+/** Its high half is the low one of the traffic class: RFC 8200 §3, RFC 3168 §5. */
+const CLASS_AT = 15;
+const ECT_0 = 0x20;
 const PAYLOAD_BYTES_AT = 18;
 const NEXT_HEADER_AT = 20;
 const HOP_LIMIT_AT = 21;
@@ -212,7 +215,8 @@ export class Ipv6Output implements IpOutput {
     hot.copy(frame, 0, way.template, 0, HEADERS_BYTES);
     frame[PAYLOAD_BYTES_AT] = payloadBytes >> 8;
     frame[PAYLOAD_BYTES_AT + 1] = payloadBytes;
-    if (protocol !== PROTOCOL_TCP) frame[NEXT_HEADER_AT] = protocol;
+    if (protocol === PROTOCOL_TCP_ECT) frame[CLASS_AT]! |= ECT_0;
+    else if (protocol !== PROTOCOL_TCP) frame[NEXT_HEADER_AT] = protocol;
     this.sent += 1;
     if (isReachable) {
       this.reserved = null;

@@ -4,9 +4,10 @@
  */
 
 import type { SeqNumber } from '#core';
-import { TCP_ACK, TCP_RST, TCP_SYN, type TcpOptions } from '../wire/tcp.ts';
+import { TCP_ACK, TCP_ECE, TCP_RST, TCP_SYN, type TcpOptions } from '../wire/tcp.ts';
 import { opened } from './arrives.ts';
 import type { Connection } from './connection.ts';
+import { ECN_FLAGS, ECN_ON } from './ecn.ts';
 import { INITIAL_WINDOW_SEGMENTS } from './limits.ts';
 import { sendAck, sendSyn } from './output.ts';
 import { receiveFin, receiveText } from './receive.ts';
@@ -33,6 +34,8 @@ export function arrivesSynSent(c: Connection, s: Segment): void {
     return;
   }
   takeSyn(c, s.seq, s.options);
+  // RFC 3168 §6.1.1: we asked, and the answer agrees.
+  if (c.stack.ecn && (s.flags & ECN_FLAGS) === TCP_ECE && c.rttSeq === c.sndUna) c.ecn = ECN_ON;
   c.sndWnd = s.window; // The window of a SYN is not scaled.
   c.sndWndMax = s.window;
   c.sndWl1 = s.seq;

@@ -7,9 +7,10 @@
  */
 
 import type { Instant } from '#core';
-import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/tcp.ts';
+import { TCP_ACK, TCP_ECE, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/tcp.ts';
 import { acknowledge } from './ack.ts';
 import type { Connection } from './connection.ts';
+import { congestionEchoed } from './ecn.ts';
 import { emitControl } from './emit.ts';
 import { abort } from './ending.ts';
 import { CHALLENGE_INTERVAL, RTO_AFTER_SYN_LOSS } from './limits.ts';
@@ -175,6 +176,7 @@ function receiveAck(c: Connection, s: Segment): boolean {
     return false;
   }
   if (acked < 0) return true;
+  if (c.ecn !== 0 && s.flags & TCP_ECE) congestionEchoed(c);
   const window = s.window << c.sndShift;
   const sameWindow = window === c.sndWnd;
   // WL2 needs no place of its own: acknowledgments below sndUna don't come here.

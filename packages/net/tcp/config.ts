@@ -17,6 +17,8 @@ export interface TcpConfig {
   readonly memory?: MemoryBudget;
   /** Offers timestamps (RFC 7323) in active opens, true unless said otherwise; answers always. */
   readonly timestamps?: boolean;
+  /** Asks for ECN (RFC 3168) in active opens, false unless said otherwise; answers always. */
+  readonly ecn?: boolean;
   /** Nagle's rule for all connections; true unless said otherwise. */
   readonly nagle?: boolean;
 }

@@ -129,6 +129,8 @@ export class Connection implements Flow, Timer {
   declare lowWaterBytes: number;
   declare aboveLowWater: boolean;
   declare noDelay: boolean;
+  /** See ecn.ts; 0 while it isn't in use. */
+  declare ecn: number;
   /** What the stack set lowWaterBytes to; another value is the application's. */
   declare sendMark: number;
   /**
@@ -452,6 +454,7 @@ const RARE = {
   timestampOffset: 0,
   aboveLowWater: false,
   noDelay: false,
+  ecn: 0,
   sendMark: LOW_WATER_BYTES,
   windowMarkAt: 0 as Instant,
   markIsFresh: true,

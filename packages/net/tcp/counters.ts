@@ -11,6 +11,9 @@ export interface TcpCounters {
   undone: number;
   tailProbes: number;
   windowsGrown: number;
+  /** RFC 3168: packets that routers marked, and echoes of such that we answered. */
+  congestionMarks: number;
+  congestionEchoes: number;
   probes: number;
   keepAlives: number;
   /** ICMP errors about segments in flight; those of them that lowered a path's MTU. */
@@ -65,6 +68,8 @@ export function zeroCounters(): TcpCounters {
     undone: 0,
     tailProbes: 0,
     windowsGrown: 0,
+    congestionMarks: 0,
+    congestionEchoes: 0,
     probes: 0,
     keepAlives: 0,
     icmpErrors: 0,

@@ -83,7 +83,7 @@ export function emitData(c: Connection, seq: number, length: number, flags: numb
     hot.pack(layout, frame, at, h);
   }
   const inFrame = parts === NO_PARTS ? bytes : headerBytes;
-  ip.finish(route, PROTOCOL_TCP, inFrame, parts, request);
+  ip.finish(route, stack.protocolOut, inFrame, parts, request);
   if (request !== null) request.segmentBytes = 0;
   stack.counts.segmentsOut += 1;
   c.ackSegments = 0;

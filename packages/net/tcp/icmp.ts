@@ -9,6 +9,7 @@ import { applyHeld } from './ack.ts';
 import type { Connection } from './connection.ts';
 import { PATH_MTU_BYTES_MIN } from './limits.ts';
 import { output } from './output.ts';
+import { PathProbe } from './path-probe.ts';
 import { loseAll } from './recovery.ts';
 import { SYN_SENT } from './state.ts';
 
@@ -33,6 +34,7 @@ export function fragmentationNeeded(c: Connection, mtuBytes: number): void {
   const mss = mtu - c.route.headerBytes - c.headerBytes;
   if (mss >= c.mss) return;
   c.stack.counts.pathMtu += 1;
+  c.pathProbe ??= new PathProbe(c);
   c.mss = mss;
   if (c.state === SYN_SENT) return;
   // RFC 1191 §6.4: again at once, and no sign of congestion.

@@ -9,6 +9,7 @@ import { clearTcpOptions, TCP_ACK, TCP_RST, TCP_SYN } from '../wire/tcp.ts';
 import { takeSyn } from './arrives-syn-sent.ts';
 import { randomPort } from './connect.ts';
 import { Connection, type Opener } from './connection.ts';
+import { ECN_FLAGS, ECN_ON } from './ecn.ts';
 import { emitBare } from './emit.ts';
 import { CONNECTION_BYTES, EPHEMERAL_TRIES_MAX } from './limits.ts';
 import { sendSyn } from './output.ts';
@@ -98,6 +99,8 @@ export function arrivesListen(
   }
   // Text on a SYN isn't taken (no RFC 7413): it comes again after our SYN-ACK, which leaves it out.
   takeSyn(c, s.seq, s.options);
+  // RFC 3168 §6.1.1: the peer asks, we agree.
+  if ((s.flags & ECN_FLAGS) === ECN_FLAGS) c.ecn = ECN_ON;
   c.sndWnd = s.window; // The window of a SYN is not scaled.
   c.startPassive();
   stack.add(c);

@@ -72,6 +72,9 @@ export class LossState implements DeliveryWatcher {
   probe: Probe = 0;
   probeEnd: SeqNumber;
 
+  // ECN: echoes of marks up to here were answered.
+  echoedUntil: SeqNumber;
+
   constructor(c: Connection) {
     this.c = c;
     this.end = c.sndUna;
@@ -82,6 +85,7 @@ export class LossState implements DeliveryWatcher {
     this.recover = c.sndUna;
     this.undoStart = c.sndUna;
     this.probeEnd = c.sndUna;
+    this.echoedUntil = c.sndUna;
   }
 
   /** Trouble begins anew: what was delivered before is below `una`. */

@@ -6,16 +6,19 @@
  */
 
 import { after, FOREVER, type SeqNumber } from '#core';
+import { PROTOCOL_TCP, PROTOCOL_TCP_ECT } from '../ip.ts';
 import {
   clearTcpOptions,
   SACK_BLOCKS_MAX,
   TCP_ACK,
+  TCP_ECE,
   TCP_FIN,
   TCP_PSH,
   TCP_SYN,
   type TcpOptions,
 } from '../wire/tcp.ts';
 import type { Connection } from './connection.ts';
+import { ECN_FLAGS, takeDataFlags } from './ecn.ts';
 import { emitBurst, emitControl, emitData, largeBytes } from './emit.ts';
 import { Flight } from './flight.ts';
 import { ACK_DELAY, FLIGHT_GRAIN_SHARE, INITIAL_WINDOW_SEGMENTS } from './limits.ts';
@@ -92,7 +95,7 @@ export function sendNew(c: Connection, cwnd: number): void {
  */
 function sendBurst(c: Connection, length: number, unsent: number, flight: number): boolean {
   const { mss } = c;
-  if (c.stack.checksumRequest !== null || c.sndNxt !== c.sndMax) return false;
+  if (c.stack.checksumRequest !== null || c.sndNxt !== c.sndMax || c.ecn !== 0) return false;
   const inChunk = c.chunks[c.cursor]!.length - c.cursorAt - 1;
   const bytes = Math.min(length, unsent - 1, inChunk);
   if (bytes < 2 * mss) return false;
@@ -110,13 +113,26 @@ function sendBurst(c: Connection, length: number, unsent: number, flight: number
 export function sendSegment(c: Connection, length: number, isLast: boolean): boolean {
   const fin = isLast && c.finQueued ? 1 : 0;
   const flags = isLast ? TCP_ACK | TCP_PSH | fin : TCP_ACK;
-  if (!emitData(c, c.sndNxt, length, flags)) return false;
+  const isSent = c.ecn === 0 ? emitData(c, c.sndNxt, length, flags) : emitCapable(c, length, flags);
+  if (!isSent) return false;
   c.sndNxt = ((c.sndNxt + length + fin) | 0) as SeqNumber;
   if (length < c.mss) c.sndSmall = c.sndNxt;
   if (fin !== 0) c.finSent = true;
   if (((c.sndNxt - c.sndMax) | 0) > 0) noteSent(c, c.sndNxt);
   else c.stack.counts.retransmitted += 1;
   return true;
+}
+
+/** As emitData at sndNxt, with the marks of ecn.ts. */
+function emitCapable(c: Connection, length: number, flags: number): boolean {
+  const { stack, ecn } = c;
+  // Not what a probe of the window has sent before.
+  const isNew = c.sndNxt === c.sndMax;
+  if (isNew) stack.protocolOut = PROTOCOL_TCP_ECT;
+  const isSent = emitData(c, c.sndNxt, length, flags | (isNew ? takeDataFlags(c) : ecn & TCP_ECE));
+  stack.protocolOut = PROTOCOL_TCP;
+  if (!isSent) c.ecn = ecn;
+  return isSent;
 }
 
 /** New data up to `end` leaves now: sndMax, and the sent times. */
@@ -161,9 +177,10 @@ export function sendAck(c: Connection): boolean {
   const edge = (c.sndUna + c.sndWnd) | 0;
   const seq = ((edge - c.sndMax) | 0) < 0 ? edge : c.sndMax;
   const { queue, stack } = c;
+  const flags = TCP_ACK | (c.ecn & TCP_ECE);
   const hasRanges = queue !== null && queue.starts.length > 0;
   const repeats = stack.duplicateOf === c;
-  if ((!hasRanges && !repeats) || !c.sackOk) return emitControl(c, seq, TCP_ACK, null);
+  if ((!hasRanges && !repeats) || !c.sackOk) return emitControl(c, seq, flags, null);
   const options = stack.optionsOut;
   clearTcpOptions(options);
   addTimestamps(c, options);
@@ -176,7 +193,7 @@ export function sendAck(c: Connection): boolean {
     options.sackCount = 1;
   }
   if (hasRanges) addRanges(queue, options, most);
-  return emitControl(c, seq, TCP_ACK, options);
+  return emitControl(c, seq, flags, options);
 }
 
 /** The range that grew last comes first, RFC 2018 §4; then the others, from there on around. */
@@ -211,7 +228,11 @@ export function sendSyn(c: Connection): void {
     options.timestamp = timestampNow(c);
     options.timestampEcho = 0;
   }
-  const flags = c.state === SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK;
+  const isFirst = c.sndNxt === c.sndUna;
+  let flags = c.state === SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK;
+  // RFC 3168 §6.1.1; a SYN that was lost goes again without, for those who drop it (§6.1.1.1).
+  if (c.state === SYN_SENT) flags |= c.stack.ecn && isFirst ? ECN_FLAGS : 0;
+  else if (c.ecn !== 0) flags |= TCP_ECE;
   if (!emitControl(c, c.sndUna, flags, options)) return;
   if (c.sndNxt === c.sndUna) {
     c.sndNxt = ((c.sndUna + 1) | 0) as SeqNumber;
@@ -233,7 +254,8 @@ export function retransmit(c: Connection, seq: SeqNumber, length: number): numbe
   locate(c, seq);
   const isLast = offset + bytes === c.queuedBytes;
   const fin = isLast && c.finSent ? TCP_FIN : 0;
-  const isSent = emitData(c, seq, bytes, TCP_ACK | (isLast ? TCP_PSH : 0) | fin);
+  const flags = TCP_ACK | (isLast ? TCP_PSH : 0) | fin | (c.ecn & TCP_ECE);
+  const isSent = emitData(c, seq, bytes, flags);
   c.cursor = cursor;
   c.cursorAt = cursorAt;
   if (!isSent) return 0;

@@ -62,6 +62,7 @@ import {
   unlink,
 } from './connection-table.ts';
 import { type TcpCounters, zeroCounters } from './counters.ts';
+import { noteMarks } from './ecn.ts';
 import { ends } from './ending.ts';
 import { fragmentationNeeded, isInFlight, unreachable } from './icmp.ts';
 import { InitialSequence } from './isn.ts';
@@ -103,6 +104,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
   readonly memory: MemoryBudget;
   readonly nagle: boolean;
   readonly timestamps: boolean;
+  readonly ecn: boolean;
   readonly isn: InitialSequence;
   readonly counts: TcpCounters = zeroCounters();
   readonly listeners = new Map<number, TcpListener>();
@@ -126,6 +128,8 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
   private readonly headerIn = new Int32Array(10);
   /** Filled for each segment that goes the general way. */
   readonly segment: Segment = emptySegment();
+  /** Of the segment that emitData sends: with ECT or without. */
+  protocolOut: number = PROTOCOL_TCP;
   /** Of all windows that we advertise, RFC 7323 §2. */
   readonly windowShift: number;
   /** Duplicate data that the next acknowledgment to `duplicateOf` reports, RFC 2883. */
@@ -155,6 +159,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     this.memory = config.memory ?? new MemoryBudget(memoryBytesDefault);
     this.nagle = config.nagle ?? true;
     this.timestamps = config.timestamps ?? true;
+    this.ecn = config.ecn ?? false;
     this.isn = new InitialSequence(config.entropy);
     this.waiting = new TimeWaitTable(this);
     this.tcpMemory = new TcpMemory(this, this.memory);
@@ -231,6 +236,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
       if (readSegment(this, h, frame, at, end, source, destination)) this.arrivesElsewhere();
       return;
     }
+    if (c.ecn !== 0) noteMarks(c, h, frame, at);
     if (c.predictable && bytes === c.headerBytes && receivePredicted(c, h, frame, at, end)) {
       // More acknowledgments may follow: one settling does for all of them.
       this.counts.predicted += 1;

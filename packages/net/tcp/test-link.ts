@@ -128,7 +128,8 @@ export class FakeIp implements IpRouter, IpOutput {
     parts: readonly Uint8Array[],
     checksum: ChecksumRequest | null,
   ): void {
-    if (protocol !== PROTOCOL_TCP || this.frame === null) throw new Error('finish without begin');
+    if ((protocol & 0xff) !== PROTOCOL_TCP || this.frame === null)
+      throw new Error('finish without begin');
     this.room -= 1;
     if (transportBytes + 20 > this.mtuBytes) return;
     const head = this.frame.subarray(TRANSPORT_AT, TRANSPORT_AT + transportBytes);

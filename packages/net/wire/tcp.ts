@@ -51,6 +51,8 @@ export const TCP_SYN = 0x02;
 export const TCP_RST = 0x04;
 export const TCP_PSH = 0x08;
 export const TCP_ACK = 0x10;
+export const TCP_ECE = 0x40;
+export const TCP_CWR = 0x80;
 
 const OPTION_END = 0;
 const OPTION_NOP = 1;
