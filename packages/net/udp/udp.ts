@@ -167,8 +167,9 @@ export class Udp implements TransportInput, IcmpErrorInput {
   icmpError({ kind, destination, transport }: IcmpError): boolean {
     this.counters.udpErrors += 1;
     const socket = this.sockets.get(readU16be(transport, 0));
-    // Ours may be cut on their way, so they are never too large for it.
-    if (socket === undefined || kind === 'fragmentation needed') return false;
+    if (socket === undefined) return false;
+    // IPv4 cuts ours on their way, so they are never too large for it; for IPv6 we must (RFC 8201).
+    if (kind === 'fragmentation needed') return typeof destination !== 'number';
     if (kind !== 'time exceeded' && kind !== 'parameter problem') {
       socket.receiver.unreachable?.(destination, readU16be(transport, 2));
     }
