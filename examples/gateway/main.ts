@@ -11,27 +11,31 @@ const PARTS = ['users', 'orders', 'stock'] as const;
 
 export const start: Start<typeof config> = async ({ stack, args, ...environment }) => {
   const { log } = environment;
-  const signalFor = (request: Request): AbortSignal =>
-    AbortSignal.any([request.signal, AbortSignal.timeout(args.patience)]);
 
-  /** The same request elsewhere; who asked has an answer within the patience, or 502. */
+  /** As `fetch`, but an answer must begin within the patience; its body may take its time. */
+  async function soon(request: Request): Promise<Response> {
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(new Error('no answer yet')), args.patience);
+    const signal = AbortSignal.any([request.signal, controller.signal]);
+    try {
+      return await fetch(request, { redirect: 'manual', signal });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   async function passOn(request: Request, path: string): Promise<Response> {
     try {
-      const url = new URL(path, args.upstream);
-      return await fetch(new Request(url, request), {
-        redirect: 'manual',
-        signal: signalFor(request),
-      });
+      return await soon(new Request(new URL(path, args.upstream), request));
     } catch (error) {
       log.warn(`${request.method} ${path}: ${(error as Error).message}`);
       return new Response('Bad Gateway\n', { status: 502 });
     }
   }
 
-  async function status(request: Request): Promise<Response> {
-    const signal = signalFor(request);
+  async function status(): Promise<Response> {
     const answers = await Promise.allSettled(
-      PARTS.map(async (part) => (await fetch(`${args.upstream}/${part}`, { signal })).json()),
+      PARTS.map(async (part) => (await soon(new Request(`${args.upstream}/${part}`))).json()),
     );
     const entries = answers.map((answer, i) => [
       PARTS[i]!,
@@ -43,7 +47,7 @@ export const start: Start<typeof config> = async ({ stack, args, ...environment 
   const app: FetchApp = {
     fetch(request: Request): Promise<Response> | Response {
       const { pathname, search } = new URL(request.url);
-      if (pathname === '/status') return status(request);
+      if (pathname === '/status') return status();
       if (!pathname.startsWith('/api/')) return new Response('Not Found\n', { status: 404 });
       return passOn(request, pathname.slice('/api'.length) + search);
     },

@@ -11,7 +11,7 @@ import type { Stack } from '#device';
 import { fetchHandler, HttpServer } from '#http';
 import { directStack, Names, stackOptions } from '#stack';
 import { SimWorld } from '#targets/sim/index';
-import { AbortController, installNetwork, installWeb, Response } from '#web';
+import { AbortController, installNetwork, installWeb, ReadableStream, Response } from '#web';
 import { fetch } from '../../packages/http/client/fetch.ts';
 import { address, TestDnsServer } from '../helpers/dns-server.ts';
 
@@ -92,6 +92,17 @@ function pattern(): Uint8Array {
   return Uint8Array.from({ length: BODY_BYTES }, (_, i) => (i * 7 + (i >> 8)) & 0xff);
 }
 
+function inPieces(bytes: Uint8Array, count: number): ReadableStream<Uint8Array> {
+  let at = 0;
+  return new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (at >= bytes.length) controller.close();
+      else controller.enqueue(bytes.slice(at, at + count));
+      at += count;
+    },
+  });
+}
+
 const bytesOf = async (net: Net, path: string, init = {}): Promise<Uint8Array> => {
   const response = await net.during(fetch(`http://web.example${path}`, init));
   assert.equal(response.status, 200);
@@ -113,6 +124,8 @@ test(`bad links › ${SEEDS} seeds › every body arrives whole, every connectio
     assert.deepEqual(await bytesOf(net, '/away'), pattern(), told);
     const body = pattern();
     assert.deepEqual(await bytesOf(net, '/echo', { method: 'POST', body }), body, told);
+    const streamed = { method: 'POST', body: inPieces(body, 20_000), duplex: 'half' };
+    assert.deepEqual(await bytesOf(net, '/echo', streamed), body, told);
     const all = await Promise.all(Array.from({ length: 4 }, () => bytesOf(net, '/data')));
     for (const one of all) assert.deepEqual(one, body, told);
     const { connections } = net.client.counters();

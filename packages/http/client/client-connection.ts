@@ -95,9 +95,9 @@ export class ClientConnection implements FlowHandler {
     return this.flow.queuedBytes;
   }
 
-  /** Nobody who waits for `drained` would hear of it. */
-  get isDrained(): boolean {
-    return this.flow.queuedBytes <= this.flow.lowWaterBytes;
+  /** More is queued than the flow's mark, which may rise: `drained` will come. */
+  get isFull(): boolean {
+    return this.flow.queuedBytes > this.flow.lowWaterBytes;
   }
 
   get isIdle(): boolean {

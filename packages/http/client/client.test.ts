@@ -175,12 +175,12 @@ test('a streamed body › more than the server takes › drained says when to go
   const bench = new ClientBench();
   const told = bench.ask({ method: 'POST', body: { lengthBytes: null } });
   told.exchange.write(new Uint8Array(100_000));
-  assert.equal(told.exchange.queuedBytes, 100_000, 'also before there is a connection');
+  assert.ok(told.exchange.isFull, 'also before there is a connection');
   bench.pass(0.01);
   assert.deepEqual(told.log, ['drained'], 'the flow took all of it at once');
   bench.flow.isReading = false;
   told.exchange.write(new Uint8Array(100_000));
-  assert.ok(told.exchange.queuedBytes > 65_536);
+  assert.ok(told.exchange.isFull);
   bench.flow.acknowledge(90_000);
   assert.deepEqual(told.log, ['drained', 'drained']);
 });

@@ -242,6 +242,9 @@ class Origin {
   }
 }
 
+/** Bytes of a streamed body that wait for a connection; above it the writer waits. */
+const EARLY_BYTES_MAX = 65_536;
+
 /** A request on its way: waiting, or on a connection. */
 class Exchange implements ClientExchange, ActiveRequest {
   readonly request: ClientRequest;
@@ -289,6 +292,11 @@ class Exchange implements ClientExchange, ActiveRequest {
     return this.connection === null ? this.earlyBytes : this.connection.queuedBytes;
   }
 
+  get isFull(): boolean {
+    const { connection } = this;
+    return connection === null ? this.earlyBytes > EARLY_BYTES_MAX : connection.isFull;
+  }
+
   write(bytes: Uint8Array): void {
     if (this.isOver || this.isFinished) return;
     if (this.connection === null) {
@@ -332,7 +340,7 @@ class Exchange implements ClientExchange, ActiveRequest {
     this.earlyBytes = 0;
     for (const bytes of early) this.write(bytes);
     if (this.isFinished) connection.finish();
-    else if (early.length > 0 && connection.isDrained) this.handler.drained();
+    else if (early.length > 0 && !connection.isFull) this.handler.drained();
   }
 
   lost(error: ClientError, isStale: boolean): void {

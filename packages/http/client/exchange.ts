@@ -48,6 +48,8 @@ export interface ClientHandler {
 export interface ClientExchange {
   /** Bytes written and not yet taken by the server. */
   readonly queuedBytes: number;
+  /** So many bytes are queued that a writer should wait for `drained`, which will be told. */
+  readonly isFull: boolean;
   /** The next bytes of a streamed body; they must not change. */
   write(bytes: Uint8Array): void;
   /** The streamed body is complete. */

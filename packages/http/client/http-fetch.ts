@@ -12,9 +12,6 @@ import type { ClientError, ClientExchange, ClientHandler } from './exchange.ts';
 import type { Hop } from './redirect.ts';
 import { ResponseBody } from './response-body.ts';
 
-/** Request bytes that wait for the server to take them; above it the app's stream is not read. */
-export const REQUEST_BODY_BYTES_MAX = 65_536;
-
 /**
  * Fields that say how this connection frames the message, or that follow from the URL: Fetch's
  * forbidden names (§2.2.2) as far as they aren't only a browser's business.
@@ -137,7 +134,7 @@ export class HttpFetch implements ClientHandler {
         if (this.isOver) return;
         if (chunk === null) break;
         this.exchange.write(chunk);
-        if (this.exchange.queuedBytes > REQUEST_BODY_BYTES_MAX) await this.drain();
+        if (this.exchange.isFull) await this.drain();
         if (this.isOver) return;
       }
       this.sending = null;

@@ -53,7 +53,7 @@ export function acknowledge(c: Connection, acked: number, count: number): number
     c.rtoAt = FOREVER;
     c.lossAt = FOREVER;
   } else armRetransmit(c);
-  if (c.aboveLowWater && c.queuedBytes <= c.lowWaterBytes) {
+  if (c.aboveLowWater && c.queuedBytes <= c.mark) {
     c.aboveLowWater = false;
     c.handler.drained();
   }
@@ -82,7 +82,7 @@ function grow(c: Connection, acked: number, flight: number, count: number): void
 
 /** A writer that follows `drained` keeps the window full: twice of it is queued. */
 function raiseMark(c: Connection): void {
-  const isOurs = c.lowWaterBytes === c.sendMark;
-  c.sendMark = Math.min(2 * c.cwnd, SEND_MARK_BYTES_MAX);
-  if (isOurs) c.lowWaterBytes = c.sendMark;
+  c.sendMark = Math.floor(Math.min(2 * c.cwnd, SEND_MARK_BYTES_MAX));
+  // Half a byte says that it is the application's: whoever waits for `drained` counts on it.
+  if (Number.isInteger(c.mark)) c.mark = c.sendMark;
 }

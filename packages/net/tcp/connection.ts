@@ -126,12 +126,16 @@ export class Connection implements Flow, Timer {
   declare cursor: number;
   declare cursorAt: number;
   declare queuedBytes: number;
-  declare lowWaterBytes: number;
+  /**
+   * lowWaterBytes, and half a byte more when the application set it: nothing else may then raise
+   * it, and a field that says so would be one too many (RARE).
+   */
+  declare mark: number;
   declare aboveLowWater: boolean;
   declare noDelay: boolean;
   /** See ecn.ts; 0 while it isn't in use. */
   declare ecn: number;
-  /** What the stack set lowWaterBytes to; another value is the application's. */
+  /** What the stack last raised the mark to, or would have. */
   declare sendMark: number;
   /**
    * Acknowledged by segments without data since the stack last settled this connection, and how
@@ -267,7 +271,7 @@ export class Connection implements Flow, Timer {
     this.cursor = 0;
     this.cursorAt = 0;
     this.queuedBytes = 0;
-    this.lowWaterBytes = LOW_WATER_BYTES;
+    this.mark = LOW_WATER_BYTES;
     this.heldBytes = 0;
     this.cwnd = INITIAL_WINDOW_SEGMENTS * mss;
     this.repair = OPEN;
@@ -285,6 +289,14 @@ export class Connection implements Flow, Timer {
     this.paused = false;
     this.ackSegments = 0;
     this.ackNow = false;
+  }
+
+  get lowWaterBytes(): number {
+    return Math.floor(this.mark);
+  }
+
+  set lowWaterBytes(bytes: number) {
+    this.mark = bytes + 0.5;
   }
 
   get local(): Endpoint {
@@ -319,7 +331,7 @@ export class Connection implements Flow, Timer {
     if (this.chunks === NO_CHUNKS) this.chunks = [];
     this.chunks.push(bytes);
     this.queuedBytes += bytes.length;
-    if (this.queuedBytes > this.lowWaterBytes) this.aboveLowWater = true;
+    if (this.queuedBytes > this.mark) this.aboveLowWater = true;
     if (!this.scheduled) this.stack.schedule(this);
   }
 
