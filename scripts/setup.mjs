@@ -40,6 +40,7 @@ const SYSTEM = {
     'iputils-ping': '/usr/bin/ping',
     procps: '/usr/bin/ps',
     'dnsmasq-base': '/usr/sbin/dnsmasq',
+    'bind9-dnsutils': '/usr/bin/dig',
     nftables: '/usr/sbin/nft',
     nmap: '/usr/bin/nmap',
     traceroute: '/usr/sbin/traceroute',

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { setImmediate as passed } from 'node:timers/promises';
 import { instantOfMicros, TimerQueue, wallTimeOfMillis } from '#core';
 import type { KvReadOnly, Machine, NetDevice, Stack } from '#device';
+import { installedNetwork } from '#web';
 import { arg, kv, net } from './config.ts';
 import { deviceOrder } from './devices.ts';
 import {
@@ -149,6 +150,7 @@ test('devices › connected in order, once, with their own arguments', async () 
     assert.equal(context.stack, stack);
     assert.ok(!('net.ethernet' in context));
     assert.deepEqual(context.args, { port: 80 });
+    assert.equal(installedNetwork(), stack, 'fetch goes out by it');
     return 0;
   };
   const devices = deviceOrder({ stack: net.stack() });

@@ -67,9 +67,8 @@ before(async () => {
 after(() => {
   upstream.closeAllConnections();
   upstream.close();
+  dns.close();
   work.remove();
-  // The name server's sockets have no end of their own.
-  setImmediate(() => process.exit());
 });
 
 type Ask = (where: string, init?: RequestInit) => Promise<Response>;

@@ -25,6 +25,7 @@ export const start: Start<typeof config> = async ({ stack, site, args, log }) =>
 const work = new Workspace({
   ...HELLO_SITE,
   'app.ts': 'export default { fetch: (request: Request) => new Response(request.url) };\n',
+  'fetcher.ts': "export default { fetch: () => self.fetch('http://10.0.2.2/') };\n",
   'graph/morgana.config.ts': CONFIG,
   'graph/main.ts': MAIN,
 });
@@ -81,6 +82,24 @@ test('an image carries its description, which names no path of this machine', as
     ...['port', 'title', 'log', 'ipv4', 'gateway', 'hostname'],
   ]);
   assert.ok(!image.includes(work.directory));
+});
+
+test('names and fetch › linked where they are used', async () => {
+  const partsOf = async (app: string): Promise<string[]> => {
+    const built = await work.run(['build', app, '--output=parts.img', '--json']);
+    assert.equal(built.code, 0, built.stderr);
+    return JSON.parse(built.stdout).parts.map(({ name }: { name: string }) => name);
+  };
+  const ofNames = (parts: string[]) =>
+    parts.filter((part) => part === 'morgana/dns' || part === 'npm:fflate').sort();
+  assert.deepEqual(ofNames(await partsOf('htdocs')), []);
+  assert.deepEqual(ofNames(await partsOf('app.ts')), []);
+  assert.deepEqual(ofNames(await partsOf('graph')), ['morgana/dns']);
+  assert.deepEqual(ofNames(await partsOf('fetcher.ts')), ['morgana/dns', 'npm:fflate']);
+  const described = await work.run(['describe', 'fetcher.ts', '--json']);
+  assert.ok('nameservers' in JSON.parse(described.stdout).args);
+  const website = await work.run(['describe', 'htdocs', '--json']);
+  assert.ok(!('nameservers' in JSON.parse(website.stdout).args));
 });
 
 test('the node target › one module, named after the application', async () => {

@@ -30,6 +30,7 @@ export class TestDnsServer {
   readonly queries: string[] = [];
   readonly sources: Endpoint[] = [];
   port = 0;
+  private readonly open: { close(): void }[] = [];
 
   constructor(zone: Zone) {
     this.zone = zone;
@@ -48,7 +49,12 @@ export class TestDnsServer {
     this.port = bound.value.local.port;
     const listening = await stack.listen(this.port, (flow) => this.accept(flow));
     if (!listening.ok) throw new Error(`port ${this.port}: ${listening.error.kind}`);
+    this.open.push(bound.value, listening.value);
     return this;
+  }
+
+  close(): void {
+    for (const one of this.open) one.close();
   }
 
   private accept(flow: Flow): void {

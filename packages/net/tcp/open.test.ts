@@ -172,6 +172,32 @@ test('SYN_SENT › SYN-ACK › ACK, open', () => {
   assert.ok(outcome.flow !== null);
 });
 
+test('SYN_SENT › cancelled › forgotten, nothing is sent or told, RFC 9293 §3.10.5', () => {
+  const s = new Script();
+  const connecting = s.stack.connect(THERE, 80, () => assert.fail('told'));
+  s.sent();
+  connecting.cancel();
+  connecting.cancel();
+  s.wait(300 * SECOND);
+  assert.deepEqual(s.sent(), []);
+  assert.equal(s.stack.counters().connections, 0);
+});
+
+test('SYN_SENT › open, then cancelled › too late, the flow stays', () => {
+  const s = new Script();
+  const flows: Flow[] = [];
+  const connecting = s.stack.connect(THERE, 80, (result) => {
+    assert.ok(result.ok);
+    result.value.attach(s.journal);
+    flows.push(result.value);
+  });
+  const { sourcePort } = s.out[0]!.repr;
+  s.in('S.', 0, 1, { peerPort: 80, ourPort: sourcePort, options: SYN });
+  s.sent();
+  connecting.cancel();
+  assert.deepEqual([flows.length, s.sent()], [1, []]);
+});
+
 test('SYN_SENT › nothing comes › SYN after 1, 2, 4, .., 60 s, timeout after three minutes', () => {
   const s = new Script();
   const outcome = connecting(s);
