@@ -7,6 +7,8 @@ import assert from 'node:assert/strict';
 import { randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
 import {
+  chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -384,6 +386,18 @@ describe('tap', { skip: skip || cannotTap }, () => {
     const second = await new Running(site, ['--mem=32', '--link=tap:tap0'], net.enter).ended;
     assert.match(second.console, /error: tap:tap0: .*; end the process that uses it/);
     assert.equal(second.code, 69);
+  });
+
+  test('a user without the right to it › one sentence, exit code 69', async () => {
+    const copy = path.join(tmpdir(), `morgana-nobody-${process.pid}.elf`);
+    copyFileSync(images.blocks, copy);
+    chmodSync(copy, 0o755);
+    const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--'];
+    const enter = [...net.enter, ...nobody];
+    const { code, console } = await new Running(copy, ['--link=tap:tap0'], enter).ended;
+    rmSync(copy);
+    assert.match(console, /error: tap:tap0: .*(permitted|denied|busy); /);
+    assert.equal(code, 69);
   });
 
   test('two taps on a bridge › the conformance suite passes', async () => {
