@@ -235,6 +235,17 @@ describe('disks', { skip }, () => {
     assert.equal(bytes.subarray(-512, -508).toString(), 'mark');
   });
 
+  test('standard output closed › what would have been said goes nowhere, not to the disk', async () => {
+    const place = file('quiet.img', 65_536);
+    const script = `exec "$0" --disk=data="$1" >&- 2>&- <&-`;
+    const { code, console } = await new Running('sh', ['-c', script, images.blocks, place]).ended;
+    assert.equal(code, 0);
+    assert.equal(console, '');
+    const bytes = readFileSync(place);
+    assert.equal(bytes.subarray(-512, -508).toString(), 'mark');
+    assert.ok(!bytes.includes('ok data'));
+  });
+
   test('several, one read only › each its own, in order', async () => {
     const [one, two] = [file('one.img', 65_536), file('two.img', 8_192)];
     writeFileSync(two, Buffer.alloc(8_192, 'abcd'));

@@ -6,6 +6,7 @@
 #include "process.h"
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +147,9 @@ int main(int argc, char **argv) {
     environ = environment;
     if (syscall(SYS_close_range, 3u, ~0u, 0u) != 0) { /* Before Linux 5.9. */
         for (int fd = 3; fd < 1024; fd++) close(fd);
+    }
+    for (int fd = 0; fd < 3; fd++) { /* Nothing that is opened below may become the console. */
+        if (fcntl(fd, F_GETFD) < 0) open("/dev/null", O_RDWR);
     }
     read_arguments(argv);
     find_payload();
