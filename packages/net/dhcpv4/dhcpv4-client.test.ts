@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatIpv4Address, IPV4_ANY } from '../ip-address.ts';
-import { configuredRoutesMax, dhcpFuzzShare } from '../limits.ts';
+import { configuredRoutesMax, dhcpFuzzShare, dnsServersMax, ntpServersMax } from '../limits.ts';
 import { ip, OURS, PEER, TestLink } from '../test-link.ts';
 import {
   DHCPV4_ACK,
@@ -86,6 +86,23 @@ test('options that make no sense › left out: netmask with holes, tiny MTU, odd
       mtuBytes: null,
     },
   ]);
+});
+
+test('more name and time servers than are taken › the rest is ignored', () => {
+  const x = new Exchange();
+  const value = Uint8Array.from({ length: 4 * (dnsServersMax + 1) }, (_, i) =>
+    i % 4 === 0 ? 10 : i,
+  );
+  x.bind([
+    ...grant(3600),
+    { code: dhcpv4Option.dnsServers, value },
+    { code: dhcpv4Option.ntpServers, value },
+  ]);
+  const [told] = x.events;
+  assert.deepEqual(
+    [told?.dnsServers.length, told?.ntpServers?.length],
+    [dnsServersMax, ntpServersMax],
+  );
 });
 
 test('classless routes › replace the router, the usable ones (RFC 3442)', () => {
