@@ -7,7 +7,14 @@ import { instantOfMicros, type Result, seconds } from '#core';
 import type { ConnectError, Flow, Stack } from '#device';
 import { SimWorld } from '#targets/sim/index';
 import { address, TestDnsServer } from '../../tests/helpers/dns-server.ts';
-import { directStack, Names, type NamesMaker, parseNameServers, stackOptions } from './index.ts';
+import {
+  directStack,
+  ipv6Options,
+  Names,
+  type NamesMaker,
+  parseNameServers,
+  stackOptions,
+} from './index.ts';
 
 const NS = '10.0.0.53';
 const IGNORED = { data() {}, drained() {}, end() {}, closed() {} };
@@ -15,6 +22,7 @@ const IGNORED = { data() {}, drained() {}, end() {}, closed() {} };
 class Net {
   readonly world: SimWorld;
   readonly server: TestDnsServer;
+  hasIpv6 = false;
   client!: Stack;
   web!: Stack;
   dns!: Stack;
@@ -24,6 +32,10 @@ class Net {
     this.server = new TestDnsServer([
       address('web.example', '10.0.0.80'),
       address('gone.example', '10.0.0.99'),
+      address('both.example', '10.0.0.80'),
+      address('both.example', '2001:db8::80'),
+      address('half.example', '10.0.0.80'),
+      address('half.example', '2001:db8::99'),
       {
         name: 'www.example',
         type: 5,
@@ -52,7 +64,13 @@ class Net {
     const { device, entropy, log } = this.world.addHost(name);
     const machine = { timers: this.world.timers, entropy };
     const names: NamesMaker = (numeric) => new Names(numeric);
-    const given = { ...options.value, nameServers, names };
+    const ipv6 = ipv6Options(
+      this.hasIpv6 ? `2001:db8::${cidr.split(/[./]/)[3]}/64` : 'off',
+      '',
+      '',
+    );
+    assert.ok(ipv6.ok);
+    const given = { ...options.value, ipv6: ipv6.value, nameServers, names };
     return directStack(machine, device, given, log.source('stack'));
   }
 
@@ -117,6 +135,28 @@ test('no name servers › said at once; localhost needs none', async () => {
   assert.equal(await net.resolve('web.example'), 'no name servers');
   assert.deepEqual(await net.resolve('localhost'), ['127.0.0.1']);
   assert.deepEqual(await net.resolve('10.0.0.7'), ['10.0.0.7']);
+});
+
+test('both families › IPv6 is taken; where nobody answers by it, IPv4 a little later', async () => {
+  const net = new Net(8);
+  net.hasIpv6 = true;
+  await net.start([{ address: '2001:db8::53', port: 53 }]);
+  // Duplicate address detection takes a second or two, in which nobody is answered.
+  await net.until(() => net.world.timers.now > 5_000_000).catch(() => {});
+  const both = await net.connect('both.example');
+  assert.ok(both.ok);
+  assert.equal(both.value.remote.address, '2001:db8::80');
+  both.value.abort();
+  assert.deepEqual(net.server.queries, ['udp both.example 28', 'udp both.example 1']);
+  const before = net.world.timers.now;
+  const half = await net.connect('half.example');
+  assert.ok(half.ok);
+  assert.equal(half.value.remote.address, '10.0.0.80');
+  const tookMs = (net.world.timers.now - before) / 1_000;
+  assert.ok(tookMs >= 250 && tookMs < 300, `${tookMs} ms`);
+  half.value.abort();
+  await net.until(() => net.client.counters().connections === 0);
+  assert.deepEqual(await net.resolve('both.example'), ['2001:db8::80', '10.0.0.80']);
 });
 
 test('an answer longer than a datagram › comes over TCP, and the connection ends in order', async () => {
