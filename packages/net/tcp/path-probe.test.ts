@@ -48,11 +48,20 @@ test('one timeout › the same size again; two in a row › smaller; few bytes �
   assert.equal(s.out[s.out.length - 1]!.repr.payload.length, 1460);
   assert.equal(s.count('blackHoles'), 0);
   const little = new Script();
-  little.accept(SACK).write(new Uint8Array(1459));
+  little.accept(SACK).write(new Uint8Array(500));
   little.turn();
   little.wait(60 * SECOND);
   assert.ok(little.count('timeouts') > 4);
   assert.equal(little.count('blackHoles'), 0);
+});
+
+test('a segment that is not full, but too large for the way › smaller all the same', () => {
+  const s = new Script({ mtuBytes: 9_000 });
+  s.accept({ options: { mss: 8_960 } }).write(new Uint8Array(1_464));
+  s.turn();
+  s.wait(900 * MILLI);
+  assert.equal(s.count('blackHoles'), 1);
+  assert.equal(s.out[s.out.length - 1]!.repr.payload.length, 1_460);
 });
 
 test('timeouts go on › smaller and smaller, down to 576', () => {

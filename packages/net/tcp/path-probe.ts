@@ -34,14 +34,19 @@ export class PathProbe {
 const mssIn = (c: Connection, mtuBytes: number): number =>
   mtuBytes - c.route.headerBytes - c.headerBytes;
 
-/** The retransmission timer expired: every second time in a row full segments become smaller. */
+/**
+ * The retransmission timer expired: every second time in a row segments become smaller than those
+ * in flight, which needn't be full.
+ */
 export function shrinkSegments(c: Connection): void {
-  if (c.retries % PATH_PROBE_TIMEOUTS !== 0 || ((c.sndMax - c.sndUna) | 0) < c.mss) return;
-  // What the peer reported came through.
-  if (c.flight !== null && c.flight.sackedBytes > 0) return;
+  if (c.retries % PATH_PROBE_TIMEOUTS !== 0) return;
+  // What the peer reported came through; but that may be small segments, each of them.
+  const reported = c.flight === null ? 0 : c.flight.sackedBytes;
+  if (reported >= c.mss && c.retries < 2 * PATH_PROBE_TIMEOUTS) return;
+  const inFlight = Math.min(c.mss, (c.sndMax - c.sndUna) | 0);
   for (const mtuBytes of PATH_PROBE_MTUS) {
     const mss = mssIn(c, mtuBytes);
-    if (mss >= c.mss) continue;
+    if (mss >= inFlight) continue;
     c.pathProbe ??= new PathProbe(c);
     c.pathProbe.nextAt = after(c.stack.timers.now, PATH_PROBE_INTERVAL);
     c.mss = mss;
