@@ -20,6 +20,16 @@ test(`networks 1 to ${SMOKE_SEEDS} › bad links, crashes, then healed › all i
   }
 });
 
+for (const [seed, what] of [
+  [87, 'a black hole takes the full segment and not the small one after it'],
+  [144, 'a black hole takes a segment that is not full, from a link with large frames'],
+] as const) {
+  test(`network ${seed} › ${what} › it is found`, () => {
+    const { verdict, error } = runSeed(seed, () => {}, 'network');
+    assert.equal(verdict, 'passed', String(error));
+  });
+}
+
 test('the options of many seeds › each kind of network and trouble is among them', () => {
   const drawn = Array.from({ length: 200 }, (_, seed) => drawNetwork(seed));
   assert.ok(drawn.some(({ routers }) => routers === 0));
