@@ -3,7 +3,7 @@
 import type { Endpoint, Flow } from 'morgana';
 
 /** Bytes that wait in a connection: enough for any window that it may get. */
-const QUEUE_BYTES_MAX = 524_288;
+const QUEUE_BYTES_MAX = 2_097_152;
 /** RFC 3550 §6.4.1: jitter moves by a sixteenth. */
 const JITTER_SHARE = 1 / 16;
 const MICROS = 1_000_000;
