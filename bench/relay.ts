@@ -4,7 +4,8 @@
  * Linux and iperf3 in every case. Prints bits per second, the share of Linux's, and which of TCP's
  * options Linux had on.
  *
- *     node bench/relay.ts [--seconds=15] [--seeds=3] [--loss=0,1,2,5] [--rtt=50] [--congestion=cubic]
+ *     node bench/relay.ts [--seconds=15] [--seeds=3] [--loss=0,1,2,5] [--rtt=50]
+ *         [--congestion=cubic]
  *
  * Blind spots: losses are independent; of a run's networks all are measured side by side, so that a
  * busy machine is as busy for all; Linux's sender in row "Linux" has a tap device with software

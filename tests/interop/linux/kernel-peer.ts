@@ -12,7 +12,7 @@ export type Task =
   | { readonly op: 'many'; readonly port: number; readonly count: number; readonly at: number }
   | { readonly op: 'line'; readonly port: number; readonly text: string }
   | { readonly op: 'udp'; readonly port: number; readonly bytes: number }
-  | { readonly op: 'serve'; readonly port: number }
+  | { readonly op: 'serve' | 'tell'; readonly port: number }
   | { readonly op: 'reset'; readonly port: number };
 
 export interface Request {
@@ -94,11 +94,11 @@ async function many(host: string, port: number, count: number, at: number): Prom
   return 'ok';
 }
 
-function serve(host: string, port: number): Promise<string> {
+function serve(host: string, port: number, how: (socket: Socket) => void): Promise<string> {
   return new Promise((resolve, reject) => {
     const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       socket.on('error', () => {});
-      socket.pipe(socket);
+      how(socket);
     });
     server.once('error', reject);
     server.listen({ host, port }, () => resolve('ok'));
@@ -127,7 +127,9 @@ function udp(host: string, port: number, count: number): Promise<string> {
 async function perform(host: string, task: Task): Promise<string> {
   switch (task.op) {
     case 'serve':
-      return serve(host, task.port);
+      return serve(host, task.port, (socket) => socket.pipe(socket));
+    case 'tell':
+      return serve(host, task.port, (socket) => socket.end(`${socket.remoteAddress}\n`));
     case 'udp':
       return udp(host, task.port, task.bytes);
     case 'echo':

@@ -29,16 +29,20 @@ const KERNEL_PEER = path.join(import.meta.dirname, 'kernel-peer.ts');
 const PATIENCE_MILLIS = 20_000;
 export const LINUX = '10.97.1.1';
 export const UNIKERNEL = '10.97.1.2';
+export const LINUX6 = 'fd97::1';
+export const UNIKERNEL6 = 'fd97::2';
 export const MAC = '52:54:00:6d:67:02';
 
 export const cannotInterop: string | false = cannotBoot === false ? cannotTap : cannotBoot;
+
+const FIXED = [`--ipv4=${UNIKERNEL}/24`, `--ipv6=${UNIKERNEL6}/64`];
 
 export interface NetworkOptions {
   readonly target: LinkedTarget | 'pvh';
   readonly image: string;
   /** Null: the unikernel has the tap device itself. */
   readonly relay: RelayOptions | null;
-  /** In place of a fixed IPv4 address. */
+  /** In place of fixed addresses. */
   readonly bootArguments?: readonly string[];
   /** Runs in the namespace, with tap0 up, before the unikernel starts. */
   readonly prepare?: (net: Namespace) => Promise<void>;
@@ -122,10 +126,11 @@ export class LinuxNetwork {
     await net.run('ip', 'tuntap', 'add', 'dev', 'tap0', 'mode', 'tap', ...header);
     await net.run('sh', '-c', 'echo 0 > /proc/sys/net/ipv6/conf/tap0/accept_dad');
     await net.run('ip', 'address', 'add', `${LINUX}/24`, 'dev', 'tap0');
+    await net.run('ip', 'address', 'add', `${LINUX6}/64`, 'dev', 'tap0');
     await net.run('ip', 'link', 'set', 'tap0', 'up');
     await prepare?.(net);
     const place = path.join(work, 'link');
-    const given = { ...options, bootArguments: bootArguments ?? [`--ipv4=${UNIKERNEL}/24`] };
+    const given = { ...options, bootArguments: bootArguments ?? FIXED };
     const machine = await startOn(given, impairing === null ? null : place, net);
     let relay: Relay | null = null;
     if (impairing !== null) {

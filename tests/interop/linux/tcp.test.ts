@@ -13,7 +13,7 @@ import { millis } from '#core';
 import type { SimFaults } from '#targets/sim/index';
 import { buildImage, LINKED_FLAGS, type LinkedTarget } from '../../helpers/machine.ts';
 import type { Answer } from './kernel-peer.ts';
-import { cannotInterop, LINUX, LinuxNetwork, UNIKERNEL } from './network.ts';
+import { cannotInterop, LINUX, LINUX6, LinuxNetwork, UNIKERNEL, UNIKERNEL6 } from './network.ts';
 
 const KIB = 1_024;
 const MIB = 1_048_576;
@@ -29,7 +29,7 @@ interface Condition {
 const wire = { delay: millis(2) };
 
 const CONDITIONS: Readonly<Record<string, Condition>> = {
-  'no faults': { faults: {}, bytes: 8 * MIB, seconds: 15 },
+  'no faults': { faults: {}, bytes: 4 * MIB, seconds: 20 },
   '20 ms each way': { faults: { delay: millis(20) }, bytes: MIB, seconds: 10 },
   '1 % lost': { faults: { ...wire, lossShare: 0.01 }, bytes: 4 * MIB, seconds: 20 },
   '5 % lost': { faults: { ...wire, lossShare: 0.05 }, bytes: MIB, seconds: 20 },
@@ -89,7 +89,9 @@ for (const [target, names] of Object.entries(TARGETS)) {
       const flags = kind === 'pvh' ? [] : LINKED_FLAGS[kind];
       image = await buildImage('tests/interop/linux/peer', ...flags);
       network = await LinuxNetwork.open({ target: kind, image, relay: { seed: 1 } });
-      fulfilled(await network.kernel.ask(LINUX, { op: 'serve', port: 7 }));
+      for (const host of [LINUX, LINUX6]) {
+        fulfilled(await network.kernel.ask(host, { op: 'serve', port: 7 }));
+      }
     });
 
     for (const name of names) {
@@ -100,18 +102,26 @@ for (const [target, names] of Object.entries(TARGETS)) {
         const before = { ...relay!.network.counters };
         const started = performance.now();
         // Side by side, so that slow conditions don't wait for each other.
-        const [asServer, asClient, sunk, sourced] = await Promise.all([
-          kernel.ask(UNIKERNEL, { op: 'echo', port: 7, bytes }),
-          network.command(`echo ${LINUX} 7 ${bytes}`),
-          kernel.ask(UNIKERNEL, { op: 'sink', port: 9, bytes }),
-          kernel.ask(UNIKERNEL, { op: 'source', port: 19, bytes }),
-        ]);
-        fulfilled(asServer);
-        assert.equal(asClient, 'ok');
-        fulfilled(sunk, `${bytes} right`);
-        fulfilled(sourced);
+        const families = [
+          [UNIKERNEL, LINUX],
+          [UNIKERNEL6, LINUX6],
+        ] as const;
+        await Promise.all(
+          families.map(async ([ours, linux]) => {
+            const [asServer, asClient, sunk, sourced] = await Promise.all([
+              kernel.ask(ours, { op: 'echo', port: 7, bytes }),
+              network.command(`echo ${linux} 7 ${bytes}`, ours),
+              kernel.ask(ours, { op: 'sink', port: 9, bytes }),
+              kernel.ask(ours, { op: 'source', port: 19, bytes }),
+            ]);
+            fulfilled(asServer);
+            assert.equal(asClient, 'ok');
+            fulfilled(sunk, `${bytes} right`);
+            fulfilled(sourced);
+          }),
+        );
         const took = (performance.now() - started) / 1_000;
-        context.diagnostic(`${took.toFixed(1)} s for 6 x ${bytes} bytes`);
+        context.diagnostic(`${took.toFixed(1)} s for 12 x ${bytes} bytes`);
         assert.ok(took < seconds, `${took} s`);
         const { counters } = relay!.network;
         for (const [counter, share] of Object.entries(SHARES)) {
@@ -123,7 +133,10 @@ for (const [target, names] of Object.entries(TARGETS)) {
       test(`${name} › many small connections`, async () => {
         network.relay!.setFaults(faults);
         const count = name === 'no faults' ? 500 : 20;
-        fulfilled(await network.kernel.ask(UNIKERNEL, { op: 'many', port: 7, count, at: 20 }));
+        for (const ours of [UNIKERNEL, UNIKERNEL6]) {
+          const half = count / 2;
+          fulfilled(await network.kernel.ask(ours, { op: 'many', port: 7, count: half, at: 10 }));
+        }
       });
     }
 
@@ -137,10 +150,14 @@ for (const [target, names] of Object.entries(TARGETS)) {
     });
 
     test('a port that nobody listens on › refused both ways', async () => {
-      const { ok, text } = await network.kernel.ask(UNIKERNEL, { op: 'echo', port: 81, bytes: 1 });
-      assert.equal(ok, false);
-      assert.match(text, /ECONNREFUSED/);
-      assert.equal(await network.command(`echo ${LINUX} 81 1`), 'refused');
+      for (const ours of [UNIKERNEL, UNIKERNEL6]) {
+        const { ok, text } = await network.kernel.ask(ours, { op: 'echo', port: 81, bytes: 1 });
+        assert.equal(ok, false);
+        assert.match(text, /ECONNREFUSED/);
+      }
+      for (const linux of [LINUX, LINUX6]) {
+        assert.equal(await network.command(`echo ${linux} 81 1`), 'refused');
+      }
     });
   });
 }

@@ -3,7 +3,10 @@
  * (9), a source of it (19), and a port (1) that takes one command per connection:
  *
  *     echo ADDRESS PORT BYTES   be the client of an echo server there; "ok" or what went wrong
+ *     hear ADDRESS PORT         what a server there says before it ends
  *     counters                  the stack's, as JSON
+ *     addresses                 ours
+ *     resolve NAME              what a name server says, or what went wrong
  */
 
 import type { Endpoint, Flow, FlowEnd, Stack, Start } from 'morgana';
@@ -111,9 +114,35 @@ function echoClient(stack: Stack, to: Endpoint, count: number): Promise<string> 
   });
 }
 
+/** Everything that a server says. */
+function hear(stack: Stack, to: Endpoint): Promise<string> {
+  return new Promise((resolve) => {
+    stack.connect(to.address, to.port, (result) => {
+      if (!result.ok) return resolve(result.error.kind);
+      let text = '';
+      result.value.attach({
+        ...nothing,
+        data: (bytes) => {
+          text += decoder.decode(bytes);
+        },
+        end: () => result.value.shutdown(),
+        closed: () => resolve(text.trim()),
+      });
+    });
+  });
+}
+
+async function resolveName(stack: Stack, name: string): Promise<string> {
+  const found = await stack.resolve(name);
+  return found.ok ? found.value.join(' ') : found.error.kind;
+}
+
 async function command(stack: Stack, line: string): Promise<string> {
   const [verb, address = '', port = '', bytes = ''] = line.split(' ');
   if (verb === 'counters') return JSON.stringify(stack.counters());
+  if (verb === 'addresses') return stack.addresses().join(' ');
+  if (verb === 'resolve') return resolveName(stack, address);
+  if (verb === 'hear') return hear(stack, { address, port: Number(port) });
   if (verb !== 'echo') return 'no such command';
   return echoClient(stack, { address, port: Number(port) }, Number(bytes));
 }
