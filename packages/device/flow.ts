@@ -25,7 +25,11 @@ export interface FlowHandler {
    * paused.
    */
   data(bytes: Uint8Array): void;
-  /** `queuedBytes` fell to `lowWaterBytes` or under, after having been above. */
+  /**
+   * `queuedBytes` fell to `lowWaterBytes` or under, after having been above. A mark that grew by
+   * itself may be beyond a writer's own bound (65,536 or more): then it is called again, the last
+   * time at 65,536.
+   */
   drained(): void;
   /** The peer sends no more (FIN). We still may. */
   end(): void;

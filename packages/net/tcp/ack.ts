@@ -8,7 +8,12 @@
 import { FOREVER, type SeqNumber } from '#core';
 import type { Connection } from './connection.ts';
 import { Cubic } from './cubic.ts';
-import { CONGESTION_WINDOW_BYTES_MAX, SEND_MARK_BYTES_MAX, SLOW_START_SEGMENTS } from './limits.ts';
+import {
+  CONGESTION_WINDOW_BYTES_MAX,
+  LOW_WATER_BYTES,
+  SEND_MARK_BYTES_MAX,
+  SLOW_START_SEGMENTS,
+} from './limits.ts';
 import { FAST, OPEN } from './loss-state.ts';
 import { locate, release } from './send-queue.ts';
 import { armRetransmit, endBackoff, sampleRtt } from './timers.ts';
@@ -53,10 +58,7 @@ export function acknowledge(c: Connection, acked: number, count: number): number
     c.rtoAt = FOREVER;
     c.lossAt = FOREVER;
   } else armRetransmit(c);
-  if (c.aboveLowWater && c.queuedBytes <= c.mark) {
-    c.aboveLowWater = false;
-    c.handler.drained();
-  }
+  if (c.queuedBytes <= c.drainAt) drain(c);
   return news;
 }
 
@@ -85,4 +87,14 @@ function raiseMark(c: Connection): void {
   c.sendMark = Math.floor(Math.min(2 * c.cwnd, SEND_MARK_BYTES_MAX));
   // Half a byte says that it is the application's: whoever waits for `drained` counts on it.
   if (Number.isInteger(c.mark)) c.mark = c.sendMark;
+}
+
+/**
+ * Tells the writer. At a mark that grew by itself, one with a bound of its own may find its queue
+ * still too long: it is told again at half of that, and so on down to the mark that it knows.
+ */
+function drain(c: Connection): void {
+  const isGrown = c.drainAt > LOW_WATER_BYTES && Number.isInteger(c.mark);
+  c.drainAt = isGrown ? Math.max(LOW_WATER_BYTES, c.drainAt / 2) : -1;
+  c.handler.drained();
 }

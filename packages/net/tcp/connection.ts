@@ -29,7 +29,7 @@ import type { Flight } from './flight.ts';
 
 import { type KeepAlive, setKeepAlive } from './keep-alive.ts';
 
-import { INITIAL_WINDOW_SEGMENTS, RTO_INITIAL } from './limits.ts';
+import { INITIAL_WINDOW_SEGMENTS, LOW_WATER_BYTES, RTO_INITIAL } from './limits.ts';
 import { type LossState, OPEN, type Repair, TIMEOUT } from './loss-state.ts';
 import type { PathProbe } from './path-probe.ts';
 import type { ReceiveQueue } from './receive-queue.ts';
@@ -62,7 +62,6 @@ export interface Opener {
  * connection.
  */
 const NOBODY: FlowHandler = { data() {}, drained() {}, end() {}, closed() {} };
-const LOW_WATER_BYTES = 65_536;
 
 export class Connection implements Flow, Timer {
   // Fixed: who talks to whom.
@@ -131,7 +130,8 @@ export class Connection implements Flow, Timer {
    * it, and a field that says so would be one too many (RARE).
    */
   declare mark: number;
-  declare aboveLowWater: boolean;
+  /** `drained` is due when no more than this is queued; -1 when it isn't. */
+  declare drainAt: number;
   declare noDelay: boolean;
   /** See ecn.ts; 0 while it isn't in use. */
   declare ecn: number;
@@ -331,7 +331,7 @@ export class Connection implements Flow, Timer {
     if (this.chunks === NO_CHUNKS) this.chunks = [];
     this.chunks.push(bytes);
     this.queuedBytes += bytes.length;
-    if (this.queuedBytes > this.mark) this.aboveLowWater = true;
+    if (this.queuedBytes > LOW_WATER_BYTES || this.queuedBytes > this.mark) markDrain(this);
     if (!this.scheduled) this.stack.schedule(this);
   }
 
@@ -464,7 +464,7 @@ const RARE = {
   timestampRecent: 0,
   timestampRecentAt: 0 as Instant,
   timestampOffset: 0,
-  aboveLowWater: false,
+  drainAt: -1,
   noDelay: false,
   ecn: 0,
   sendMark: LOW_WATER_BYTES,
@@ -484,3 +484,14 @@ const RARE = {
   pathProbe: null,
 } satisfies Partial<Connection>;
 Object.assign(Connection.prototype, RARE);
+
+/**
+ * Says when `drained` is due, after a write that left more queued than some mark: at the mark that
+ * was passed. A writer with a bound of its own may never pass one that grew: then at half of what
+ * it queues, so that it isn't forgotten.
+ */
+function markDrain(c: Connection): void {
+  const { queuedBytes, mark } = c;
+  if (queuedBytes > mark) c.drainAt = mark;
+  else if (Number.isInteger(mark)) c.drainAt = Math.max(LOW_WATER_BYTES, queuedBytes / 2);
+}

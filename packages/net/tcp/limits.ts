@@ -125,6 +125,8 @@ export const SYN_RETRIES_MAX = 7;
 export const SYN_ACK_RETRIES_MAX = 4;
 /** RFC 7323 §5.5: after so long without a segment the peer's last timestamp says nothing. */
 export const TIMESTAMP_LIFE: Duration = seconds(24 * 86_400);
+/** A flow's mark for `drained` as long as nobody set it and nothing made it grow. */
+export const LOW_WATER_BYTES = 65_536;
 /** A send queue that nobody set a mark for may grow to twice cwnd, and to this. */
 export const SEND_MARK_BYTES_MAX = 1_048_576;
 /**

@@ -153,3 +153,33 @@ test('cwnd grows › so does the mark of a flow that nobody set one for', () => 
     assert.equal(flow.lowWaterBytes, mark ?? Math.floor(2 * cwnd));
   }
 });
+
+test('the mark has grown › a writer with a bound of its own › is told to go on', () => {
+  for (const [bound, piece] of [
+    [65_536, 1_000],
+    [100_000, 10_000],
+    [262_144, 65_521],
+    [70_000, 500_000],
+  ] as const) {
+    const s = open();
+    const { flow } = s;
+    assert.ok(flow !== null);
+    let written = 0;
+    const more = (): void => {
+      while (flow.queuedBytes <= bound && written < 2_000_000) {
+        flow.write(new Uint8Array(piece));
+        written += piece;
+      }
+    };
+    s.journal.drained = more;
+    more();
+    s.turn();
+    for (let acked = 0; acked < 2_000_000; ) {
+      const sent = s.connection().sndMax - s.connection().sndUna;
+      assert.ok(sent > 0, `${acked} bytes went, ${written} were written, ${bound} at a time`);
+      acked += Math.min(sent, 10 * MSS);
+      s.in('.', 1, 1 + acked);
+      s.turn();
+    }
+  }
+});
