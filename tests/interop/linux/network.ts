@@ -27,6 +27,8 @@ const ROOT = path.join(import.meta.dirname, '../../..');
 const TAP_LINK = path.join(ROOT, 'build/base/tap-link');
 const KERNEL_PEER = path.join(import.meta.dirname, 'kernel-peer.ts');
 const PATIENCE_MILLIS = 20_000;
+/** The longest that any task may take. */
+const ANSWER_MILLIS_MAX = 60_000;
 export const LINUX = '10.97.1.1';
 export const UNIKERNEL = '10.97.1.2';
 export const LINUX6 = 'fd97::1';
@@ -93,7 +95,15 @@ export class KernelPeer {
   ask(host: string, task: Task): Promise<Answer> {
     const id = this.ids++;
     this.child.send({ id, host, task } satisfies Request);
-    return new Promise((resolve) => this.waiting.set(id, resolve));
+    return new Promise((resolve) => {
+      const late = setTimeout(() => {
+        resolve({ id, ok: false, text: 'no end in sight', millis: ANSWER_MILLIS_MAX });
+      }, ANSWER_MILLIS_MAX);
+      this.waiting.set(id, (answer) => {
+        clearTimeout(late);
+        resolve(answer);
+      });
+    });
   }
 
   async close(): Promise<void> {
