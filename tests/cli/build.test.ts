@@ -79,7 +79,8 @@ test('an image carries its description, which names no path of this machine', as
   const description = findDescription(image);
   assert.equal(description?.name, 'graph');
   assert.deepEqual(Object.keys(description.args), [
-    ...['port', 'title', 'log', 'ipv4', 'gateway', 'hostname'],
+    ...['port', 'title', 'log', 'ipv4', 'gateway', 'routes', 'ipv6', 'ipv6-gateway'],
+    ...['ipv6-secret', 'net-memory', 'hostname', 'nameservers'],
   ]);
   assert.ok(!image.includes(work.directory));
 });
