@@ -57,6 +57,13 @@ test('fetch › request › method, URL, fields, peer', async () => {
   assert.match(text, /^HTTP\/1\.1 204 /);
 });
 
+test('fetch › an IPv6 address as Host › the URL has it in brackets', async () => {
+  const { flow } = setUp((request) => new Response(request.url));
+  const text = await answer(flow, 'GET /a HTTP/1.1\r\nHost: [2001:DB8::1]:8080\r\n\r\n');
+  assert.match(text, /http:\/\/\[2001:db8::1\]:8080\/a$/);
+  assert.match(await answer(flow, 'GET / HTTP/1.1\r\nHost: [::1\r\n\r\n'), /^HTTP\/1\.1 400 /);
+});
+
 test('fetch › no Host in HTTP/1.0 › the local address', async () => {
   const { flow } = setUp((request) => new Response(request.url));
   assert.match(await answer(flow, 'GET /x HTTP/1.0\r\n\r\n'), /http:\/\/192\.0\.2\.1\/x$/);

@@ -161,8 +161,9 @@ test('an error › cut short, about somebody else, or no larger than said › st
   errorTo(link, 1, 0, quoted(link, new Uint8Array(8), { source: HOST }));
   errorTo(link, 1, 0, quoted(link, new Uint8Array(8), { nextHeader: 99 }));
   errorTo(link, 2, 0, quoted(link, new Uint8Array(8)), 48);
+  errorTo(link, 2, 0, quoted(link, new Uint8Array(1_240)).subarray(0, 100), 600);
   assert.deepEqual(errors, []);
-  assert.equal(link.counter('icmpv6ErrorsStray'), whole.length + 4);
+  assert.equal(link.counter('icmpv6ErrorsStray'), whole.length + 5);
 });
 
 test('packet too big › believed › the way’s MTU, 1280 at least; not believed › nothing', () => {

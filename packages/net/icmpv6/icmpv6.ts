@@ -174,7 +174,9 @@ export class Icmpv6 implements TransportInput, Ipv6Errors {
     const isWhole = upper !== null && about.length >= upper.at + TRANSPORT_BYTES_MIN;
     const input = isWhole ? this.errorInputs.get(upper.protocol) : undefined;
     const kind = errorKind(icmpv6Type(message), icmpv6Code(message));
-    const mtuBytes = kind === 'fragmentation needed' ? icmpv6Word(message) : 0;
+    // Less than every link carries is taken for that (RFC 8201 §4, RFC 8021).
+    const toldBytes = Math.max(icmpv6Word(message), IPV6_MTU_BYTES_MIN);
+    const mtuBytes = kind === 'fragmentation needed' ? toldBytes : 0;
     const isPossible =
       input !== undefined &&
       this.ours.isOurs(ipv6Source(about)) &&
