@@ -6,7 +6,7 @@
  * their sequence numbers, so that whatever overlaps, one delivery only is right.
  */
 
-import { toU32 } from '#core';
+import { seconds, toU32 } from '#core';
 import { memoryBytesDefault, memoryBytesMin, parseIpv4Address } from '#net';
 import {
   emitEthernetHeader,
@@ -34,6 +34,9 @@ const HOSTILE = parseIpv4Address('10.0.0.2')!;
 const GOOD = parseIpv4Address('10.0.0.3')!;
 const FIRST_PEER_PORT = 5_000;
 const GOOD_PORT = 6_000;
+const FLOOD_PORT = 20_000;
+/** SYNs of floods in one program. */
+const FLOOD_MAX = 600;
 /** Written and not taken by peers; what more a program writes is left out. */
 const QUEUED_BYTES_MAX = 200_000;
 /** Frames in answer to one record: a burst of a whole window, and a little. */
@@ -58,6 +61,8 @@ class Program {
   private readonly peers: Peer[] = [];
   private readonly good: Peer;
   private readonly words = new Set<string>();
+  private readonly flooders = new Map<number, Peer>();
+  private flooded = 0;
   private queued = 0;
   private echoed = 0;
 
@@ -119,6 +124,9 @@ class Program {
   private perform(record: Uint8Array): boolean {
     const [kind = 0, a = 0, b = 0, c = 0] = record;
     switch (kind & 15) {
+      case 9:
+        this.flood(a, b, c);
+        return false;
       case 10:
         this.subject.wait(pick(WAITS, a) + b * 97);
         return true;
@@ -206,6 +214,30 @@ class Program {
     return options;
   }
 
+  /** SYNs of many, from ports that come again; with `answers`, those who got a SYN-ACK open. */
+  private flood(count: number, from: number, answers: number): void {
+    const ports = Array.from({ length: count }, (_, i) => FLOOD_PORT + ((from * 16 + i) % 512));
+    for (const port of ports) {
+      if (this.flooded >= FLOOD_MAX) return;
+      this.flooded += 1;
+      let peer = this.flooders.get(port);
+      if (peer === undefined) {
+        peer = new Peer(this.subject, HOSTILE, port, SERVED_PORT, port * 65_537);
+        this.flooders.set(port, peer);
+      }
+      peer.next = peer.iss;
+      peer.syns.push(peer.iss);
+      peer.say(TCP_SYN);
+    }
+    if (answers % 2 === 0) return;
+    this.subject.turn();
+    for (const port of ports) this.flooders.get(port)?.say(TCP_ACK, Uint8Array.of());
+  }
+
+  private peerAt(port: number): Peer | undefined {
+    return this.flooders.get(port) ?? this.peers.find((peer) => peer.port === port);
+  }
+
   private write(which: number, count: number): void {
     const { flows } = this.subject;
     const flow = flows[which % Math.max(1, flows.length)];
@@ -223,7 +255,8 @@ class Program {
     else if (what % 5 === 1) flow.abort();
     else if (what % 5 === 2) flow.pause();
     else if (what % 5 === 3) flow.resume();
-    else flow.lowWaterBytes = what * 16;
+    else if (what % 10 === 4) flow.lowWaterBytes = what * 16;
+    else flow.askIfAlive(what < 128 ? seconds(what) : null);
   }
 
   private connect(index: number): void {
@@ -281,7 +314,7 @@ class Program {
 
   /** Every byte that is delivered must be the one of its sequence number. */
   private checkStream(flow: FuzzFlow): void {
-    const peer = this.peers.find(({ port }) => port === flow.flow.remote.port);
+    const peer = this.peerAt(flow.flow.remote.port);
     if (peer === undefined) throw new RangeError('a connection with nobody');
     // Whichever of its SYNs was taken: the stream begins after it.
     let starts = peer.syns.map((seq) => seq + 1);
@@ -297,7 +330,7 @@ class Program {
     if (frame[12] !== 8 || frame[13] !== 0 || frame[23] !== 6) return;
     const port = (frame[36]! << 8) | frame[37]!;
     if (port === GOOD_PORT) this.good.hear(frame);
-    else this.peers.find((peer) => peer.port === port)?.hear(frame);
+    else this.peerAt(port)?.hear(frame);
   }
 
   private goodHears(flags: number, seq: number, payload: Uint8Array): void {
@@ -370,6 +403,8 @@ export const tcpTarget: GuidedTarget = {
     [record(0, 4), record(0, 0), record(12, 1, 0), record(0, 6), record(10, 8)],
     [record(OPTIONS, 1), record(0, 4), record(0, 0), record(11, 0, 250, 250), record(0, 0)],
     [record(OPTIONS, 2), record(0, 4), record(0, 0), record(11, 0, 250, 250), record(0, 0)],
+    [record(OPTIONS, 2), record(9, 255, 0, 0), record(9, 255, 16, 1), record(0, 4), record(0, 0)],
+    [record(0, 4), record(0, 0), record(12, 1, 9), record(10, 9), record(10, 9), record(10, 9)],
     // A loss, three duplicate acknowledgments with SACK, the recovery, and a timeout.
     [
       ...[record(0, 4, 0, 0, 0, 0, 15), record(0, 0, 0, 0, 0, 0, 8), record(11, 1, 200, 200)],
