@@ -72,6 +72,12 @@ test('request headers › what a browser forbids is sent, what frames the messag
   assert.equal(headers['content-length'], undefined);
 });
 
+test('a range › is asked for as it is, without codings', async () => {
+  await textOf('/hello', { headers: { range: 'bytes=0-1' } });
+  const { headers } = seen.at(-1)!;
+  assert.deepEqual([headers.range, headers['accept-encoding']], ['bytes=0-1', 'identity']);
+});
+
 test('request bodies › every kind', async () => {
   const echo = (body: unknown) => textOf('/echo', { method: 'POST', body: body as string });
   assert.equal(await echo('tëxt'), 'tëxt');

@@ -170,7 +170,8 @@ function fieldsOf(headers: Headers): HeaderField[] {
   for (const cookie of headers._cookies ?? []) fields.push(['set-cookie', cookie]);
   const defaults = [
     ['accept', '*/*'],
-    ['accept-encoding', 'gzip, deflate'],
+    // Fetch §4.6: a range of a coded body is of no use.
+    ['accept-encoding', headers._map.has('range') ? 'identity' : 'gzip, deflate'],
     ['user-agent', 'Morgana'],
   ] as const;
   for (const field of defaults) if (!headers._map.has(field[0])) fields.push(field);
