@@ -15,7 +15,7 @@ import {
   SLOW_START_SEGMENTS,
 } from './limits.ts';
 import { FAST, OPEN } from './loss-state.ts';
-import { locate, release } from './send-queue.ts';
+import { giveChunksBack, locate, release } from './send-queue.ts';
 import { armRetransmit, endBackoff, sampleRtt } from './timers.ts';
 
 /**
@@ -96,5 +96,6 @@ function raiseMark(c: Connection): void {
 function drain(c: Connection): void {
   const isGrown = c.drainAt > LOW_WATER_BYTES && Number.isInteger(c.mark);
   c.drainAt = isGrown ? Math.max(LOW_WATER_BYTES, c.drainAt / 2) : -1;
+  giveChunksBack(c);
   c.handler.drained();
 }

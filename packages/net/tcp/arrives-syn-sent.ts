@@ -65,7 +65,6 @@ export function takeSyn(c: Connection, seq: SeqNumber, options: TcpOptions): voi
   c.sndShift = c.windowScaling ? options.windowShift : 0;
   c.rcvShift = c.windowScaling ? c.stack.windowShift : 0;
   if (!c.windowScaling) c.windowBytes = window;
-  c.windowField = c.windowBytes >> c.rcvShift;
   c.windowMark = ((c.rcvNxt + (c.windowBytes >> 1)) | 0) as SeqNumber;
   if (!options.sackPermitted) c.sackOk = false;
   // In an active open only when we offered them.

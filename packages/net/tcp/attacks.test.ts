@@ -188,7 +188,8 @@ test('peers that never read, windows closed for ever › others are served, they
     if (i % 10 === 0) crowd.wait(10 * MILLI);
   }
   const held = s.count('connections');
-  assert.ok(held > most(memoryBytesDefault) - 10);
+  // Each has an array of chunks, too.
+  assert.ok(held > most(memoryBytesDefault) * 0.75);
   crowd.wait(STALLED_MIN);
   crowd.serveFriend();
   // They answer every probe: nothing in, nothing out.

@@ -1,9 +1,10 @@
-/** Active open, RFC 9293 §3.10.1, with ephemeral ports chosen at random (RFC 6056 §3.3.1). */
+/** Active open, RFC 9293 §3.10.1, with ephemeral ports chosen at random (RFC 6056 §3.3.1 and 2). */
 
 import { err, ok, type Result } from '#core';
 import type { ConnectError, Connecting, Entropy, Flow, FlowEnd } from '#device';
 import type { IpAddress } from '../ip.ts';
 import { Connection, type Opener } from './connection.ts';
+import { keyOf } from './connection-table.ts';
 import {
   CONNECTION_BYTES,
   EPHEMERAL_PORT_FIRST,
@@ -70,7 +71,9 @@ export function connect(
     return NOTHING;
   }
   const ports = local * 65_536 + port;
-  const iss = stack.isn.at(stack.timers.now, route.source, route.destination, ports);
+  const iss =
+    stack.waiting.reuse(keyOf(route.destination, (port << 16) | local)) ??
+    stack.isn.at(stack.timers.now, route.source, route.destination, ports);
   const caller = new Caller(opened);
   const c = new Connection(stack, route, local, port, iss, caller);
   caller.connection = c;
@@ -83,17 +86,41 @@ export function connect(
   return caller;
 }
 
-/** A port without a connection to that peer; null when so many tries found none. */
+const EPHEMERAL_COUNT = EPHEMERAL_PORT_LAST - EPHEMERAL_PORT_FIRST + 1;
+
+/**
+ * A port without a connection to that peer: a random one, or when tries find none, the first free
+ * one after a random one; or else one whose last connection is only waiting (RFC 1122 §4.2.2.13
+ * lets us use it again with a later sequence number). Null when each has a connection. O(ports) at
+ * worst.
+ */
 function choosePort(stack: TcpStack, address: IpAddress, port: number): number | null {
   for (let i = 0; i < EPHEMERAL_TRIES_MAX; i++) {
     const local = randomPort(stack.entropy);
-    if (stack.listeners.has(local)) continue;
-    if (!stack.isTaken(address, (port << 16) | local)) return local;
+    if (useOf(stack, address, port, local) === 'free') return local;
   }
-  return null;
+  const start = randomPort(stack.entropy) - EPHEMERAL_PORT_FIRST;
+  let waiting: number | null = null;
+  for (let i = 0; i < EPHEMERAL_COUNT; i++) {
+    const local = EPHEMERAL_PORT_FIRST + ((start + i) % EPHEMERAL_COUNT);
+    const use = useOf(stack, address, port, local);
+    if (use === 'free') return local;
+    if (use === 'waiting') waiting ??= local;
+  }
+  return waiting;
 }
 
-const EPHEMERAL_COUNT = EPHEMERAL_PORT_LAST - EPHEMERAL_PORT_FIRST + 1;
+function useOf(
+  stack: TcpStack,
+  address: IpAddress,
+  port: number,
+  local: number,
+): 'free' | 'waiting' | 'taken' {
+  if (stack.listeners.has(local)) return 'taken';
+  const ports = (port << 16) | local;
+  if (stack.isTaken(address, ports)) return 'taken';
+  return stack.waiting.has(keyOf(address, ports)) ? 'waiting' : 'free';
+}
 
 export function randomPort(entropy: Entropy): number {
   const bytes = new Uint8Array(2);

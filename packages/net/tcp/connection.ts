@@ -33,7 +33,7 @@ import { INITIAL_WINDOW_SEGMENTS, LOW_WATER_BYTES, RTO_INITIAL } from './limits.
 import { type LossState, OPEN, type Repair, TIMEOUT } from './loss-state.ts';
 import type { PathProbe } from './path-probe.ts';
 import type { ReceiveQueue } from './receive-queue.ts';
-import { NO_CHUNKS } from './send-queue.ts';
+import { chargeChunks, NO_CHUNKS } from './send-queue.ts';
 import type { TcpStack } from './stack.ts';
 import {
   CLOSE_WAIT,
@@ -72,9 +72,8 @@ export class Connection implements Flow, Timer {
   declare remoteAddress: IpAddress;
   /** TCP's header with the options of every segment: 20, or 32 with timestamps. */
   declare headerBytes: number;
-  /** Both ports in one word, as in a segment that comes in, and in one that goes out. */
+  /** Both ports in one word, as in a segment that comes in. */
   declare readonly portsIn: number;
-  declare readonly portsOut: number;
   /** Sum of the pseudo-header without the length, 0..0xffff. */
   declare readonly pseudoSum: number;
   /** The next connection under the same key of the table. */
@@ -135,6 +134,8 @@ export class Connection implements Flow, Timer {
   declare noDelay: boolean;
   /** See ecn.ts; 0 while it isn't in use. */
   declare ecn: number;
+  /** What the budget was charged for `chunks`, the array: send-queue.ts. */
+  declare chargedBytes: number;
   /** What the stack last raised the mark to, or would have. */
   declare sendMark: number;
   /**
@@ -151,8 +152,7 @@ export class Connection implements Flow, Timer {
   declare rcvShift: number;
   /** Both sides sent the window scale option; else the shifts are 0. */
   declare windowScaling: boolean;
-  /** The window field while nothing is queued, and its worth in bytes. */
-  declare windowField: number;
+  /** The window while nothing is queued: a whole number of the field's units. */
   declare windowBytes: number;
   /** Where passWindowMark of window.ts looks again, when it was set; at the start or for a hole. */
   declare windowMark: SeqNumber;
@@ -171,8 +171,7 @@ export class Connection implements Flow, Timer {
   declare stuck: { readonly una: SeqNumber; readonly since: Instant } | null;
   declare keepAlive: KeepAlive | null;
   /** What had come and gone when memory.ts last looked, and since when. */
-  declare idleMark: number;
-  declare idleMarkAt: Instant;
+  declare idle: { mark: number; since: Instant } | null;
 
   // Time; timers.ts. A connection is its own timer, whose deadline `at` is never after rtoAt,
   // lossAt and ackAt, and may be before.
@@ -187,8 +186,6 @@ export class Connection implements Flow, Timer {
   declare srtt: number;
   declare rttvar: number;
   declare rto: number;
-  /** From the last segment to a tail loss probe; Infinity while there are none. */
-  declare probeTimeout: number;
   declare retries: number;
   /** The shortest round trip ever; Infinity before the first. */
   declare minRtt: number;
@@ -227,7 +224,6 @@ export class Connection implements Flow, Timer {
     this.localAddress = route.source;
     this.remoteAddress = route.destination;
     this.portsIn = (remotePort << 16) | localPort;
-    this.portsOut = (localPort << 16) | remotePort;
     this.pseudoSum = pseudoHeaderSum(route.source, route.destination, PROTOCOL_TCP, 0);
     this.opener = opener;
     this.handler = NOBODY;
@@ -248,7 +244,6 @@ export class Connection implements Flow, Timer {
     this.srtt = 0;
     this.rttvar = 0;
     this.rto = RTO_INITIAL;
-    this.probeTimeout = Number.POSITIVE_INFINITY;
     this.minRtt = Number.POSITIVE_INFINITY;
     this.rttSeq = iss;
     this.sentAt = stack.timers.now;
@@ -282,7 +277,6 @@ export class Connection implements Flow, Timer {
     this.rcvNxt = 0 as SeqNumber;
     this.rcvEdge = 0 as SeqNumber;
     this.rcvShift = 0;
-    this.windowField = 0;
     this.windowBytes = windowBytes;
     this.windowMark = 0 as SeqNumber;
     this.queue = null;
@@ -304,7 +298,7 @@ export class Connection implements Flow, Timer {
   }
 
   get remote(): Endpoint {
-    return { address: formatIpAddress(this.remoteAddress), port: this.portsOut & 0xffff };
+    return { address: formatIpAddress(this.remoteAddress), port: this.portsIn >>> 16 };
   }
 
   /** TimerQueue calls it. */
@@ -467,6 +461,7 @@ const RARE = {
   drainAt: -1,
   noDelay: false,
   ecn: 0,
+  chargedBytes: 0,
   sendMark: LOW_WATER_BYTES,
   windowMarkAt: 0 as Instant,
   markIsFresh: true,
@@ -474,8 +469,7 @@ const RARE = {
   challengedAt: 0 as Instant,
   stuck: null,
   keepAlive: null,
-  idleMark: -1,
-  idleMarkAt: 0 as Instant,
+  idle: null,
   retries: 0,
   ssthresh: Number.POSITIVE_INFINITY,
   cubic: null,
@@ -492,6 +486,8 @@ Object.assign(Connection.prototype, RARE);
  */
 function markDrain(c: Connection): void {
   const { queuedBytes, mark } = c;
-  if (queuedBytes > mark) c.drainAt = mark;
-  else if (Number.isInteger(mark)) c.drainAt = Math.max(LOW_WATER_BYTES, queuedBytes / 2);
+  if (queuedBytes > mark) {
+    c.drainAt = mark;
+    chargeChunks(c);
+  } else if (Number.isInteger(mark)) c.drainAt = Math.max(LOW_WATER_BYTES, queuedBytes / 2);
 }

@@ -54,6 +54,7 @@ export interface TcpCounters {
   outOfOrderEvicted: number;
   timeWaitEvicted: number;
   receiveMemory: number;
+  sendMemory: number;
   transmitFull: number;
 }
 
@@ -99,6 +100,7 @@ export function zeroCounters(): TcpCounters {
     outOfOrderEvicted: 0,
     timeWaitEvicted: 0,
     receiveMemory: 0,
+    sendMemory: 0,
     transmitFull: 0,
   };
 }

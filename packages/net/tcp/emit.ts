@@ -46,12 +46,12 @@ export function emitData(c: Connection, seq: number, length: number, flags: numb
   const headerBytes = c.headerBytes;
   const bytes = headerBytes + length;
   const h = stack.headerOut;
-  h[0] = c.portsOut;
+  h[0] = (c.portsIn << 16) | (c.portsIn >>> 16);
   h[1] = seq;
   h[2] = c.rcvNxt;
   h[3] = (headerBytes << 10) | flags;
   if (c.queue === null) {
-    h[4] = c.windowField;
+    h[4] = c.windowBytes >> c.rcvShift;
     c.rcvEdge = ((c.rcvNxt + c.windowBytes) | 0) as SeqNumber;
   } else h[4] = advertisedWindow(c);
   let sum = c.pseudoSum + bytes;
@@ -128,7 +128,7 @@ export function emitBurst(c: Connection, seq: number, count: number): number {
   const payloadAt = at + headerBytes;
   if (!ip.burst(route, headerBytes + mss, head)) return 0;
   const h = stack.headerOut;
-  h[0] = c.portsOut;
+  h[0] = (c.portsIn << 16) | (c.portsIn >>> 16);
   h[1] = 0;
   h[2] = c.rcvNxt;
   h[3] = (headerBytes << 10) | TCP_ACK;
@@ -288,7 +288,8 @@ export function emitControl(
   options: TcpOptions | null,
 ): boolean {
   if (options === null && c.headerBytes !== TCP_HEADER_BYTES) return emitStamped(c, seq, flags);
-  const { stack, route, pseudoSum, portsOut } = c;
+  const { stack, route, pseudoSum, portsIn } = c;
+  const portsOut = (portsIn << 16) | (portsIn >>> 16);
   let window: number;
   if (flags & TCP_SYN) {
     // RFC 7323 §2.2: the window of a SYN is not scaled.
@@ -315,7 +316,7 @@ function emitStamped(c: Connection, seq: number, flags: number): boolean {
     return false;
   }
   const h = stack.headerOut;
-  h[0] = c.portsOut;
+  h[0] = (c.portsIn << 16) | (c.portsIn >>> 16);
   h[1] = seq;
   h[2] = c.rcvNxt;
   h[3] = (TIMESTAMPS_HEADER_BYTES << 10) | flags;

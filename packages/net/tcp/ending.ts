@@ -9,9 +9,10 @@ import { SYN_SENT } from './state.ts';
 
 /** RFC 9293 §3.10.5 ABORT: tells the peer, if it knows us. */
 export function abort(c: Connection, how: FlowEnd): void {
-  const { stack, route, pseudoSum, portsOut, sndMax, rcvNxt } = c;
+  const { stack, route, pseudoSum, portsIn, sndMax, rcvNxt } = c;
+  const ports = (portsIn << 16) | (portsIn >>> 16);
   if (c.state !== SYN_SENT) {
-    emitBare(stack, route, pseudoSum, portsOut, sndMax, rcvNxt, TCP_RST | TCP_ACK, 0, null);
+    emitBare(stack, route, pseudoSum, ports, sndMax, rcvNxt, TCP_RST | TCP_ACK, 0, null);
   }
   stack.remove(c, how);
 }

@@ -38,6 +38,9 @@ export const DEFAULT_LIMITS: TcpLimits = {
 export const CONNECTION_BYTES = 2_048;
 export const TIME_WAIT_BYTES = 384;
 export const RECEIVE_QUEUE_BYTES = 768;
+/** A place in the array of a send queue, and the least that is charged at once. */
+export const CHUNK_BYTES = 16;
+export const CHUNKS_STEP_BYTES = 512;
 /**
  * When memory is scarce (memoryLevels.acceptSlows), so many connections open in a second. Beyond:
  * the acknowledgment that would open one is dropped, and comes again with the peer's data.

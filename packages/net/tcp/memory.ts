@@ -133,12 +133,12 @@ export class TcpMemory implements QueueMemory {
     if (c.queue !== null && c.queue.readyBytes > 0) return false;
     const { now } = this.stack.timers;
     const mark = (c.rcvNxt + c.sndUna) | 0;
-    if (c.idleMark !== mark) {
-      c.idleMark = mark;
-      c.idleMarkAt = now;
+    const { idle } = c;
+    if (idle === null || idle.mark !== mark) {
+      c.idle = { mark, since: now };
       return false;
     }
     const isWaited = c.queuedBytes > 0 || seqDistance(c.sndMax, c.sndUna) > 0;
-    return now - c.idleMarkAt >= (isWaited ? STALLED_MIN : IDLE_MIN);
+    return now - idle.since >= (isWaited ? STALLED_MIN : IDLE_MIN);
   }
 }

@@ -6,6 +6,8 @@
 
 import { assert, type SeqNumber } from '#core';
 import type { Connection } from './connection.ts';
+import { abort } from './ending.ts';
+import { CHUNK_BYTES, CHUNKS_STEP_BYTES } from './limits.ts';
 
 const NO_BYTES = new Uint8Array(0);
 const COMPACT_CHUNKS = 32;
@@ -56,4 +58,27 @@ export function locate(c: Connection, seq: SeqNumber): void {
   }
   c.cursor = i;
   c.cursorAt = i < c.chunks.length ? left : 0;
+}
+
+/**
+ * Charges the array of chunks of a queue above its low-water mark; what is in them is the
+ * application's. No room: the connection is reset, for its peer reads more slowly than others can
+ * bear.
+ */
+export function chargeChunks(c: Connection): void {
+  const more = c.chunks.length * CHUNK_BYTES - c.chargedBytes;
+  if (more <= 0) return;
+  const bytes = Math.max(more, CHUNKS_STEP_BYTES);
+  if (c.stack.tcpMemory.sendQueues.take(bytes)) {
+    c.chargedBytes += bytes;
+    return;
+  }
+  c.stack.counts.sendMemory += 1;
+  abort(c, 'reset');
+}
+
+export function giveChunksBack(c: Connection): void {
+  if (c.chargedBytes === 0) return;
+  c.stack.tcpMemory.sendQueues.give(c.chargedBytes);
+  c.chargedBytes = 0;
 }

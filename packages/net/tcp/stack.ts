@@ -84,7 +84,7 @@ import { output, sendAck } from './output.ts';
 import { receivePredicted } from './predicted.ts';
 import { deliver } from './receive.ts';
 import { emptySegment, readSegment, type Segment } from './segment.ts';
-import { NO_CHUNKS } from './send-queue.ts';
+import { giveChunksBack, NO_CHUNKS } from './send-queue.ts';
 import { CLOSED, SYN_RECEIVED, SYN_SENT } from './state.ts';
 import { StrayResets } from './stray-resets.ts';
 import { SynCookies } from './syn-cookies.ts';
@@ -366,13 +366,13 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     this.connectionCount += 1;
   }
 
-  /** A connection between these, or one that waited not long enough, exists. */
+  /** A connection between these exists. */
   isTaken(remote: IpAddress, ports: number): boolean {
     const key = keyOf(remote, ports);
     for (let c = this.table.get(key); c !== undefined; c = c.chain) {
       if (c.portsIn === ports && sameAddress(c.remoteAddress, remote)) return true;
     }
-    return this.waiting.has(key);
+    return false;
   }
 
   leftHalfOpen(c: Connection): void {
@@ -400,6 +400,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
       this.connectionCount -= 1;
       account.give(CONNECTION_BYTES);
     }
+    giveChunksBack(c);
     this.timers.stop(c);
     c.rtoAt = c.at;
     c.lossAt = c.at;

@@ -9,12 +9,12 @@ import { FOREVER, type Instant, type SeqNumber } from '#core';
 import type { Connection } from './connection.ts';
 import { DISORDER, type LossState, lossOf, OPEN } from './loss-state.ts';
 import { retransmit, sendNew } from './output.ts';
-import { armTimer, startRetransmitTimer } from './timers.ts';
+import { armTimer, probeTimeout, startRetransmitTimer } from './timers.ts';
 
 /** The probe's time has come, §7.3; unless more was sent meanwhile, for it counts from the last. */
 export function probeTail(c: Connection, now: Instant): void {
   if (c.repair !== OPEN || c.sndMax === c.sndUna || c.sndNxt !== c.sndMax) return;
-  const at = (c.sentAt + c.probeTimeout) as Instant;
+  const at = (c.sentAt + probeTimeout(c)) as Instant;
   if (at > now) {
     c.lossAt = at;
     armTimer(c, at);

@@ -7,8 +7,9 @@
  */
 
 import { after, assert, type Instant, type SeqNumber, seqDistance, Timer } from '#core';
-import type { Route } from '../ip.ts';
+import { type IpAddress, PROTOCOL_TCP } from '../ip.ts';
 import { sameAddress } from '../ip-family.ts';
+import { pseudoHeaderSum } from '../wire/checksum.ts';
 import {
   clearTcpOptions,
   TCP_ACK,
@@ -26,10 +27,10 @@ import type { TcpStack } from './stack.ts';
 import { timestampAt } from './timestamps.ts';
 
 interface Waiting {
-  readonly route: Route;
+  /** Not the route: one that nobody else holds would take more memory than all this. */
+  readonly local: IpAddress;
+  readonly remote: IpAddress;
   readonly portsIn: number;
-  readonly portsOut: number;
-  readonly pseudoSum: number;
   /** See timestamps.ts; 20 without them. */
   readonly headerBytes: number;
   readonly timestampOffset: number;
@@ -56,10 +57,9 @@ export class TimeWaitTable {
   /** Full: the oldest is forgotten. Another connection under the same key is forgotten too. */
   add(c: Connection, key: number): void {
     this.put(key, {
-      route: c.route,
+      local: c.localAddress,
+      remote: c.remoteAddress,
       portsIn: c.portsIn,
-      portsOut: c.portsOut,
-      pseudoSum: c.pseudoSum,
       headerBytes: c.headerBytes,
       timestampOffset: c.timestampOffset,
       timestampRecent: c.timestampRecent,
@@ -73,13 +73,20 @@ export class TimeWaitTable {
     return this.records.has(key);
   }
 
+  /** Forgets the record; the first sequence number of a connection that takes its ports. */
+  reuse(key: number): SeqNumber | null {
+    const record = this.records.get(key);
+    if (record === undefined) return null;
+    this.drop(key);
+    return nextIss(record);
+  }
+
   /** The record that a segment is for. */
   find(key: number, s: Segment): Waiting | null {
     const record = this.records.get(key);
     if (record === undefined || record.portsIn !== s.ports) return null;
-    const { source, destination } = record.route;
-    const isIt = sameAddress(source, s.destination) && sameAddress(destination, s.source);
-    return isIt ? record : null;
+    const { local, remote } = record;
+    return sameAddress(local, s.destination) && sameAddress(remote, s.source) ? record : null;
   }
 
   /**
@@ -93,7 +100,7 @@ export class TimeWaitTable {
     const offset = seqDistance(s.seq, record.rcvNxt);
     if (s.flags & TCP_SYN && (s.flags & TCP_ACK) === 0 && isLater(record, s, offset)) {
       this.drop(key);
-      return ((record.sndNxt + 0x2_0000) | 0) as SeqNumber;
+      return nextIss(record);
     }
     if (s.flags & TCP_FIN) this.put(key, record);
     if (s.flags & (TCP_FIN | TCP_SYN) || s.payloadBytes > 0 || offset !== 0) this.answer(record);
@@ -137,9 +144,13 @@ export class TimeWaitTable {
   }
 
   private answer(record: Waiting): void {
-    const { route, pseudoSum, portsOut, sndNxt, rcvNxt } = record;
+    const { local, remote, portsIn, sndNxt, rcvNxt } = record;
+    const route = this.stack.ip.route(remote, local);
+    if (route === null) return;
+    const sum = pseudoHeaderSum(local, remote, PROTOCOL_TCP, 0);
+    const ports = (portsIn << 16) | (portsIn >>> 16);
     const options = this.optionsOf(record);
-    emitBare(this.stack, route, pseudoSum, portsOut, sndNxt, rcvNxt, TCP_ACK, 0xffff, options);
+    emitBare(this.stack, route, sum, ports, sndNxt, rcvNxt, TCP_ACK, 0xffff, options);
   }
 
   /** RFC 7323 §3.2: here too. */
@@ -170,3 +181,6 @@ function isLater(record: Waiting, s: Segment, offset: number): boolean {
   const later = (s.options.timestamp - record.timestampRecent) | 0;
   return later > 0 || (later === 0 && offset > 0);
 }
+
+/** Beyond all that was sent, and what its window may have let through. */
+const nextIss = (record: Waiting): SeqNumber => ((record.sndNxt + 0x2_0000) | 0) as SeqNumber;

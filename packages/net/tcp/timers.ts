@@ -47,7 +47,7 @@ export function armRetransmit(c: Connection): void {
   let at = (timers.now + (c.repair === OPEN ? c.rto : promptRto(c))) as Instant;
   c.rtoAt = at;
   const isLong = ((c.sndMax - c.sndUna) | 0) > c.mss;
-  const probeAt = isLong ? ((timers.now + c.probeTimeout) as Instant) : FOREVER;
+  const probeAt = isLong ? ((timers.now + probeTimeout(c)) as Instant) : FOREVER;
   c.lossAt = probeAt;
   if (probeAt < at) at = probeAt;
   if (at < c.at) timers.arm(c, at);
@@ -70,7 +70,7 @@ function promptRto(c: Connection): number {
 /** A second segment follows the first, RFC 8985 §7.2. */
 export function startProbeTimer(c: Connection): void {
   if (c.repair !== OPEN || ((c.sndMax - c.sndUna) | 0) <= c.mss) return;
-  c.lossAt = (c.stack.timers.now + c.probeTimeout) as Instant;
+  c.lossAt = (c.stack.timers.now + probeTimeout(c)) as Instant;
   armTimer(c, c.lossAt);
 }
 
@@ -101,8 +101,15 @@ export function sampleRtt(c: Connection, sample: number): void {
 
 function setRto(c: Connection): void {
   c.rto = Math.min(RTO_MAX, Math.max(RTO_MIN, Math.round(c.srtt + 4 * c.rttvar)));
-  // RFC 8985 §7.2. (A flight of one segment waits for the timeout, which is hardly later.)
-  if (c.sackOk) c.probeTimeout = Math.ceil(2 * c.srtt) + PROBE_SLACK;
+}
+
+/**
+ * RFC 8985 §7.2; only with SACK, and once a round trip is known. (A flight of one segment waits for
+ * the timeout, which is hardly later.)
+ */
+export function probeTimeout(c: Connection): number {
+  if (!c.sackOk || c.minRtt === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
+  return Math.ceil(2 * c.srtt) + PROBE_SLACK;
 }
 
 /**

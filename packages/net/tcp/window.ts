@@ -32,8 +32,7 @@ export function fitWindow(c: Connection): void {
   const ready = c.queue === null ? 0 : c.queue.readyBytes;
   const told = ((c.rcvEdge - c.rcvNxt) | 0) + ready;
   const window = Math.max(wanted - (wanted % unit), told);
-  c.windowField = Math.min(0xffff, Math.ceil(window / unit));
-  c.windowBytes = c.windowField * unit;
+  c.windowBytes = Math.min(0xffff, Math.ceil(window / unit)) * unit;
 }
 
 /**
@@ -44,7 +43,7 @@ export function advertisedWindow(c: Connection): number {
   if (c.queue === null) {
     // Everything was read: the window is whole, however little the edge moves.
     c.rcvEdge = ((c.rcvNxt + c.windowBytes) | 0) as SeqNumber;
-    return c.windowField;
+    return c.windowBytes >> c.rcvShift;
   }
   const edge = windowEdge(c);
   const unit = 1 << c.rcvShift;
@@ -71,7 +70,6 @@ export function passWindowMark(c: Connection): void {
   const isQuick = !c.markIsFresh && timers.now - c.windowMarkAt <= 1.5 * c.srtt;
   if (isQuick && c.windowBytes < most && memory.windowShare >= 1) {
     c.windowBytes = Math.min(most, 2 * c.windowBytes);
-    c.windowField = c.windowBytes >> c.rcvShift;
     c.stack.counts.windowsGrown += 1;
   }
   setWindowMark(c);
