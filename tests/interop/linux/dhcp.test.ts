@@ -60,8 +60,10 @@ describe('DHCP', { skip: cannotInterop, concurrency: true, timeout: 60_000 }, ()
     try {
       assert.equal(address(network), '10.97.1.60');
       assert.match(readFileSync(path.join(work, 'first.leases'), 'utf8'), /10\.97\.1\.60 interop /);
+      const discovers = lines('first', 'DHCPDISCOVER').length;
       await eventually('two renewals', () => (lines('first', 'DHCPACK').length >= 3 ? true : null));
-      assert.equal(lines('first', 'DHCPDISCOVER').length, 1);
+      // A server that starts late hears several; renewals add none.
+      assert.equal(lines('first', 'DHCPDISCOVER').length, discovers);
       assert.equal(await network.command(`echo ${LINUX} 81 1`, address(network)), 'refused');
 
       servers[0]!.kill('SIGKILL');
