@@ -82,7 +82,7 @@ const REFUSED: readonly [string, string[], number, RegExp][] = [
     'a link for a virtual machine',
     ['run', 'htdocs', '--link=tap:tap0'],
     1,
-    /^error: --link does not go with target pvh, give it --target=process too$/m,
+    /^error: --link does not go with target pvh, give it --target=process, or .* too$/m,
   ],
   [
     'a disk for a virtual machine',
