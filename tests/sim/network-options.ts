@@ -53,6 +53,8 @@ export interface NetworkOptions {
   readonly segments: readonly SegmentPlan[];
   readonly links: readonly LinkPlan[];
   readonly hosts: readonly HostPlan[];
+  /** One router joins all segments by IPv6, and hosts learn their addresses from it. */
+  readonly hasIpv6Router: boolean;
   /** Routers that drop what is too large without a word (RFC 2923 §2.1). */
   readonly blackHoles: readonly number[];
   readonly cuts: readonly CutPlan[];
@@ -173,6 +175,7 @@ export function drawNetwork(seed: number): NetworkOptions {
     segments,
     links,
     hosts,
+    hasIpv6Router: random.chance(0.6),
     blackHoles: Array.from({ length: routers }, (_, i) => i).filter(() => random.chance(0.15)),
     cuts,
     transfers: random.between(0, 6),

@@ -3,6 +3,7 @@
 import {
   type IpAddress,
   type Ipv4Address,
+  type Ipv6Address,
   ipv4AddressOf,
   isIpv6LinkLocal,
   type NetStack,
@@ -79,12 +80,19 @@ export class StackHost {
     for (const program of this.programs) program();
   }
 
-  /** What a client connects to: over IPv6 when both have it and share a segment. */
+  /** What a client connects to: over IPv6 when both have it, and a router where one is needed. */
   addressFor(client: StackHost): IpAddress | null {
-    const isNear = this.network === client.network && this.boots > 0;
-    const hasBoth = client.net.ipv6 !== null && this.net.ipv6 !== null;
-    const own = isNear && hasBoth ? this.net.ipv6?.addresses : undefined;
-    return own?.find(({ address }) => !isIpv6LinkLocal(address))?.address ?? this.address();
+    const [ours, theirs] = [this.address6(), client.address6()];
+    const isNear = this.network === client.network;
+    const isRouted = client.net.ipv6?.routers.defaultRouters.length !== 0;
+    const canMeet = theirs !== null && (isNear || isRouted);
+    return canMeet && ours !== null ? ours : this.address();
+  }
+
+  /** An address of IPv6 that isn't of the link only, or null. */
+  address6(): Ipv6Address | null {
+    const own = this.net.ipv6?.addresses ?? [];
+    return own.find(({ address }) => !isIpv6LinkLocal(address))?.address ?? null;
   }
 
   /** The address in use, or null. */

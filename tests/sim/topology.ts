@@ -6,6 +6,7 @@ import { IPV6_MTU_BYTES_MIN } from '#net/wire';
 import type { SimSwitch, SimWorld } from '#targets/sim/index';
 import { TestDhcpServer } from './dhcp-server.ts';
 import type { LinkPlan, NetworkOptions } from './network-options.ts';
+import { RaRouter } from './ra-router.ts';
 import { type RouterInterface, SimRouter } from './router.ts';
 import { StackHost } from './stack-host.ts';
 
@@ -18,8 +19,9 @@ export const segmentAddress = (segment: number, number: number): Ipv4Address =>
   ipv4AddressOf((10 << 24) | (segment << 16) | number);
 const linkAddress = (link: number, number: number): Ipv4Address =>
   ipv4AddressOf((10 << 24) | (200 << 16) | (link << 2) | number);
+const prefix6 = (segment: number): string => `fd00:0:0:${segment}::`;
 const address6 = (segment: number, host: number): Ipv6Address =>
-  parseIpv6Address(`fd00:0:0:${segment}::${host + 1}`)!;
+  parseIpv6Address(`${prefix6(segment)}${host + 1}`)!;
 const GATEWAY = 254;
 const DHCP_SERVER = 253;
 const DHCP_FIRST = 100;
@@ -55,6 +57,7 @@ export class Network {
     this.segments.forEach((_, i) => {
       this.addDhcp(i);
     });
+    if (options.hasIpv6Router) this.addIpv6Router();
     options.hosts.forEach((_, i) => {
       this.addHost(i);
     });
@@ -139,6 +142,16 @@ export class Network {
     });
   }
 
+  private addIpv6Router(): void {
+    let router: RaRouter | null = null;
+    for (const [i, { mtuBytes }] of this.options.segments.entries()) {
+      if (mtuBytes < IPV6_MTU_BYTES_MIN) continue;
+      const host = this.world.addHost(`router6.${i}`, { mtuBytes }, this.segments[i]!);
+      if (router === null) router = new RaRouter(this.world, host, prefix6(i));
+      else router.addLink(host, prefix6(i));
+    }
+  }
+
   private addHost(i: number): void {
     const plan = this.options.hosts[i]!;
     const { mtuBytes } = this.options.segments[plan.segment]!;
@@ -148,7 +161,8 @@ export class Network {
     host.run(() => {
       if (plan.hasIpv6 && mtuBytes >= IPV6_MTU_BYTES_MIN) {
         const fixed = { address: address6(plan.segment, i), prefixBits: 64, gateway: null };
-        host.net.startIpv6({ secret: null, fixed });
+        const { hasIpv6Router } = this.options;
+        host.net.startIpv6({ secret: null, fixed: hasIpv6Router ? null : fixed });
       }
       if (plan.isDhcp) host.net.startDhcp();
       else {
