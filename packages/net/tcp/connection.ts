@@ -85,7 +85,7 @@ export class Connection implements Flow, Timer {
   declare state: State;
   /**
    * Header prediction may be used: ESTABLISHED, not paused, nothing queued to read, no loss
-   * suspected.
+   * suspected, no ECN.
    */
   declare predictable: boolean;
   /** The stack will settle this connection before it goes to sleep. */
@@ -187,16 +187,13 @@ export class Connection implements Flow, Timer {
   declare rttvar: number;
   declare rto: number;
   declare retries: number;
-  /** The shortest round trip ever; Infinity before the first. */
-  declare minRtt: number;
   /** An acknowledgment beyond it measures a round trip: one measurement a trip, RFC 6298 §3. */
   declare rttSeq: SeqNumber;
   /** When data last left; all of the flight did then, while `flight` is null. */
   declare sentAt: Instant;
 
-  // Timestamps, RFC 7323; timestamps.ts: the peer's last, when it came, and the origin of ours.
+  // Timestamps, RFC 7323; timestamps.ts: the peer's last, and the origin of ours.
   declare timestampRecent: number;
-  declare timestampRecentAt: Instant;
   declare timestampOffset: number;
 
   // Congestion and loss; ack.ts, cubic.ts, recovery.ts.
@@ -224,6 +221,7 @@ export class Connection implements Flow, Timer {
     this.localAddress = route.source;
     this.remoteAddress = route.destination;
     this.portsIn = (remotePort << 16) | localPort;
+    this.headerBytes = TCP_HEADER_BYTES;
     this.pseudoSum = pseudoHeaderSum(route.source, route.destination, PROTOCOL_TCP, 0);
     this.opener = opener;
     this.handler = NOBODY;
@@ -244,7 +242,6 @@ export class Connection implements Flow, Timer {
     this.srtt = 0;
     this.rttvar = 0;
     this.rto = RTO_INITIAL;
-    this.minRtt = Number.POSITIVE_INFINITY;
     this.rttSeq = iss;
     this.sentAt = stack.timers.now;
   }
@@ -432,9 +429,8 @@ export class Connection implements Flow, Timer {
   }
 
   private isPredictable(): boolean {
-    return (
-      this.state === ESTABLISHED && !this.paused && this.queue === null && this.repair === OPEN
-    );
+    if (this.state !== ESTABLISHED || this.paused || this.queue !== null) return false;
+    return this.repair === OPEN && this.ecn === 0;
   }
 }
 
@@ -454,9 +450,7 @@ const RARE = {
   // Nearly every peer offers both.
   sackOk: true,
   windowScaling: true,
-  headerBytes: TCP_HEADER_BYTES,
   timestampRecent: 0,
-  timestampRecentAt: 0 as Instant,
   timestampOffset: 0,
   drainAt: -1,
   noDelay: false,

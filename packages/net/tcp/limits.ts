@@ -91,7 +91,7 @@ export const PATH_MTU_BYTES_MIN = 552;
  * §5.1.1).
  */
 export const PATH_PROBE_MTUS = [4_352, 1_500, 1_280, 1_024, 576] as const;
-export const PATH_PROBE_TIMEOUTS = 2;
+export const PATH_PROBE_TIMEOUTS = 3;
 export const PATH_PROBE_INTERVAL: Duration = seconds(600);
 /** RFC 6928. */
 export const INITIAL_WINDOW_SEGMENTS = 10;
@@ -119,6 +119,8 @@ export const PROBE_SLACK: Duration = millis(2);
  * holds data after a hole or got a second segment by a tail loss probe (RFC 5681 §4.2).
  */
 export const RTO_MIN_PROMPT: Duration = millis(20);
+/** So many retries in a row have that floor; then the usual one, so that DATA_RETRIES_MAX hold. */
+export const PROMPT_RETRIES_MAX = 3;
 export const RTO_MAX: Duration = seconds(60);
 /** Retransmissions of data before 'timeout': more than 100 s for any RTO (RFC 9293 §3.8.3). */
 export const DATA_RETRIES_MAX = 10;

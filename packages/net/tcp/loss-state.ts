@@ -29,6 +29,8 @@ export class LossState implements DeliveryWatcher {
   sentAt = -1;
   end: SeqNumber;
   rtt = 0;
+  /** The shortest round trip since trouble began. */
+  minRtt: number;
   fack: SeqNumber;
   /** §6.2.3, and the window's size, §6.2.4. */
   hasReordering = false;
@@ -78,6 +80,7 @@ export class LossState implements DeliveryWatcher {
   constructor(c: Connection) {
     this.c = c;
     this.end = c.sndUna;
+    this.minRtt = c.srtt;
     this.fack = c.sndUna;
     this.fackBefore = c.sndUna;
     this.sampleEnd = c.sndUna;
@@ -113,7 +116,7 @@ export class LossState implements DeliveryWatcher {
     const rtt = Math.min(c.stack.timers.now - sentAt, this.tripMax);
     if (fate & AGAIN) {
       // The answer may be to the first sending: then its round trip would be too short.
-      if (rtt < c.minRtt) return;
+      if (rtt < this.minRtt) return;
       if (hasTimestamps(c)) {
         const stamp = timestampAt(sentAt as Instant, c.timestampOffset);
         if (((this.echo - stamp) | 0) < 0) return;

@@ -47,8 +47,8 @@ test('nothing is acknowledged › again after 1, 2, 4, .. RTO, ten times, then t
     s.wait(wait - 1);
     assert.deepEqual(s.sent(), [], `retry ${i}`);
     s.wait(1);
-    // Every second time smaller: the way may swallow large packets (path-probe.ts).
-    const size = [1460, 1240, 1240, 984, 984, 536][i] ?? 536;
+    // Every third time smaller: the way may swallow large packets (path-probe.ts).
+    const size = [1460, 1460, 1240, 1240, 1240, 984, 984, 984][i] ?? 536;
     assert.deepEqual(s.sent(), [`. 1:${1 + size} ack 1`]);
     wait = Math.min(60 * SECOND, wait * 2);
   }
@@ -143,16 +143,14 @@ test('SACK › two holes › both are filled, nothing else is sent again', () =>
   // Segments 1 and 4 of 10 are lost: 2, 3, then 5.. are reported.
   s.in('.', 1, 1, sackOf(1461, 2921));
   s.in('.', 1, 1, sackOf(1461, 4381));
-  // The handshake took no time in this test: there is no window for reordering.
-  assert.deepEqual(s.sent(), ['. 1:1461 ack 1']);
-  s.wait(MILLI);
+  assert.deepEqual(s.sent(), []);
   s.in('.', 1, 1, sackOf(5841, 7301, 1461, 4381));
-  assert.deepEqual(s.sent(), ['. 4381:5841 ack 1']);
+  assert.equal(s.sent()[0], '. 1:1461 ack 1');
   s.wait(MILLI);
   for (const end of [8761, 10_221, 11_681, 13_141, 14_601]) {
     s.in('.', 1, 1, sackOf(5841, end, 1461, 4381));
   }
-  assert.deepEqual(s.sent(), []);
+  assert.deepEqual(s.sent(), ['. 4381:5841 ack 1']);
   s.in('.', 1, 4381, sackOf(5841, 14_601));
   s.in('.', 1, 14_601);
   assert.equal(s.count('retransmitted'), 2);
@@ -162,8 +160,8 @@ test('SACK › two holes › both are filled, nothing else is sent again', () =>
 
 test('SACK › after a timeout › what is reported is not sent again', () => {
   const s = flight(6, SACK);
-  s.wait(210 * MILLI);
-  assert.deepEqual(s.sent(), ['P. 7301:8761 ack 1', '. 1:1461 ack 1'], 'a probe, then the timeout');
+  s.wait(200 * MILLI);
+  assert.deepEqual(s.sent(), ['. 1:1461 ack 1']);
   s.in('.', 1, 1461, sackOf(2921, 7301));
   assert.deepEqual(s.sent(), ['. 1461:2921 ack 1', 'P. 7301:8761 ack 1']);
   s.in('.', 1, 8761);

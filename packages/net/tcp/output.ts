@@ -62,7 +62,6 @@ export function sendNew(c: Connection, cwnd: number): void {
       if (window > c.cwnd) window = c.cwnd;
     }
   }
-  if (c.pathProbe !== null && c.repair === OPEN) tryLarger(c, c.pathProbe);
   for (;;) {
     const flight = (c.sndNxt - c.sndUna) | 0;
     const unsent = c.queuedBytes - flight;
@@ -70,6 +69,7 @@ export function sendNew(c: Connection, cwnd: number): void {
     let length = window - flight;
     if (length > unsent) length = unsent;
     if (length > mss) {
+      if (c.pathProbe !== null && c.repair === OPEN && tryLarger(c, c.pathProbe)) continue;
       if (c.stack.segmentBytesLimit > 0) length = wholeSegments(c, length, unsent);
       else {
         if (length >= 2 * mss && sendBurst(c, length, unsent, flight)) continue;

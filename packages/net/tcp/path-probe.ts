@@ -35,7 +35,7 @@ const mssIn = (c: Connection, mtuBytes: number): number =>
   mtuBytes - c.route.headerBytes - c.headerBytes;
 
 /**
- * The retransmission timer expired: every second time in a row segments become smaller than those
+ * The retransmission timer expired: every third time in a row segments become smaller than those
  * in flight, which needn't be full.
  */
 export function shrinkSegments(c: Connection): void {
@@ -55,39 +55,40 @@ export function shrinkSegments(c: Connection): void {
   }
 }
 
-/** Tries the next larger size, when it is time and there is enough to send in order. */
-export function tryLarger(c: Connection, probe: PathProbe): void {
+/** Tries the next larger size when it is time and there is enough to send. True when it left. */
+export function tryLarger(c: Connection, probe: PathProbe): boolean {
   const { now } = c.stack.timers;
   if (probe.size > 0) {
-    if (((c.sndUna - probe.end) | 0) < 0) return;
+    if (((c.sndUna - probe.end) | 0) < 0) return false;
     // It arrived.
     c.mss = probe.size;
     probe.size = 0;
     probe.nextAt = now;
     if (c.mss >= probe.mssMax) {
       c.pathProbe = null;
-      return;
+      return false;
     }
   }
-  if (now < probe.nextAt || c.sndNxt !== c.sndMax) return;
+  if (now < probe.nextAt || c.sndNxt !== c.sndMax) return false;
   const size = nextSize(c, probe);
   if (size <= c.mss) {
     // The way itself became smaller.
     c.pathProbe = null;
-    return;
+    return false;
   }
   const flight = (c.sndNxt - c.sndUna) | 0;
   const window = Math.min(c.sndWnd, c.cwnd);
   // What follows makes its loss known by RFC 8985.
-  if (window - flight < size + 3 * c.mss || c.queuedBytes - flight < size + 3 * c.mss) return;
+  if (window - flight < size + 3 * c.mss || c.queuedBytes - flight < size + 3 * c.mss) return false;
   const { mss } = c;
   c.mss = size;
   const isSent = sendSegment(c, size, false);
   c.mss = mss;
-  if (!isSent) return;
+  if (!isSent) return false;
   if (flight === 0) armRetransmit(c);
   probe.size = size;
   probe.end = c.sndNxt;
+  return true;
 }
 
 /** Half of the way up to the largest, or all of it when little is left: RFC 4821 §7.3. */

@@ -44,10 +44,7 @@ export function receivePredicted(
     c.heldBytes = acked;
     c.heldCount += 1;
   } else if (count > ((c.rcvEdge - c.rcvNxt) | 0)) return false;
-  if (headerBytes !== TCP_HEADER_BYTES && c.ackSegments === 0) {
-    c.timestampRecent = h[8]!;
-    c.timestampRecentAt = c.stack.timers.now;
-  }
+  if (headerBytes !== TCP_HEADER_BYTES && c.ackSegments === 0) c.timestampRecent = h[8]!;
   const window = h[4]! << c.sndShift;
   c.sndWnd = window;
   if (window > c.sndWndMax) c.sndWndMax = window;

@@ -37,7 +37,6 @@ function flight(count: number, more = 0): Script {
   // The handshake took no time at all; only real trips count here.
   const c = s.connection();
   c.srtt = 20 * MILLI;
-  c.minRtt = 20 * MILLI;
   s.out = [];
   base = s.firstSeq + 1;
   flow.write(new Uint8Array((count + more) * MSS));

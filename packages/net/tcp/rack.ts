@@ -19,7 +19,7 @@ function reorderingWindow(c: Connection, flight: Flight, loss: LossState): numbe
     // Nothing was ever reordered: as quick as counting duplicates.
     if (c.repair >= FAST || flight.sackedBytes >= DUPLICATE_ACKS * c.mss) return 0;
   }
-  const window = (loss.windowMult * c.minRtt) / 4;
+  const window = (loss.windowMult * loss.minRtt) / 4;
   return window < c.srtt ? window : c.srtt;
 }
 

@@ -236,7 +236,6 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
       if (readSegment(this, h, frame, at, end, source, destination)) this.arrivesElsewhere();
       return;
     }
-    if (c.ecn !== 0) noteMarks(c, h, frame, at);
     if (c.predictable && bytes === c.headerBytes && receivePredicted(c, h, frame, at, end)) {
       // More acknowledgments may follow: one settling does for all of them.
       this.counts.predicted += 1;
@@ -247,6 +246,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     c.scheduled = true;
     if (c.predictable && receivePredicted(c, h, frame, at, end)) this.counts.predicted += 1;
     else if (readSegment(this, h, frame, at, end, source, destination)) {
+      if (c.ecn !== 0) noteMarks(c, h, frame, at);
       this.arrives(c, this.segment);
       return;
     }

@@ -17,6 +17,7 @@ import {
   DATA_RETRIES_MAX,
   FIN_WAIT_2_LENGTH,
   PROBE_SLACK,
+  PROMPT_RETRIES_MAX,
   RTO_MAX,
   RTO_MIN,
   RTO_MIN_PROMPT,
@@ -47,6 +48,7 @@ export function armRetransmit(c: Connection): void {
   let at = (timers.now + (c.repair === OPEN ? c.rto : promptRto(c))) as Instant;
   c.rtoAt = at;
   const isLong = ((c.sndMax - c.sndUna) | 0) > c.mss;
+  // (A flight of one segment waits for the timeout, which is hardly later.)
   const probeAt = isLong ? ((timers.now + probeTimeout(c)) as Instant) : FOREVER;
   c.lossAt = probeAt;
   if (probeAt < at) at = probeAt;
@@ -62,6 +64,7 @@ export function startRetransmitTimer(c: Connection): void {
 /** The timeout, with a lower floor when the peer owes an acknowledgment at once. */
 function promptRto(c: Connection): number {
   if (c.flight === null || c.loss === null || c.srtt === 0) return c.rto;
+  if (c.retries > PROMPT_RETRIES_MAX) return c.rto;
   if (c.flight.sackedBytes === 0 && c.loss.probe === 0) return c.rto;
   const rto = Math.max(RTO_MIN_PROMPT, c.srtt + 4 * c.rttvar) * 2 ** c.retries;
   return Math.min(c.rto, Math.ceil(rto));
@@ -87,7 +90,6 @@ export function startFinWait2(c: Connection): void {
 /** RFC 6298 §2: a round trip took `sample` microseconds. */
 export function sampleRtt(c: Connection, sample: number): void {
   c.rttSeq = c.sndMax;
-  if (sample < c.minRtt) c.minRtt = sample;
   if (c.srtt === 0) {
     c.srtt = sample;
     c.rttvar = sample / 2;
@@ -95,7 +97,10 @@ export function sampleRtt(c: Connection, sample: number): void {
     c.rttvar += (Math.abs(c.srtt - sample) - c.rttvar) / 4;
     c.srtt += (sample - c.srtt) / 8;
   }
-  if (c.loss !== null) c.loss.repeated = false;
+  if (c.loss !== null) {
+    c.loss.repeated = false;
+    if (sample < c.loss.minRtt || c.loss.minRtt === 0) c.loss.minRtt = sample;
+  }
   setRto(c);
 }
 
@@ -103,13 +108,9 @@ function setRto(c: Connection): void {
   c.rto = Math.min(RTO_MAX, Math.max(RTO_MIN, Math.round(c.srtt + 4 * c.rttvar)));
 }
 
-/**
- * RFC 8985 §7.2; only with SACK, and once a round trip is known. (A flight of one segment waits for
- * the timeout, which is hardly later.)
- */
+/** From the last segment to a tail loss probe, RFC 8985 §7.2; Infinity while there are none. */
 export function probeTimeout(c: Connection): number {
-  if (!c.sackOk || c.minRtt === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
-  return Math.ceil(2 * c.srtt) + PROBE_SLACK;
+  return c.sackOk && c.srtt > 0 ? Math.ceil(2 * c.srtt) + PROBE_SLACK : Number.POSITIVE_INFINITY;
 }
 
 /**
@@ -124,7 +125,7 @@ export function endBackoff(c: Connection): void {
   c.retries = 0;
   const since = c.stack.timers.now - c.sentAt;
   if (c.loss !== null && c.loss.tripMax < RTO_MAX) {
-    sampleRtt(c, since >= c.minRtt && since < c.loss.tripMax ? since : c.loss.tripMax);
+    sampleRtt(c, since >= c.loss.minRtt && since < c.loss.tripMax ? since : c.loss.tripMax);
   } else if (c.srtt > 0 && c.sackOk && c.loss?.repeated !== true) setRto(c);
 }
 

@@ -28,7 +28,7 @@ export const timestampNow = (c: Connection): number =>
 /** Both SYNs carried the option: from here on every segment does, RFC 7323 §3.2. */
 export function startTimestamps(c: Connection, peerTimestamp: number): void {
   c.headerBytes = TIMESTAMPS_HEADER_BYTES;
-  remember(c, peerTimestamp);
+  c.timestampRecent = peerTimestamp;
 }
 
 /** Bytes that the options of every segment take from its payload, RFC 6691. */
@@ -48,8 +48,9 @@ export function addTimestamps(c: Connection, options: TcpOptions): void {
  */
 export function isTimely(c: Connection, s: Segment): boolean {
   if (((s.options.timestamp - c.timestampRecent) | 0) >= 0) return true;
-  // §5.5: after 24 days the peer's clock may have gone around.
-  return c.stack.timers.now - c.timestampRecentAt > TIMESTAMP_LIFE;
+  // §5.5: after 24 days the peer's clock may have gone around. (When TS.Recent was set is known
+  // from what else happened then: data left, or half a window of it came.)
+  return c.stack.timers.now - Math.max(c.sentAt, c.windowMarkAt) > TIMESTAMP_LIFE;
 }
 
 /**
@@ -58,10 +59,5 @@ export function isTimely(c: Connection, s: Segment): boolean {
  * unacknowledged.)
  */
 export function noteTimestamp(c: Connection, s: Segment): void {
-  if (s.seq === c.rcvNxt && c.ackSegments === 0) remember(c, s.options.timestamp);
-}
-
-function remember(c: Connection, timestamp: number): void {
-  c.timestampRecent = timestamp;
-  c.timestampRecentAt = c.stack.timers.now;
+  if (s.seq === c.rcvNxt && c.ackSegments === 0) c.timestampRecent = s.options.timestamp;
 }
