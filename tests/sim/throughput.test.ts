@@ -19,12 +19,17 @@ test('throughput over loss, delay and buffer › no less than the snapshot has',
   }
 });
 
-test('a MiB each way, a fifth of all frames lost › within 20 s of virtual time', () => {
+test('a MiB each way, a fifth of all frames lost › mostly within 10 s of virtual time', () => {
   const times = [1, 2, 3, 4, 5].map((seed) => {
     const faults = { delay: millis(1), lossShare: 0.2 };
     return moveBulk({ seed, bytes: 1_048_576, faults, device: {} }).virtualSeconds;
   });
-  assert.ok(Math.max(...times) < 20, `took ${times.join(', ')} s`);
+  times.sort((a, b) => a - b);
+  const words = `took ${times.join(', ')} s`;
+  assert.ok(times[3]! < 10, words);
+  // A lone segment and its answer get through 64 times in a hundred: after five failures in a row
+  // the next attempt waits 6 s, after six 13 s (RFC 6298 §5.5).
+  assert.ok(times[4]! < 60, words);
 });
 
 test('two flows over one way with loss › neither has less than half of the other', () => {
