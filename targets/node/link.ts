@@ -7,6 +7,7 @@
 import { spawn } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
+import { lstat, readFile, unlink } from 'node:fs/promises';
 import net from 'node:net';
 
 export interface Link {
@@ -56,11 +57,26 @@ export async function openLink(link: Link, tapLink: string): Promise<net.Socket>
     await once(socket, 'connect');
     return socket;
   }
-  const server = net.createServer().listen(link.place);
+  await removeStale(link.place);
+  const server = net.createServer();
+  server.maxConnections = 1;
+  server.listen(link.place);
   await once(server, 'listening');
   const [socket] = (await once(server, 'connection')) as [net.Socket];
   server.close();
   return socket;
+}
+
+/**
+ * Removes a socket that an earlier process left behind; one in use, or a file, stays. Only Linux
+ * says which it is without a connection, which would be taken for the peer's.
+ */
+async function removeStale(place: string): Promise<void> {
+  const found = await lstat(place).catch(() => null);
+  if (found?.isSocket() !== true) return;
+  const bound = await readFile('/proc/net/unix', 'utf8').catch(() => null);
+  if (bound === null || bound.split('\n').some((line) => line.endsWith(` ${place}`))) return;
+  await unlink(place);
 }
 
 /** What tap-link complains about is in this process's stderr; its end closes the socket. */

@@ -49,9 +49,14 @@ export class NodeLoop {
         this.timers.run(instantOfMicros(now));
         this.plan();
       }
-      for (const work of this.endings) work();
+      this.endTurn();
       this.sleepUntilNext();
     });
+  }
+
+  /** What `atTurnEnd` was given, now: before the process ends there is no other time. */
+  endTurn(): void {
+    for (const work of this.endings) work();
   }
 
   /** Nothing will be called any more. */

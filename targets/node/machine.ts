@@ -56,7 +56,11 @@ export function bareMachine(
       read.set(name, known);
       return known;
     },
-    exit: (code) => process.exit(code),
+    exit(code) {
+      // What the last turn sent goes to the kernel, which passes it on after our end.
+      loop.endTurn();
+      return process.exit(code);
+    },
   };
 }
 
@@ -68,7 +72,7 @@ export function start(loop: NodeLoop, machine: Machine, program: Program): void 
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0));
   loop.turn(() => {
     program(machine).then(
-      (code) => process.exit(code),
+      (code) => machine.exit(code),
       (error: unknown) => {
         const text = error instanceof Error ? (error.stack ?? String(error)) : String(error);
         process.stderr.write(`error: ${text}\n`);

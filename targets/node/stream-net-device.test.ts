@@ -1,8 +1,9 @@
 /** Ethernet over a stream socket: what every NetDevice must do; what a hostile peer may send. */
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync } from 'node:fs';
 import net, { type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -200,4 +201,40 @@ test('openLink › nobody there, no such tool › an error that says so', async 
   const link = parseLink(`unix-listen:${path.join(directory, 'held')}`)!;
   await assert.rejects(openLink(link, ''), { code: 'EADDRINUSE' });
   held.close();
+});
+
+test('openLink › a socket that an earlier process left › replaced', async () => {
+  const [held, stale] = ['bound', 'left behind'].map((name) => path.join(directory, name));
+  const server = net.createServer().listen(held);
+  await once(server, 'listening');
+  renameSync(held!, stale!);
+  server.close();
+  const opened = openLink(parseLink(`unix-listen:${stale}`)!, '');
+  let peer: Socket | null = null;
+  while (peer === null) peer = await openLink(parseLink(`unix:${stale}`)!, '').catch(() => null);
+  (await opened).destroy();
+  peer.destroy();
+});
+
+test('a program sends and ends at once › what it sent arrives', async () => {
+  const place = path.join(directory, 'ending');
+  const opened = openLink(parseLink(`unix-listen:${place}`)!, '');
+  const program = `
+    import { launch } from '#targets/node/launch-direct';
+    await launch(async ({ interfaces: [device] }) => {
+      device.attach({ receive() {}, transmitReady() {} });
+      device.reserve().fill(7, 0, 60);
+      device.commit(60, [], null);
+      return 3;
+    }, ['--link=unix:${place}']);`;
+  const root = path.join(import.meta.dirname, '../..');
+  const words = ['--input-type=module', '-e', program];
+  const child = spawn(process.execPath, words, { cwd: root, stdio: 'inherit' });
+  const ended = once(child, 'exit');
+  const peer = await opened;
+  const chunks: Buffer[] = [];
+  peer.on('data', (chunk: Buffer) => chunks.push(chunk));
+  await once(peer, 'close');
+  assert.equal((await ended)[0], 3);
+  assert.deepEqual(Buffer.concat(chunks), framed(Buffer.alloc(60, 7)));
 });
