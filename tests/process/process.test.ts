@@ -79,7 +79,7 @@ describe('UNIX link', { skip }, () => {
   });
 
   test('a path where somebody else listens › refused', async () => {
-    const socket = path.join(work, 'taken');
+    const socket = path.join(work, 'taken by somebody');
     const server = createServer().listen(socket);
     await once(server, 'listening');
     let peers = 0;

@@ -115,8 +115,9 @@ static bool is_bound(const char *path) {
     FILE *sockets = fopen("/proc/net/unix", "r");
     while (sockets != NULL && !found && fgets(line, sizeof(line), sockets) != NULL) {
         line[strcspn(line, "\n")] = 0;
-        const char *place = strrchr(line, ' ');
-        found = place != NULL && strcmp(place + 1, path) == 0;
+        const char *place = strstr(line, path); /* It may have spaces in it. */
+        while (place != NULL && strcmp(place, path) != 0) place = strstr(place + 1, path);
+        found = place != NULL && place > line && place[-1] == ' ';
     }
     if (sockets != NULL) fclose(sockets);
     return found;
