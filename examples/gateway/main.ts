@@ -26,7 +26,7 @@ export const start: Start<typeof config> = async ({ stack, args, ...environment 
 
   async function passOn(request: Request, path: string): Promise<Response> {
     try {
-      return await soon(new Request(new URL(path, args.upstream), request));
+      return await soon(new Request(args.upstream + path, request));
     } catch (error) {
       log.warn(`${request.method} ${path}: ${(error as Error).message}`);
       return new Response('Bad Gateway\n', { status: 502 });

@@ -89,6 +89,9 @@ describe('gateway as a process', { skip: cannotRun }, () => {
     const at = `http://${GATEWAY}`;
     const passed = await fetch(`${at}/api/users?x=y`);
     assert.deepEqual(await passed.json(), { url: 'http://upstream.example:8000/users?x=y' });
+    const other = await fetch(`${at}/api//other.example/x`);
+    const kept = { url: 'http://upstream.example:8000//other.example/x' };
+    assert.deepEqual(await other.json(), kept, 'nobody but the upstream is asked');
     const echo = await fetch(`${at}/api/echo`, { method: 'POST', body: BODY });
     assert.deepEqual(new Uint8Array(await echo.arrayBuffer()), BODY);
     const status = (await (await fetch(`${at}/status`)).json()) as object;
