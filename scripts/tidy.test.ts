@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkImports, mayImport, readAliases, roomOf } from './tidy.ts';
+import { checkImports, checkNumbers, mayImport, readAliases, roomOf } from './tidy.ts';
 
 const aliases = readAliases();
 const importing = (path: string, specifier: string): string[] =>
@@ -39,4 +39,13 @@ test('imports › anything else › refused, however it is spelled', () => {
   const dynamic = checkImports('packages/net/a.ts', "await import('node:fs');", aliases);
   assert.equal(dynamic.length, 1);
   assert.equal(mayImport('packages/core/a.ts', 'packages/net/a.ts'), false);
+});
+
+test('decisions › a number given twice › reported at the second', () => {
+  const files = ['0001-a.md', '0002-b-c.md', '0002-d.md', '0003-e.md'];
+  const paths = files.map((file) => `docs/decisions/${file}`);
+  assert.deepEqual(
+    checkNumbers(paths).map(({ path }) => path),
+    ['docs/decisions/0002-d.md'],
+  );
 });

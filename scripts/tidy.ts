@@ -1,8 +1,8 @@
 /**
  * What no compiler checks: the import rules of docs/architecture.md, banned ambient calls, size
- * limits. Prints every violation as path:line and exits 1 when there is one. A file that must break
- * a size limit carries a line `// tidy: long` (a table) or `// tidy: int32` (32-bit arithmetic on a
- * hot path).
+ * limits, numbers of decisions. Prints every violation as path:line and exits 1 when there is one.
+ * A file that must break a size limit carries a line `// tidy: long` (a table) or `// tidy: int32`
+ * (32-bit arithmetic on a hot path).
  */
 
 import { globSync, readFileSync } from 'node:fs';
@@ -169,6 +169,13 @@ function checkBase(): Violation[] {
   });
 }
 
+/** Those of `files` whose name begins with the number of another before it. */
+export function checkNumbers(files: readonly string[]): Violation[] {
+  const numbers = files.map((path) => /([^/]*?)-[^/]*$/.exec(path)?.[1]);
+  const repeated = files.filter((_, index) => numbers.indexOf(numbers[index]) < index);
+  return repeated.map((path) => ({ path, line: 1, what: 'another decision has this number' }));
+}
+
 export function readAliases(): Map<string, string> {
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     imports: Record<string, string>;
@@ -181,7 +188,8 @@ export function readAliases(): Map<string, string> {
 function main(): void {
   const aliases = readAliases();
   const pattern = '{packages,targets,tools,tests,bench,examples,apps,scripts,base}/**/*.ts';
-  const found = checkBase();
+  const decisions = globSync('docs/decisions/*.md', { cwd: root }).sort();
+  const found = [...checkBase(), ...checkNumbers(decisions)];
   for (const path of globSync(pattern, { cwd: root, exclude: ['**/node_modules/**'] }).sort()) {
     const text = readFileSync(join(root, path), 'utf8');
     found.push(...checkImports(path, text, aliases), ...checkLines(path, text));
