@@ -265,6 +265,38 @@ test('fragments › with options before and behind the fragment header › put t
   assert.deepEqual(answers(link), ['129/0']);
 });
 
+test('fragments › headers before them differ › those of the first one count', () => {
+  const link = online();
+  const [first, second] = fragments(link, 100, 64);
+  const withOptions = (piece: Uint8Array): Uint8Array => joined(optionsHeader(44, [5]), piece);
+  assert.deepEqual(send(link, 44, first!), []);
+  assert.deepEqual(send(link, 0, withOptions(second!)), ['129/0'], 'more before the last');
+  assert.deepEqual(send(link, 0, withOptions(first!)), []);
+  assert.deepEqual(send(link, 44, second!), ['129/0'], 'more before the first');
+  // Far more before the last than the whole packet has.
+  const far = joined(optionsHeader(44, [5, 5], 200), fragment(64, false, Uint8Array.of(0)));
+  for (const [identification, upper] of [6, 17, 58].entries()) {
+    const head = new Uint8Array(64).fill(upper);
+    send(link, 44, fragment(0, true, head, identification, upper));
+    far[far.length - 2] = identification;
+    send(link, 0, far);
+  }
+});
+
+test('fragments › beyond 65,535 with the headers of the first one › dropped', () => {
+  const link = online();
+  const options = optionsHeader(44, [5]);
+  const pieces: Uint8Array[] = [];
+  for (let at = 0; at < 65_528; at += 1_024) {
+    const end = Math.min(at + 1_024, 65_528);
+    pieces.push(fragment(at, end < 65_528, new Uint8Array(end - at).fill(130)));
+  }
+  assert.deepEqual(send(link, 0, joined(options, pieces[0]!)), []);
+  for (const piece of pieces.slice(1)) send(link, 44, piece);
+  assert.equal(link.counter('reassemblyDone'), 1);
+  assert.equal(link.counter('ipv6BadFragment'), 1);
+});
+
 test('fragments › an atomic one among those of the same number › by itself (RFC 6946)', () => {
   const link = online();
   const [first] = fragments(link, 100, 64);
@@ -314,4 +346,8 @@ test('fragments › of neighbour discovery › dropped (RFC 6980)', () => {
     link.sendIpv6({ nextHeader: 44, payload: piece, source, hopLimit: 255 });
   }
   assert.equal(link.counter('ipv6FragmentedControl'), 1);
+  const before = link.counter('ndpMalformed');
+  link.sendIpv6({ nextHeader: 44, payload: fragment(0, false, message), source, hopLimit: 255 });
+  assert.equal(link.counter('ipv6FragmentedControl'), 2, 'one alone with a fragment header too');
+  assert.equal(link.counter('ndpMalformed'), before);
 });

@@ -82,7 +82,8 @@ interface Cursor {
   at: number;
   nextAt: number;
   headers: number;
-  isReassembled: boolean;
+  /** It came with a fragment header: in pieces, or alone with one (RFC 6946). */
+  isFragmented: boolean;
 }
 
 export class Ipv6Input implements FragmentOwner {
@@ -221,10 +222,10 @@ export class Ipv6Input implements FragmentOwner {
       at: TRANSPORT_AT,
       nextAt: NEXT_HEADER_AT,
       headers: 0,
-      isReassembled: false,
+      isFragmented: false,
     };
     if (!this.readHeaders(cursor, source, own)) return;
-    const isGood = checksumGood && !cursor.isReassembled;
+    const isGood = checksumGood && !cursor.isFragmented;
     this.deliver(cursor, source, own, isToGroup, isGood);
   }
 
@@ -348,6 +349,7 @@ export class Ipv6Input implements FragmentOwner {
       c.nextAt = at;
       c.next = first;
       c.at = at + FRAGMENT_HEADER_BYTES;
+      c.isFragmented = true;
       return true;
     }
     this.counters.ipv6Fragments += 1;
@@ -357,11 +359,20 @@ export class Ipv6Input implements FragmentOwner {
     const key = keyOf(source, destination, fragmentIdentification(header));
     const whole = this.reassembly.take({ key, at: offset, isMore, head, payload }, this);
     if (whole === null) return false;
-    writeU16be(whole, PAYLOAD_BYTES_AT, whole.length - TRANSPORT_AT);
+    const bytes = whole.length - TRANSPORT_AT;
+    if (bytes > IPV6_PAYLOAD_BYTES_MAX) {
+      // Only with longer headers in the first fragment.
+      this.counters.ipv6BadFragment += 1;
+      return false;
+    }
+    writeU16be(whole, PAYLOAD_BYTES_AT, bytes);
     c.frame = whole;
     c.end = whole.length;
-    c.next = whole[c.nextAt]!;
-    c.isReassembled = true;
+    // The headers are the first fragment's, which may differ from this one's: read from the start.
+    c.next = whole[NEXT_HEADER_AT]!;
+    c.at = TRANSPORT_AT;
+    c.nextAt = NEXT_HEADER_AT;
+    c.isFragmented = true;
     return true;
   }
 
@@ -404,7 +415,7 @@ export class Ipv6Input implements FragmentOwner {
       return;
     }
     const type = frame[at] ?? 0;
-    if (c.isReassembled && next === PROTOCOL_ICMPV6 && (isNdpType(type) || isMldType(type))) {
+    if (c.isFragmented && next === PROTOCOL_ICMPV6 && (isNdpType(type) || isMldType(type))) {
       this.counters.ipv6FragmentedControl += 1; // RFC 6980 §5.
       return;
     }
