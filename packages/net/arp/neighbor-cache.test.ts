@@ -337,6 +337,28 @@ test('full › strangers are evicted before the neighbour that we talk to', () =
   assert.deepEqual(link.takeArp(), []);
 });
 
+test('full › packets to many that never answer › the neighbour that did stays (RFC 6583)', () => {
+  const link = new TestLink();
+  link.stack.configure({
+    addresses: [{ address: ip('10.1.0.1'), prefixBits: 16 }],
+    gateway: null,
+    dnsServers: [],
+    domain: null,
+    mtuBytes: null,
+  });
+  const friend = ip('10.1.0.2');
+  link.sendArp({ senderAddress: friend, targetAddress: ip('10.1.0.1') });
+  sendTo(link, friend);
+  link.wait(10);
+  for (let i = 0; i < 2 * neighborsMax; i++) sendTo(link, ipv4AddressOf(friend + 1 + i));
+  assert.ok(link.counter('arpEvicted') >= neighborsMax);
+  link.wait(100);
+  link.heard.length = 0;
+  sendTo(link, friend);
+  link.wait(1);
+  assert.deepEqual(link.takeArp(), []);
+});
+
 test('the transmit queue is full › the request is lost, and repeated', () => {
   const link = new TestLink({ queueFramesMax: 1, bitsPerSecond: 100_000 });
   link.configure();

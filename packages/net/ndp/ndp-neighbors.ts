@@ -305,14 +305,19 @@ export class NdpNeighbors {
     this.neighbors.delete(entry.address.key);
   }
 
-  /** Evicts an entry that we never sent to, else any; of those the one confirmed longest ago. */
+  /**
+   * Evicts an entry that we never sent to, else one that has never answered (packets from addresses
+   * that nobody has make many of those, RFC 6583 §7.1), else any; of equals the one confirmed longest
+   * ago.
+   */
   private evict(): void {
     let victim: Ipv6Neighbor | null = null;
     for (const entry of this.neighbors.values()) {
+      const difference = victim === null ? -1 : worthOf(entry) - worthOf(victim);
       const isWorse =
         victim === null ||
-        (victim.used && !entry.used) ||
-        (victim.used === entry.used && entry.confirmedAt < victim.confirmedAt);
+        difference < 0 ||
+        (difference === 0 && entry.confirmedAt < victim.confirmedAt);
       if (isWorse) victim = entry;
     }
     assert(victim !== null);
@@ -322,3 +327,6 @@ export class NdpNeighbors {
 }
 
 const costOf = ({ head }: WaitingPacket): number => head.length + waitingPacketOverheadBytes;
+
+/** What is worth less leaves a full cache first. */
+const worthOf = ({ used, isUsable }: Ipv6Neighbor): number => (!used ? 0 : isUsable ? 2 : 1);

@@ -256,6 +256,22 @@ test('as many neighbours as the cache holds, and one more › one that we never 
   assert.equal(link.takeIpv6().length, 1, 'the one in use stayed');
 });
 
+test('full › packets to many that never answer › the router that did stays (RFC 6583)', () => {
+  const link = new Ipv6TestLink().online();
+  speak(link, ip6('2001:db8:ffff::1'));
+  for (let i = 0; i < 2 * ndpNeighborsMax; i++) {
+    speak(link, ip6(`2001:db8:0:1::${(i + 1).toString(16)}`));
+  }
+  assert.ok(link.counter('ndpEvicted') >= ndpNeighborsMax);
+  link.takeIpv6();
+  speak(link, ip6('2001:db8:ffff::1'));
+  assert.deepEqual(
+    link.takeIpv6().map(({ ip }) => text(ip.destination)),
+    ['2001:db8:ffff::1'],
+    'sent at once, and nobody asked for',
+  );
+});
+
 test('duplicate › somebody answers for an optimistic address › another one, and a warning', () => {
   const link = new Ipv6TestLink().start();
   link.wait(10);
