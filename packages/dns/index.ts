@@ -1,6 +1,6 @@
 /** Names: a stub resolver over any stack. Read first: README.md, resolver.ts. */
 
-export { addressFamily } from './address-text.ts';
+export { addressFamily, formatIpv6Text, parseIpv6Text } from './address-text.ts';
 export { parseHostName } from './host-name.ts';
 export { DEFAULT_LIMITS, type DnsLimits } from './limits.ts';
 export {

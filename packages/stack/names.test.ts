@@ -223,6 +223,11 @@ test('name servers as text › read, or refused', () => {
     { address: '2001:db8::2', port: 53 },
     { address: '8.8.8.8', port: 54 },
   ]);
+  // As answers from it will be: other spellings would never be recognised.
+  assert.deepEqual(parseNameServers('[2001:DB8:0::0:1]:53,FE80:0:0:0::1'), [
+    { address: '2001:db8::1', port: 53 },
+    { address: 'fe80::1', port: 53 },
+  ]);
   for (const bad of [
     ',',
     'dns.example',

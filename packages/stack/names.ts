@@ -9,6 +9,8 @@ import {
   addressFamily,
   type DnsLimits,
   type Family,
+  formatIpv6Text,
+  parseIpv6Text,
   type ResolveError,
   Resolver,
   StackTransport,
@@ -89,7 +91,8 @@ function familiesOf(addresses: readonly string[]): Family[] {
 
 /**
  * Reads a list of name servers, as "10.0.2.3,[2001:db8::1]:5353"; port 53 unless it says another.
- * Null when one of them isn't a numeric address.
+ * Null when one of them isn't a numeric address. Addresses come out as stacks spell the sources of
+ * answers (RFC 5952).
  */
 export function parseNameServers(text: string): Endpoint[] | null {
   const servers: Endpoint[] = [];
@@ -99,7 +102,8 @@ export function parseNameServers(text: string): Endpoint[] | null {
     const port = Number(found?.[4] ?? DNS_PORT);
     if (address === undefined || addressFamily(address) === null) return null;
     if (!(port >= 1 && port <= 0xffff)) return null;
-    servers.push({ address, port });
+    const ipv6 = parseIpv6Text(address);
+    servers.push({ address: ipv6 === null ? address : formatIpv6Text(ipv6), port });
   }
   return servers;
 }
