@@ -35,7 +35,7 @@ function reports(link: Ipv6TestLink): string[] {
   });
 }
 
-function query(link: Ipv6TestLink, more: Partial<MldQuery> = {}, hopLimit = 1, source = ROUTER) {
+function query(link: Ipv6TestLink, more: Partial<MldQuery> = {}, hopLimit = 1, source = ROUTER, alert = 5) {
   const repr: MldQuery = {
     kind: 'query',
     version: 2,
@@ -51,7 +51,11 @@ function query(link: Ipv6TestLink, more: Partial<MldQuery> = {}, hopLimit = 1, s
   const bytes = emitMld(message, 0, repr);
   const destination = ip6('ff02::1');
   sumIcmpv6(message, 0, bytes, pseudoHeaderSum(source, destination, PROTOCOL_ICMPV6, bytes));
-  link.sendIpv6({ source, destination, hopLimit, payload: message.subarray(0, bytes) });
+  // Router alert, or another option that is passed over.
+  const payload = new Uint8Array(8 + bytes);
+  payload.set([PROTOCOL_ICMPV6, 0, alert, 2, 0, 0, 1, 0]);
+  payload.set(message.subarray(0, bytes), 8);
+  link.sendIpv6({ nextHeader: 0, source, destination, hopLimit, payload });
 }
 
 /** Groups of the addresses, and GROUP. */
@@ -157,6 +161,7 @@ test('an MLDv1 router › answered in its version, until it is long gone', () =>
 const ignored: readonly [string, (link: Ipv6TestLink) => void, string][] = [
   ['from beyond the link', (link) => query(link, {}, 1, ip6('2001:db8::1')), 'mldInvalid'],
   ['with another hop limit', (link) => query(link, {}, 2), 'mldInvalid'],
+  ['without router alert', (link) => query(link, {}, 1, ROUTER, 30), 'mldInvalid'],
 ];
 for (const [name, send, counter] of ignored) {
   test(`query › ${name} › ${counter}`, () => {

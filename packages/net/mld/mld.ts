@@ -37,7 +37,12 @@ import {
 } from '../ipv6-address.ts';
 import type { LinkMessages } from '../ndp/link-messages.ts';
 import { ETHERNET_HEADER_BYTES } from '../wire/ethernet.ts';
-import { IPV6_HOP_LIMIT_AT } from '../wire/ipv6.ts';
+import { IPV6_HEADER_BYTES, IPV6_HOP_LIMIT_AT } from '../wire/ipv6.ts';
+import {
+  HEADER_HOP_BY_HOP,
+  OPTION_ROUTER_ALERT,
+  parseOptionsHeader,
+} from '../wire/ipv6-extensions.ts';
 import {
   emitMld,
   MLD_CHANGE_TO_EXCLUDE,
@@ -54,6 +59,9 @@ import {
 
 /** RFC 3810 §5.2.14. */
 const ALL_MLDV2_ROUTERS = new Ipv6Address(0xff02 << 16, 0, 0, 0x16);
+
+/** In the IPv6 header. */
+const IPV6_NEXT_HEADER_AT = 6;
 
 interface Group {
   readonly address: Ipv6Address;
@@ -134,8 +142,9 @@ export class Mld {
     // Only routers' questions concern a host; of other listeners it needs to know nothing.
     if (parsed.value.kind !== 'query') return;
     const hopLimit = frame[ETHERNET_HEADER_BYTES + IPV6_HOP_LIMIT_AT];
-    // RFC 3810 §5.1.14.
-    if (!isIpv6LinkLocal(source) || hopLimit !== 1) this.counters.mldInvalid += 1;
+    // RFC 3810 §6.2.
+    const isGenuine = isIpv6LinkLocal(source) && hopLimit === 1 && hasRouterAlert(frame, at);
+    if (!isGenuine) this.counters.mldInvalid += 1;
     else this.queried(parsed.value);
   }
 
@@ -248,6 +257,14 @@ export class Mld {
     }
     this.timers.arm(this.timer, next);
   }
+}
+
+/** Whether the packet begins with hop-by-hop options that have it; `end`: of its headers. */
+function hasRouterAlert(frame: Uint8Array, end: number): boolean {
+  const from = ETHERNET_HEADER_BYTES + IPV6_HEADER_BYTES;
+  if (frame[ETHERNET_HEADER_BYTES + IPV6_NEXT_HEADER_AT] !== HEADER_HOP_BY_HOP) return false;
+  const header = parseOptionsHeader(frame.subarray(from, end));
+  return header.ok && header.value.options.some(({ type }) => type === OPTION_ROUTER_ALERT);
 }
 
 /** RFC 3810 §6: not the all-nodes group, nor those of no link. */
