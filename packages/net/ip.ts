@@ -32,6 +32,8 @@ export interface Route {
   readonly headerBytes: number;
   /** Largest IP packet that needs no fragmentation on this way. */
   readonly mtuBytes: number;
+  /** To a broadcast address or a group. */
+  readonly isForMany: boolean;
 }
 
 /** Finds ways, of either family. */

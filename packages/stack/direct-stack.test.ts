@@ -157,6 +157,18 @@ test('two stacks › TCP and UDP both ways', async () => {
   assert.ok(a.counters().udpReceived === 1 && a.counters().segmentsIn! > 0);
 });
 
+test('connect › to a broadcast address or a group › unreachable, and nothing leaves', async () => {
+  const world = new SimWorld(1);
+  const stack = await stackOn(world, world.addHost('a'), read('10.0.0.1/24'));
+  for (const address of ['255.255.255.255', '10.0.0.255', '224.0.0.1']) {
+    const kind = new Promise<string>((resolve) => {
+      stack.connect(address, 80, (opened) => resolve(opened.ok ? 'open' : opened.error.kind));
+    });
+    assert.equal(await during(world, kind), 'unreachable', address);
+  }
+  assert.equal(stack.counters().segmentsOut, 0);
+});
+
 function dhcpServer(world: SimWorld): TestDhcpServer {
   const { device, entropy, log } = world.addHost('server');
   const logger = log.source('net');

@@ -72,6 +72,7 @@ class Ipv4Route implements Route {
   readonly destination: Ipv4Address;
   readonly transportAt: number = HEADERS_BYTES;
   readonly headerBytes: number = IPV4_HEADER_BYTES;
+  readonly isForMany: boolean;
   mtuBytes: number;
   /** What the first link carries: a TCP segment may find out that the path carries less. */
   linkMtuBytes: number;
@@ -91,8 +92,15 @@ class Ipv4Route implements Route {
    */
   identification = NONE;
 
-  constructor(output: Ipv4Output, destination: Ipv4Address, hop: Hop, isDefault: boolean) {
+  constructor(
+    output: Ipv4Output,
+    destination: Ipv4Address,
+    hop: Hop,
+    isDefault: boolean,
+    isForMany: boolean,
+  ) {
     this.output = output;
+    this.isForMany = isForMany;
     this.source = hop.source;
     this.destination = destination;
     this.mtuBytes = hop.mtuBytes;
@@ -164,7 +172,13 @@ export class Ipv4Output implements IpOutput {
     }
     const hop = this.nextHop(destination, source);
     if (hop === null) return null;
-    const route = new Ipv4Route(this, destination, hop, source === undefined);
+    const route = new Ipv4Route(
+      this,
+      destination,
+      hop,
+      source === undefined,
+      hop.neighbor === this.group,
+    );
     route.mtuBytes = Math.min(hop.mtuBytes, this.paths.bytes(destination));
     if (this.routes.size >= routesMax) {
       for (const oldest of this.routes.keys()) {

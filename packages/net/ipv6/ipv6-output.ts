@@ -65,6 +65,7 @@ class Ipv6Route implements Route {
   readonly destination: Ipv6Address;
   readonly transportAt: number = HEADERS_BYTES;
   readonly headerBytes: number = IPV6_HEADER_BYTES;
+  readonly isForMany: boolean;
   /** Of the path, at most the link's. */
   mtuBytes = 0;
   linkMtuBytes = 0;
@@ -89,6 +90,7 @@ class Ipv6Route implements Route {
     this.output = output;
     this.source = source;
     this.destination = destination;
+    this.isForMany = isIpv6Multicast(destination);
     this.neighbor = neighbor;
     this.isDefault = isDefault;
     this.flowLabel = flowLabel;

@@ -60,7 +60,8 @@ export function connect(
     return NOTHING;
   }
   const route = stack.ip.route(address);
-  if (route === null) {
+  // RFC 9293 §3.9.2.3: never to many, whatever a name server says.
+  if (route === null || route.isForMany) {
     opened(err({ kind: 'unreachable' }));
     return NOTHING;
   }

@@ -109,6 +109,7 @@ export class FakeIp implements IpRouter, IpOutput {
       output: this,
       transportAt: TRANSPORT_AT,
       headerBytes: typeof destination === 'number' ? 20 : 40,
+      isForMany: false,
       get mtuBytes() {
         return mtu();
       },
