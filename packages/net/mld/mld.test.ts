@@ -35,7 +35,13 @@ function reports(link: Ipv6TestLink): string[] {
   });
 }
 
-function query(link: Ipv6TestLink, more: Partial<MldQuery> = {}, hopLimit = 1, source = ROUTER, alert = 5) {
+function query(
+  link: Ipv6TestLink,
+  more: Partial<MldQuery> = {},
+  hopLimit = 1,
+  source = ROUTER,
+  alert = 5,
+) {
   const repr: MldQuery = {
     kind: 'query',
     version: 2,
