@@ -113,7 +113,8 @@ function isAcceptable(c: Connection, s: Segment): boolean {
     if (s.payloadBytes > 0) noteDuplicate(c, s.seq, s.seq + s.payloadBytes);
     return false;
   }
-  if (offset < 0 && (s.flags & TCP_SYN) === 0) {
+  // A RST counts by where it begins (RFC 5961 §3.2), which trimming would move to rcvNxt.
+  if (offset < 0 && (s.flags & (TCP_SYN | TCP_RST)) === 0) {
     const cut = Math.min(-offset, s.payloadBytes);
     if (cut > 0) noteDuplicate(c, s.seq, s.seq + cut);
     s.seq = c.rcvNxt;

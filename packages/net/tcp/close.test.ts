@@ -205,6 +205,15 @@ test('TIME_WAIT bound › at it all wait, one more › the oldest is forgotten',
   assert.deepEqual(s.sent(), ['R 2']);
 });
 
+test('ESTABLISHED › RST before rcvNxt with text that reaches beyond › challenge, RFC 5961 §3.2', () => {
+  const s = new Script();
+  s.accept(MSS);
+  s.in('.', 1, 1, { payload: 'abcdef' });
+  s.in('R', 3, null, { payload: 'defgh' });
+  assert.deepEqual(s.journal.events, ['data abcdef']);
+  assert.equal(s.count('challenges'), 1);
+});
+
 test('ESTABLISHED › RST at rcvNxt › reset; elsewhere in the window › challenge; outside › nothing', () => {
   const s = new Script();
   s.accept(MSS);
