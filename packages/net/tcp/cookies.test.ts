@@ -108,6 +108,26 @@ test('cookie › the peer has timestamps › in the answer, and in all that foll
   assert.deepEqual(s.journal.events, []);
 });
 
+test('cookie › acknowledged by a SYN-ACK › RST, nothing is kept', () => {
+  const { s, flows, answer } = flooded();
+  s.in('S', 0, null);
+  const ack = answer();
+  const { usedBytes } = s.stack.memory;
+  s.in('S.', 1, ack);
+  assert.equal(flows.length, 0);
+  assert.equal(s.stack.memory.usedBytes, usedBytes);
+  assert.deepEqual(s.sent(), [`R ${ack}`]);
+});
+
+test('cookie › opens › measures no round trip: the timeout is still a second', () => {
+  const { s, flows, answer } = flooded();
+  s.in('S', 0, null);
+  s.in('.', 1, answer());
+  const [opened] = s.stack.connections().filter((c) => c.state === 'ESTABLISHED');
+  assert.equal(opened!.retransmitTimeoutMicros, 1_000_000);
+  assert.equal(flows.length, 1);
+});
+
 test('cookie › acknowledged twice › the second finds the connection', () => {
   const { s, flows, answer } = flooded();
   s.in('S', 0, null);

@@ -75,7 +75,9 @@ export function arrivesListen(
   // First RST, second ACK, third SYN.
   if (s.flags & TCP_RST) return;
   if (s.flags & TCP_ACK) {
-    if (iss !== null || !opensByCookie(stack, listener, s)) stack.reset(s);
+    // (A SYN-ACK opens nothing, so what a cookie would make for it would stay half-open for ever.)
+    const mayOpen = iss === null && (s.flags & TCP_SYN) === 0;
+    if (!mayOpen || !opensByCookie(stack, listener, s)) stack.reset(s);
     return;
   }
   if ((s.flags & TCP_SYN) === 0) {
@@ -176,6 +178,7 @@ function opensByCookie(stack: TcpStack, listener: TcpListener, s: Segment): bool
   c.startPassive();
   c.sndNxt = ((iss + 1) | 0) as SeqNumber;
   c.sndMax = c.sndNxt;
+  c.rttSeq = c.sndMax; // When the cookie left isn't known: it measures no round trip.
   stack.add(c);
   stack.counts.cookiesOpened += 1;
   stack.arrives(c, s);
