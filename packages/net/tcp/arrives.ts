@@ -48,7 +48,6 @@ export function segmentArrives(c: Connection, s: Segment): void {
     else challenge(c);
     return;
   }
-  if (hasTimestamps(c) && s.options.hasTimestamps) noteTimestamp(c, s);
   // Fourth: SYN.
   if (s.flags & TCP_SYN) {
     challenge(c);
@@ -176,6 +175,9 @@ function receiveAck(c: Connection, s: Segment): boolean {
     challenge(c);
     return false;
   }
+  // Not of a segment whose acknowledgment nobody could have sent: TS.Recent would take a forger's
+  // word, and shut the peer out.
+  if (hasTimestamps(c)) noteTimestamp(c, s);
   if (acked < 0) return true;
   if (c.ecn !== 0 && s.flags & TCP_ECE) congestionEchoed(c);
   const window = s.window << c.sndShift;

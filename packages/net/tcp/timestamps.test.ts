@@ -125,6 +125,14 @@ test('TS.Recent › follows only a segment where the last acknowledgment ended, 
   assert.equal(s.last().options.timestampEcho, 2_030, 'the hole is filled');
 });
 
+test('TS.Recent › a segment that acknowledges what was never sent › changes nothing', () => {
+  const s = open();
+  s.in('.', 1, 1 - 1_000_000, at(0x7000_0000, 'forged'));
+  assert.equal(s.journal.received, '');
+  s.in('.', 1, 1, at(2_000, 'abc'));
+  assert.equal(s.journal.received, 'abc');
+});
+
 test('PAWS › a segment from an earlier time › dropped with an acknowledgment, R1', () => {
   const s = open();
   s.in('.', 1, 1, at(1_000, 'old'));
