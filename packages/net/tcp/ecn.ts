@@ -40,7 +40,10 @@ export function noteMarks(c: Connection, h: Int32Array, frame: Uint8Array, at: n
 /** The peer echoes a mark: one reduction a window of data, §6.1.2, and CWR says so. */
 export function congestionEchoed(c: Connection): void {
   const loss = lossOf(c);
-  if (c.repair >= FAST || ((c.sndUna - loss.echoedUntil) | 0) < 0) return;
+  // (Beyond sndMax it is of 2 GiB ago.)
+  const isAnswered =
+    ((c.sndUna - loss.echoedUntil) | 0) < 0 && ((c.sndMax - loss.echoedUntil) | 0) >= 0;
+  if (c.repair >= FAST || isAnswered) return;
   loss.echoedUntil = c.sndMax;
   c.cwnd = reduce(c);
   c.ecn |= TCP_CWR;

@@ -9,7 +9,9 @@ import { seqOf } from '#core';
 import { memoryBytesDefault, memoryBytesMin } from '../limits.ts';
 import { MemoryBudget } from '../memory-budget.ts';
 import type { Connection } from './connection.ts';
+import { congestionEchoed } from './ecn.ts';
 import { RECEIVE_QUEUE_BYTES, RECEIVE_RANGES_MAX } from './limits.ts';
+import { lossOf } from './loss-state.ts';
 import { ReceiveQueue } from './receive-queue.ts';
 import { Random } from './test-link.ts';
 import { bytesOf, PEER_ISS, Script } from './test-script.ts';
@@ -392,4 +394,22 @@ test('SACK › the timed segment is reported beyond a hole › that measures the
   s.in('.', 1, 2921, sackOf(2922, 4381));
   const after = s.stack.connections()[0]!.smoothedRttMicros;
   assert.ok(Number(after) > Number(before));
+});
+
+test('2 GiB after the last of them › duplicates start a recovery, echoes of marks count', () => {
+  const s = new Script({ timestamps: false });
+  const flow = s.accept({ options: { mss: 1460 } });
+  flow.write(new Uint8Array(14_600));
+  s.turn();
+  const c = s.connection();
+  const loss = lossOf(c);
+  const longAgo = seqOf(c.sndMax + 0x4000_0000);
+  loss.recover = longAgo;
+  loss.hasRecovered = true;
+  loss.echoedUntil = longAgo;
+  congestionEchoed(c);
+  congestionEchoed(c);
+  assert.equal(s.count('congestionEchoes'), 1);
+  for (let i = 0; i < 3; i++) s.in('.', 1, 1);
+  assert.equal(s.count('recoveries'), 1);
 });

@@ -119,7 +119,9 @@ function duplicateAcknowledged(c: Connection, loss: LossState): void {
     return;
   }
   // RFC 6582 §4.1: these still answer what the last recovery or timeout sent twice.
-  if (loss.hasRecovered && ((c.sndUna - loss.recover) | 0) <= 0) return;
+  // (Beyond sndMax it is of 2 GiB ago.)
+  const isBefore = ((c.sndUna - loss.recover) | 0) <= 0 && ((c.sndMax - loss.recover) | 0) >= 0;
+  if (loss.hasRecovered && isBefore) return;
   c.repair = DISORDER;
   c.dupAcks += 1;
   if (c.dupAcks < DUPLICATE_ACKS) return;
