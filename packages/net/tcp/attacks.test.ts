@@ -282,6 +282,41 @@ test('zero window for ever › answered probes › ends after the user timeout, 
   assert.equal(s.last().flags & 4, 4);
 });
 
+test('memory is full › an idle connection whose reader is paused gets data › isn’t evicted for it', () => {
+  const s = new Script();
+  const flow = s.accept({ options: SYN });
+  flow.pause();
+  const { sendQueues, connections } = s.stack.tcpMemory;
+  // Its own memory would make the room.
+  assert.ok(sendQueues.take(memoryBytesDefault - s.stack.memory.usedBytes - 3_000));
+  connections.reclaim?.(1);
+  s.wait(2 * IDLE_MIN);
+  s.in('P.', 1, 1, { payload: 'abc' });
+  // No room: not acknowledged, and it comes again.
+  assert.equal(s.count('receiveMemory'), 1);
+  sendQueues.give(sendQueues.usedBytes);
+  s.in('P.', 1, 1, { payload: 'abc' });
+  flow.resume();
+  s.turn();
+  assert.equal(s.journal.received, 'abc');
+});
+
+test('memory is full › a flow that is written to and whose peer takes nothing › reset, all given back', () => {
+  const s = new Script();
+  const flow = s.accept({ options: SYN, window: 0 });
+  flow.lowWaterBytes = 100;
+  flow.write(new Uint8Array(100));
+  s.turn();
+  const { received, connections, sendQueues } = s.stack.tcpMemory;
+  connections.reclaim?.(1);
+  assert.ok(received.take(memoryBytesDefault - s.stack.memory.usedBytes));
+  s.wait(2 * STALLED_MIN);
+  flow.write(new Uint8Array(1));
+  s.turn();
+  assert.deepEqual(s.journal.events, ['closed reset']);
+  assert.equal(sendQueues.usedBytes, 0);
+});
+
 test('zero window › a byte is taken now and then › no timeout', () => {
   const s = new Script({ limits: { userTimeout: seconds(60) } });
   const flow = s.accept({ options: SYN, window: 0 });

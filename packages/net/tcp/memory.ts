@@ -36,6 +36,7 @@ export class TcpMemory implements QueueMemory {
   readonly sendQueues: MemoryAccount;
   /** Connections whose receive queue has nothing but data after a hole, the oldest first. */
   readonly holes = new Set<Connection>();
+  /** For which memory is being taken: it isn't evicted meanwhile. */
   growing: Connection | null = null;
   private readonly stack: TcpStack;
   private readonly budget: MemoryBudget;
@@ -108,7 +109,7 @@ export class TcpMemory implements QueueMemory {
     for (let i = 0; i < IDLE_LOOKS_MAX && left > 0; i++) {
       const c = this.nextByHand();
       if (c === null) return;
-      if (!this.isIdle(c)) continue;
+      if (c === this.growing || !this.isIdle(c)) continue;
       this.stack.counts.idleEvicted += 1;
       left -= CONNECTION_BYTES;
       abort(c, 'reset');

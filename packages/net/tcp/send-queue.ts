@@ -69,7 +69,11 @@ export function chargeChunks(c: Connection): void {
   const more = c.chunks.length * CHUNK_BYTES - c.chargedBytes;
   if (more <= 0) return;
   const bytes = Math.max(more, CHUNKS_STEP_BYTES);
-  if (c.stack.tcpMemory.sendQueues.take(bytes)) {
+  const { tcpMemory } = c.stack;
+  tcpMemory.growing = c;
+  const isTaken = tcpMemory.sendQueues.take(bytes);
+  tcpMemory.growing = null;
+  if (isTaken) {
     c.chargedBytes += bytes;
     return;
   }
