@@ -19,7 +19,7 @@ import { noteDuplicate, receiveFin, receiveText } from './receive.ts';
 import { acknowledgeCarefully } from './recovery.ts';
 import type { Segment } from './segment.ts';
 import { CLOSING, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK, SYN_RECEIVED } from './state.ts';
-import { startFinWait2 } from './timers.ts';
+import { noteStuck, startFinWait2 } from './timers.ts';
 import { hasTimestamps, isTimely, noteTimestamp } from './timestamps.ts';
 
 export function segmentArrives(c: Connection, s: Segment): void {
@@ -191,6 +191,8 @@ function receiveAck(c: Connection, s: Segment): boolean {
   const isProbed = c.sndMax === c.sndUna || c.sndNxt === c.sndUna || window === 0;
   if (acked === 0 && isProbed && s.options.sackCount === 0) {
     if (c.retries > 0) c.retries = 0; // An answer to a probe: the peer lives, RFC 9293 §3.8.6.1.
+    // The window closed before what is in flight: no retries will end that, so the clock must.
+    if (c.sndNxt !== c.sndUna) noteStuck(c);
   } else {
     // RFC 5681 §2: no data, no news of the window.
     const same = acked === 0 && s.payloadBytes === 0 && sameWindow && !(s.flags & TCP_FIN);

@@ -282,6 +282,24 @@ test('zero window for ever › answered probes › ends after the user timeout, 
   assert.equal(s.last().flags & 4, 4);
 });
 
+test('window closed before what is in flight › says so for ever › ends after the user timeout', () => {
+  const s = new Script({ limits: { userTimeout: seconds(120) } });
+  const flow = s.accept({ options: SYN });
+  flow.write(new Uint8Array(10));
+  s.turn();
+  for (let t = 0; t < 115; t++) {
+    s.wait(SECOND);
+    s.in('.', 1, 1, { window: 0 });
+  }
+  assert.deepEqual(s.journal.events, []);
+  for (let t = 0; t < 120; t++) {
+    s.wait(SECOND);
+    if (s.count('connections') > 0) s.in('.', 1, 1, { window: 0 });
+  }
+  assert.deepEqual(s.journal.events, ['closed timeout']);
+  assert.equal(s.last().flags & 4, 4);
+});
+
 test('memory is full › an idle connection whose reader is paused gets data › isn’t evicted for it', () => {
   const s = new Script();
   const flow = s.accept({ options: SYN });

@@ -184,9 +184,10 @@ function onTimeout(c: Connection): void {
   }
   c.retries += 1;
   c.rto = Math.min(RTO_MAX, c.rto * 2);
-  if (c.sndNxt !== c.sndUna) retransmitFirst(c);
-  else if (isStuck(c)) abort(c, 'timeout');
-  else probe(c);
+  const isProbe = c.sndNxt === c.sndUna;
+  if ((isProbe || c.stuck !== null) && isStuck(c)) abort(c, 'timeout');
+  else if (isProbe) probe(c);
+  else retransmitFirst(c);
 }
 
 function onSynTimeout(c: Connection): void {
@@ -209,11 +210,13 @@ function onSynTimeout(c: Connection): void {
  */
 function isStuck(c: Connection): boolean {
   const { timers, limits } = c.stack;
-  if (c.stuck?.una !== c.sndUna) {
-    c.stuck = { una: c.sndUna, since: timers.now };
-    return false;
-  }
-  return timers.now - c.stuck.since >= limits.userTimeout;
+  return timers.now - noteStuck(c) >= limits.userTimeout;
+}
+
+/** Since when the peer has taken nothing, as far as anybody looked. */
+export function noteStuck(c: Connection): Instant {
+  if (c.stuck?.una !== c.sndUna) c.stuck = { una: c.sndUna, since: c.stack.timers.now };
+  return c.stuck.since;
 }
 
 /** RFC 6298 §5.4 to 5.6 and RFC 5681 §3.1: start again at sndUna with one segment. */
