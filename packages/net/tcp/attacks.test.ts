@@ -319,6 +319,27 @@ test('memory is full › an idle connection whose reader is paused gets data ›
   assert.equal(s.journal.received, 'abc');
 });
 
+test('a paused reader has data › evicted when its peer takes nothing either, else not', () => {
+  for (const [written, evicted] of [
+    [0, 0],
+    [10, 1],
+  ] as const) {
+    const s = new Script();
+    const flow = s.accept({ options: SYN, window: 0 });
+    flow.pause();
+    s.in('P.', 1, 1, { payload: 'abc', window: 0 });
+    flow.write(new Uint8Array(written));
+    s.turn();
+    const { connections } = s.stack.tcpMemory;
+    connections.reclaim?.(1);
+    s.wait(2 * STALLED_MIN);
+    connections.reclaim?.(1);
+    assert.equal(s.count('idleEvicted'), evicted);
+    s.turn();
+    if (evicted > 0) assert.equal(s.received(), 0);
+  }
+});
+
 test('memory is full › a flow that is written to and whose peer takes nothing › reset, all given back', () => {
   const s = new Script();
   const flow = s.accept({ options: SYN, window: 0 });

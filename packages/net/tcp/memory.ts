@@ -130,8 +130,8 @@ export class TcpMemory implements QueueMemory {
   /** Marks what came and what was acknowledged, and tells whether it is as at the last mark. */
   private isIdle(c: Connection): boolean {
     if (c.state < ESTABLISHED) return false;
-    // What the application doesn't read is not the peer's fault.
-    if (c.queue !== null && c.queue.readyBytes > 0) return false;
+    // What the application doesn't read is not the peer's fault, unless that doesn't read either.
+    if (c.queue !== null && c.queue.readyBytes > 0 && c.queuedBytes === 0) return false;
     const { now } = this.stack.timers;
     const mark = (c.rcvNxt + c.sndUna) | 0;
     const { idle } = c;
