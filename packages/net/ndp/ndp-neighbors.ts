@@ -307,8 +307,8 @@ export class NdpNeighbors {
 
   /**
    * Evicts an entry that we never sent to, else one that has never answered (packets from addresses
-   * that nobody has make many of those, RFC 6583 §7.1), else any; of equals the one confirmed longest
-   * ago.
+   * that nobody has make many of those, RFC 6583 §7.1), else any; of equals the one confirmed
+   * longest ago.
    */
   private evict(): void {
     let victim: Ipv6Neighbor | null = null;

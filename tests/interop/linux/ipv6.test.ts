@@ -158,10 +158,10 @@ describe('IPv6', { skip, concurrency: true, timeout: 90_000 }, () => {
       const ping = ['ping', '-6', '-n', '-c', '5', '-i', '0.05', '-w', '10', '-s'];
       for (const bytes of ['56', '1452', '1453', '65487']) {
         const text = await net.run(...ping, bytes, UNIKERNEL6);
-        assert.match(text, / [5-9] received/, `${bytes} bytes`);
+        assert.match(text, / (?:[5-9]|\d\d) received/, `${bytes} bytes`);
       }
       relay!.setFaults({ reorderShare: 0.3, reorderDelay: millis(3), duplicateShare: 0.1 });
-      assert.match(await net.run(...ping, '65487', UNIKERNEL6), / [5-9] received/);
+      assert.match(await net.run(...ping, '65487', UNIKERNEL6), / (?:[5-9]|\d\d) received/);
       relay!.setFaults({});
       const traced = await net.run('tracepath', '-6', '-n', '-m', '4', UNIKERNEL6);
       assert.match(traced, /Resume: pmtu 1500 hops 1 back 1/);
