@@ -35,11 +35,12 @@ const mssIn = (c: Connection, mtuBytes: number): number =>
   mtuBytes - c.route.headerBytes - c.headerBytes;
 
 /**
- * The retransmission timer expired: every third time in a row segments become smaller than those
- * in flight, which needn't be full.
+ * The retransmission timer expired: from the third time in a row on, each time, segments become
+ * smaller than those in flight, which needn't be full. The smallest is tried before the connection
+ * is given up, whatever the first were.
  */
 export function shrinkSegments(c: Connection): void {
-  if (c.retries % PATH_PROBE_TIMEOUTS !== 0) return;
+  if (c.retries < PATH_PROBE_TIMEOUTS) return;
   // What the peer reported came through; but that may be small segments, each of them.
   const reported = c.flight === null ? 0 : c.flight.sackedBytes;
   if (reported >= c.mss && c.retries < 2 * PATH_PROBE_TIMEOUTS) return;
