@@ -121,6 +121,26 @@ function drawHost(random: SimRandom, segments: number, safetySeconds: number): H
   };
 }
 
+/**
+ * Leaves corruption in one place of the network only. A packet that loses a bit on each of two
+ * links can have the same checksum as before (network 31622): that is the checksum's limit (RFC
+ * 1071), and no fault of a stack.
+ */
+function corruptOnce(
+  random: SimRandom,
+  segments: readonly SegmentPlan[],
+  links: readonly LinkPlan[],
+): void {
+  const places = [
+    ...segments.map(({ faults }) => [faults]),
+    ...links.map(({ there, back }) => [there.faults, back.faults]),
+  ];
+  const kept = random.below(places.length);
+  for (const [i, faults] of places.entries()) {
+    if (i !== kept) for (const each of faults) each.corruptShare = 0;
+  }
+}
+
 /** A line or ring of routers, now and then with one more link across. */
 function drawLinks(random: SimRandom, routers: number): LinkPlan[] {
   const pairs: [number, number][] = [];
@@ -157,6 +177,7 @@ export function drawNetwork(seed: number): NetworkOptions {
     drawHost(random, segmentCount, safetySeconds),
   );
   const links = drawLinks(random, routers);
+  corruptOnce(new SimRandom(seed + 1e9), segments, links);
   const cuts = links.flatMap((_, link): CutPlan[] =>
     random.chance(0.3)
       ? [

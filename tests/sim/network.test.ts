@@ -23,6 +23,8 @@ test(`networks 1 to ${SMOKE_SEEDS} › bad links, crashes, then healed › all i
 for (const [seed, what] of [
   [87, 'a black hole takes the full segment and not the small one after it'],
   [144, 'a black hole takes a segment that is not full, from a link with large frames'],
+  [30418, 'a black hole takes all but the smallest, from a link with frames of 9,000 bytes'],
+  [30463, 'a black hole takes all but the smallest, from an ordinary link'],
 ] as const) {
   test(`network ${seed} › ${what} › it is found`, () => {
     const { verdict, error } = runSeed(seed, () => {}, 'network');
