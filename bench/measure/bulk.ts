@@ -13,7 +13,8 @@ import { BenchError, keep, progress, run, stop } from '../process.ts';
 import { addSample, type Line } from '../results.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const RIVALS = 'rivals';
+/** Its name is a file of the host's, whatever namespace the bench is in: one for each run. */
+const RIVALS = `morgana-bench-${Date.now()}`;
 const RIVAL_HOST = '10.98.9.2';
 const KERNEL_PORT = 5201;
 const NODE_PORT = 5202;
@@ -55,6 +56,7 @@ export async function measureBulk(link: Link, quick: boolean): Promise<Line[]> {
     }
   } finally {
     for (const child of children) await stop(child);
+    await run('ip', ['netns', 'delete', RIVALS]);
   }
   return [down, up];
 }
