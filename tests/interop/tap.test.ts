@@ -170,7 +170,9 @@ for (const { name, header, device } of OFFLOADS) {
       test(`TCP › ${percent} % lost each way › arrives all the same`, async (context) => {
         await lose(net, percent);
         const started = performance.now();
-        await download(percent === 1 ? 'twenty.bin' : 'one.bin', 30);
+        // A MiB crosses in twenty packets where the device cuts segments, and may lose none.
+        const isLarge = percent === 1 || header === 'on';
+        await download(isLarge ? 'twenty.bin' : 'one.bin', 30);
         assert.ok((await droppedPackets(net)) > 0);
         context.diagnostic(`${Math.round(performance.now() - started)} ms`);
         await net.run('nft', 'flush', 'ruleset');
