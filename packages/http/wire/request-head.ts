@@ -6,6 +6,7 @@
 
 import { hot } from '#core';
 import { FIELD_VALUE, HOST, isAll, TARGET, TARGET_PATH, TOKEN } from './chars.ts';
+import { forEachField, trimmed } from './head-fields.ts';
 import { hasToken } from './token-list.ts';
 
 /**
@@ -128,24 +129,8 @@ export class RequestHead {
    * white space.
    */
   forEach(visit: (name: string, value: string) => void): void {
-    const bytes = this.bytes;
-    let at = this.fieldsAt;
-    while (bytes[at] !== CR) {
-      const nameEnd = hot.indexOf(bytes, COLON, at, bytes.length);
-      const lineEnd = hot.indexOf(bytes, CR, nameEnd, bytes.length);
-      visit(hot.latin1Lower(bytes, at, nameEnd), trimmed(bytes, nameEnd + 1, lineEnd));
-      at = lineEnd + 2;
-    }
+    forEachField(this.bytes, this.fieldsAt, visit);
   }
-}
-
-/** Latin-1 text of [at, end) without spaces and tabs around it. */
-function trimmed(bytes: Uint8Array, at: number, end: number): string {
-  let from = at;
-  let to = end;
-  while (from < to && (bytes[from] === SPACE || bytes[from] === TAB)) from++;
-  while (to > from && (bytes[to - 1] === SPACE || bytes[to - 1] === TAB)) to--;
-  return hot.latin1(bytes, from, to);
 }
 
 const joined = (before: string | null, value: string): string =>

@@ -6,6 +6,7 @@
 
 import { hot } from '#core';
 import { FIELD_VALUE, TOKEN } from './chars.ts';
+import { forEachField, trimmed } from './head-fields.ts';
 import { parseContentLength } from './request-head.ts';
 import { hasToken } from './token-list.ts';
 
@@ -61,23 +62,8 @@ export class ResponseHead {
    * white space.
    */
   forEach(visit: (name: string, value: string) => void): void {
-    const { bytes } = this;
-    let at = this.fieldsAt;
-    while (bytes[at] !== CR) {
-      const nameEnd = hot.indexOf(bytes, COLON, at, bytes.length);
-      const lineEnd = hot.indexOf(bytes, CR, nameEnd, bytes.length);
-      visit(hot.latin1Lower(bytes, at, nameEnd), trimmed(bytes, nameEnd + 1, lineEnd));
-      at = lineEnd + 2;
-    }
+    forEachField(this.bytes, this.fieldsAt, visit);
   }
-}
-
-function trimmed(bytes: Uint8Array, at: number, end: number): string {
-  let from = at;
-  let to = end;
-  while (from < to && (bytes[from] === SPACE || bytes[from] === TAB)) from++;
-  while (to > from && (bytes[to - 1] === SPACE || bytes[to - 1] === TAB)) to--;
-  return hot.latin1(bytes, from, to);
 }
 
 /**

@@ -9,7 +9,6 @@ export const IPV4_OPTIONS_BYTES_MAX = 40;
 const END = 0;
 const NO_OPERATION = 1;
 /** Copied flag, class and number in one byte. */
-export const IPV4_OPTION_RECORD_ROUTE = 7;
 export const IPV4_OPTION_LOOSE_SOURCE_ROUTE = 131;
 export const IPV4_OPTION_STRICT_SOURCE_ROUTE = 137;
 /** RFC 2113: routers look at packets that aren't addressed to them. */
