@@ -4,14 +4,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { emitKvPack, type Machine } from '#device';
 import { type BlockCase, blockCases, readOnlyBlockCases } from '#device/conformance';
+import { SimulatedExit } from '../base/simulated-base.ts';
 import { FileBlock } from './file-block.ts';
 import { EXIT, launch } from './index.ts';
-import {
-  SimulatedExit,
-  SimulatedProcess,
-  SimulatedStream,
-  SimulatedTap,
-} from './simulated-base.ts';
+import { SimulatedProcess, SimulatedStream, SimulatedTap } from './simulated-base.ts';
 
 /** Launches a program that never ends and returns the machine it got. */
 function machineOf(base: SimulatedProcess): Machine {

@@ -3,7 +3,8 @@
  * other ends of links are the test's. Required reading: base.ts.
  */
 
-import { assert, hot } from '#core';
+import { assert } from '#core';
+import { SimulatedConsoleAndTime } from '../base/simulated-base.ts';
 import {
   DISK_BYTES_MAX,
   type DiskInfo,
@@ -27,27 +28,10 @@ export interface SimulatedLink {
   readonly isWritable: boolean;
 }
 
-/** Thrown by `exit`. */
-export class SimulatedExit extends Error {
-  readonly code: number;
-
-  constructor(code: number) {
-    super(`exit ${code}`);
-    this.code = code;
-  }
-}
-
-export class SimulatedProcess implements ProcessBase {
-  readonly abiVersion = 1;
+export class SimulatedProcess extends SimulatedConsoleAndTime implements ProcessBase {
   readonly cmdline = '';
-  payload: { name: string; bytes: Uint8Array }[] = [];
   bootArguments: string[] = [];
-  readonly hot = hot;
   readonly memory = { totalBytes: 1 << 24, usedBytes: () => 0, heapBytes: () => 0 };
-  /** What was written to the console. */
-  console = '';
-  nowMicros = 0;
-  hasEntropy = true;
   /** Calls of the host's kernel, for tests that bound them. */
   calls = 0;
   readonly disks: DiskInfo[] = [];
@@ -56,7 +40,6 @@ export class SimulatedProcess implements ProcessBase {
   diskFailure = 0;
   private readonly ends: SimulatedLink[] = [];
   private readonly waits: number[] = [];
-  private turn: ((woken: number) => number) | null = null;
 
   get links(): LinkInfo[] {
     return this.ends.map(({ info }) => info);
@@ -95,35 +78,6 @@ export class SimulatedProcess implements ProcessBase {
       if (woken === 0) return deadline;
     }
     throw new Error('the event loop never slept');
-  }
-
-  consoleWrite(text: string): void {
-    this.console += text;
-  }
-
-  consoleRead(): number {
-    return -1;
-  }
-
-  exit(code: number): never {
-    throw new SimulatedExit(code);
-  }
-
-  clockMonotonic(): number {
-    return ++this.nowMicros;
-  }
-
-  clockWall(): number {
-    return 1_700_000_000_000_000 + this.nowMicros;
-  }
-
-  entropyFill(out: Uint8Array): boolean {
-    if (this.hasEntropy) out.fill(0x5a);
-    return this.hasEntropy;
-  }
-
-  onTurn(turn: (woken: number) => number): void {
-    this.turn = turn;
   }
 
   linkReceive(link: number, into: Uint8Array, at: number, bytes: number): number {

@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { emitKvPack, type Machine } from '#device';
+import { SimulatedExit } from '../base/simulated-base.ts';
 import { EXIT, launch } from './index.ts';
-import { SimulatedBase, SimulatedExit } from './virtio/simulated-base.ts';
+import { SimulatedBase } from './virtio/simulated-base.ts';
 import { SimulatedDevice } from './virtio/simulated-device.ts';
 import { nicConfig, SimulatedNic } from './virtio/simulated-nic.ts';
 
@@ -81,14 +82,14 @@ test('unreadable command line or content › one sentence, bad image', () => {
 
 test('entropy › none › the image refuses to start; RDRAND that stops › ends it', () => {
   const base = new SimulatedBase();
-  base.hasCpuEntropy = false;
+  base.hasEntropy = false;
   assert.equal(
     exitCode(() => machineOf(base)),
     EXIT.noEntropy,
   );
-  base.hasCpuEntropy = true;
+  base.hasEntropy = true;
   const machine = machineOf(base);
-  base.hasCpuEntropy = false;
+  base.hasEntropy = false;
   assert.equal(
     exitCode(() => machine.entropy.fill(new Uint8Array(1))),
     EXIT.noEntropy,

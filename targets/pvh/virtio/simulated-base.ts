@@ -4,7 +4,8 @@
  * (simulated-device.ts).
  */
 
-import { assert, hot } from '#core';
+import { assert } from '#core';
+import { SimulatedConsoleAndTime } from '../../base/simulated-base.ts';
 import type { Base } from '../base.ts';
 
 export const RAM_AT = 0x100000;
@@ -24,26 +25,8 @@ export interface PortDevice {
   write(port: number, widthBits: number, value: number): void;
 }
 
-/** Thrown by `exit`. */
-export class SimulatedExit extends Error {
-  readonly code: number;
-
-  constructor(code: number) {
-    super(`exit ${code}`);
-    this.code = code;
-  }
-}
-
-export class SimulatedBase implements Base {
-  readonly abiVersion = 1;
+export class SimulatedBase extends SimulatedConsoleAndTime implements Base {
   cmdline = '';
-  payload: { name: string; bytes: Uint8Array }[] = [];
-  readonly hot = hot;
-  /** What was written to the console. */
-  console = '';
-  /** Microseconds; a read of the clock takes one. */
-  nowMicros = 0;
-  hasCpuEntropy = true;
   readonly memory = { totalBytes: RAM_BYTES, usedBytes: () => 0, heapBytes: () => 0 };
   /** Accesses that would leave the virtual machine, for tests that bound them. */
   exits = 0;
@@ -57,7 +40,6 @@ export class SimulatedBase implements Base {
   private bits = 0;
   private readonly lines = new Map<number, number>();
   private pending = 0;
-  private turn: ((woken: number) => number) | null = null;
 
   addDevice(device: MmioDevice): void {
     this.devices.push(device);
@@ -94,31 +76,6 @@ export class SimulatedBase implements Base {
     );
     assert(region !== undefined, `no memory at ${physical}`);
     return new Uint8Array(region.buffer, physical - region.at, bytes);
-  }
-
-  consoleWrite(text: string): void {
-    this.console += text;
-  }
-
-  consoleRead(): number {
-    return -1;
-  }
-
-  exit(code: number): never {
-    throw new SimulatedExit(code);
-  }
-
-  clockMonotonic(): number {
-    return ++this.nowMicros;
-  }
-
-  clockWall(): number {
-    return 1_700_000_000_000_000 + this.nowMicros;
-  }
-
-  entropyFill(out: Uint8Array): boolean {
-    if (this.hasCpuEntropy) out.fill(0x5a);
-    return this.hasCpuEntropy;
   }
 
   dmaAllocate(bytes: number, align: number): Uint8Array {
@@ -171,10 +128,6 @@ export class SimulatedBase implements Base {
   interruptMessage(): { address: number; data: number; bit: number } {
     const bit = this.bits++;
     return { address: 0xfee00000, data: 32 + bit, bit };
-  }
-
-  onTurn(turn: (woken: number) => number): void {
-    this.turn = turn;
   }
 
   private deviceAt(address: number): MmioDevice {
