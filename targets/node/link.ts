@@ -34,6 +34,13 @@ export function parseLink(text: string): Link | null {
   return { name: `${kind}:${place}`, kind: kind as Link['kind'], place, mac };
 }
 
+/** What `parseLink` takes, for a person. */
+export const LINK_EXPECTED = 'tap:NAME, unix:PATH or unix-listen:PATH[,mac=02:00:00:00:00:01]';
+
+/** As "52:54:00:00:00:01". */
+export const formatMac = (mac: Uint8Array): string =>
+  Array.from(mac, (byte) => byte.toString(16).padStart(2, '0')).join(':');
+
 function parseMac(text: string): Uint8Array | null {
   if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text)) return null;
   const mac = Uint8Array.from(text.split(':'), (part) => Number.parseInt(part, 16));

@@ -79,10 +79,16 @@ const REFUSED: readonly [string, string[], number, RegExp][] = [
     /^error: htdocs needs a network, and has none, give it --link=tap:NAME or --link=unix:PATH$/m,
   ],
   [
-    'a link for a virtual machine',
-    ['run', 'htdocs', '--link=tap:tap0'],
+    'a link for a process on host sockets',
+    ['run', 'htdocs', '--target=node', '--link=tap:tap0'],
     1,
-    /^error: --link does not go with target pvh, give it --target=process, or .* too$/m,
+    /^error: --link does not go with target node, give it --net=direct too$/m,
+  ],
+  [
+    'a published port beside a link',
+    ['run', 'htdocs', '--publish=8080:80', '--link=tap:tap0'],
+    1,
+    /^error: --publish does not go with --link, its ports are on the link/m,
   ],
   [
     'a disk for a virtual machine',

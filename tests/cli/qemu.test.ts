@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
+import { checkMachineLinks, parseMachineLinks } from '../../tools/cli/machine-links.ts';
 import { commandLine, imageExitCode, qemuArguments } from '../../tools/cli/qemu.ts';
 
 const OPTIONS = {
@@ -31,6 +37,61 @@ test('q35 › virtio over PCI, no option ROM, no display adapter', () => {
   assert.match(args, /virtio-net-pci,disable-legacy=on,romfile=,netdev=n0/);
   assert.match(args, /-vga none/);
   assert.doesNotMatch(args, /force-legacy/);
+});
+
+const LINKS = [
+  { kind: 'unix', place: '/run/a,b', mac: '52:54:00:00:00:01' },
+  { kind: 'tap', place: 'tap0', mac: '52:54:00:00:00:02' },
+  { kind: 'unix-listen', place: 'c', mac: '52:54:00:00:00:03' },
+] as const;
+for (const machine of ['microvm', 'q35'] as const) {
+  test(`${machine}, links › a card each, in order, and no user networking`, () => {
+    const args = qemuArguments({ ...OPTIONS, machine, links: LINKS, publish: [] });
+    const values = (flag: string) => args.filter((_, index) => args[index - 1] === flag);
+    assert.deepEqual(values('-netdev'), [
+      'stream,id=n0,server=off,addr.type=unix,addr.path=/run/a,,b',
+      'tap,id=n1,ifname=tap0,script=no,downscript=no',
+      'stream,id=n2,server=on,addr.type=unix,addr.path=c',
+    ]);
+    const cards = values('-device').filter((value) => value.startsWith('virtio-net'));
+    assert.deepEqual(
+      cards.map((card) => card.replace(/^.*?netdev=/, '')),
+      [0, 1, 2].map((index) => `n${index},mac=52:54:00:00:00:0${index + 1}`),
+    );
+  });
+}
+
+test('links › read, an address drawn where none is given; others refused', () => {
+  const [first, second] = parseMachineLinks(['unix:/run/a,mac=52:54:00:00:00:1F', 'tap:tap0']);
+  assert.deepEqual(first, { kind: 'unix', place: '/run/a', mac: '52:54:00:00:00:1f' });
+  assert.match(second!.mac, /^.[26ae](:[0-9a-f]{2}){5}$/);
+  for (const wrong of ['unix:a,mac=1', 'udp:x', 'unix:', 'tap:t,mac=01:00:00:00:00:00']) {
+    assert.throws(() => parseMachineLinks([wrong]), /not a link, give it tap:NAME/, wrong);
+  }
+  assert.throws(() => parseMachineLinks([`unix:/${'x'.repeat(107)}`]), /107 are the most/);
+});
+
+test('links that can not be had › one sentence each', async () => {
+  const work = mkdtempSync(path.join(tmpdir(), 'morgana-links-'));
+  const held = path.join(work, 'held');
+  const file = path.join(work, 'file');
+  writeFileSync(file, '');
+  const server = createServer().listen(held);
+  await once(server, 'listening');
+  const check = (text: string) => checkMachineLinks(parseMachineLinks([text]));
+  check(`unix:${held}`);
+  check(`unix-listen:${work}/free`);
+  const refused: readonly [string, RegExp][] = [
+    [`unix:${work}/none`, /none can't be had: nobody listens there, start/],
+    [`unix:${file}`, /nobody listens there/],
+    [`unix-listen:${held}`, /that path is taken/],
+    [`unix-listen:${file}`, /that path is taken/],
+    [`unix-listen:${work}/no/such`, /nothing can be made in .*no, name/],
+    ['tap:morgana-none', /no such device, make it: sudo ip tuntap add dev morgana-none/],
+  ];
+  for (const [text, message] of refused) assert.throws(() => check(text), message, text);
+  server.close();
+  rmSync(work, { recursive: true });
 });
 
 test('boot-time arguments › quoted where the image would read them otherwise', () => {

@@ -20,7 +20,30 @@ export const start: Start<typeof config> = async ({ args, log }) => {
 };
 `;
 
+const TWO_CARDS = {
+  'two/morgana.config.ts': `import { defineUnikernel, net } from 'morgana/config';
+export default defineUnikernel({
+  name: 'two',
+  main: './main.ts',
+  devices: { first: net.ethernet({ index: 0 }), second: net.ethernet({ index: 1 }) },
+  args: {},
+});
+`,
+  'two/main.ts': `import type { Start } from 'morgana';
+import type config from './morgana.config.ts';
+export const start: Start<typeof config> = async ({ first, second }) => {
+  for (const [index, device] of [first, second].entries()) {
+    device.attach({ receive() {}, transmitReady() {} });
+    device.reserve()!.fill(index, 0, 60).set(device.mac, 6);
+    device.commit(60, [], null);
+  }
+  return 0;
+};
+`,
+};
+
 const work = new Workspace({
+  ...TWO_CARDS,
   ...HELLO_SITE,
   'app.ts': "let count = 0;\nexport default { fetch: () => new Response('visit ' + ++count) };\n",
   'ender/morgana.config.ts': CONFIG.replace(', net', ''),
@@ -114,6 +137,39 @@ test('boot-time arguments reach the image as they were typed', async () => {
   const how = 'a b "c" \\d';
   const ended = await work.run(['run', 'ender', '--', `--how=${how}`]);
   assert.ok(ended.stdout.includes(`how: ${how}`), ended.stdout);
+});
+
+test('links › the cards in their order, on both kinds of machine', async () => {
+  const built = await work.run(['build', 'two', '--output=two.img']);
+  assert.equal(built.code, 0, built.stderr);
+  for (const machine of ['microvm', 'q35']) {
+    const sent = ['a', 'b'].map((name) => {
+      const server = createServer().listen(work.path(`${machine}-${name}`));
+      return new Promise<Buffer>((resolve) => {
+        server.once('connection', (socket) => {
+          const chunks: Buffer[] = [];
+          socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+          socket.once('close', () => resolve(Buffer.concat(chunks)));
+          server.close();
+        });
+      });
+    });
+    const links = ['a', 'b'].map(
+      (name, index) => `--link=unix:${machine}-${name},mac=52:54:00:00:00:0${index + 1}`,
+    );
+    const ended = await work.run(['run', 'two.img', `--machine=${machine}`, ...links]);
+    assert.equal(ended.code, 0, ended.stderr + ended.stdout);
+    for (const [index, bytes] of (await Promise.all(sent)).entries()) {
+      assert.equal(bytes.length, 4 + 60);
+      assert.deepEqual(
+        [...bytes.subarray(9, 18)],
+        [index, 0x52, 0x54, 0, 0, 0, index + 1, index, index],
+      );
+    }
+  }
+  const few = await work.run(['run', 'two.img', '--link=unix:a']);
+  assert.equal(few.code, 2);
+  assert.match(few.stderr, /^error: two needs 2 networks, and has 1, give it --link/m);
 });
 
 test('an image on target node › refused', async () => {

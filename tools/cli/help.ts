@@ -55,9 +55,9 @@ stdout, the image's exit code is this command's; Ctrl-C stops the machine.
   --target=process      a Linux process that can do nothing but use its links and disks
   --target=node         a Node process
   --net=host|direct     node: its sockets (the default), or our own TCP/IP on --link
-  --link=LINK           process, --net=direct: an Ethernet interface, as tap:NAME (a tap device
-                        that exists), unix:PATH or unix-listen:PATH (a stream socket); may be
-                        repeated
+  --link=LINK           pvh, process, --net=direct: an Ethernet interface, as tap:NAME (a tap
+                        device that exists), unix:PATH or unix-listen:PATH (a stream socket);
+                        may be repeated. On pvh in place of QEMU's user networking
   --disk=NAME=FILE      process: a block device (FILE,ro: read only); may be repeated
   --publish=HOST:IMAGE  forwards a port of 127.0.0.1, as 8080:80; may be repeated
                         also ADDRESS:HOST:IMAGE and HOST:IMAGE/udp

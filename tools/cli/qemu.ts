@@ -2,12 +2,24 @@
 
 import type { Publish } from './flags.ts';
 
+/** What a network card of the machine is plugged into, in place of QEMU's user networking. */
+export interface MachineLink {
+  readonly kind: 'unix' | 'unix-listen' | 'tap';
+  /** A socket's path, or a tap device's name. */
+  readonly place: string;
+  /** As "52:54:00:00:00:01". QEMU gives all its machines the same ones. */
+  readonly mac: string;
+}
+
 export interface MachineOptions {
   readonly image: string;
   readonly machine: 'microvm' | 'q35';
   readonly accelerator: 'kvm' | 'tcg';
   readonly memoryMib: number;
+  /** Ports that user networking forwards; nothing with links. */
   readonly publish: readonly Publish[];
+  /** A card each, in order; without any there is one, on user networking. */
+  readonly links?: readonly MachineLink[];
   readonly bootArguments: readonly string[];
 }
 
@@ -17,9 +29,6 @@ const DEBUG_EXIT_PORT = '0x501';
 export function qemuArguments(options: MachineOptions): string[] {
   const { machine, accelerator } = options;
   const isMicro = machine === 'microvm';
-  const forwards = options.publish.map(
-    (p) => `,hostfwd=${p.protocol}:${p.hostAddress}:${p.hostPort}-:${p.guestPort}`,
-  );
   const net = isMicro ? 'virtio-net-device' : 'virtio-net-pci,disable-legacy=on,romfile=';
   const rng = isMicro ? 'virtio-rng-device' : 'virtio-rng-pci,disable-legacy=on';
   return [
@@ -33,12 +42,34 @@ export function qemuArguments(options: MachineOptions): string[] {
     ...['-serial', 'stdio'],
     ...['-device', `isa-debug-exit,iobase=${DEBUG_EXIT_PORT},iosize=0x04`],
     ...(isMicro ? ['-global', 'virtio-mmio.force-legacy=false'] : []),
-    ...['-netdev', `user,id=n0${forwards.join('')}`],
-    ...['-device', `${net},netdev=n0`],
+    ...netdevs(options).flatMap(({ backend, mac }, index) => [
+      ...['-netdev', backend],
+      ...['-device', `${net},netdev=n${index}${mac}`],
+    ]),
     ...['-device', rng],
     ...['-kernel', options.image],
     ...['-append', commandLine(options.bootArguments)],
   ];
+}
+
+function netdevs(options: MachineOptions): { backend: string; mac: string }[] {
+  const { publish, links = [] } = options;
+  const forwards = publish.map(
+    (p) => `,hostfwd=${p.protocol}:${p.hostAddress}:${p.hostPort}-:${p.guestPort}`,
+  );
+  if (links.length === 0) return [{ backend: `user,id=n0${forwards.join('')}`, mac: '' }];
+  return links.map((link, index) => ({
+    backend: backendOf(link, `n${index}`),
+    mac: `,mac=${link.mac}`,
+  }));
+}
+
+function backendOf({ kind, place }: MachineLink, id: string): string {
+  // A comma ends a value, but for a double one.
+  const value = place.replaceAll(',', ',,');
+  if (kind === 'tap') return `tap,id=${id},ifname=${value},script=no,downscript=no`;
+  const server = kind === 'unix-listen' ? 'on' : 'off';
+  return `stream,id=${id},server=${server},addr.type=unix,addr.path=${value}`;
 }
 
 /** The kernel command line: boot-time arguments stand after "--", quoted where they need it. */

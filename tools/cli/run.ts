@@ -12,6 +12,7 @@ import type { CommandLine, Publish } from './flags.ts';
 import { type ProcessOptions, startProcess } from './linux-process.ts';
 import { loadApp } from './load.ts';
 import { checkPorts, chooseAccelerator, findQemu, type Running, startMachine } from './machine.ts';
+import { checkMachineLinks, parseMachineLinks } from './machine-links.ts';
 import { startDirectNode, startNode } from './node-process.ts';
 import { appCacheDirectory, shown } from './places.ts';
 import { firstByte, HEAD_REQUEST, HOSTLESS_REQUEST } from './probe.ts';
@@ -66,14 +67,20 @@ function runImage(line: Line, image: string): Promise<number> {
 function checkFlags(line: Line, platform: Platform): void {
   const { publish, link, disk } = line.flags;
   const isLinked = platform === 'process' || platform === 'node-direct';
-  const wrong = isLinked ? { publish } : { link };
+  if (platform === 'pvh' && link.length > 0 && publish.length > 0) {
+    throw usageFailure(
+      '--publish does not go with --link',
+      'its ports are on the link, at its own address',
+    );
+  }
+  const wrong = isLinked ? { publish } : platform === 'node' ? { link } : {};
   const [given] = Object.entries({ ...wrong, ...(platform === 'process' ? {} : { disk }) })
     .filter(([, values]) => values.length > 0)
     .map(([name]) => name);
   if (given === undefined) return;
   const mends = {
     publish: 'it has addresses of its own on its --link',
-    link: 'give it --target=process, or --target=node --net=direct, too',
+    link: 'give it --net=direct too',
     disk: 'give it --target=process too',
   };
   throw usageFailure(
@@ -84,6 +91,13 @@ function checkFlags(line: Line, platform: Platform): void {
 
 function processOptions(line: Line, description: Description | null): ProcessOptions {
   const { link, disk, memory } = line.flags;
+  checkLinks(line, description);
+  return { links: link, disks: disk, memoryMib: memory, bootArguments: line.rest ?? [] };
+}
+
+/** Refuses fewer interfaces than the program's graph has. */
+function checkLinks(line: Line, description: Description | null): void {
+  const { link } = line.flags;
   const network = description?.capabilities.network ?? [];
   if (link.length < network.length && !asksHelp(line)) {
     throw new Failure({
@@ -91,11 +105,13 @@ function processOptions(line: Line, description: Description | null): ProcessOpt
       mend: 'give it --link=tap:NAME or --link=unix:PATH',
     });
   }
-  return { links: link, disks: disk, memoryMib: memory, bootArguments: line.rest ?? [] };
 }
 
 async function boot(line: Line, image: string, description: Description | null): Promise<number> {
   const { machine, memory } = line.flags;
+  if (line.flags.link.length > 0) checkLinks(line, description);
+  const links = parseMachineLinks(line.flags.link);
+  checkMachineLinks(links);
   const qemu = findQemu();
   const accelerator = chosenAccelerator(qemu, line.flags.accelerator);
   const bytes = description?.image.bytes ?? readFileSync(image).length;
@@ -109,6 +125,7 @@ async function boot(line: Line, image: string, description: Description | null):
       accelerator,
       memoryMib: memory,
       publish,
+      links,
       bootArguments: line.rest ?? [],
     }),
   );
@@ -142,7 +159,7 @@ async function watchOver(
   });
   const web = publish.find((p) => p.protocol === 'tcp');
   if (web !== undefined) void announce(description, web, startedMs, () => over);
-  else if (description?.capabilities.ports.length && !asksHelp(line))
+  else if (description?.capabilities.ports.length && !line.flags.link.length && !asksHelp(line))
     say('no port is published: see --publish');
   return ended;
 }
@@ -173,6 +190,7 @@ async function announce(
 function publishedPorts(line: Line, description: Description | null): readonly Publish[] {
   const given = line.flags.publish;
   if (given.length > 0 || asksHelp(line) || description === null) return given;
+  if (line.flags.link.length > 0) return given;
   if (description.kind === 'devices') return given;
   const guestPort = portArgument(line.rest ?? [], description.args);
   return [{ hostAddress: '127.0.0.1', hostPort: 8_080, guestPort, protocol: 'tcp' }];
