@@ -1,4 +1,11 @@
 /** TCP/IP below applications. `#net/wire` has the formats. */
+export {
+  Dhcpv4Server,
+  type Dhcpv4ServerOptions,
+  type LeaseInfo,
+} from './dhcpv4/dhcpv4-server.ts';
+export type { FixedLease, LeasePool } from './dhcpv4/lease-table.ts';
+export type { ServedConfiguration } from './dhcpv4/served-options.ts';
 export type { IcmpError, IcmpErrorInput, IcmpErrorKind } from './icmp-error.ts';
 export * from './ip.ts';
 export * from './ip-address.ts';

@@ -161,6 +161,19 @@ export const dhcpDeclineWaitSlow = seconds(60);
 export const dhcpFuzzShare = 0.02;
 /** BOOTP relays may drop anything shorter (RFC 951, RFC 1542 §2.1). */
 export const dhcpMessageBytesMin = 300;
+/**
+ * Addresses of a DHCP server, those of its pool and fixed ones; more are refused by assertion. What
+ * is remembered of a client is one entry of them.
+ */
+export const dhcpServerAddressesMax = 1024;
+/** How long an offered address is kept for who was offered it. */
+export const dhcpOfferHold = seconds(30);
+/** How long a declined address is given to nobody (RFC 2131 §4.3.3). */
+export const dhcpDeclinedHold = seconds(600);
+/** Longest identifier of a client (RFC 2132 §9.14 says nothing); longer ones are malformed. */
+export const dhcpClientIdentifierBytesMax = 255;
+/** What every client takes (RFC 2131 §2), less IP and UDP: option 57 may say more, never less. */
+export const dhcpReplyBytesMin = 548;
 /** What every link carries (RFC 791); smaller MTUs from a lease are ignored. */
 export const mtuBytesMin = 576;
 

@@ -52,6 +52,7 @@ export const DHCPV4_DECLINE = 4;
 export const DHCPV4_ACK = 5;
 export const DHCPV4_NAK = 6;
 export const DHCPV4_RELEASE = 7;
+export const DHCPV4_INFORM = 8;
 
 export const dhcpv4Option = {
   pad: 0,
