@@ -46,9 +46,9 @@ export class HttpConnection implements FlowHandler, Timer {
   private exchange: ActiveExchange | null = null;
   private body: RequestBody | null = null;
 
-  // The last head that was answered from the head alone, and the answer.
+  // The last head that was answered from the head alone, and the answer; null when it isn't good.
   private lastBytes: Uint8Array;
-  private lastAnswer: PreparedResponse | null;
+  lastAnswer: PreparedResponse | null;
   private discardedBytes = 0;
 
   constructor(server: HttpServer, flow: Flow) {

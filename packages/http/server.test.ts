@@ -153,6 +153,31 @@ test('prepared answer › a head with credentials › not shared between connect
   assert.equal(handler.asked, 2);
 });
 
+test('another handler › the next request on every connection is its, kept answers are not', () => {
+  const bench = new Bench(new Answerer(bytesOf('old')));
+  const flow = bench.connect();
+  flow.send(GET);
+  bench.server.replaceHandler(new Answerer(bytesOf('new')));
+  for (const each of [flow, bench.connect()]) {
+    each.takeText();
+    each.send(GET);
+    assert.match(each.takeText(), /new$/);
+  }
+});
+
+test('another handler › a request in progress ends with the one that has it', () => {
+  const { bench, flow, recorder } = start(() => {});
+  flow.send(POST('abc').slice(0, -1));
+  bench.server.replaceHandler(new Answerer(bytesOf('new')));
+  recorder.last.attach(recorder);
+  flow.send('c');
+  assert.deepEqual(recorder.take(), ['POST /', 'data ab', 'data c', 'end']);
+  recorder.last.respond(200, [], bytesOf('old'));
+  flow.send(GET);
+  assert.match(flow.takeText(), /old[\s\S]*new$/);
+  assert.deepEqual(recorder.take(), []);
+});
+
 test('prepared answer › next second › new Date, old bytes unchanged', () => {
   const bench = new Bench(new Answerer(bytesOf('hello')));
   const flow = bench.connect();

@@ -60,7 +60,7 @@ export class HttpServer {
   lastBytes: Uint8Array = new Uint8Array(0);
   lastAnswer: PreparedResponse | null = null;
 
-  private readonly handler: HttpHandler;
+  private handler: HttpHandler;
   private readonly clock: Clock;
   private readonly connections = new Set<HttpConnection>();
   private readonly errors = new Map<number, PreparedResponse>();
@@ -98,6 +98,16 @@ export class HttpServer {
     this.isClosing = true;
     this.lastAnswer = null;
     for (const connection of [...this.connections]) connection.closeWhenIdle();
+  }
+
+  /**
+   * Requests from the next one on, on open connections too, go to `handler`; those in progress
+   * stay with the one that has them. O(connections).
+   */
+  replaceHandler(handler: HttpHandler): void {
+    this.handler = handler;
+    this.lastAnswer = null;
+    for (const connection of this.connections) connection.lastAnswer = null;
   }
 
   counters(): Readonly<Record<string, number>> {

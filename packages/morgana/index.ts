@@ -5,9 +5,9 @@
 
 import type { Logger, TimerQueue } from '#core';
 import type { Clock, Entropy } from '#device';
-import type { ArgSpecs, ArgValues } from './arguments.ts';
+import type { ArgSpec, ArgSpecs, ArgValues } from './arguments.ts';
 import type { UnikernelConfig } from './config.ts';
-import type { DeviceSpecs, DeviceValues } from './devices.ts';
+import type { DeviceSpec, DeviceSpecs, DeviceValues } from './devices.ts';
 
 export type { Duration, Instant, Logger, Result, Timer, TimerQueue, WallTime } from '#core';
 export type {
@@ -52,4 +52,26 @@ export type Context<D extends DeviceSpecs, A extends ArgSpecs> = DeviceValues<D>
 export type Start<C> =
   C extends UnikernelConfig<infer D, infer A>
     ? (context: Context<D, A>) => Promise<number | undefined> | Promise<void>
+    : never;
+
+/** The configuration that every `export default { fetch }` has. */
+export type HandlerConfig = UnikernelConfig<
+  { readonly stack: DeviceSpec<'net.stack'> },
+  { readonly port: ArgSpec<'port'> }
+>;
+
+/**
+ * What a main module may export for `morgana dev`: a change of the application's code is then put
+ * in its place while the system, with its connections, runs on. It is called in the new version,
+ * with what the version before exported and with the context that `start` had; it takes over what
+ * that version holds (listeners, flows, timers), which works on until then. When it returns, or its
+ * promise resolves, the new version is the one that counts; when it throws, the old one. With
+ * `export default { fetch }` requests go to the new version from then on, and those in progress end
+ * in the old one. `P`: what the version before exported, which no compiler can check.
+ *
+ * A production image never calls it.
+ */
+export type Reload<C = HandlerConfig, P = Readonly<Record<string, unknown>>> =
+  C extends UnikernelConfig<infer D, infer A>
+    ? (previous: P, context: Context<D, A>) => Promise<void> | void
     : never;

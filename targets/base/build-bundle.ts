@@ -5,9 +5,9 @@
  */
 
 import { isBuiltin } from 'node:module';
-import { dirname, relative, resolve } from 'node:path';
+import { basename, dirname, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type BuildFailure, build, type Metafile, type Plugin } from 'esbuild';
+import { type BuildFailure, build, type Metafile, type OutputFile, type Plugin } from 'esbuild';
 import { err, ok, type Result } from '#core';
 
 /** A module file, or a module's text whose imports are resolved from `resolveDir`. */
@@ -25,6 +25,11 @@ export interface BundleOptions {
    * Keeps each module under a comment with its path: for analysis, not for images.
    */
   readonly readable?: boolean;
+  /**
+   * Leaves this package's own modules out: the text is a function of `require`, `module` and
+   * `exports` that asks for them by their path in the package (packages/morgana/live-program.ts).
+   */
+  readonly asScript?: boolean;
 }
 
 export interface BundledModule {
@@ -39,6 +44,10 @@ export interface Bundle {
   readonly text: string;
   readonly modules: readonly BundledModule[];
   readonly metafile: Metafile;
+  /** With `asScript`: modules of this package that the text asks for, as `require` gets them. */
+  readonly asks: readonly string[];
+  /** With `asScript`: the source map, version 3, whose paths count from the entry's folder. */
+  readonly sourceMap: string | null;
 }
 
 export type BundleFault =
@@ -87,7 +96,7 @@ export async function bundle(options: BundleOptions): Promise<Result<Bundle, Bun
       write: false,
       metafile: true,
       outfile: 'main.js',
-      format: 'iife',
+      ...(options.asScript === true ? SCRIPT : { format: 'iife' }),
       platform: 'neutral',
       mainFields: ['module', 'main'],
       conditions: ['morgana', 'worker', 'import', 'default'],
@@ -101,14 +110,20 @@ export async function bundle(options: BundleOptions): Promise<Result<Bundle, Bun
       alias: { ...options.alias },
       tsconfigRaw: { compilerOptions: { useDefineForClassFields: true } },
       logLevel: 'silent',
-      plugins: [imagePlugin(options.alias)],
+      plugins: [imagePlugin(options)],
     });
     const missing = findMissing(result.metafile);
     if (missing !== null) return err(missing);
     const { metafile } = result;
-    const raw = result.outputFiles[0]!.text;
+    const raw = outputOf(result.outputFiles, 'main.js')!;
     const text = options.readable === true ? raw : placeless(raw, metafile, folder);
-    return ok({ text, modules: listModules(metafile, folder), metafile });
+    return ok({
+      text,
+      modules: listModules(metafile, folder),
+      metafile,
+      asks: listAsked(metafile),
+      sourceMap: outputOf(result.outputFiles, 'main.js.map'),
+    });
   } catch (error) {
     const failure = error as BuildFailure;
     if (!Array.isArray(failure.errors)) throw error;
@@ -119,8 +134,24 @@ export async function bundle(options: BundleOptions): Promise<Result<Bundle, Bun
   }
 }
 
+/** A function, and where each of its places comes from. */
+const SCRIPT = {
+  format: 'cjs',
+  banner: { js: '(function(require,module,exports){' },
+  footer: { js: '})' },
+  sourcemap: 'external',
+  sourcesContent: false,
+} as const;
+
+/** Beside it there may be its source map. */
+const linkedOutput = ({ outputs }: Metafile): Metafile['outputs'][string] =>
+  Object.entries(outputs).find(([name]) => !name.endsWith('.map'))![1];
+
+const outputOf = (files: readonly OutputFile[], name: string): string | null =>
+  files.find((file) => basename(file.path) === name)?.text ?? null;
+
 /** Puts the base's hot bytes in place of core's, and notes modules that don't exist in an image. */
-function imagePlugin(alias: BundleOptions['alias']): Plugin {
+function imagePlugin({ alias, asScript }: BundleOptions): Plugin {
   const portable = resolve(ROOT, 'packages/core/hot-bytes.ts');
   const native = resolve(HERE, 'hot-bytes.ts');
   const inner = Symbol('inner');
@@ -142,6 +173,9 @@ function imagePlugin(alias: BundleOptions['alias']): Plugin {
           const found = await esbuild.resolve(path, options);
           if (found.errors.length > 0 || found.external) return null;
           const { sideEffects, suffix } = found;
+          if (asScript === true && isOwn(found.path)) {
+            return { path: relative(ROOT, found.path), external: true, sideEffects: false };
+          }
           const chosen = found.path === portable ? native : found.path;
           return { path: chosen, namespace: found.namespace, sideEffects, suffix };
         }
@@ -162,7 +196,7 @@ const MODULE_PATH = /^( *\/\/ )(.+)$|((?:__esm|__commonJS)\w*\(\{\s*")((?:[^"\\]
  * inputs give the same bytes wherever they are.
  */
 function placeless(text: string, metafile: Metafile, folder: string): string {
-  const { inputs } = Object.values(metafile.outputs)[0]!;
+  const { inputs } = linkedOutput(metafile);
   return text.replace(MODULE_PATH, (whole, comment, commented, lazy, named) => {
     const path: string = commented ?? named;
     const input = inputs[path];
@@ -183,7 +217,7 @@ function placeInPackage(path: string, folder: string): string {
 
 /** The first module that doesn't exist, with the shortest chain of imports to it. */
 function findMissing(metafile: Metafile): BundleFault | null {
-  const entry = Object.values(metafile.outputs)[0]!.entryPoint!;
+  const entry = linkedOutput(metafile).entryPoint!;
   const from = new Map<string, string | null>([[entry, null]]);
   for (const path of from.keys()) {
     if (path.startsWith(`${MISSING}:`)) {
@@ -200,8 +234,19 @@ function findMissing(metafile: Metafile): BundleFault | null {
   return null;
 }
 
+/** Whether a file is one of this package's modules, which a development build has once. */
+function isOwn(file: string): boolean {
+  const part = partOf(file);
+  return part !== 'app' && !part.startsWith('npm:');
+}
+
+function listAsked(metafile: Metafile): string[] {
+  const { imports } = linkedOutput(metafile);
+  return [...new Set(imports.filter((one) => one.external).map(({ path }) => path))].sort();
+}
+
 function listModules(metafile: Metafile, folder: string): BundledModule[] {
-  const { inputs } = Object.values(metafile.outputs)[0]!;
+  const { inputs } = linkedOutput(metafile);
   const modules = Object.entries(inputs).map(([path, { bytesInOutput }]) => ({
     path,
     part: partOf(resolve(folder, path)),

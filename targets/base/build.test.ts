@@ -8,9 +8,11 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { SourceMap, type SourceMapping } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { runInThisContext } from 'node:vm';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { openKvPack } from '#device';
 import { formatBuildFault, linkImage, readContent } from './build.ts';
@@ -114,6 +116,50 @@ test('bundle › core’s hot bytes › are the base’s; text entries work; nam
   assert.match(result.value.text, /__base\.hot/);
   assert.match(result.value.text, /wellNamed/);
   assert.ok(!result.value.text.includes('range '), 'the portable loops are not in it');
+});
+
+test('bundle › as a script › a function that asks for our modules and holds all others', async () => {
+  const root = project('script', {
+    'main.ts': `${IMPORT} { own } ${FROM} './own.ts';
+${IMPORT} { serveHttp, StaticSite } ${FROM} 'morgana/http';
+${IMPORT} type { Start } ${FROM} 'morgana';
+${EXPORT} const app = [own, serveHttp];
+`,
+    'own.ts': `${EXPORT} const own = () => { throw new Error('here'); };`,
+  });
+  const http = join(import.meta.dirname, '../../packages/morgana/http.ts');
+  const entry = { file: join(root, 'main.ts') };
+  const alias = { 'morgana/http': http };
+  const result = await bundle({ entry, define: {}, inject: [], alias, asScript: true });
+  assert.ok(result.ok);
+  const { text, asks, sourceMap } = result.value;
+  assert.deepEqual(asks, ['packages/morgana/http.ts']);
+  const define = runInThisContext(text);
+  const module = { exports: { app: [] as (() => void)[] } };
+  const system = { serveHttp: () => {} };
+  define((path: string) => (path === asks[0] ? system : null), module, module.exports);
+  assert.equal(module.exports.app[1], system.serveHttp);
+  const [line, column] = placeOf(text, 'throw new Error');
+  const { originalSource, originalLine } = new SourceMap(JSON.parse(sourceMap!)).findEntry(
+    line,
+    column,
+  ) as SourceMapping;
+  assert.deepEqual([originalSource, originalLine], ['own.ts', 0]);
+});
+
+/** Line and column, both from 0, where `words` stand. */
+function placeOf(text: string, words: string): [number, number] {
+  const before = text.slice(0, text.indexOf(words)).split('\n');
+  return [before.length - 1, before.at(-1)!.length];
+}
+
+test('bundle › as a script › a module that is nowhere, syntax › the same faults', async () => {
+  for (const [i, code] of [`${IMPORT} 'node:net'`, 'const a = ;', 'await 1;'].entries()) {
+    const root = project(`script${i}`, { 'main.ts': code });
+    const entry = { file: join(root, 'main.ts') };
+    const result = await bundle({ entry, define: {}, inject: [], alias: {}, asScript: true });
+    assert.equal(result.ok ? '' : result.error.kind, i === 0 ? 'no such module' : 'syntax');
+  }
 });
 
 test('bundle › define › replaces constants', async () => {
