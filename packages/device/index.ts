@@ -1,4 +1,18 @@
 export { type BlockDevice, type BlockError, checkBlocks, formatBlockError } from './block.ts';
+export {
+  CONTROL_QUEUE_BYTES_LOW,
+  CONTROL_QUEUE_BYTES_MAX,
+  type ControlChannel,
+  type ControlHandler,
+} from './control.ts';
+export {
+  CONTROL_HEAD_BYTES,
+  CONTROL_PAYLOAD_BYTES_MAX,
+  type ControlFrames,
+  ControlReader,
+  controlFrame,
+  emitControlHead,
+} from './control-framing.ts';
 export type { DatagramHandler, DatagramSocket } from './datagram.ts';
 export type { Clock, Console, Entropy } from './environment.ts';
 export type { Endpoint, Flow, FlowEnd, FlowHandler } from './flow.ts';
@@ -15,3 +29,14 @@ export type {
   NameError,
   Stack,
 } from './stack.ts';
+export {
+  type CpuProfile,
+  type HeapKind,
+  type HeapVitals,
+  type LoopVitals,
+  PROFILE_HZ_MAX,
+  PROFILE_HZ_MIN,
+  type ProfileNode,
+  SLOW_ENTRIES,
+  type Vitals,
+} from './vitals.ts';

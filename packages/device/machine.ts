@@ -3,11 +3,13 @@
  * runs the program's event loop, and ends with the program's exit code.
  */
 
-import type { TimerQueue } from '#core';
+import type { Result, TimerQueue } from '#core';
 import type { BlockDevice } from './block.ts';
+import type { ControlChannel } from './control.ts';
 import type { Clock, Console, Entropy } from './environment.ts';
 import type { KvReadOnly } from './kv.ts';
 import type { NetDevice } from './net.ts';
+import type { Vitals } from './vitals.ts';
 
 export interface Machine {
   /** The target's name, as `--target` takes it. */
@@ -26,6 +28,16 @@ export interface Machine {
   readonly blocks: readonly BlockDevice[];
   /** Content linked into the image under `name`, or null. */
   content(name: string): KvReadOnly | null;
+  /** The way to whoever supervises this machine; null where it was given none. */
+  readonly control: ControlChannel | null;
+  /** What it can tell about itself; null where it can tell nothing (a simulated machine). */
+  readonly vitals: Vitals | null;
+  /**
+   * Runs a script in this program's realm, for hot reload: source as UTF-8, or bytecode of the
+   * base's compiler. Its completion value, or what it threw as text. Null unless the image was
+   * built for development: code that comes in later is a capability that no other image has.
+   */
+  readonly evaluate: ((code: Uint8Array) => Result<unknown, string>) | null;
   /** Ends the program at once with exit code 0..126. */
   exit(code: number): never;
 }

@@ -31,6 +31,9 @@ function machineWith(bootArguments: string[], parts: Partial<Machine> = {}) {
     interfaces: [],
     blocks: [],
     content: () => null,
+    control: null,
+    vitals: null,
+    evaluate: null,
     exit: () => assert.fail('exit is not called'),
     ...parts,
   };

@@ -12,7 +12,7 @@
 import type { Program } from '#device';
 import { type Link, openLink, parseLink } from './link.ts';
 import { NodeLoop } from './loop.ts';
-import { bareMachine, contentOfProcess, EXIT, start } from './machine.ts';
+import { bareMachine, contentOfProcess, controlOfProcess, EXIT, start } from './machine.ts';
 import { formatStreamFault, StreamNetDevice } from './stream-net-device.ts';
 
 interface Words {
@@ -60,9 +60,6 @@ export async function launch(
     }),
   );
   const { bootArguments } = parsed;
-  start(
-    loop,
-    bareMachine(loop, { bootArguments, content: contentOfProcess() }, interfaces),
-    program,
-  );
+  const options = { bootArguments, content: contentOfProcess(), control: controlOfProcess() };
+  start(loop, bareMachine(loop, options, interfaces), program);
 }

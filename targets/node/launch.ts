@@ -9,7 +9,13 @@
 import type { Machine, Program } from '#device';
 import { HostStack, type Publish } from './host-stack.ts';
 import { NodeLoop } from './loop.ts';
-import { bareMachine, contentOfProcess, type MachineOptions, start } from './machine.ts';
+import {
+  bareMachine,
+  contentOfProcess,
+  controlOfProcess,
+  type MachineOptions,
+  start,
+} from './machine.ts';
 
 export interface LaunchOptions extends MachineOptions {
   readonly publish: readonly Publish[];
@@ -25,6 +31,7 @@ export function optionsOfProcess(): LaunchOptions {
   return {
     bootArguments: process.argv.slice(2),
     content: contentOfProcess(),
+    control: controlOfProcess(),
     publish: publish === undefined ? [] : JSON.parse(publish),
   };
 }

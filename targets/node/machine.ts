@@ -1,14 +1,16 @@
 /**
- * A Node process as a machine, whatever its network is. The CLI tells it about content through an
- * environment variable:
+ * A Node process as a machine, whatever its network is. The CLI tells it about content, and where
+ * its supervisor listens, through environment variables:
  *
  *     MORGANA_CONTENT   {"site": "/home/me/htdocs"}
+ *     MORGANA_CONTROL   /run/user/1000/morgana/unikernels/site/channel.sock
  */
 
 import { randomFillSync } from 'node:crypto';
 import { totalmem } from 'node:os';
 import { wallTimeOfMillis } from '#core';
 import type { KvReadOnly, Machine, NetDevice, Program } from '#device';
+import { NodeControl } from './control.ts';
 import { readDirectory } from './directory.ts';
 import type { NodeLoop } from './loop.ts';
 
@@ -27,7 +29,11 @@ export interface MachineOptions {
   readonly bootArguments: readonly string[];
   /** Directory by the name of its device. */
   readonly content: Readonly<Record<string, string>>;
+  /** Path of the supervisor's socket; without it there is no control channel. */
+  readonly control?: string | undefined;
 }
+
+export const controlOfProcess = (): string | undefined => process.env.MORGANA_CONTROL;
 
 export function contentOfProcess(): Readonly<Record<string, string>> {
   const { MORGANA_CONTENT: content } = process.env;
@@ -56,6 +62,9 @@ export function bareMachine(
       read.set(name, known);
       return known;
     },
+    control: options.control === undefined ? null : new NodeControl(loop, options.control),
+    vitals: null,
+    evaluate: null,
     exit(code) {
       // What the last turn sent goes to the kernel, which passes it on after our end.
       loop.endTurn();

@@ -35,6 +35,9 @@ export function launch(program: Program, base: ProcessBase = ambientBase()): voi
     bootArguments: base.bootArguments,
     interfaces: links,
     blocks: base.disks.map((_, index) => new FileBlock(base, index)),
+    control: null,
+    vitals: null,
+    evaluate: null,
     exit(code) {
       drain(base, links);
       return base.exit(code);

@@ -69,6 +69,9 @@ class Boot {
       bootArguments: line.bootArguments,
       interfaces: this.nets,
       blocks: [],
+      control: null,
+      vitals: null,
+      evaluate: null,
       exit: (code) => this.exit(code),
     };
   }

@@ -2,6 +2,7 @@
 export { launch, type SimLaunch, type SimProcess } from './launch.ts';
 export { PcapRecorder } from './pcap.ts';
 export { SimBlockDevice, type SimBlockOptions } from './sim-block-device.ts';
+export { SimControl } from './sim-control.ts';
 export {
   SimNetDevice,
   type SimNetDeviceOptions,

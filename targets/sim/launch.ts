@@ -1,7 +1,7 @@
 /** Runs a program (device/machine.ts) on a simulated host, in virtual time. */
 
 import type { Instant } from '#core';
-import type { BlockDevice, KvReadOnly, Machine, Program } from '#device';
+import type { BlockDevice, ControlChannel, KvReadOnly, Machine, Program } from '#device';
 import type { Settle, SimHost, SimWorld } from './sim-world.ts';
 
 /** What a simulated machine says it has; nothing is taken from it. */
@@ -23,6 +23,7 @@ export interface SimLaunch {
   readonly bootArguments?: readonly string[];
   readonly content?: Readonly<Record<string, KvReadOnly>>;
   readonly blocks?: readonly BlockDevice[];
+  readonly control?: ControlChannel;
 }
 
 export interface SimProcess {
@@ -51,6 +52,9 @@ export function launch(program: Program, options: SimLaunch): SimProcess {
     interfaces: [host.device],
     blocks: options.blocks ?? [],
     content: (name) => options.content?.[name] ?? null,
+    control: options.control ?? null,
+    vitals: null,
+    evaluate: null,
     exit(code): never {
       exitCode = code;
       throw new SimExit(code);

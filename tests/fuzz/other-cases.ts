@@ -13,7 +13,14 @@ import {
   type WireFault,
   writeU32be,
 } from '#core';
-import { emitKvPack, type KvEncoding, type KvPackInput, openKvPack } from '#device';
+import {
+  ControlReader,
+  controlFrame,
+  emitKvPack,
+  type KvEncoding,
+  type KvPackInput,
+  openKvPack,
+} from '#device';
 import { createTurn } from '#targets/base/loop';
 import { SimulatedProcess, SimulatedStream } from '#targets/process/simulated-base';
 import { StreamDevice, type StreamFault } from '#targets/process/stream-device';
@@ -129,6 +136,51 @@ const linkStream = wireCase<readonly Uint8Array[]>({
     }),
 });
 
+interface ControlPiece {
+  readonly client: number;
+  /** Empty: the client's end. */
+  readonly bytes: Uint8Array;
+}
+
+/** What clients sent, with neighbouring pieces of one client put together. */
+const controlStream = wireCase<readonly ControlPiece[]>({
+  name: 'frames of a control channel',
+  parse(b) {
+    const pieces: ControlPiece[] = [];
+    const reader = new ControlReader({
+      piece(client, bytes) {
+        const last = pieces.at(-1);
+        if (last?.client !== client || last.bytes.length === 0) {
+          pieces.push({ client, bytes: bytes.slice() });
+          return;
+        }
+        pieces[pieces.length - 1] = { client, bytes: Buffer.concat([last.bytes, bytes]) };
+      },
+      end: (client) => void pieces.push({ client, bytes: new Uint8Array(0) }),
+    });
+    const step = 1 + (b[0] ?? 0) + (b[7] ?? 0);
+    for (let at = 0; at < b.length; at += step) {
+      const fault = reader.push(b.subarray(at, at + step));
+      if (fault !== null) return err(fault);
+    }
+    return ok(pieces.map(({ client, bytes }) => ({ client, bytes: new Uint8Array(bytes) })));
+  },
+  emit(to, pieces) {
+    const bytes = Buffer.concat(pieces.map(({ client, bytes }) => controlFrame(client, bytes)));
+    hot.copy(to, 0, bytes, 0, bytes.length);
+    return bytes.length;
+  },
+  seeds: (random) =>
+    [[3], [0, 20, 0], [1, 1, 300]].map((lengths) => {
+      const frames = lengths.map((length) => {
+        const payload = new Uint8Array(length);
+        random.fill(payload);
+        return controlFrame(random.below(3), payload);
+      });
+      return new Uint8Array(Buffer.concat(frames));
+    }),
+});
+
 /** A form can't be written as it was read: its own bytes stand for it. */
 const multipart = wireCase<{ readonly fields: unknown; readonly bytes: Uint8Array }>({
   name: 'multipart form',
@@ -204,4 +256,5 @@ export const otherCases: readonly WireCase[] = [
   ),
   multipart,
   linkStream,
+  controlStream,
 ];
