@@ -22,6 +22,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'packages/web': ['packages/core', 'packages/device', 'npm:fflate', 'npm:web-streams-polyfill'],
   'packages/net': ['packages/core', 'packages/device'],
   'packages/dns': ['packages/core', 'packages/device'],
+  'packages/inspect': ['packages/core', 'packages/device'],
   'packages/http': ['packages/core', 'packages/device', 'packages/web'],
   'packages/stack': ['packages/core', 'packages/device', 'packages/dns', 'packages/net'],
   'packages/morgana': [
@@ -29,6 +30,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'packages/device',
     'packages/dns',
     'packages/http',
+    'packages/inspect',
     'packages/net',
     'packages/stack',
     'packages/web',
@@ -40,6 +42,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'targets/sim': ['packages/core', 'packages/device'],
   'tools/cli': [
     'packages/core',
+    'packages/device',
+    'packages/inspect',
     'packages/morgana',
     'targets/node',
     'targets/base/build.ts',

@@ -17,6 +17,17 @@ export type { DatagramHandler, DatagramSocket } from './datagram.ts';
 export type { Clock, Console, Entropy } from './environment.ts';
 export type { Endpoint, Flow, FlowEnd, FlowHandler } from './flow.ts';
 export { isHostName, isNeverHost } from './host-name.ts';
+export type {
+  AddressSnapshot,
+  ConnectionSnapshot,
+  InspectRequest,
+  LeaseSnapshot,
+  MemoryAccountSnapshot,
+  NeighborSnapshot,
+  RouterSnapshot,
+  RouteSnapshot,
+  StackSnapshot,
+} from './inspect.ts';
 export type { KvEncoding, KvEntry, KvReadOnly } from './kv.ts';
 export { emitKvPack, formatKvPackFault, type KvPackInput, openKvPack } from './kv-pack.ts';
 export type { Machine, Program } from './machine.ts';

@@ -3,6 +3,7 @@
 import type { Result } from '#core';
 import type { DatagramHandler, DatagramSocket } from './datagram.ts';
 import type { Flow } from './flow.ts';
+import type { InspectRequest, StackSnapshot } from './inspect.ts';
 
 export type ListenError = { readonly kind: 'port in use' | 'not permitted'; readonly port: number };
 export type ConnectError = {
@@ -58,6 +59,8 @@ export interface Stack {
   addresses(): readonly string[];
   /** Counters by name, for logs and inspection. */
   counters(): Readonly<Record<string, number>>;
+  /** All that the stack tells about itself, made now; absent where it is nothing. */
+  inspect?(request: InspectRequest): StackSnapshot;
   /**
    * The program ends in order: gives back what the network has lent us, as far as one message does.
    * Nothing is used afterwards. Absent where nothing is lent.

@@ -32,6 +32,7 @@ export {
 } from './net-stack.ts';
 export {
   DEFAULT_LIMITS as TCP_LIMITS,
+  inspectTcp,
   type TcpConfig,
   type TcpLimits,
   TcpStack,

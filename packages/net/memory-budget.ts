@@ -16,7 +16,7 @@ import { assert } from '#core';
 import { memoryBytesMin, memoryLevels } from './limits.ts';
 
 /** In the order of sacrifice: the first is evicted before all others. */
-const KINDS = [
+export const MEMORY_KINDS = [
   'fragments',
   'neighborPackets',
   'outOfOrder',
@@ -26,7 +26,7 @@ const KINDS = [
   'received',
   'sendQueues',
 ] as const;
-export type MemoryKind = (typeof KINDS)[number];
+export type MemoryKind = (typeof MEMORY_KINDS)[number];
 
 /** One kind's part of the budget. */
 export class MemoryAccount {
@@ -108,7 +108,7 @@ export class MemoryBudget {
     assert(bytesMax >= memoryBytesMin, 'a stack needs more memory');
     this.bytesMax = bytesMax;
     this.scarceFrom = bytesMax * memoryLevels.windowsShrink;
-    const accounts = KINDS.map((kind) => [kind, new MemoryAccount(this, kind)]);
+    const accounts = MEMORY_KINDS.map((kind) => [kind, new MemoryAccount(this, kind)]);
     this.accounts = Object.fromEntries(accounts);
   }
 
@@ -137,7 +137,7 @@ export class MemoryBudget {
     this.isReclaiming = true;
     // Beyond its own bound only its own kind can help.
     const isOwn = account.usedBytes + bytes > account.bytesMax;
-    for (const kind of KINDS) {
+    for (const kind of MEMORY_KINDS) {
       const other = this.accounts[kind];
       const excess = account.excess(bytes);
       if (excess <= 0) break;
@@ -149,18 +149,18 @@ export class MemoryBudget {
 
   counters(): Readonly<Record<string, number>> {
     let memoryRefused = 0;
-    for (const kind of KINDS) memoryRefused += this.accounts[kind].refused;
+    for (const kind of MEMORY_KINDS) memoryRefused += this.accounts[kind].refused;
     return { memoryBytes: this.usedBytes, memoryRefused };
   }
 
   /** Bytes by kind, for inspection. */
   use(): Readonly<Record<string, number>> {
-    return Object.fromEntries(KINDS.map((kind) => [kind, this.accounts[kind].usedBytes]));
+    return Object.fromEntries(MEMORY_KINDS.map((kind) => [kind, this.accounts[kind].usedBytes]));
   }
 
   checkInvariants(): void {
     let sum = 0;
-    for (const kind of KINDS) {
+    for (const kind of MEMORY_KINDS) {
       const { usedBytes } = this.accounts[kind];
       assert(usedBytes >= 0);
       sum += usedBytes;

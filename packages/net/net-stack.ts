@@ -7,7 +7,7 @@
 
 import type { Logger, TimerQueue } from '#core';
 import { assert, Timer } from '#core';
-import type { Entropy, NetDevice } from '#device';
+import type { Entropy, NetDevice, StackSnapshot } from '#device';
 import type { GiveUp } from './arp/address-guard.ts';
 import { NeighborCache } from './arp/neighbor-cache.ts';
 import { Dhcpv4Client } from './dhcpv4/dhcpv4-client.ts';
@@ -15,6 +15,15 @@ import type { Lease } from './dhcpv4/lease.ts';
 import type { IcmpErrorInput } from './icmp-error.ts';
 import { Icmpv4 } from './icmpv4/icmpv4.ts';
 import { Igmp } from './igmp/igmp.ts';
+import {
+  inspectIpv4Address,
+  inspectIpv4Route,
+  inspectIpv6Address,
+  inspectLease,
+  inspectMemory,
+  inspectNeighbor,
+  inspectRouters,
+} from './inspect.ts';
 import {
   type IpAddress,
   type IpRouter,
@@ -32,7 +41,7 @@ import {
   netmaskOf,
 } from './ip-address.ts';
 import { IpFamilies } from './ip-families.ts';
-import { sameAddress } from './ip-family.ts';
+import { formatIpAddress, sameAddress } from './ip-family.ts';
 import { type InterfaceAddress, InterfaceAddresses } from './ipv4/interface-addresses.ts';
 import { Ipv4Input } from './ipv4/ipv4-input.ts';
 import { Ipv4Output } from './ipv4/ipv4-output.ts';
@@ -46,6 +55,7 @@ import { MemoryBudget } from './memory-budget.ts';
 import { PathMtuCache } from './path-mtu.ts';
 import { Reassembly } from './reassembly.ts';
 import { Udp } from './udp/udp.ts';
+import { formatMac } from './wire/ethernet.ts';
 
 export interface NetConfiguration {
   /** The first one is the source of what has no other; at least one. */
@@ -294,6 +304,33 @@ export class NetStack {
       ...this.udp.counters,
       ...this.dhcp?.counters,
       ...this.ipv6?.counters(),
+    };
+  }
+
+  /** All but TCP. */
+  inspect(): Omit<StackSnapshot, 'connections'> {
+    const { device, dhcp, ipv6, names } = this;
+    const { now } = this.options.timers;
+    const learned = ipv6 === null ? null : inspectRouters(ipv6.routers, now);
+    const neighbors: readonly Neighbor<IpAddress>[] = [
+      ...this.arp.list,
+      ...(ipv6?.neighbors ?? []),
+    ];
+    const ipv4 = this.interfaceAddresses.list.map((own) => inspectIpv4Address(own, dhcp !== null));
+    return {
+      mac: formatMac(device.mac),
+      mtuBytes: device.mtuBytes,
+      addresses: [...ipv4, ...(ipv6?.addresses ?? []).map((own) => inspectIpv6Address(own, now))],
+      routes: [...this.table.list.map(inspectIpv4Route), ...(learned?.routes ?? [])],
+      neighbors: neighbors.map((entry) => inspectNeighbor(entry, now)),
+      routers: learned?.routers ?? [],
+      prefixes: learned?.prefixes ?? [],
+      nameServers: names.servers.map(formatIpAddress),
+      searchDomains: names.searchDomains,
+      ...(dhcp === null ? {} : { lease: inspectLease(dhcp, now) }),
+      datagramPorts: this.udp.ports,
+      memory: inspectMemory(this.memory),
+      counters: { ...device.counters(), ...this.counters() },
     };
   }
 

@@ -14,6 +14,7 @@ import {
   type Ipv4Address,
   type Ipv4RouteEntry,
   type Ipv6Settings,
+  inspectTcp,
   isHostAddress,
   type NetStack,
   netmaskOf,
@@ -247,6 +248,11 @@ function joined(net: NetStack, tcp: TcpStack, names: StackNames): Stack {
     bind: (port, handler) => Promise.resolve(net.udp.bind(port, handler)),
     addresses: () => net.addresses(),
     release: () => net.release(),
+    inspect: (request) => {
+      const below = net.inspect();
+      const counters = { ...below.counters, ...tcp.counters(), ...names.counters() };
+      return { ...below, ...inspectTcp(tcp, request), counters };
+    },
     counters: () => ({
       ...net.device.counters(),
       ...net.counters(),

@@ -34,6 +34,7 @@ import {
 import type { SimRandom } from '#targets/sim/index';
 import { dnsCases } from './dns-cases.ts';
 import { httpCases } from './http-cases.ts';
+import { inspectCases } from './inspect-cases.ts';
 import { ipv4Cases } from './ipv4-cases.ts';
 import { ipv6Cases } from './ipv6-cases.ts';
 import { otherCases } from './other-cases.ts';
@@ -243,5 +244,6 @@ export const registry: readonly WireCase[] = [
   ...dnsCases,
   ...ipv6Cases,
   ...httpCases,
+  ...inspectCases,
   ...otherCases,
 ];

@@ -96,6 +96,11 @@ export class NeighborCache {
     );
   }
 
+  /** For inspection. */
+  get list(): readonly Neighbor[] {
+    return [...this.neighbors.values()];
+  }
+
   get size(): number {
     return this.neighbors.size;
   }

@@ -153,6 +153,12 @@ export class Dhcpv4Client implements UdpReceiver {
     return this.current;
   }
 
+  /** For inspection: the lease, and when the next step about it is due. */
+  get held(): { lease: Lease | null; renewAt: Instant; rebindAt: Instant; expiresAt: Instant } {
+    const { lease, rebindAt, expiresAt } = this;
+    return { lease, renewAt: this.timer.at, rebindAt, expiresAt };
+  }
+
   /** Sends the first DISCOVER at once. False when port 68 is taken. */
   start(): boolean {
     assert(this.socket === null);

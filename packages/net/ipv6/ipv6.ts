@@ -22,6 +22,7 @@ import type { MemoryAccount } from '../memory-budget.ts';
 import { Mld } from '../mld/mld.ts';
 import { LinkMessages } from '../ndp/link-messages.ts';
 import { Ndp } from '../ndp/ndp.ts';
+import type { Ipv6Neighbor } from '../ndp/ndp-neighbors.ts';
 import { type LinkParameters, RouterAdvertisements } from '../ndp/router-advertisements.ts';
 import { RouterSolicitation } from '../ndp/router-solicitation.ts';
 import { RouterTable } from '../ndp/router-table.ts';
@@ -188,6 +189,11 @@ export class Ipv6 implements Ipv6Ways, Ipv6Destinations, AddressEvents {
   get searchList(): readonly string[] {
     const { searchList } = this.dhcp?.information ?? NO_INFORMATION;
     return [...this.routers.searchList, ...searchList];
+  }
+
+  /** For inspection. */
+  get neighbors(): readonly Ipv6Neighbor[] {
+    return this.ndp.neighbors.list;
   }
 
   route(destination: Ipv6Address, source?: Ipv6Address): Route | null {

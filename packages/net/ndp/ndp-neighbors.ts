@@ -73,6 +73,11 @@ export class NdpNeighbors {
     this.events = events;
   }
 
+  /** For inspection. */
+  get list(): readonly Ipv6Neighbor[] {
+    return [...this.neighbors.values()];
+  }
+
   get size(): number {
     return this.neighbors.size;
   }

@@ -70,6 +70,16 @@ export class RouterTable {
     return this.prefixes;
   }
 
+  /** For inspection. */
+  get entries(): {
+    readonly routers: readonly Router[];
+    readonly prefixes: readonly Prefix[];
+    readonly routes: readonly RouteEntry[];
+  } {
+    const { routers, prefixes, routes } = this;
+    return { routers, prefixes, routes };
+  }
+
   isRouter(address: Ipv6Address): boolean {
     return this.routers.some((router) => router.address.equals(address));
   }

@@ -74,6 +74,9 @@ export class LossState implements DeliveryWatcher {
   probe: Probe = 0;
   probeEnd: SeqNumber;
 
+  /** Segments sent again, for inspection. */
+  resent = 0;
+
   // ECN: echoes of marks up to here were answered.
   echoedUntil: SeqNumber;
 

@@ -119,8 +119,13 @@ export function sendSegment(c: Connection, length: number, isLast: boolean): boo
   if (length < c.mss) c.sndSmall = c.sndNxt;
   if (fin !== 0) c.finSent = true;
   if (((c.sndNxt - c.sndMax) | 0) > 0) noteSent(c, c.sndNxt);
-  else c.stack.counts.retransmitted += 1;
+  else noteResent(c);
   return true;
+}
+
+function noteResent(c: Connection): void {
+  c.stack.counts.retransmitted += 1;
+  if (c.loss !== null) c.loss.resent += 1;
 }
 
 /** As emitData at sndNxt, with the marks of ecn.ts. */
@@ -259,7 +264,7 @@ export function retransmit(c: Connection, seq: SeqNumber, length: number): numbe
   c.cursor = cursor;
   c.cursorAt = cursorAt;
   if (!isSent) return 0;
-  c.stack.counts.retransmitted += 1;
+  noteResent(c);
   const sent = bytes + fin;
   flight.resend(seq, ((seq + sent) | 0) as SeqNumber, c.stack.timers.now);
   c.sentAt = c.stack.timers.now;

@@ -48,6 +48,11 @@ export class ReceiveQueue {
     this.memory = memory;
   }
 
+  /** Of the budget. */
+  get memoryBytes(): number {
+    return this.chargedBytes;
+  }
+
   get isEmpty(): boolean {
     return this.readyBytes === 0 && this.starts.length === 0;
   }

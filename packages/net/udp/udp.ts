@@ -68,6 +68,11 @@ export class Udp implements TransportInput, IcmpErrorInput {
     this.noPort = noPort;
   }
 
+  /** Open ones, for inspection. */
+  get ports(): readonly number[] {
+    return [...this.sockets.keys()];
+  }
+
   /**
    * Opens `port` (0: a random free one). `takesAnyDestination`: also messages to addresses that
    * aren't ours, which IP passes on only before we have one.
