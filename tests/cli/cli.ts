@@ -41,10 +41,13 @@ export class Workspace {
 
   /** Starts the tool here. */
   start(args: readonly string[], env: NodeJS.ProcessEnv = {}): Tool {
-    const cache = path.join(this.directory, '.cache');
+    const places = {
+      MORGANA_CACHE: path.join(this.directory, '.cache'),
+      MORGANA_RUNTIME_DIR: path.join(this.directory, '.run'),
+    };
     const child = spawn(process.execPath, [MAIN, ...args], {
       cwd: this.directory,
-      env: { ...process.env, MORGANA_CACHE: cache, ...env },
+      env: { ...process.env, ...places, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     return new Tool(child);

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import path from 'node:path';
 import { after, test } from 'node:test';
 import { freePort, HELLO_SITE, processesWith, Workspace } from './cli.ts';
 
@@ -93,6 +95,30 @@ test("a handler's first visitor is the first", async () => {
   assert.equal(await response.text(), 'visit 1');
   tool.child.kill('SIGTERM');
   assert.equal((await tool.ended).code, 143);
+});
+
+test('two of one name › numbered, told apart by their directories, which go with them', async () => {
+  const tools = [];
+  for (const name of ['app', 'app-2']) {
+    const port = await freePort();
+    const tool = work.start(['run', 'app.ts', '--target=node', `--publish=${port}:80`]);
+    tools.push(tool);
+    await tool.wrote(/answered \d+ ms/);
+    const home = work.path(`.run/unikernels/${name}`);
+    assert.deepEqual(readdirSync(home).sort(), ['channel.sock', 'control.sock', 'info.json']);
+    const info = JSON.parse(readFileSync(path.join(home, 'info.json'), 'utf8'));
+    assert.deepEqual([info.name, info.app, info.target], [name, 'app', 'node']);
+  }
+  const taken = await work.run(['run', 'app.ts', '--target=node', '--name=app-2']);
+  assert.match(taken.stderr, /error: a unikernel 'app-2' is running, take another --name\n/);
+  assert.equal(taken.code, 2);
+  for (const tool of tools) tool.child.kill('SIGTERM');
+  for (const tool of tools) assert.equal((await tool.ended).code, 143);
+  const left = readdirSync(work.path('.run/unikernels'));
+  assert.deepEqual(
+    left.filter((name) => name.startsWith('app')),
+    [],
+  );
 });
 
 test('target node › the same handler, the same ports', async () => {

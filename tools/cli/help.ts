@@ -64,6 +64,8 @@ stdout, the image's exit code is this command's; Ctrl-C stops the machine.
   --memory=MIB          memory of the machine, 3 to 4096 (default 16)
   --machine=microvm|q35 kind of machine: virtio over MMIO (the default) or over PCI
   --accelerator=kvm|tcg hardware virtualisation or emulation (default: kvm where it works)
+  --name=NAME           what it is called while it runs: a-z, 0-9 and '-' (default: as APP, or
+                        APP-2 and so on when that is taken)
   --keep-image=FILE     leaves the built image at FILE
 `,
   describe: `morgana describe [APP] [--target=pvh|process|node] [--net=direct] [--json|--dot|--html=FILE]

@@ -8,6 +8,8 @@ export interface ProcessOptions {
   readonly links: readonly string[];
   readonly disks: readonly string[];
   readonly memoryMib: number;
+  /** Path of the socket for its control channel, or null. */
+  readonly control: string | null;
   readonly bootArguments: readonly string[];
 }
 

@@ -12,11 +12,13 @@ export function startNode(
   app: App,
   publish: readonly Publish[],
   bootArguments: readonly string[],
+  control: string | null = null,
 ): Running {
   const args = ['--enable-source-maps', file, ...bootArguments];
   // targets/node/launch.ts reads these.
   const env = {
     ...process.env,
+    ...controlVariable(control),
     MORGANA_CONTENT: JSON.stringify(app.content),
     MORGANA_PUBLISH: JSON.stringify(publish),
   };
@@ -24,16 +26,23 @@ export function startNode(
   return supervise(child, (status) => status);
 }
 
-/** The same on our own stack (targets/node/launch-direct.ts), over `links`. */
+/** Also when there is none: a tool that a unikernel started would pass on its own. */
+const controlVariable = (control: string | null): NodeJS.ProcessEnv => ({
+  MORGANA_CONTROL: control ?? undefined,
+});
+
+/** The same on our own stack (targets/node/launch-direct.ts), over links. */
 export function startDirectNode(
   file: string,
   app: App,
   links: readonly string[],
   bootArguments: readonly string[],
+  control: string | null = null,
 ): Running {
   const words = [...links.map((link) => `--link=${link}`), '--', ...bootArguments];
   const env = {
     ...process.env,
+    ...controlVariable(control),
     MORGANA_CONTENT: JSON.stringify(app.content),
     MORGANA_TAP_LINK: tapLinkTool() ?? 'tap-link',
   };

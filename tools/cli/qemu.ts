@@ -20,6 +20,8 @@ export interface MachineOptions {
   readonly publish: readonly Publish[];
   /** A card each, in order; without any there is one, on user networking. */
   readonly links?: readonly MachineLink[];
+  /** Path of the socket to which the control channel connects. */
+  readonly control?: string | null;
   readonly bootArguments: readonly string[];
 }
 

@@ -16,7 +16,8 @@ import { checkMachineLinks, parseMachineLinks } from './machine-links.ts';
 import { startDirectNode, startNode } from './node-process.ts';
 import { appCacheDirectory, shown } from './places.ts';
 import { firstByte, HEAD_REQUEST, HOSTLESS_REQUEST } from './probe.ts';
-import { type Platform, platformOf, type VERBS } from './verbs.ts';
+import { supervised } from './supervision.ts';
+import { type Platform, platformOf, type Target, type VERBS } from './verbs.ts';
 
 type Line = CommandLine<typeof VERBS.run.flags>;
 
@@ -39,16 +40,19 @@ export async function runVerb(line: Line): Promise<number> {
   const file = path.join(appCacheDirectory(app.root), `run.${SUFFIX[target]}`);
   writeFileSync(file, built.output, { mode: 0o755 });
   if (kept !== null) copyFileSync(file, kept);
-  if (target === 'pvh') return boot(line, file, built.description);
-  if (target === 'process')
-    return startProcess(file, processOptions(line, built.description)).ended;
-  if (platform === 'node-direct') {
-    const { links, bootArguments } = processOptions(line, built.description);
-    return startDirectNode(file, app, links, bootArguments).ended;
-  }
-  return watchOver(line, built.description, (publish) =>
-    startNode(file, app, publish, line.rest ?? []),
-  );
+  const about = { app: app.name, source: app.root, target, network: null };
+  return supervised(line.flags.name, about, say, async (control) => {
+    if (platform !== 'node' && platform !== 'node-direct') {
+      return start(line, platform, file, built.description, control);
+    }
+    if (platform === 'node-direct') {
+      const { links, bootArguments } = processOptions(line, built.description, control);
+      return startDirectNode(file, app, links, bootArguments, control).ended;
+    }
+    return watchOver(line, built.description, (publish) =>
+      startNode(file, app, publish, line.rest ?? [], control),
+    );
+  });
 }
 
 /** Its own description says what it runs on; without one it is booted. */
@@ -59,8 +63,24 @@ function runImage(line: Line, image: string): Promise<number> {
     throw usageFailure('an image does not run on target node', 'leave --target=node out');
   }
   checkFlags(line, target);
-  if (target !== 'process') return boot(line, image, description);
-  return startProcess(path.resolve(image), processOptions(line, description)).ended;
+  const source = path.resolve(image);
+  const app = description?.name ?? path.parse(image).name;
+  const about = { app, source, target, network: null };
+  return supervised(line.flags.name, about, say, (control) =>
+    start(line, target, source, description, control),
+  );
+}
+
+/** Starts an image; `control` is where its control channel leads, or null. */
+function start(
+  line: Line,
+  target: Target,
+  image: string,
+  description: Description | null,
+  control: string | null,
+): Promise<number> {
+  if (target !== 'process') return boot(line, image, description, control);
+  return startProcess(image, processOptions(line, description, control)).ended;
 }
 
 /** Refuses what the target would silently ignore. */
@@ -89,10 +109,14 @@ function checkFlags(line: Line, platform: Platform): void {
   );
 }
 
-function processOptions(line: Line, description: Description | null): ProcessOptions {
+function processOptions(
+  line: Line,
+  description: Description | null,
+  control: string | null,
+): ProcessOptions {
   const { link, disk, memory } = line.flags;
   checkLinks(line, description);
-  return { links: link, disks: disk, memoryMib: memory, bootArguments: line.rest ?? [] };
+  return { links: link, disks: disk, memoryMib: memory, control, bootArguments: line.rest ?? [] };
 }
 
 /** Refuses fewer interfaces than the program's graph has. */
@@ -107,7 +131,12 @@ function checkLinks(line: Line, description: Description | null): void {
   }
 }
 
-async function boot(line: Line, image: string, description: Description | null): Promise<number> {
+async function boot(
+  line: Line,
+  image: string,
+  description: Description | null,
+  control: string | null,
+): Promise<number> {
   const { machine, memory } = line.flags;
   if (line.flags.link.length > 0) checkLinks(line, description);
   const links = parseMachineLinks(line.flags.link);
@@ -126,6 +155,7 @@ async function boot(line: Line, image: string, description: Description | null):
       memoryMib: memory,
       publish,
       links,
+      control,
       bootArguments: line.rest ?? [],
     }),
   );

@@ -55,6 +55,7 @@ export const VERBS = {
     wordsMax: 1,
     rest: true,
     flags: {
+      name: textFlag,
       target: choiceFlag(TARGETS, 'pvh'),
       net: choiceFlag(NETS, 'host'),
       publish: publishFlag,

@@ -1,0 +1,150 @@
+/**
+ * Between a machine's control channel and those who want to talk to it: listens for the machine on
+ * one socket and for clients on another, numbers the clients, and carries their bytes in the frames
+ * of packages/device/control-framing.ts. It reads nothing of what they say.
+ *
+ * Nobody is believed. A client that doesn't read is dropped when its queue is full, one that sends
+ * more than the machine takes is read no further; a machine that breaks the framing loses its
+ * channel, and all its clients with it. None of that stops the machine.
+ */
+
+import { once } from 'node:events';
+import net from 'node:net';
+import { CONTROL_PAYLOAD_BYTES_MAX, ControlReader, controlFrame } from '#device';
+
+/** More clients than this are refused. */
+export const CLIENTS_MAX = 32;
+/** What may wait for a client that reads slowly; more, and it is dropped. */
+export const CLIENT_QUEUE_BYTES_MAX = 4_194_304;
+/** With more than this on its way to the machine no client is read. */
+export const MACHINE_QUEUE_BYTES_MAX = 1_048_576;
+/** A client whose stream has ended gets so long to read the rest. */
+const LINGER_MILLIS = 10_000;
+
+const NO_BYTES = new Uint8Array(0);
+
+export interface RelayPlaces {
+  /** Where the machine connects. */
+  readonly channelSocket: string;
+  /** Where clients do. */
+  readonly controlSocket: string;
+}
+
+export class ControlRelay {
+  private readonly channelServer = net.createServer((socket) => this.takeMachine(socket));
+  private readonly clientServer = net.createServer((socket) => this.takeClient(socket));
+  private machine: net.Socket | null = null;
+  private readonly clients = new Map<number, net.Socket>();
+  private nextClient = 1;
+  private readonly tally = { served: 0, refused: 0, dropped: 0, strayBytes: 0, badChannels: 0 };
+
+  /** Listens at both places; rejects when it can't. */
+  static async open(places: RelayPlaces): Promise<ControlRelay> {
+    const relay = new ControlRelay();
+    relay.channelServer.listen(places.channelSocket);
+    relay.clientServer.listen(places.controlSocket);
+    await Promise.all(
+      [relay.channelServer, relay.clientServer].map((one) => once(one, 'listening')),
+    );
+    return relay;
+  }
+
+  /** Drops everybody and removes both sockets. */
+  async close(): Promise<void> {
+    const servers = [this.channelServer, this.clientServer];
+    const closed = servers.map((one) => once(one, 'close'));
+    for (const server of servers) server.close();
+    this.machine?.destroy();
+    for (const client of this.clients.values()) client.destroy();
+    await Promise.all(closed);
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return { ...this.tally, clients: this.clients.size, machine: this.machine === null ? 0 : 1 };
+  }
+
+  private takeMachine(socket: net.Socket): void {
+    // One at a time: a machine that lost its channel is gone from here before it comes again.
+    if (this.machine !== null) {
+      socket.destroy();
+      return;
+    }
+    this.machine = socket;
+    const reader = new ControlReader({
+      piece: (client, bytes) => this.toClient(client, bytes),
+      end: (client) => this.endClient(client),
+    });
+    socket.on('data', (chunk: Uint8Array) => {
+      if (reader.push(chunk) === null) return;
+      this.tally.badChannels++;
+      socket.destroy();
+    });
+    socket.on('drain', () => this.resumeClients());
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.loseMachine());
+    this.resumeClients();
+  }
+
+  private loseMachine(): void {
+    this.machine = null;
+    for (const client of this.clients.values()) client.destroy();
+  }
+
+  private takeClient(socket: net.Socket): void {
+    if (this.clients.size >= CLIENTS_MAX) {
+      this.tally.refused++;
+      socket.destroy();
+      return;
+    }
+    const client = this.nextClient++;
+    this.clients.set(client, socket);
+    this.tally.served++;
+    socket.on('data', (chunk: Uint8Array) => this.toMachine(client, chunk));
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.loseClient(client));
+    if (!this.takesMore()) socket.pause();
+  }
+
+  private loseClient(client: number): void {
+    this.clients.delete(client);
+    // Also when the machine said so first: to it a second end of a client means nothing.
+    this.machine?.write(controlFrame(client, NO_BYTES));
+  }
+
+  private toMachine(client: number, chunk: Uint8Array): void {
+    for (let at = 0; at < chunk.length; at += CONTROL_PAYLOAD_BYTES_MAX) {
+      const bytes = chunk.subarray(at, at + CONTROL_PAYLOAD_BYTES_MAX);
+      this.machine?.write(controlFrame(client, bytes));
+    }
+    if (this.takesMore()) return;
+    for (const one of this.clients.values()) one.pause();
+  }
+
+  private takesMore(): boolean {
+    return this.machine !== null && this.machine.writableLength < MACHINE_QUEUE_BYTES_MAX;
+  }
+
+  private resumeClients(): void {
+    for (const client of this.clients.values()) client.resume();
+  }
+
+  private toClient(client: number, bytes: Uint8Array): void {
+    const socket = this.clients.get(client);
+    if (socket === undefined || !socket.writable) {
+      this.tally.strayBytes += bytes.length;
+      return;
+    }
+    socket.write(bytes);
+    if (socket.writableLength <= CLIENT_QUEUE_BYTES_MAX) return;
+    this.tally.dropped++;
+    socket.destroy();
+  }
+
+  private endClient(client: number): void {
+    const socket = this.clients.get(client);
+    if (socket === undefined) return;
+    socket.end();
+    const late = setTimeout(() => socket.destroy(), LINGER_MILLIS);
+    socket.once('close', () => clearTimeout(late));
+  }
+}
