@@ -3,6 +3,7 @@ export { type HotBytes, hot } from './hot-bytes.ts';
 export * from './ints.ts';
 export { isLogLevel, Log, type Logger, type LogLevel, type LogSink } from './log.ts';
 export { err, ok, type Result } from './result.ts';
+export { SeededRandom } from './seeded-random.ts';
 export * from './time.ts';
 export { TIMER_IDLE, Timer, TimerQueue } from './timers.ts';
 export type { WireFault } from './wire-fault.ts';

@@ -32,6 +32,13 @@ export type { KvEncoding, KvEntry, KvReadOnly } from './kv.ts';
 export { emitKvPack, formatKvPackFault, type KvPackInput, openKvPack } from './kv-pack.ts';
 export type { Machine, Program } from './machine.ts';
 export type { ChecksumRequest, NetDevice, NetHandler, NetOffload } from './net.ts';
+export {
+  emitPcapRecord,
+  PCAP_FRAME_BYTES_MAX,
+  PCAP_HEAD_BYTES,
+  PCAP_RECORD_BYTES,
+  pcapHead,
+} from './pcap.ts';
 export type {
   ConnectError,
   Connecting,

@@ -1,9 +1,7 @@
-/** Frames as a capture file for Wireshark and tcpdump (pcap, microseconds, LINKTYPE_ETHERNET). */
+/** Frames of a simulated network, kept as a capture file. */
 
-import { type Instant, writeU32le } from '#core';
-
-const HEADER_BYTES = 24;
-const RECORD_BYTES = 16;
+import type { Instant } from '#core';
+import { emitPcapRecord, PCAP_RECORD_BYTES, pcapHead } from '#device';
 
 /** Use as a switch's tap; keeps the first `framesMax` frames. */
 export class PcapRecorder {
@@ -16,27 +14,20 @@ export class PcapRecorder {
 
   readonly tap = (frame: Uint8Array, at: Instant): void => {
     if (this.records.length >= this.framesMax) return;
-    const record = new Uint8Array(RECORD_BYTES + frame.length);
-    writeU32le(record, 0, Math.floor(at / 1_000_000));
-    writeU32le(record, 4, at % 1_000_000);
-    writeU32le(record, 8, frame.length);
-    writeU32le(record, 12, frame.length);
-    record.set(frame, RECORD_BYTES);
+    const record = new Uint8Array(PCAP_RECORD_BYTES + frame.length);
+    emitPcapRecord(record, 0, at, frame.length);
+    record.set(frame, PCAP_RECORD_BYTES);
     this.records.push(record);
   };
 
   /** The whole file. */
   bytes(): Uint8Array {
-    const total = this.records.reduce((sum, record) => sum + record.length, HEADER_BYTES);
-    const file = new Uint8Array(total);
-    const words = [0xa1b2c3d4, 0x00040002, 0, 0, 262_144, 1];
-    words.forEach((word, i) => {
-      writeU32le(file, 4 * i, word);
-    });
-    let offset = HEADER_BYTES;
-    for (const record of this.records) {
-      file.set(record, offset);
-      offset += record.length;
+    const parts = [pcapHead(), ...this.records];
+    const file = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let offset = 0;
+    for (const part of parts) {
+      file.set(part, offset);
+      offset += part.length;
     }
     return file;
   }

@@ -4,34 +4,14 @@
  * seed replays it.
  */
 
-import {
-  after,
-  assert,
-  type Duration,
-  FOREVER,
-  type Instant,
-  micros,
-  readU16be,
-  Timer,
-  type TimerQueue,
-} from '#core';
+import { assert, type Instant, micros, readU16be, type TimerQueue } from '#core';
+import { type Chance, FaultyLink, type LinkFaults } from '#switch';
 import type { SimFrame, SimNetDevice } from './sim-net-device.ts';
 import { fillChecksum } from './sim-offload.ts';
 import type { SimRandom } from './sim-random.ts';
 
-/** Shares are probabilities 0..1, drawn for each frame and receiver. */
-export interface SimFaults {
-  delay: Duration;
-  lossShare: number;
-  duplicateShare: number;
-  /** This share of frames takes up to `reorderDelay` longer. */
-  reorderShare: number;
-  reorderDelay: Duration;
-  /**
-   * One bit of the IP packet is inverted. Other frames have only the FCS, which finds such errors.
-   */
-  corruptShare: number;
-}
+/** See FaultyLink. */
+export type SimFaults = LinkFaults;
 
 export const noFaults = (): SimFaults => ({
   delay: micros(100),
@@ -43,9 +23,6 @@ export const noFaults = (): SimFaults => ({
 });
 
 interface Delivery {
-  readonly at: Instant;
-  /** Breaks ties, so that frames of one instant keep their order. */
-  readonly order: number;
   readonly to: SimNetDevice;
   readonly frame: SimFrame;
 }
@@ -63,20 +40,28 @@ export class SimSwitch {
   faults: SimFaults = noFaults();
   readonly counters = { carried: 0, lost: 0, duplicated: 0, reordered: 0, corrupted: 0, cut: 0 };
   tap: SimTap | null = null;
-  private readonly timers: TimerQueue;
-  private readonly random: SimRandom;
+  private readonly link: FaultyLink<Delivery>;
   /** For frames from these devices, in place of `faults`: ways that differ by direction. */
   private readonly faultsFrom = new Map<SimNetDevice, SimFaults>();
   private readonly devices: SimNetDevice[] = [];
   private readonly cuts = new Set<string>();
-  /** Binary heap by time, then order. */
-  private readonly heap: Delivery[] = [];
-  private orders = 0;
-  private readonly timer = new Timer((now) => this.deliverDue(now));
 
   constructor(timers: TimerQueue, random: SimRandom) {
-    this.timers = timers;
-    this.random = random;
+    this.link = new FaultyLink<Delivery>(
+      timers,
+      random,
+      {
+        deliver: ({ to, frame }) => {
+          if (this.devices.includes(to)) to.deliver(frame);
+        },
+        copy: ({ to, frame }) => ({
+          to,
+          frame: { ...frame, bytes: frame.bytes.slice(), borrowed: null },
+        }),
+        corrupt,
+      },
+      this.counters,
+    );
   }
 
   plug(device: SimNetDevice): void {
@@ -136,102 +121,34 @@ export class SimSwitch {
   };
 
   checkInvariants(): void {
-    for (let i = 1; i < this.heap.length; i++) {
-      assert(!isBefore(this.heap[i]!, this.heap[(i - 1) >> 1]!));
-    }
+    this.link.checkInvariants();
   }
 
   private send(from: SimNetDevice, to: SimNetDevice, frame: SimFrame, at: Instant): void {
-    const { random } = this;
-    const faults = this.faultsFrom.get(from) ?? this.faults;
     if (this.cuts.size > 0 && this.cuts.has(this.pair(from, to))) {
       this.counters.cut += 1;
       return;
     }
-    if (random.chance(faults.lossShare)) {
-      this.counters.lost += 1;
-      return;
-    }
-    if (random.chance(faults.duplicateShare)) {
-      this.counters.duplicated += 1;
-      this.schedule(to, { ...frame, bytes: frame.bytes.slice(), borrowed: null }, at, faults);
-    }
-    const sound = random.chance(faults.corruptShare) ? this.corrupt(frame) : frame;
-    this.schedule(to, sound, at, faults);
-  }
-
-  private schedule(to: SimNetDevice, frame: SimFrame, at: Instant, faults: SimFaults): void {
-    const { random } = this;
-    let arrival = after(at, faults.delay);
-    if (random.chance(faults.reorderShare)) {
-      this.counters.reordered += 1;
-      arrival = after(arrival, micros(random.below(faults.reorderDelay + 1)));
-    }
-    this.orders += 1;
-    this.push({ at: arrival, order: this.orders, to, frame });
-    this.timers.arm(this.timer, this.heap[0]!.at);
-  }
-
-  private corrupt(frame: SimFrame): SimFrame {
-    const type = readU16be(frame.bytes, TYPE_AT);
-    if (type !== ETHERTYPE_IPV4 && type !== ETHERTYPE_IPV6) return frame;
-    this.counters.corrupted += 1;
-    const bytes = frame.bytes.slice();
-    // A frame that reaches a wire has its checksum by then.
-    if (frame.partial !== null) fillChecksum(bytes, frame.partial);
-    const bit = this.random.below((bytes.length - IP_AT) * 8);
-    const at = IP_AT + (bit >> 3);
-    bytes[at] = bytes[at]! ^ (1 << (bit & 7));
-    return { bytes, partial: null, borrowed: frame.borrowed };
-  }
-
-  private deliverDue(now: Instant): void {
-    for (;;) {
-      const next = this.heap[0];
-      if (next === undefined || next.at > now) break;
-      this.pop();
-      if (this.devices.includes(next.to)) next.to.deliver(next.frame);
-    }
-    this.timers.arm(this.timer, this.heap[0]?.at ?? FOREVER);
+    this.link.send({ to, frame }, at, this.faultsFrom.get(from) ?? this.faults);
   }
 
   private pair(a: SimNetDevice, b: SimNetDevice): string {
     return [a.mac.join(), b.mac.join()].sort().join('-');
   }
-
-  private push(delivery: Delivery): void {
-    const { heap } = this;
-    let i = heap.length;
-    heap.push(delivery);
-    while (i > 0) {
-      const parent = (i - 1) >> 1;
-      if (!isBefore(delivery, heap[parent]!)) break;
-      heap[i] = heap[parent]!;
-      i = parent;
-    }
-    heap[i] = delivery;
-  }
-
-  private pop(): void {
-    const { heap } = this;
-    const last = heap.pop();
-    if (last === undefined || heap.length === 0) return;
-    let i = 0;
-    for (;;) {
-      const left = 2 * i + 1;
-      if (left >= heap.length) break;
-      const right = left + 1;
-      const least = right < heap.length && isBefore(heap[right]!, heap[left]!) ? right : left;
-      if (!isBefore(heap[least]!, last)) break;
-      heap[i] = heap[least]!;
-      i = least;
-    }
-    heap[i] = last;
-  }
 }
 
-const isBefore = (a: Delivery, b: Delivery): boolean =>
-  a.at < b.at || (a.at === b.at && a.order < b.order);
+function corrupt(delivery: Delivery, chance: Chance): Delivery {
+  const { to, frame } = delivery;
+  const type = readU16be(frame.bytes, TYPE_AT);
+  if (type !== ETHERTYPE_IPV4 && type !== ETHERTYPE_IPV6) return delivery;
+  const bytes = frame.bytes.slice();
+  // A frame that reaches a wire has its checksum by then.
+  if (frame.partial !== null) fillChecksum(bytes, frame.partial);
+  const bit = chance.below((bytes.length - IP_AT) * 8);
+  const at = IP_AT + (bit >> 3);
+  bytes[at] = bytes[at]! ^ (1 << (bit & 7));
+  return { to, frame: { bytes, partial: null, borrowed: frame.borrowed } };
+}
 
 function isFor(frame: Uint8Array, device: SimNetDevice): boolean {
   for (let i = 5; i >= 0; i--) if (frame[i] !== device.mac[i]) return false;
