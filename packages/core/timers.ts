@@ -34,7 +34,12 @@ export class Timer {
 const precedes = (a: Timer, b: Timer): boolean =>
   a.queuedAt < b.queuedAt || (a.queuedAt === b.queuedAt && a.order < b.order);
 
+/** Being late by less is nothing that anybody wants to know. */
+const LATE_MICROS_MIN = 1_000;
+
 export class TimerQueue {
+  /** Told how late a timer fires, when that is a millisecond or more: for statistics. */
+  onLate: ((lateMicros: number, now: Instant) => void) | null = null;
   /** The time of this turn, the same for everything that happens in it. */
   now: Instant;
   private readonly heap: Timer[] = [];
@@ -91,6 +96,8 @@ export class TimerQueue {
         this.requeue(timer);
         continue;
       }
+      const lateMicros = now - timer.at;
+      if (lateMicros >= LATE_MICROS_MIN) this.onLate?.(lateMicros, now);
       timer.at = FOREVER;
       this.requeue(timer);
       fired = true;

@@ -39,6 +39,7 @@ export {
   PCAP_RECORD_BYTES,
   pcapHead,
 } from './pcap.ts';
+export { SLOW_MICROS, SlowCounts } from './slow-counts.ts';
 export type {
   ConnectError,
   Connecting,

@@ -15,7 +15,7 @@ import {
   type Program,
 } from '#device';
 import type { Base } from './base.ts';
-import { createTurn, type LoopDevice } from './loop.ts';
+import { createTurn, type LoopDevice, type RareDevice } from './loop.ts';
 
 /** Exit codes that aren't the program's; those of the base are in base_abi.h. */
 export const EXIT = {
@@ -71,14 +71,15 @@ export function baseEntropy(base: Base, console: Console): Entropy | null {
   };
 }
 
-/** Runs `program` and the event loop of its devices. */
+/** Runs `program` and the event loop of its devices; `rare` is its control channel, or null. */
 export function start(
   base: Base,
   machine: Machine,
   program: Program,
   devices: readonly LoopDevice[],
+  rare: RareDevice | null,
 ): void {
-  base.onTurn(createTurn(base, machine.timers, devices));
+  base.onTurn(createTurn(base, machine.timers, devices, rare));
   program(machine).then(
     (code) => machine.exit(code),
     (reason) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { after, FOREVER, instantOfMicros, millis, Timer, TimerQueue } from '#core';
-import { createTurn, type LoopDevice } from './loop.ts';
+import { createLoop, createTurn, type LoopDevice } from './loop.ts';
 
 /** A device with `work` things to hand over, and a record of what the loop asked. */
 class FakeDevice implements LoopDevice {
@@ -81,4 +81,34 @@ test('wake-up bits › reach the device', () => {
   const { turn, device } = rig();
   turn(0b100);
   assert.equal(device.woken, 0b100);
+});
+
+test('vitals › a busy turn lasts until the next begins; an idle one is none', () => {
+  const { clock, timers, device } = rig();
+  const { turn, vitals } = createLoop(clock, timers, [device]);
+  turn(0);
+  device.work = 1;
+  clock.micros = 5_000;
+  turn(0);
+  clock.micros = 7_500;
+  turn(0);
+  clock.micros = 900_000;
+  turn(0);
+  const { turns, busyMicros, slowTurns, turnMicrosMax } = vitals();
+  assert.deepEqual([turns, busyMicros, turnMicrosMax], [1, 2_500, 2_500]);
+  assert.deepEqual(slowTurns, [0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+});
+
+test('vitals › a timer in time, one a millisecond late, one later › the latter two', () => {
+  const { clock, timers, device } = rig();
+  const { turn, vitals } = createLoop(clock, timers, [device]);
+  const timer = new Timer(() => {});
+  for (const lateMicros of [999, 1_000, 9_000]) {
+    timers.arm(timer, instantOfMicros(clock.micros + 500));
+    clock.micros += 500 + lateMicros;
+    turn(0);
+  }
+  const { lateTimers, lateMicrosMax } = vitals();
+  assert.deepEqual(lateTimers, [1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
+  assert.equal(lateMicrosMax, 9_000);
 });

@@ -22,6 +22,8 @@ export interface LinkInfo {
   readonly name: string;
   /** A tap device: one call is one frame behind a virtio_net_hdr. Else a stream of bytes. */
   readonly isTap: boolean;
+  /** The control channel: a stream of bytes that is no network. One link at most has it. */
+  readonly isControl: boolean;
   readonly mtuBytes: number;
   /** Our address, six bytes. */
   readonly mac: Uint8Array;
@@ -40,7 +42,7 @@ export const DISK_BYTES_MAX = 1_048_576;
 
 export interface ProcessBase extends Base {
   readonly bootArguments: readonly string[];
-  /** At most 8; link i sets bit i of `woken`. */
+  /** At most 8, and the control channel among them; link i sets bit i of `woken`. */
   readonly links: readonly LinkInfo[];
   readonly disks: readonly DiskInfo[];
   /**

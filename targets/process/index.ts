@@ -8,6 +8,7 @@ import type { Machine, NetDevice, Program } from '#device';
 import { baseEntropy, baseMachine, drain, EXIT, start } from '../base/launch.ts';
 import type { LoopDevice } from '../base/loop.ts';
 import type { ProcessBase } from './base.ts';
+import { ControlLink } from './control-link.ts';
 import { FileBlock } from './file-block.ts';
 import { formatStreamFault, StreamDevice } from './stream-device.ts';
 import { TapDevice } from './tap-device.ts';
@@ -23,11 +24,14 @@ export function launch(program: Program, base: ProcessBase = ambientBase()): voi
     console.writeLine(`error: ${message}`);
     return base.exit(code);
   };
-  const links = base.links.map(({ name, isTap }, index): LinkDevice => {
+  const links: LinkDevice[] = [];
+  let control: ControlLink | null = null;
+  for (const [index, { name, isTap, isControl }] of base.links.entries()) {
     const lost = (why: string) => fail(`the link ${name} ${why}`, EXIT.deviceFailed);
-    if (isTap) return new TapDevice(base, index, () => lost('was taken away'));
-    return new StreamDevice(base, index, (fault) => lost(formatStreamFault(fault)));
-  });
+    if (isControl) control = new ControlLink(base, index);
+    else if (isTap) links.push(new TapDevice(base, index, () => lost('was taken away')));
+    else links.push(new StreamDevice(base, index, (fault) => lost(formatStreamFault(fault))));
+  }
   const machine: Machine = {
     ...baseMachine(base, console),
     target: 'process',
@@ -35,7 +39,7 @@ export function launch(program: Program, base: ProcessBase = ambientBase()): voi
     bootArguments: base.bootArguments,
     interfaces: links,
     blocks: base.disks.map((_, index) => new FileBlock(base, index)),
-    control: null,
+    control,
     vitals: null,
     evaluate: null,
     exit(code) {
@@ -43,7 +47,7 @@ export function launch(program: Program, base: ProcessBase = ambientBase()): voi
       return base.exit(code);
     },
   };
-  start(base, machine, program, links);
+  start(base, machine, program, links, control);
 }
 
 const ambientBase = (): ProcessBase =>

@@ -145,7 +145,7 @@ export class SimulatedTap implements SimulatedLink {
   sendCode = 0;
 
   constructor(last: number, mtuBytes = 1500) {
-    this.info = { name: `tap:t${last}`, isTap: true, mtuBytes, mac: mac(last) };
+    this.info = { name: `tap:t${last}`, isTap: true, isControl: false, mtuBytes, mac: mac(last) };
   }
 
   get isReadable(): boolean {
@@ -187,8 +187,9 @@ export class SimulatedStream implements SimulatedLink {
   cut: (bytes: number) => number = (bytes) => bytes;
   isClosed = false;
 
-  constructor(last: number) {
-    this.info = { name: `unix:s${last}`, isTap: false, mtuBytes: 1500, mac: mac(last) };
+  constructor(last: number, isControl = false) {
+    const name = `unix:s${last}`;
+    this.info = { name, isTap: false, isControl, mtuBytes: 1500, mac: mac(last) };
   }
 
   get isReadable(): boolean {

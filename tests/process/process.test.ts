@@ -303,6 +303,10 @@ describe('command line', { skip }, () => {
     [['--link=tap:morgana-none'], 69, /No such device; make it: ip tuntap add/],
     [['--link=tap:lo'], 69, /error: tap:lo: /],
     [nine, 64, /give it 8 at most/],
+    [['--control=unix:a', '--control=unix:b'], 64, /a second control channel; give it one/],
+    [['--control=tap:tap0'], 64, /not a control channel; give it unix:PATH/],
+    [['--control=unix:'], 64, /not a control channel/],
+    [['--control=unix:/nowhere'], 69, /start the peer that listens there first/],
   ];
   for (const [words, expected, message] of REFUSED) {
     test(`${words.join(' ')} › one sentence, exit code ${expected}`, async () => {

@@ -17,6 +17,7 @@ export function processArguments(options: ProcessOptions): string[] {
   return [
     `--mem=${options.memoryMib}`,
     ...options.links.map((link) => `--link=${link}`),
+    ...(options.control === null ? [] : [`--control=unix:${options.control}`]),
     ...options.disks.map((disk) => `--disk=${disk}`),
     '--',
     ...options.bootArguments,

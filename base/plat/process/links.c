@@ -1,6 +1,6 @@
 /*
  * Links: Ethernet over a tap device (one read or write is a frame behind a virtio-net header) or
- * over a UNIX stream socket. Opened before the sandbox; from then on only bytes pass here, and what
+ * over a UNIX stream socket; and the control channel, a UNIX stream socket too. Opened before the sandbox; from then on only bytes pass here, and what
  * they mean is TypeScript's business (targets/process/).
  */
 #include "process.h"
@@ -44,10 +44,16 @@ static void read_mac(struct link *link, const char *text) {
     link->has_mac = true;
 }
 
-void links_add(char *spec) {
-    if (link_count == LINKS_MAX) fail(EXIT_USAGE, spec, "too many links", "give it 8 at most");
+void links_add(char *spec, bool is_control) {
+    uint32_t same = 0;
+    for (uint32_t i = 0; i < link_count; i++) same += links[i].is_control == is_control;
+    if (is_control && same == 1) fail(EXIT_USAGE, spec, "a second control channel", "give it one");
+    if (same == LINKS_MAX - 1) fail(EXIT_USAGE, spec, "too many links", "give it 8 at most");
     struct link *link = &links[link_count++];
-    *link = (struct link){.name = spec, .fd = -1, .listener = -1};
+    *link = (struct link){.name = spec, .fd = -1, .listener = -1, .is_control = is_control};
+    if (is_control && (!is_kind(link, "unix:") || !*path_of(link))) {
+        fail(EXIT_USAGE, spec, "not a control channel", "give it unix:PATH");
+    }
     char *mac = strstr(spec, ",mac=");
     if (mac != NULL) {
         *mac = 0;
@@ -252,6 +258,7 @@ static JSValue describe_link(JSContext *ctx, struct link *link) {
     JSValue object = JS_NewObject(ctx);
     JS_SetPropertyStr(ctx, object, "name", JS_NewString(ctx, link->name));
     JS_SetPropertyStr(ctx, object, "isTap", JS_NewBool(ctx, link->is_tap));
+    JS_SetPropertyStr(ctx, object, "isControl", JS_NewBool(ctx, link->is_control));
     JS_SetPropertyStr(ctx, object, "mtuBytes", JS_NewUint32(ctx, link->mtu_bytes));
     JS_SetPropertyStr(ctx, object, "mac", engine_new_bytes(ctx, link->mac, sizeof(link->mac), NULL));
     return object;

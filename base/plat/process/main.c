@@ -33,6 +33,7 @@ static const char help[] =
     "  --link=unix:PATH        the same over a UNIX stream socket: connects to it\n"
     "  --link=unix-listen:PATH the same: makes the socket and waits for one peer\n"
     "                          ,mac=02:00:00:00:00:01 behind any of them sets the address\n"
+    "  --control=unix:PATH     whoever listens there may look into it (docs/cli.md)\n"
     "  --disk=NAME=FILE        a block device: a file or block device, read only with ,ro\n"
     "  --profile=HZ            samples where the time goes (base/README.md)\n"
     "  --profile-s=N           prints the profile every N seconds\n\n"
@@ -74,7 +75,9 @@ static void read_argument(char *word) {
     if ((value = value_of(word, "--mem="))) {
         memory_mib = number_of(word, value, MEMORY_MIB_MIN, MEMORY_MIB_MAX);
     } else if ((value = value_of(word, "--link="))) {
-        links_add(value);
+        links_add(value, false);
+    } else if ((value = value_of(word, "--control="))) {
+        links_add(value, true);
     } else if ((value = value_of(word, "--disk="))) {
         disks_add(value);
     } else if ((value = value_of(word, "--profile="))) {

@@ -4,7 +4,7 @@
 #include "base.h"
 #include <poll.h>
 
-#define LINKS_MAX 8u
+#define LINKS_MAX 9u /* Eight interfaces and the control channel. */
 #define DISKS_MAX 8u
 #define VNET_HEADER_BYTES 12u
 #define PARTS_MAX 16u
@@ -21,7 +21,7 @@
 struct link {
     const char *name; /* As given: tap:NAME, unix:PATH or unix-listen:PATH. */
     int fd, listener;
-    bool is_tap, has_mac;
+    bool is_tap, is_control, has_mac;
     uint32_t mtu_bytes;
     uint8_t mac[6];
 };
@@ -41,7 +41,7 @@ extern char **boot_arguments; /* Ends with NULL. */
 _Noreturn void fail(int code, const char *what, const char *why, const char *mend);
 
 /* links.c */
-void links_add(char *spec);
+void links_add(char *spec, bool is_control);
 void links_open(void);
 /* disks.c */
 void disks_add(char *spec);
