@@ -26,6 +26,13 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'packages/http': ['packages/core', 'packages/device', 'packages/web'],
   'packages/switch': ['packages/core', 'packages/device'],
   'packages/stack': ['packages/core', 'packages/device', 'packages/dns', 'packages/net'],
+  'packages/gateway': [
+    'packages/core',
+    'packages/device',
+    'packages/dns',
+    'packages/net',
+    'packages/stack',
+  ],
   'packages/morgana': [
     'packages/core',
     'packages/device',

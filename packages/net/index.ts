@@ -6,6 +6,7 @@ export {
 } from './dhcpv4/dhcpv4-server.ts';
 export type { FixedLease, LeasePool } from './dhcpv4/lease-table.ts';
 export type { ServedConfiguration } from './dhcpv4/served-options.ts';
+export type { ForeignAddresses, ForeignErrors, ForeignFault } from './foreign.ts';
 export type { IcmpError, IcmpErrorInput, IcmpErrorKind } from './icmp-error.ts';
 export * from './ip.ts';
 export * from './ip-address.ts';
@@ -30,6 +31,7 @@ export {
   NetStack,
   type NetStackOptions,
 } from './net-stack.ts';
+export { ForeignTcp, type ForeignTcpHandler, type HeldSyn } from './tcp/foreign-tcp.ts';
 export {
   DEFAULT_LIMITS as TCP_LIMITS,
   inspectTcp,
@@ -37,4 +39,10 @@ export {
   type TcpLimits,
   TcpStack,
 } from './tcp/index.ts';
+export {
+  ForeignUdp,
+  type ForeignUdpFlow,
+  type ForeignUdpFlowHandler,
+  type ForeignUdpHandler,
+} from './udp/foreign-udp.ts';
 export { Udp, type UdpReceiver, UdpSocket } from './udp/udp.ts';

@@ -123,6 +123,17 @@ export const igmpResponseV1 = seconds(10);
 
 /** Open UDP sockets; `bind` refuses the next with 'not permitted'. */
 export const udpSocketsMax = 1024;
+/**
+ * Flows of datagrams to hosts that we stand in for, and those of one peer. Beyond: the one that was
+ * used longest ago goes, if that was so long ago, else the new one is refused.
+ */
+export const foreignFlowsMax = 2_048;
+export const foreignFlowsPerPeerMax = 1_024;
+export const foreignFlowEvictIdle = seconds(2);
+/** Idle flows end after this (RFC 4787 REQ-5), those to DNS servers sooner; looked for so often. */
+export const foreignUdpIdle = seconds(180);
+export const foreignDnsIdle = seconds(20);
+export const foreignExpiryInterval = seconds(1);
 /** Ports for port 0 (RFC 6335 §6), and how many random ones are tried before a linear search. */
 export const ephemeralPortMin = 49_152;
 export const ephemeralPortMax = 65_535;

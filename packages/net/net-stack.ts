@@ -12,6 +12,7 @@ import type { GiveUp } from './arp/address-guard.ts';
 import { NeighborCache } from './arp/neighbor-cache.ts';
 import { Dhcpv4Client } from './dhcpv4/dhcpv4-client.ts';
 import type { Lease } from './dhcpv4/lease.ts';
+import type { ForeignAddresses, ForeignErrors } from './foreign.ts';
 import type { IcmpErrorInput } from './icmp-error.ts';
 import { Icmpv4 } from './icmpv4/icmpv4.ts';
 import { Igmp } from './igmp/igmp.ts';
@@ -38,6 +39,7 @@ import {
   IPV4_ANY,
   IPV4_BROADCAST,
   ipv4AddressOf,
+  isHostAddress,
   netmaskOf,
 } from './ip-address.ts';
 import { IpFamilies } from './ip-families.ts';
@@ -47,6 +49,7 @@ import { Ipv4Input } from './ipv4/ipv4-input.ts';
 import { Ipv4Output } from './ipv4/ipv4-output.ts';
 import { type Ipv4RouteEntry, RoutingTable } from './ipv4/routing-table.ts';
 import { Ipv6, type Ipv6Settings } from './ipv6/ipv6.ts';
+import { isIpv6HostAddress, isIpv6LinkLocal } from './ipv6-address.ts';
 import { formatIpv6Address } from './ipv6-text.ts';
 import { configuredRoutesMax, memoryBytesDefault, mtuBytesMin } from './limits.ts';
 import { EthernetLink } from './link/ethernet-link.ts';
@@ -271,6 +274,32 @@ export class NetStack {
   }
 
   /**
+   * Stands in for other hosts from now on, as `settings` says; once. Returns what `ForeignTcp` and
+   * `ForeignUdp` need, which take their packets.
+   */
+  takeForeign(settings: ForeignAddresses): {
+    readonly addresses: ForeignAddresses;
+    readonly errors: ForeignErrors;
+  } {
+    const { families } = this;
+    const takes = (address: IpAddress): boolean =>
+      isHost(address) && !families.isOurs(address) && settings.takes(address);
+    const addresses: ForeignAddresses = {
+      takes,
+      isOnOurStation: (address) => takes(address) && settings.isOnOurStation(address),
+      answersEcho: (address) => takes(address) && settings.answersEcho(address),
+    };
+    this.input.foreign = addresses;
+    this.output.foreign = addresses;
+    this.icmp.foreign = addresses;
+    this.arp.foreign = addresses;
+    return {
+      addresses,
+      errors: (frame, end, fault) => this.icmp.foreignFault(frame, end, fault),
+    };
+  }
+
+  /**
    * The program ends in order: gives an address from DHCP back to its server, as far as one message
    * does. Use the stack no more.
    */
@@ -383,6 +412,12 @@ function registerIpv6(
   ipv6.input.register(protocol, input);
   if (errors !== undefined) ipv6.icmp.registerErrors(protocol, errors);
 }
+
+/** Whether one host, on the link or beyond, can have it. */
+const isHost = (address: IpAddress): boolean =>
+  typeof address === 'number'
+    ? isHostAddress(address)
+    : isIpv6HostAddress(address) && !isIpv6LinkLocal(address);
 
 const distinct = <T>(list: readonly T[], isSame: (a: T, b: T) => boolean): T[] =>
   list.filter((value, i) => list.findIndex((other) => isSame(other, value)) === i);

@@ -54,7 +54,23 @@ export class HostStack implements Stack {
   }
 
   listen(port: number, accept: (flow: Flow) => void): Promise<Result<Listener, ListenError>> {
-    const place = this.placeOf(port, 'tcp');
+    return this.listenOn(this.placeOf(port, 'tcp'), port, accept);
+  }
+
+  /** As `listen`, on one address of the host only. */
+  listenAt(
+    address: string,
+    port: number,
+    accept: (flow: Flow) => void,
+  ): Promise<Result<Listener, ListenError>> {
+    return this.listenOn({ host: address, port }, port, accept);
+  }
+
+  private listenOn(
+    place: { readonly host: string; readonly port: number },
+    port: number,
+    accept: (flow: Flow) => void,
+  ): Promise<Result<Listener, ListenError>> {
     const server = net.createServer({ allowHalfOpen: true }, (socket) => {
       this.numbers.accepted++;
       this.loop.turn(() => accept(this.flowOf(socket)));
@@ -129,7 +145,23 @@ export class HostStack implements Stack {
   }
 
   bind(port: number, handler: DatagramHandler): Promise<Result<DatagramSocket, ListenError>> {
-    const place = this.placeOf(port, 'udp');
+    return this.bindOn(this.placeOf(port, 'udp'), port, handler);
+  }
+
+  /** As `bind`, on one address of the host only. */
+  bindAt(
+    address: string,
+    port: number,
+    handler: DatagramHandler,
+  ): Promise<Result<DatagramSocket, ListenError>> {
+    return this.bindOn({ host: address, port }, port, handler);
+  }
+
+  private bindOn(
+    place: { readonly host: string; readonly port: number },
+    port: number,
+    handler: DatagramHandler,
+  ): Promise<Result<DatagramSocket, ListenError>> {
     const socket = dgram.createSocket('udp4');
     socket.on('message', (message, from) => {
       const bytes = new Uint8Array(message.buffer, message.byteOffset, message.length);

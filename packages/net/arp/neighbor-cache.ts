@@ -18,6 +18,7 @@ import {
   type TimerQueue,
 } from '#core';
 import type { Entropy, NetDevice } from '#device';
+import type { ForeignAddresses } from '../foreign.ts';
 import type { Ipv4Address } from '../ip.ts';
 import { IPV4_ANY, isHostAddress } from '../ip-address.ts';
 import type { InterfaceAddresses } from '../ipv4/interface-addresses.ts';
@@ -71,6 +72,8 @@ export class NeighborCache {
   private readonly addresses: InterfaceAddresses;
   private readonly memory: MemoryAccount;
   readonly guard: AddressGuard;
+  /** Whose questions we answer beside ours; null: nobody's. */
+  foreign: ForeignAddresses | null = null;
   /**
    * Told of each packet (from its Ethernet header on, without parts) that was dropped because its
    * neighbour doesn't answer (RFC 1122 §2.3.2.2). Borrows `head`.
@@ -178,10 +181,11 @@ export class NeighborCache {
     const target = arpTargetAddress(b);
     const isRequest = arpOperation(b) === ARP_REQUEST;
     const isForUs = this.addresses.isOurs(target);
-    this.learn(sender, senderMac, isRequest && isForUs);
-    if (!isRequest || !isForUs) return;
+    const isAnswered = isForUs || this.foreign?.isOnOurStation(target) === true; // RFC 1027.
+    this.learn(sender, senderMac, isRequest && isAnswered);
+    if (!isRequest || !isAnswered) return;
     // A probe for conflicts comes from nobody (RFC 5227 §1.1).
-    if (sender === IPV4_ANY && this.guard.probed(target, senderMac)) return;
+    if (sender === IPV4_ANY && isForUs && this.guard.probed(target, senderMac)) return;
     this.reply(target, senderMac, sender);
   }
 

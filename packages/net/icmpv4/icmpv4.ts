@@ -9,6 +9,7 @@
  */
 
 import { assert, hot, type Instant, since, type TimerQueue } from '#core';
+import type { ForeignAddresses, ForeignFault } from '../foreign.ts';
 import type { IcmpErrorInput, IcmpErrorKind } from '../icmp-error.ts';
 import { type Ipv4Address, PROTOCOL_ICMP, type TransportInput } from '../ip.ts';
 import type { InterfaceAddresses } from '../ipv4/interface-addresses.ts';
@@ -26,9 +27,12 @@ import {
   checkIcmpv4,
   emitIcmpv4,
   ICMPV4_CODE_FRAGMENTATION_NEEDED,
+  ICMPV4_CODE_HOST,
   ICMPV4_CODE_PORT,
+  ICMPV4_CODE_PROHIBITED,
   ICMPV4_CODE_PROTOCOL,
   ICMPV4_CODE_REASSEMBLY,
+  ICMPV4_CODE_TRANSIT,
   ICMPV4_ECHO_REPLY,
   ICMPV4_ECHO_REQUEST,
   ICMPV4_HEADER_BYTES,
@@ -54,6 +58,12 @@ import {
   ipv4TotalBytes,
 } from '../wire/ipv4.ts';
 
+const FOREIGN_CODES: Record<ForeignFault, number> = {
+  port: ICMPV4_CODE_PORT,
+  host: ICMPV4_CODE_HOST,
+  prohibited: ICMPV4_CODE_PROHIBITED,
+};
+
 export class Icmpv4 implements TransportInput, Ipv4Errors {
   readonly counters = {
     icmpMalformed: 0,
@@ -63,9 +73,13 @@ export class Icmpv4 implements TransportInput, Ipv4Errors {
     icmpErrorsStray: 0,
     icmpErrorsSent: 0,
     icmpErrorsWithheld: 0,
+    /** For hosts that we stand in for, and that can't be asked from here. */
+    icmpEchoProhibited: 0,
     icmpRedirects: 0,
     icmpIgnored: 0,
   };
+  /** Null unless we stand in for others. */
+  foreign: ForeignAddresses | null = null;
   private readonly ip: Ipv4Output;
   private readonly addresses: InterfaceAddresses;
   private readonly timers: TimerQueue;
@@ -100,7 +114,9 @@ export class Icmpv4 implements TransportInput, Ipv4Errors {
     }
     switch (icmpv4Type(message)) {
       case ICMPV4_ECHO_REQUEST:
-        this.answerEcho(message, source, destination);
+        if (this.foreign !== null && !this.addresses.isOurs(destination)) {
+          this.foreignEcho(this.foreign, frame, at, end);
+        } else this.answerEcho(message, source, destination);
         return;
       case ICMPV4_UNREACHABLE:
       case ICMPV4_TIME_EXCEEDED:
@@ -135,6 +151,15 @@ export class Icmpv4 implements TransportInput, Ipv4Errors {
     this.sendError(ICMPV4_TIME_EXCEEDED, ICMPV4_CODE_REASSEMBLY, 0, frame, end);
   }
 
+  timeExceeded(frame: Uint8Array, end: number): void {
+    this.sendError(ICMPV4_TIME_EXCEEDED, ICMPV4_CODE_TRANSIT, 0, frame, end);
+  }
+
+  /** A packet for a host that we stand in for can't go there. */
+  foreignFault(frame: Uint8Array, end: number, fault: ForeignFault): void {
+    this.sendError(ICMPV4_UNREACHABLE, FOREIGN_CODES[fault], 0, frame, end);
+  }
+
   /** Our own packet found no neighbour: its transport hears what a router would have said. */
   unresolved(frame: Uint8Array): void {
     const about = frame.subarray(ETHERNET_HEADER_BYTES);
@@ -153,7 +178,7 @@ export class Icmpv4 implements TransportInput, Ipv4Errors {
   /** RFC 1122 §3.2.2.6: the same data, however long, from the address that was asked. */
   private answerEcho(message: Uint8Array, source: Ipv4Address, destination: Ipv4Address): void {
     // A broadcast echo may be dropped, and answering would multiply traffic.
-    const route = this.addresses.isOurs(destination) ? this.ip.route(source, destination) : null;
+    const route = this.isUnicast(destination) ? this.ip.route(source, destination) : null;
     if (route === null) {
       this.counters.icmpEchoIgnored += 1;
       return;
@@ -176,6 +201,24 @@ export class Icmpv4 implements TransportInput, Ipv4Errors {
     this.ip.finish(route, PROTOCOL_ICMP, message.length, [], null);
   }
 
+  private foreignEcho(foreign: ForeignAddresses, frame: Uint8Array, at: number, end: number): void {
+    const packet = frame.subarray(ETHERNET_HEADER_BYTES, end);
+    const destination = ipv4Destination(packet);
+    if (!this.isUnicast(destination)) this.counters.icmpEchoIgnored += 1;
+    else if (foreign.answersEcho(destination)) {
+      this.answerEcho(frame.subarray(at, end), ipv4Source(packet), destination);
+    } else {
+      this.counters.icmpEchoProhibited += 1;
+      this.foreignFault(frame, end, 'prohibited');
+    }
+  }
+
+  /** Ours, or of one host that we stand in for. */
+  private isUnicast(address: Ipv4Address): boolean {
+    if (this.addresses.isOurs(address)) return true;
+    return this.foreign?.takes(address) ?? false;
+  }
+
   private makeReply(b: Uint8Array, at: number, count: number): void {
     b[at] = ICMPV4_ECHO_REPLY;
     b[at + 1] = 0;
@@ -196,7 +239,7 @@ export class Icmpv4 implements TransportInput, Ipv4Errors {
     const input = isWhole ? this.errorInputs.get(ipv4Protocol(about)) : undefined;
     const kind = errorKind(icmpv4Type(message), icmpv4Code(message));
     const mtuBytes = kind === 'fragmentation needed' ? reportedMtu(message, about) : 0;
-    if (input === undefined || !this.addresses.isOurs(ipv4Source(about)) || mtuBytes === null) {
+    if (input === undefined || !this.isUnicast(ipv4Source(about)) || mtuBytes === null) {
       this.counters.icmpErrorsStray += 1;
       return;
     }
@@ -222,7 +265,10 @@ export class Icmpv4 implements TransportInput, Ipv4Errors {
     const packet = frame.subarray(ETHERNET_HEADER_BYTES, end);
     const destination = ipv4Destination(packet);
     const isAllowed = this.isAboutPlain(packet) && this.takeToken();
-    const route = isAllowed ? this.ip.route(ipv4Source(packet), destination) : null;
+    // Of what another host can't do, a router tells (RFC 1812 §4.3.2.4); of its ports, it itself.
+    const isInName = type === ICMPV4_UNREACHABLE && code === ICMPV4_CODE_PORT;
+    const from = isInName || this.addresses.isOurs(destination) ? destination : undefined;
+    const route = isAllowed ? this.ip.route(ipv4Source(packet), from) : null;
     const out = route === null ? null : this.ip.begin();
     if (route === null || out === null) {
       this.counters.icmpErrorsWithheld += 1;
@@ -240,7 +286,7 @@ export class Icmpv4 implements TransportInput, Ipv4Errors {
    * of ICMP, only about echo requests.
    */
   private isAboutPlain(packet: Uint8Array): boolean {
-    if (!this.addresses.isOurs(ipv4Destination(packet))) return false;
+    if (!this.isUnicast(ipv4Destination(packet))) return false;
     if ((ipv4Fragment(packet) & IPV4_FRAGMENT_OFFSET_MASK) !== 0) return false;
     if (ipv4Protocol(packet) !== PROTOCOL_ICMP) return true;
     return packet[ipv4HeaderBytes(packet)] === ICMPV4_ECHO_REQUEST;

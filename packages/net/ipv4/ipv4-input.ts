@@ -5,6 +5,7 @@
  */
 
 import { assert, hot, writeU16be } from '#core';
+import type { ForeignAddresses } from '../foreign.ts';
 import {
   type Ipv4Address,
   PROTOCOL_IGMP,
@@ -29,6 +30,7 @@ import {
   ipv4Protocol,
   ipv4Source,
   ipv4TotalBytes,
+  ipv4Ttl,
 } from '../wire/ipv4.ts';
 import {
   checkIpv4Options,
@@ -45,6 +47,7 @@ const FRAGMENT_MASK = IPV4_MORE_FRAGMENTS_BIT | IPV4_FRAGMENT_OFFSET_MASK;
 const TRANSPORT_AT = ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES;
 const TOTAL_BYTES_AT = ETHERNET_HEADER_BYTES + 2;
 const FRAGMENT_AT = ETHERNET_HEADER_BYTES + 6;
+const TTL_AT = ETHERNET_HEADER_BYTES + 8;
 const CHECKSUM_AT = ETHERNET_HEADER_BYTES + 10;
 
 /**
@@ -57,6 +60,8 @@ export interface Ipv4Errors {
   parameterProblem(frame: Uint8Array, at: number, end: number, pointer: number): void;
   /** The rest of the datagram that this first fragment begins didn't come in time. */
   reassemblyTimeExceeded(frame: Uint8Array, at: number, end: number): void;
+  /** A packet for another host may go no further than to us. */
+  timeExceeded(frame: Uint8Array, end: number): void;
 }
 
 /** The multicast groups that we belong to. */
@@ -82,6 +87,9 @@ export class Ipv4Input implements LinkInput, FragmentOwner {
     ipv4SourceOurs: 0,
     /** Destinations that aren't ours; one host's in a frame for many; groups not joined. */
     ipv4NotOurs: 0,
+    /** For others, taken by `foreign`, but from no neighbour, or with no hop left. */
+    ipv4ForeignSource: 0,
+    ipv4ForeignTtl: 0,
     ipv4LinkBroadcast: 0,
     ipv4NotJoined: 0,
     ipv4GroupForTcp: 0,
@@ -94,6 +102,8 @@ export class Ipv4Input implements LinkInput, FragmentOwner {
    * server that sends to the address it gives (RFC 2131 §4.1).
    */
   acceptsAnyDestination = false;
+  /** Null unless we stand in for others. */
+  foreign: ForeignAddresses | null = null;
   private readonly addresses: InterfaceAddresses;
   private readonly groups: Ipv4Groups;
   private readonly reassembly: Reassembly;
@@ -102,6 +112,9 @@ export class Ipv4Input implements LinkInput, FragmentOwner {
   private received = 0;
   /** A source that passed `isGoodSource` since the last `reset`. */
   private goodSource: number = NO_SOURCE;
+  /** A destination that `foreign` took, and a source that may send to it, since then. */
+  private goodForeign: number = NO_SOURCE;
+  private goodForeignSource: number = NO_SOURCE;
 
   constructor(
     addresses: InterfaceAddresses,
@@ -124,6 +137,8 @@ export class Ipv4Input implements LinkInput, FragmentOwner {
   /** Our addresses changed. */
   reset(): void {
     this.goodSource = NO_SOURCE;
+    this.goodForeign = NO_SOURCE;
+    this.goodForeignSource = NO_SOURCE;
   }
 
   frame(frame: Uint8Array, fields: Int32Array, isGroup: boolean, checksumGood: boolean): void {
@@ -151,6 +166,16 @@ export class Ipv4Input implements LinkInput, FragmentOwner {
         return;
       }
     }
+    if (this.foreign !== null && this.isPlainForeign(frame, fields, isGroup)) {
+      const transport = this.transports[fields[6]!];
+      if (transport) {
+        this.received += 1;
+        const end = totalBytes + ETHERNET_HEADER_BYTES;
+        const to = fields[8] as Ipv4Address;
+        transport.packet(frame, TRANSPORT_AT, end, source, to, checksumGood);
+        return;
+      }
+    }
     this.receiveSlowly(frame, isGroup, checksumGood);
   }
 
@@ -166,6 +191,22 @@ export class Ipv4Input implements LinkInput, FragmentOwner {
   snapshot(): Readonly<Record<string, number>> {
     this.counters.ipv4Received = this.received;
     return this.counters;
+  }
+
+  /** As the chain in `frame`, for a destination and a source that were looked at before. */
+  private isPlainForeign(frame: Uint8Array, fields: Int32Array, isGroup: boolean): boolean {
+    const totalBytes = fields[4]!;
+    return (
+      fields[3] === 0x45 &&
+      fields[8] === this.goodForeign &&
+      fields[7] === this.goodForeignSource &&
+      (fields[5]! & FRAGMENT_MASK) === 0 &&
+      totalBytes >= IPV4_HEADER_BYTES &&
+      totalBytes + ETHERNET_HEADER_BYTES <= frame.length &&
+      !isGroup &&
+      frame[TTL_AT]! > 1 &&
+      hot.checksum(frame, ETHERNET_HEADER_BYTES, IPV4_HEADER_BYTES, 0) === 0xffff
+    );
   }
 
   private receiveSlowly(frame: Uint8Array, isGroup: boolean, checksumGood: boolean): void {
@@ -215,12 +256,33 @@ export class Ipv4Input implements LinkInput, FragmentOwner {
       return true;
     }
     if (!this.addresses.isOurs(destination)) {
+      if (this.foreign !== null && !isGroup) return this.isForeignTaken(b, source, destination);
       this.counters.ipv4NotOurs += 1;
       return false;
     }
     // One host's address in a frame for all stations is somebody's mistake (RFC 1122 §3.3.6).
     if (isGroup) this.counters.ipv4LinkBroadcast += 1;
     return !isGroup;
+  }
+
+  /** A neighbour's packet for a host that we stand in for; else counted by reason. */
+  private isForeignTaken(b: Uint8Array, source: Ipv4Address, destination: Ipv4Address): boolean {
+    if (this.foreign?.takes(destination) !== true) {
+      this.counters.ipv4NotOurs += 1;
+      return false;
+    }
+    // Nobody else's answers would find their way back.
+    if (!this.addresses.isOnLink(source)) {
+      this.counters.ipv4ForeignSource += 1;
+      return false;
+    }
+    if (ipv4Ttl(b) <= 1) {
+      this.counters.ipv4ForeignTtl += 1;
+      return true;
+    }
+    this.goodForeign = destination;
+    this.goodForeignSource = source;
+    return true;
   }
 
   /**
@@ -296,6 +358,10 @@ export class Ipv4Input implements LinkInput, FragmentOwner {
     const b = frame.subarray(ETHERNET_HEADER_BYTES);
     const destination = ipv4Destination(b);
     const protocol = ipv4Protocol(b);
+    if (this.foreign !== null && ipv4Ttl(b) <= 1 && this.foreign.takes(destination)) {
+      this.errors.timeExceeded(frame, end);
+      return;
+    }
     const isForMany =
       isGroup || isMulticast(destination) || this.addresses.isBroadcast(destination);
     if (protocol === PROTOCOL_TCP && isForMany) {

@@ -12,6 +12,7 @@
 import { assert, hot, readU16be, writeU16be, writeU32be } from '#core';
 import type { ChecksumRequest, Entropy, NetDevice } from '#device';
 import type { NeighborCache } from '../arp/neighbor-cache.ts';
+import type { ForeignAddresses } from '../foreign.ts';
 import {
   type IpOutput,
   type Ipv4Address,
@@ -119,6 +120,8 @@ export class Ipv4Output implements IpOutput {
     ipv4TooLarge: 0,
     ipv4FragmentsSent: 0,
   };
+  /** Whose addresses packets may leave from beside ours; null: nobody's. */
+  foreign: ForeignAddresses | null = null;
   private readonly device: NetDevice;
   private readonly addresses: InterfaceAddresses;
   private readonly table: RoutingTable;
@@ -180,6 +183,8 @@ export class Ipv4Output implements IpOutput {
       hop.neighbor === this.group,
     );
     route.mtuBytes = Math.min(hop.mtuBytes, this.paths.bytes(destination));
+    // Each is its connection's own: there are as many as hosts that we stand in for.
+    if (this.foreign !== null && !this.addresses.isOurs(hop.source)) return route;
     if (this.routes.size >= routesMax) {
       for (const oldest of this.routes.keys()) {
         this.routes.delete(oldest);
@@ -393,6 +398,10 @@ export class Ipv4Output implements IpOutput {
     route.sum = hot.checksum(b, VERSION_AT, IPV4_HEADER_BYTES, 0);
   }
 
+  private isSource(source: Ipv4Address): boolean {
+    return this.addresses.isOurs(source) || (this.foreign?.takes(source) ?? false);
+  }
+
   /**
    * Where packets to `destination` go (RFC 1122 §3.3.1.1), from `source` when given; null when
    * there is no way.
@@ -405,7 +414,7 @@ export class Ipv4Output implements IpOutput {
       // (a), RFC 3376 §4.2.13).
       return isForMany ? { neighbor: group, source, mtuBytes } : null;
     }
-    if (source === undefined ? addresses.primary === IPV4_ANY : !addresses.isOurs(source)) {
+    if (source === undefined ? addresses.primary === IPV4_ANY : !this.isSource(source)) {
       return null;
     }
     if (isForMany) {

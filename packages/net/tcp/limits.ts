@@ -55,6 +55,14 @@ export const ACCEPTS_BURST = 50;
 export const IDLE_MIN: Duration = seconds(1);
 export const STALLED_MIN: Duration = seconds(10);
 export const IDLE_LOOKS_MAX = 64;
+/**
+ * SYNs to hosts that we stand in for, held until those were reached (foreign-tcp.ts): all of them,
+ * and of one peer, so that it can't keep out the others. Beyond: dropped, and sent again by their
+ * peers. After so long one is given up: as long as peers go on asking (RFC 9293 §3.8.3).
+ */
+export const HELD_SYNS_MAX = 1_024;
+export const HELD_SYNS_PER_PEER_MAX = 512;
+export const HELD_SYN_LENGTH: Duration = seconds(180);
 /** Windows shrink no further. */
 export const WINDOW_MIN = 4_096;
 /** SYN cookies are good for one to two of these: far more than a round trip. */

@@ -9,6 +9,7 @@ import { clearTcpOptions, TCP_ACK, TCP_RST, TCP_SYN } from '../wire/tcp.ts';
 import { takeSyn } from './arrives-syn-sent.ts';
 import { randomPort } from './connect.ts';
 import { Connection, type Opener } from './connection.ts';
+import { keyOf } from './connection-table.ts';
 import { ECN_FLAGS, ECN_ON } from './ecn.ts';
 import { emitBare } from './emit.ts';
 import { CONNECTION_BYTES, EPHEMERAL_TRIES_MAX } from './limits.ts';
@@ -62,6 +63,19 @@ export function listen(
   return ok(listener);
 }
 
+/** A segment that belongs to no connection: TIME_WAIT, LISTEN or CLOSED. */
+export function arrivesElsewhere(stack: TcpStack, s: Segment): void {
+  const key = keyOf(s.source, s.ports);
+  const record = stack.waiting.find(key, s);
+  const first = record === null ? null : stack.waiting.arrives(key, record, s);
+  if (record !== null && first === null) return;
+  const { foreign } = stack;
+  const listener = stack.listeners.get(s.ports & 0xffff);
+  if (foreign?.takes(s.destination) === true) foreign.arrives(s, first);
+  else if (listener !== undefined) arrivesListen(stack, listener, s, first);
+  else stack.reset(s);
+}
+
 /**
  * A segment to a listening port, of no connection; `iss` when the connection before asks for a
  * certain first sequence number.
@@ -85,17 +99,25 @@ export function arrivesListen(
     return;
   }
   const route = stack.ip.route(s.source, s.destination);
-  if (route === null) return;
+  if (route === null || openPassive(stack, listener, s, route, iss)) return;
+  // A cookie can't be a certain number; when the SYN comes again, nothing asks for one.
+  if (iss === null) sendCookie(stack, s, route, (s.ports << 16) | (s.ports >>> 16));
+}
+
+/** Makes the connection that a SYN asks for, and answers it; false when there is no room. */
+export function openPassive(
+  stack: TcpStack,
+  opener: Opener,
+  s: Segment,
+  route: Route,
+  iss: SeqNumber | null,
+): boolean {
   const ports = (s.ports << 16) | (s.ports >>> 16);
   const { halfOpen } = stack.tcpMemory;
   // Nothing is evicted for a SYN, which costs its sender nothing.
-  if (!halfOpen.fits(CONNECTION_BYTES) || !halfOpen.take(CONNECTION_BYTES)) {
-    // A cookie can't be a certain number; when the SYN comes again, nothing asks for one.
-    if (iss === null) sendCookie(stack, s, route, ports);
-    return;
-  }
+  if (!halfOpen.fits(CONNECTION_BYTES) || !halfOpen.take(CONNECTION_BYTES)) return false;
   const first = iss ?? stack.isn.at(stack.timers.now, s.destination, s.source, ports);
-  const c = new Connection(stack, route, s.ports & 0xffff, s.ports >>> 16, first, listener);
+  const c = new Connection(stack, route, s.ports & 0xffff, s.ports >>> 16, first, opener);
   if (s.options.hasTimestamps) {
     c.timestampOffset = stack.isn.timestampOffset(s.destination, s.source, ports);
   }
@@ -108,6 +130,7 @@ export function arrivesListen(
   stack.add(c);
   stack.halfOpen.add(c);
   sendSyn(c);
+  return true;
 }
 
 /** The SYN-ACK of a SYN that finds no room: all that we must know comes back with its ACK. */

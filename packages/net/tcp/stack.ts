@@ -64,6 +64,7 @@ import {
 import { type TcpCounters, zeroCounters } from './counters.ts';
 import { noteMarks } from './ecn.ts';
 import { ends } from './ending.ts';
+import type { ForeignTcp } from './foreign-tcp.ts';
 import { fragmentationNeeded, isInFlight, unreachable } from './icmp.ts';
 import { InitialSequence } from './isn.ts';
 import { JitteredRate } from './jittered-rate.ts';
@@ -78,7 +79,7 @@ import {
   TRANSMIT_RETRY,
   windowShiftOf,
 } from './limits.ts';
-import { arrivesListen, listen, type TcpListener } from './listen.ts';
+import { arrivesElsewhere, listen, type TcpListener } from './listen.ts';
 import { TcpMemory } from './memory.ts';
 import { output, sendAck } from './output.ts';
 import { receivePredicted } from './predicted.ts';
@@ -109,6 +110,8 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
   readonly counts: TcpCounters = zeroCounters();
   readonly listeners = new Map<number, TcpListener>();
   readonly waiting: TimeWaitTable;
+  /** Takes connections to hosts that we stand in for; null: there are none. */
+  foreign: ForeignTcp | null = null;
   /** Half-open connections, oldest first. */
   readonly halfOpen = new Set<Connection>();
   readonly tcpMemory: TcpMemory;
@@ -233,7 +236,8 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
       }
     }
     if (c === undefined) {
-      if (readSegment(this, h, frame, at, end, source, destination)) this.arrivesElsewhere();
+      if (readSegment(this, h, frame, at, end, source, destination))
+        arrivesElsewhere(this, this.segment);
       return;
     }
     if (c.predictable && bytes === c.headerBytes && receivePredicted(c, h, frame, at, end)) {
@@ -329,6 +333,7 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
       count += 1;
     }
     assert(count === this.connectionCount);
+    this.foreign?.checkInvariants();
     for (const c of this.halfOpen) assert(c.state === SYN_RECEIVED);
     const { connections, halfOpen } = this.tcpMemory;
     assert(halfOpen.usedBytes === this.halfOpen.size * CONNECTION_BYTES, 'half-open memory');
@@ -460,24 +465,6 @@ export class TcpStack implements TransportInput, IcmpErrorInput {
     if (c.listed) return;
     c.listed = true;
     this.dirty.push(c);
-  }
-
-  /** The segment belongs to no connection: TIME_WAIT, LISTEN or CLOSED. */
-  private arrivesElsewhere(): void {
-    const s = this.segment;
-    const key = keyOf(s.source, s.ports);
-    const record = this.waiting.find(key, s);
-    const listener = this.listeners.get(s.ports & 0xffff);
-    if (record !== null) {
-      const first = this.waiting.arrives(key, record, s);
-      if (first === null) return;
-      if (listener !== undefined) {
-        arrivesListen(this, listener, s, first);
-        return;
-      }
-    }
-    if (listener !== undefined) arrivesListen(this, listener, s, null);
-    else this.reset(s);
   }
 
   /** Tells the handler what it is owed, then sends what may be sent. */

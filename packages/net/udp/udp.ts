@@ -31,6 +31,7 @@ import {
   udpChecksum,
   udpLengthBytes,
 } from '../wire/udp.ts';
+import type { ForeignUdp } from './foreign-udp.ts';
 
 /** A packet with its IP header; IPv6's limit leaves that out, and is not used to the last byte. */
 const IP_BYTES_MAX = 65_535;
@@ -60,6 +61,8 @@ export class Udp implements TransportInput, IcmpErrorInput {
   private readonly entropy: Entropy;
   private readonly noPort: NoPort;
   private readonly sockets = new Map<number, UdpSocket>();
+  /** Takes datagrams to hosts that we stand in for; null: there are none. */
+  foreign: ForeignUdp | null = null;
 
   constructor(ip: IpRouter, addresses: LocalAddresses, entropy: Entropy, noPort: NoPort) {
     this.ip = ip;
@@ -159,6 +162,14 @@ export class Udp implements TransportInput, IcmpErrorInput {
     const socket = this.sockets.get(readU16be(b, 2));
     const isOurs = this.addresses.isOurs(destination);
     if (socket === undefined || !(isOurs || this.isTaken(socket, destination))) {
+      const { foreign } = this;
+      if (!isOurs && foreign?.takes(destination) === true) {
+        this.counters.udpReceived += 1;
+        const payload = b.subarray(UDP_HEADER_BYTES, lengthBytes);
+        const [from, to] = [readU16be(b, 0), readU16be(b, 2)];
+        foreign.datagram(payload, source, from, destination, to, frame, end);
+        return;
+      }
       this.counters.udpNoPort += 1;
       if (isOurs) this.noPort(frame, at, end, source);
       return;
@@ -216,10 +227,14 @@ export class Udp implements TransportInput, IcmpErrorInput {
   checkInvariants(): void {
     assert(this.sockets.size <= udpSocketsMax);
     for (const [port, socket] of this.sockets) assert(port === socket.port && port > 0);
+    this.foreign?.checkInvariants();
   }
 
-  /** False when it is too long, or has no room in the transmit queue. */
-  private sendOn(route: Route, repr: UdpRepr): boolean {
+  /**
+   * Sends on a route, whatever its source is. False when it is too long, or has no room in the
+   * transmit queue.
+   */
+  sendOn(route: Route, repr: UdpRepr): boolean {
     const { output, source, destination, transportAt, headerBytes } = route;
     const lengthBytes = UDP_HEADER_BYTES + repr.payload.length;
     const totalBytes = headerBytes + lengthBytes;

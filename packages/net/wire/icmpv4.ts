@@ -12,12 +12,16 @@ export const ICMPV4_REDIRECT = 5;
 export const ICMPV4_ECHO_REQUEST = 8;
 export const ICMPV4_TIME_EXCEEDED = 11;
 export const ICMPV4_PARAMETER_PROBLEM = 12;
-/** Code of ICMPV4_TIME_EXCEEDED. */
+/** Codes of ICMPV4_TIME_EXCEEDED. */
+export const ICMPV4_CODE_TRANSIT = 0;
 export const ICMPV4_CODE_REASSEMBLY = 1;
 /** Codes of ICMPV4_UNREACHABLE. */
+export const ICMPV4_CODE_HOST = 1;
 export const ICMPV4_CODE_PROTOCOL = 2;
 export const ICMPV4_CODE_PORT = 3;
 export const ICMPV4_CODE_FRAGMENTATION_NEEDED = 4;
+/** RFC 1812 §5.2.7.1: communication administratively prohibited. */
+export const ICMPV4_CODE_PROHIBITED = 13;
 
 /** Null when every getter below is safe on `b`, the checksum included. O(length). */
 export function checkIcmpv4(b: Uint8Array): WireFault | null {

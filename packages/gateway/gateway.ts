@@ -1,0 +1,173 @@
+/**
+ * A user-mode gateway between a virtual network and the host's sockets, as slirp and passt are: our
+ * own stack stands in for the whole world, ends guests' TCP and UDP, and the host's network carries
+ * what is in them. It also gives guests their addresses and names. Read first: README.md,
+ * destinations.ts, relay.ts. Not here: the switch that guests are on, the host's sockets.
+ */
+
+import { assert, type Logger, type Result, type TimerQueue } from '#core';
+import type { Clock, Entropy, NetDevice } from '#device';
+import {
+  Dhcpv4Server,
+  ForeignTcp,
+  ForeignUdp,
+  formatIpv4Address,
+  type Ipv4Address,
+  type LeaseInfo,
+  type NetStack,
+  type TcpStack,
+} from '#net';
+import { joinStacks } from '#stack';
+import { Destinations } from './destinations.ts';
+import type { GatewayHost } from './host.ts';
+import { gatewayMemoryBytes } from './limits.ts';
+import type { GatewayNetwork } from './network.ts';
+import { type PortToPublish, type PublishError, type PublishedPort, Publisher } from './publish.ts';
+import { Relays } from './relay.ts';
+import { TcpNat } from './tcp-nat.ts';
+import { UdpNat } from './udp-nat.ts';
+
+export interface GatewayOptions {
+  /** The gateway's port of the network; its own from now on. */
+  readonly device: NetDevice;
+  /** Carries what guests send out. */
+  readonly host: GatewayHost;
+  readonly timers: TimerQueue;
+  readonly entropy: Entropy;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** See gatewayNetwork. */
+  readonly network: GatewayNetwork;
+  /** For the gateway's own TCP/IP; gatewayMemoryBytes unless given. */
+  readonly memoryBytes?: number;
+  /** Told when leases or their names changed. */
+  readonly leasesChanged?: () => void;
+}
+
+export class Gateway {
+  readonly network: GatewayNetwork;
+  /** The gateway's own stack, for inspection. */
+  readonly net: NetStack;
+  readonly tcp: TcpStack;
+  private readonly foreignTcp: ForeignTcp;
+  private readonly foreignUdp: ForeignUdp;
+  private readonly relays = new Relays();
+  private readonly tcpNat: TcpNat;
+  private readonly udpNat: UdpNat;
+  private readonly dhcp: Dhcpv4Server;
+  private readonly publisher: Publisher;
+
+  /** Serves its network from now on. */
+  constructor(options: GatewayOptions) {
+    const { device, host, timers, entropy, logger, network } = options;
+    this.network = network;
+    const memoryBytes = options.memoryBytes ?? gatewayMemoryBytes;
+    const { net, tcp } = joinStacks({
+      device,
+      timers,
+      entropy,
+      netLog: logger,
+      tcpLog: logger,
+      memoryBytes,
+    });
+    this.net = net;
+    this.tcp = tcp;
+    const { address, prefixBits, domain } = network;
+    net.configure({
+      addresses: [{ address, prefixBits }],
+      gateway: null,
+      dnsServers: [],
+      domain,
+      mtuBytes: null,
+    });
+    const destinations = new Destinations(network);
+    const { addresses, errors } = net.takeForeign(destinations);
+    this.tcpNat = new TcpNat(host, destinations, this.relays);
+    this.foreignTcp = new ForeignTcp(tcp, addresses, errors, this.tcpNat);
+    this.udpNat = new UdpNat(host, destinations);
+    this.foreignUdp = new ForeignUdp(net.udp, net.ip, timers, addresses, errors, this.udpNat);
+    this.dhcp = this.startDhcp(options);
+    const addressOf = (name: string): Ipv4Address | null => this.addressOf(name);
+    this.publisher = new Publisher({ host, net, tcp, timers, relays: this.relays, addressOf });
+    logger.info(`gateway ${formatIpv4Address(address)}/${prefixBits}`);
+  }
+
+  /** Makes a port of the host lead to a guest. */
+  publish(port: PortToPublish): Promise<Result<PublishedPort, PublishError>> {
+    return this.publisher.publish(port);
+  }
+
+  get published(): readonly PublishedPort[] {
+    return this.publisher.list;
+  }
+
+  /** The address of the guest that calls itself so, in any case; null: there is none now. */
+  addressOf(hostName: string): Ipv4Address | null {
+    return this.dhcp.addressOf(hostName);
+  }
+
+  leases(): LeaseInfo[] {
+    return this.dhcp.leases();
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return {
+      ...this.net.device.counters(),
+      ...this.net.counters(),
+      ...this.tcp.counters(),
+      ...this.dhcp.counters,
+      ...this.foreignTcp.counters,
+      ...this.foreignUdp.counters,
+      ...this.relays.counters,
+      ...this.tcpNat.counters,
+      ...this.udpNat.counters,
+      ...this.publisher.counters,
+      relays: this.relays.size,
+      foreignSynsHeld: this.foreignTcp.heldCount,
+      udpFlows: this.foreignUdp.flowCount,
+      udpMappings: this.udpNat.size,
+    };
+  }
+
+  /** Ends everything that it holds of the host: listens no more, breaks connections off. */
+  close(): void {
+    this.publisher.close();
+    this.dhcp.stop();
+    this.relays.abort();
+  }
+
+  checkInvariants(): void {
+    this.net.checkInvariants();
+    this.tcp.checkInvariants();
+    this.dhcp.checkInvariants();
+    this.relays.checkInvariants();
+    this.udpNat.checkInvariants();
+    this.publisher.checkInvariants();
+  }
+
+  private startDhcp({ timers, logger, network, leasesChanged }: GatewayOptions): Dhcpv4Server {
+    const { address, prefixBits, hostAddress, pool, fixed, leaseSeconds, domain } = network;
+    const server = new Dhcpv4Server({
+      udp: this.net.udp,
+      timers,
+      logger,
+      serve: {
+        address,
+        prefixBits,
+        leaseSeconds,
+        router: address,
+        dnsServers: [address],
+        domain,
+        searchDomains: [domain],
+        mtuBytes: this.net.device.mtuBytes,
+      },
+      pool,
+      fixed,
+      reserved: hostAddress === null ? [] : [hostAddress],
+      ...(leasesChanged === undefined ? {} : { changed: leasesChanged }),
+    });
+    const isStarted = server.start();
+    assert(isStarted, 'port 67 of a new stack is free');
+    return server;
+  }
+}

@@ -1,0 +1,43 @@
+/** Every bound of the gateway beside those of its stack, and what happens at it. */
+
+import { assert, seconds } from '#core';
+
+/** The stack's own memory: connections of many guests, and what their windows may hold. */
+export const gatewayMemoryBytes = 64 * 1_048_576;
+
+/**
+ * Connections through the gateway, both ways, those being opened included. Beyond: a guest's SYN is
+ * dropped (it comes again), a client of a published port is reset.
+ */
+export const relaysMax = 4_096;
+/**
+ * What may wait in one direction of a connection for a side that doesn't read; then the other side
+ * is paused. All connections share `relayBytesTotalMax`, down to `relayBytesMin` each: at the worst
+ * they hold `relaysMax` times twice that, and a piece more that had been read.
+ */
+export const relayBytesMax = 262_144;
+export const relayBytesMin = 65_536;
+export const relayBytesTotalMax = 64 * 1_048_576;
+/** A guest that vanished is found out by asking, when it said nothing for so long. */
+export const relayIdleAsk = seconds(120);
+
+/** The host's sockets for guests' datagrams, one a guest's port. Beyond: the datagram is lost. */
+export const udpMappingsMax = 1_024;
+/** Datagrams that wait for the host's socket, which it gives later; more are dropped. */
+export const udpWaitingMax = 16;
+
+/** Published ports; publishing more is refused. */
+export const publishedMax = 256;
+/**
+ * Clients of a published UDP port, each with a socket towards the guest. Beyond: the one that was
+ * idle for longest goes. Idle ones go after this long.
+ */
+export const publishedUdpClientsMax = 128;
+export const publishedUdpIdle = seconds(180);
+
+/** Addresses before the pool, left for the gateway, the host and hosts with fixed addresses. */
+export const poolOffset = 16;
+
+assert(relayBytesMin <= relayBytesMax);
+// The least share is the flows' own mark, at which they say that they were drained.
+assert(relayBytesMin >= 65_536);
