@@ -25,6 +25,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'packages/inspect': ['packages/core', 'packages/device'],
   'packages/http': ['packages/core', 'packages/device', 'packages/web'],
   'packages/switch': ['packages/core', 'packages/device'],
+  'packages/router': ['packages/core', 'packages/device', 'packages/net'],
   'packages/stack': ['packages/core', 'packages/device', 'packages/dns', 'packages/net'],
   'packages/gateway': [
     'packages/core',
@@ -40,6 +41,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'packages/http',
     'packages/inspect',
     'packages/net',
+    'packages/router',
     'packages/stack',
     'packages/web',
   ],

@@ -65,6 +65,13 @@ export interface NetDevice {
    * change them. Frames leave when the event loop's turn ends at the latest.
    */
   commit(headBytes: number, parts: readonly Uint8Array[], checksum: ChecksumRequest | null): void;
+  /**
+   * Only within `receive`, of a frame whose checksum is vouched for: what is left to do before it
+   * is whole, as `commit` would be asked for it; null when nothing is. `segmentBytes` not 0: a host
+   * put segments with so much payload together; `startAt` 0: the sum is there. The record is the
+   * device's. Absent: frames are always whole.
+   */
+  receivedRequest?(): Readonly<ChecksumRequest> | null;
   /** Counters by name, for logs and inspection. */
   counters(): Readonly<Record<string, number>>;
 }

@@ -45,6 +45,7 @@ import {
 import { IpFamilies } from './ip-families.ts';
 import { formatIpAddress, sameAddress } from './ip-family.ts';
 import { type InterfaceAddress, InterfaceAddresses } from './ipv4/interface-addresses.ts';
+import { Ipv4Forwarding } from './ipv4/ipv4-forwarding.ts';
 import { Ipv4Input } from './ipv4/ipv4-input.ts';
 import { Ipv4Output } from './ipv4/ipv4-output.ts';
 import { type Ipv4RouteEntry, RoutingTable } from './ipv4/routing-table.ts';
@@ -52,7 +53,7 @@ import { Ipv6, type Ipv6Settings } from './ipv6/ipv6.ts';
 import { isIpv6HostAddress, isIpv6LinkLocal } from './ipv6-address.ts';
 import { formatIpv6Address } from './ipv6-text.ts';
 import { configuredRoutesMax, memoryBytesDefault, mtuBytesMin } from './limits.ts';
-import { EthernetLink } from './link/ethernet-link.ts';
+import { EthernetLink, type LinkInput } from './link/ethernet-link.ts';
 import { Neighbor } from './link/neighbor.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { PathMtuCache } from './path-mtu.ts';
@@ -101,6 +102,8 @@ export class NetStack {
   readonly udp: Udp;
   readonly device: NetDevice;
   readonly memory: MemoryBudget;
+  /** For routers. */
+  readonly forwarding: Ipv4Forwarding;
   private readonly options: NetStackOptions;
   private readonly interfaceAddresses = new InterfaceAddresses();
   private readonly arp: NeighborCache;
@@ -148,7 +151,10 @@ export class NetStack {
     this.reassembly = new Reassembly(timers, this.memory.account('fragments'));
     this.output = new Ipv4Output(device, addresses, table, this.paths, arp, group, entropy);
     this.icmp = new Icmpv4(this.output, addresses, timers);
-    arp.unresolved = (head) => this.icmp.unresolved(head);
+    this.forwarding = new Ipv4Forwarding(device, addresses, table, arp, this.icmp);
+    arp.unresolved = (head) => {
+      if (!this.forwarding.unresolved(head)) this.icmp.unresolved(head);
+    };
     this.igmp = new Igmp(this.output, device.mac, addresses, timers, entropy);
     const families = new IpFamilies(this.output, addresses, this.igmp);
     this.families = families;
@@ -177,6 +183,14 @@ export class NetStack {
     if (errors !== undefined) this.icmp.registerErrors(protocol, errors);
     this.transports.push([protocol, input, errors]);
     if (this.ipv6 !== null) registerIpv6(this.ipv6, protocol, input, errors);
+  }
+
+  /**
+   * From now on IPv4 frames for our station, or for all, go to what `make` returns, a router: it
+   * gets our own input, for what is left to us.
+   */
+  interpose(make: (own: LinkInput) => LinkInput): void {
+    this.link.ipv4 = make(this.link.ipv4);
   }
 
   /** After `IpOutput.begin` returned null: `listener` is called whenever there is room again. */
@@ -371,6 +385,7 @@ export class NetStack {
     this.igmp.checkInvariants();
     this.reassembly.checkInvariants();
     this.paths.checkInvariants();
+    this.forwarding.checkInvariants();
     this.dhcp?.checkInvariants();
     this.ipv6?.checkInvariants();
     const waitingBytes = this.arp.waitingBytes + (this.ipv6?.waitingBytes ?? 0);
@@ -387,6 +402,7 @@ export class NetStack {
     this.table.set(configuration === null ? [] : tableOf(configuration));
     const mtuBytes = configuration?.mtuBytes ?? this.device.mtuBytes;
     this.output.reset(Math.min(mtuBytes, this.device.mtuBytes));
+    this.forwarding.reset(Math.min(mtuBytes, this.device.mtuBytes));
     this.input.reset();
     this.reassembly.clear();
     const claimed = configuration?.addresses.map(({ address }) => address) ?? [];

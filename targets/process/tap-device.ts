@@ -8,7 +8,7 @@
  * device has room.
  */
 
-import { assert } from '#core';
+import { assert, readU16le } from '#core';
 import type { ChecksumRequest, NetDevice, NetHandler, NetOffload } from '#device';
 import type { LoopDevice } from '../base/loop.ts';
 import { LINK, type ProcessBase, WAIT } from './base.ts';
@@ -58,6 +58,14 @@ export class TapDevice implements NetDevice, LoopDevice {
   private received = 0;
   private receiveShort = 0;
 
+  /** What `receivedRequest` gives. */
+  private readonly rxRequest: ChecksumRequest = {
+    startAt: 0,
+    fieldAt: 0,
+    segmentBytes: 0,
+    headerBytes: 0,
+  };
+
   private readonly txMemory: Uint8Array;
   private readonly txFrame: Uint8Array;
   private readonly txHeader: Uint16Array;
@@ -101,6 +109,18 @@ export class TapDevice implements NetDevice, LoopDevice {
     if (checksum !== null) this.writeHeader(checksum);
     else if (this.isTxHeaderUsed) this.clearHeader();
     this.send(HEADER_BYTES + headBytes, parts.length === 0 ? null : parts);
+  }
+
+  receivedRequest(): Readonly<ChecksumRequest> | null {
+    const { rxMemory, rxRequest } = this;
+    const isPartial = (rxMemory[HEADER_AT]! & HEADER_NEEDS_CHECKSUM_BIT) !== 0;
+    const segmentBytes = readU16le(rxMemory, HEADER_AT + 4);
+    if (!isPartial && segmentBytes === 0) return null;
+    rxRequest.startAt = isPartial ? readU16le(rxMemory, HEADER_AT + 6) : 0;
+    rxRequest.fieldAt = readU16le(rxMemory, HEADER_AT + 8);
+    rxRequest.segmentBytes = segmentBytes;
+    rxRequest.headerBytes = readU16le(rxMemory, HEADER_AT + 2);
+    return rxRequest;
   }
 
   counters(): Readonly<Record<string, number>> {

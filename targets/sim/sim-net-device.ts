@@ -60,6 +60,8 @@ export class SimNetDevice implements NetDevice {
   private readonly wire: SimWire;
   private handler: NetHandler | null = null;
   private readonly memory: Uint8Array;
+  /** What the frame in hand still needs. */
+  private partial: ChecksumRequest | null = null;
   private isReserved = false;
   private isRefused = false;
   /** When the frames that wait will have left, in order. */
@@ -125,6 +127,10 @@ export class SimNetDevice implements NetDevice {
     this.depart([{ bytes: borrowed === null ? whole : whole.slice(), partial, borrowed }]);
   }
 
+  receivedRequest(): Readonly<ChecksumRequest> | null {
+    return this.partial;
+  }
+
   counters(): Readonly<Record<string, number>> {
     return this.tally;
   }
@@ -136,7 +142,9 @@ export class SimNetDevice implements NetDevice {
     this.tally.framesReceived += 1;
     const isVouched = frame.partial !== null && this.options.receivesPartialChecksums;
     if (frame.partial !== null && !isVouched) fillChecksum(frame.bytes, frame.partial);
+    this.partial = isVouched ? frame.partial : null;
     this.handler.receive(frame.bytes, isVouched);
+    this.partial = null;
     frame.bytes.fill(POISON);
   }
 

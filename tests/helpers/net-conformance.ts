@@ -49,6 +49,10 @@ class Tap implements NetDevice {
     this.device.commit(...arguments_);
   }
 
+  receivedRequest(): ReturnType<NonNullable<NetDevice['receivedRequest']>> {
+    return this.device.receivedRequest?.() ?? null;
+  }
+
   counters(): Readonly<Record<string, number>> {
     return this.device.counters();
   }

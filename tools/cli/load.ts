@@ -140,6 +140,7 @@ export const morganaAlias: Record<string, string> = {
   morgana: path.join(packageRoot, 'packages/morgana/index.ts'),
   'morgana/config': path.join(packageRoot, 'packages/morgana/config.ts'),
   'morgana/http': path.join(packageRoot, 'packages/morgana/http.ts'),
+  'morgana/router': path.join(packageRoot, 'packages/morgana/router.ts'),
 };
 
 function checkShape(value: unknown, file: string): UnikernelConfig {

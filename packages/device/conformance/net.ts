@@ -6,7 +6,7 @@
  */
 
 import { assert, hot } from '#core';
-import type { NetDevice } from '#device';
+import type { ChecksumRequest, NetDevice } from '#device';
 
 /**
  * Two devices of the same kind joined by a wire that loses and reorders nothing. A transmit queue
@@ -29,11 +29,19 @@ export interface NetCase {
 class Recorder {
   readonly frames: Uint8Array[] = [];
   readonly good: boolean[] = [];
+  readonly requests: (ChecksumRequest | null)[] = [];
   ready = 0;
+  private readonly device: NetDevice;
+
+  constructor(device: NetDevice) {
+    this.device = device;
+  }
 
   receive(frame: Uint8Array, checksumGood: boolean): void {
     this.frames.push(frame.slice());
     this.good.push(checksumGood);
+    const request = checksumGood ? (this.device.receivedRequest?.() ?? null) : null;
+    this.requests.push(request === null ? null : { ...request });
   }
 
   transmitReady(): void {
@@ -51,7 +59,7 @@ const ETHERNET_HEADER_BYTES = 14;
 const ETHERTYPE_EXPERIMENTAL = 0x88b5;
 
 function attachBoth(wire: NetWire): { a: Recorder; b: Recorder } {
-  const recorders = { a: new Recorder(), b: new Recorder() };
+  const recorders = { a: new Recorder(wire.a), b: new Recorder(wire.b) };
   wire.a.attach(recorders.a);
   wire.b.attach(recorders.b);
   return recorders;
@@ -213,7 +221,7 @@ const fullQueue: NetCase = {
 const echo: NetCase = {
   name: 'frame › sent from within receive › arrives',
   async run(wire) {
-    const a = new Recorder();
+    const a = new Recorder(wire.a);
     wire.a.attach(a);
     wire.b.attach({
       receive(frame) {
@@ -255,6 +263,9 @@ const checksum: NetCase = {
       // zero.
       const whole = hot.checksum(got, 34, got.length - 34, 0x1234) === 0xffff;
       assert(b.good[i] === true || whole, 'sum filled in or vouched for');
+      const left = b.requests[i]!;
+      const isTold = left === null ? whole : left.startAt === 34 && left.fieldAt === 16;
+      assert(isTold && (left?.segmentBytes ?? 0) === 0, 'what is left to do is told');
     }
     assert(send(wire.a, testFrame(wire.a, wire.b, 90, 9)));
     await wire.settle();

@@ -12,6 +12,7 @@ import { assert, hot, type Instant, since, type TimerQueue } from '#core';
 import type { ForeignAddresses, ForeignFault } from '../foreign.ts';
 import type { IcmpErrorInput, IcmpErrorKind } from '../icmp-error.ts';
 import { type Ipv4Address, PROTOCOL_ICMP, type TransportInput } from '../ip.ts';
+import { isHostAddress, isMulticast } from '../ip-address.ts';
 import type { InterfaceAddresses } from '../ipv4/interface-addresses.ts';
 import type { Ipv4Errors } from '../ipv4/ipv4-input.ts';
 import type { Ipv4Output } from '../ipv4/ipv4-output.ts';
@@ -44,6 +45,7 @@ import {
   icmpv4Code,
   icmpv4Mtu,
   icmpv4Type,
+  isIcmpv4Error,
 } from '../wire/icmpv4.ts';
 import {
   checkIpv4Header,
@@ -160,6 +162,17 @@ export class Icmpv4 implements TransportInput, Ipv4Errors {
     this.sendError(ICMPV4_UNREACHABLE, FOREIGN_CODES[fault], 0, frame, end);
   }
 
+  /**
+   * About a packet that came to us for another host, and can't go on (RFC 1812 §4.3.2.7). `word`:
+   * what follows the checksum, as the next hop's MTU where the packet is too large.
+   */
+  forwardingError(type: number, code: number, word: number, frame: Uint8Array, end: number): void {
+    const packet = frame.subarray(ETHERNET_HEADER_BYTES, end);
+    const isTold = this.isAboutForwarded(packet);
+    if (isTold) this.send(type, code, (word >> 16) & 0xffff, word & 0xffff, packet);
+    else this.counters.icmpErrorsWithheld += 1;
+  }
+
   /** Our own packet found no neighbour: its transport hears what a router would have said. */
   unresolved(frame: Uint8Array): void {
     const about = frame.subarray(ETHERNET_HEADER_BYTES);
@@ -264,11 +277,23 @@ export class Icmpv4 implements TransportInput, Ipv4Errors {
   ): void {
     const packet = frame.subarray(ETHERNET_HEADER_BYTES, end);
     const destination = ipv4Destination(packet);
-    const isAllowed = this.isAboutPlain(packet) && this.takeToken();
     // Of what another host can't do, a router tells (RFC 1812 §4.3.2.4); of its ports, it itself.
     const isInName = type === ICMPV4_UNREACHABLE && code === ICMPV4_CODE_PORT;
     const from = isInName || this.addresses.isOurs(destination) ? destination : undefined;
-    const route = isAllowed ? this.ip.route(ipv4Source(packet), from) : null;
+    if (this.isAboutPlain(packet)) this.send(type, code, word0, 0, packet, from);
+    else this.counters.icmpErrorsWithheld += 1;
+  }
+
+  /** To the packet's source; `from`: one of our addresses, the one that suits unless given. */
+  private send(
+    type: number,
+    code: number,
+    word0: number,
+    word1: number,
+    packet: Uint8Array,
+    from?: Ipv4Address,
+  ): void {
+    const route = this.takeToken() ? this.ip.route(ipv4Source(packet), from) : null;
     const out = route === null ? null : this.ip.begin();
     if (route === null || out === null) {
       this.counters.icmpErrorsWithheld += 1;
@@ -276,7 +301,7 @@ export class Icmpv4 implements TransportInput, Ipv4Errors {
     }
     const bytesMax = Math.min(icmpErrorBytesMax, route.mtuBytes);
     const body = packet.subarray(0, bytesMax - IPV4_HEADER_BYTES - ICMPV4_HEADER_BYTES);
-    const bytes = emitIcmpv4(out, route.transportAt, { type, code, word0, word1: 0, body });
+    const bytes = emitIcmpv4(out, route.transportAt, { type, code, word0, word1, body });
     this.counters.icmpErrorsSent += 1;
     this.ip.finish(route, PROTOCOL_ICMP, bytes, [], null);
   }
@@ -290,6 +315,19 @@ export class Icmpv4 implements TransportInput, Ipv4Errors {
     if ((ipv4Fragment(packet) & IPV4_FRAGMENT_OFFSET_MASK) !== 0) return false;
     if (ipv4Protocol(packet) !== PROTOCOL_ICMP) return true;
     return packet[ipv4HeaderBytes(packet)] === ICMPV4_ECHO_REQUEST;
+  }
+
+  /**
+   * The same for what isn't ours: from one host, not to many, not about other errors (RFC 1812
+   * §4.3.2.7).
+   */
+  private isAboutForwarded(packet: Uint8Array): boolean {
+    const source = ipv4Source(packet);
+    if (!isHostAddress(source) || this.addresses.isBroadcast(source)) return false;
+    if (isMulticast(ipv4Destination(packet))) return false;
+    if ((ipv4Fragment(packet) & IPV4_FRAGMENT_OFFSET_MASK) !== 0) return false;
+    if (ipv4Protocol(packet) !== PROTOCOL_ICMP) return true;
+    return !isIcmpv4Error(packet[ipv4HeaderBytes(packet)] ?? ICMPV4_REDIRECT);
   }
 
   private takeToken(): boolean {

@@ -49,7 +49,8 @@ export class EthernetLink implements NetHandler {
   private readonly fields = new Int32Array(9);
   private readonly macHigh: number;
   private readonly macLow: number;
-  private readonly ipv4: LinkInput;
+  /** Our own IPv4, or a forwarder before it. */
+  ipv4: LinkInput;
   private readonly arp: (frame: Uint8Array) => void;
   /** Null while there is no IPv6. */
   ipv6: Ipv6LinkInput | null = null;

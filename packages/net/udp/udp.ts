@@ -94,6 +94,10 @@ export class Udp implements TransportInput, IcmpErrorInput {
     return ok(socket);
   }
 
+  isOpen(port: number): boolean {
+    return this.sockets.has(port);
+  }
+
   /** As `open`, for applications. */
   bind(port: number, handler: DatagramHandler): Result<DatagramSocket, ListenError> {
     let lastTo: IpAddress | null = null;

@@ -12,10 +12,19 @@ export const ICMPV4_REDIRECT = 5;
 export const ICMPV4_ECHO_REQUEST = 8;
 export const ICMPV4_TIME_EXCEEDED = 11;
 export const ICMPV4_PARAMETER_PROBLEM = 12;
+const ICMPV4_SOURCE_QUENCH = 4;
+/** Messages about other packets, which they quote (RFC 1122 §3.2.2). */
+export const isIcmpv4Error = (type: number): boolean =>
+  type === ICMPV4_UNREACHABLE ||
+  type === ICMPV4_SOURCE_QUENCH ||
+  type === ICMPV4_REDIRECT ||
+  type === ICMPV4_TIME_EXCEEDED ||
+  type === ICMPV4_PARAMETER_PROBLEM;
 /** Codes of ICMPV4_TIME_EXCEEDED. */
 export const ICMPV4_CODE_TRANSIT = 0;
 export const ICMPV4_CODE_REASSEMBLY = 1;
 /** Codes of ICMPV4_UNREACHABLE. */
+export const ICMPV4_CODE_NET = 0;
 export const ICMPV4_CODE_HOST = 1;
 export const ICMPV4_CODE_PROTOCOL = 2;
 export const ICMPV4_CODE_PORT = 3;

@@ -69,8 +69,8 @@ function twoNics(features: number, config = SMALL): NetWire {
   const other = { features, address: 0xfeb01000, gsi: 6, config: nicConfig(mac) };
   const b = openNet(base, other, config);
   assert.ok(a.opened.ok && b.opened.ok);
-  a.nic.onFrame = ({ header, frame }) => b.nic.deliver(frame, header[0]);
-  b.nic.onFrame = ({ header, frame }) => a.nic.deliver(frame, header[0]);
+  a.nic.onFrame = ({ header, frame }) => b.nic.deliver(frame, header);
+  b.nic.onFrame = ({ header, frame }) => a.nic.deliver(frame, header);
   const devices = [a.opened.value, b.opened.value];
   base.onTurn(createTurn(base, new TimerQueue(instantOfMicros(0)), devices));
   const settle = async (): Promise<void> => {

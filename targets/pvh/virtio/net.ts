@@ -11,6 +11,11 @@ import { assert, ok, type Result } from '#core';
 import type { ChecksumRequest, NetDevice, NetHandler, NetOffload } from '#device';
 import type { Base } from '../base.ts';
 import type { VirtioFault } from './fault.ts';
+import {
+  HEADER_CHECKSUM_GOOD_MASK,
+  HEADER_NEEDS_CHECKSUM_BIT,
+  ReceivedRequest,
+} from './net-header.ts';
 import { chooseNetFeatures, NET_FEATURE, type NetIdentity, readNetIdentity } from './net-setup.ts';
 import { INTERRUPT_CONFIG_BIT, VirtioDevice, type VirtioTransport } from './transport.ts';
 import { AVAILABLE_RING_AT, DESCRIPTOR_NEXT_BIT, type Virtqueue } from './virtqueue.ts';
@@ -19,9 +24,6 @@ export const NET_DEVICE_ID = 1;
 
 const RECEIVE_QUEUE = 0;
 const TRANSMIT_QUEUE = 1;
-/** virtio_net_hdr flags: NEEDS_CSUM and DATA_VALID; either way the sum needs no checking. */
-const HEADER_CHECKSUM_GOOD_MASK = 3;
-const HEADER_NEEDS_CHECKSUM_BIT = 1;
 const HEADER_GSO_TCPV4 = 1 << 8;
 const HEADER_GSO_TCPV6 = 4 << 8;
 /** First byte of the Ethernet type 0x86dd, and where it stands. */
@@ -75,6 +77,9 @@ export class VirtioNet implements NetDevice {
   private readonly bufferBytes: number;
   private readonly mergeable: boolean;
   private merged: Uint8Array | null = null;
+  /** Of the last frame with flags: where its virtio_net_hdr is, in 16-bit words. */
+  private rxHeader = 0;
+  private readonly rxRequest = new ReceivedRequest();
   private received = 0;
   private receiveDropped = 0;
 
@@ -206,6 +211,10 @@ export class VirtioNet implements NetDevice {
     if (left === this.txKickAt) this.kick();
   }
 
+  receivedRequest(): Readonly<ChecksumRequest> | null {
+    return this.rxRequest.read(this.rxHeaders, this.rxHeader);
+  }
+
   counters(): Readonly<Record<string, number>> {
     return {
       received: this.received,
@@ -324,7 +333,9 @@ export class VirtioNet implements NetDevice {
       // Frames come in few lengths: a view of each buffer is kept for each of the last ones.
       const view = id * VIEWS_PER_BUFFER + (bytes & (VIEWS_PER_BUFFER - 1));
       const frame = rxViewBytes[view] === bytes ? rxViews[view]! : this.viewOf(id, view, bytes);
-      handler.receive(frame, (rxHeaders[header]! & HEADER_CHECKSUM_GOOD_MASK) !== 0);
+      const good = (rxHeaders[header]! & HEADER_CHECKSUM_GOOD_MASK) !== 0;
+      if (good) this.rxHeader = header;
+      handler.receive(frame, good);
     }
     this.received += count;
     rx.repost(count, bufferBytes - HEADER_AT);
@@ -360,6 +371,7 @@ export class VirtioNet implements NetDevice {
     if (bytes > MERGED_BYTES_MAX) this.receiveDropped++;
     else {
       const good = (this.rxHeaders[header]! & HEADER_CHECKSUM_GOOD_MASK) !== 0;
+      this.rxHeader = header;
       this.handler.receive(this.merged.subarray(0, bytes), good);
     }
     return buffers;

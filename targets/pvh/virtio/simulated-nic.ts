@@ -20,7 +20,7 @@ export class SimulatedNic {
   onFrame: (sent: SentFrame) => void = () => {};
   /** While set, nothing that is sent is completed: a device that hangs. */
   stuck = false;
-  private readonly waiting: { frame: Uint8Array; flags: number }[] = [];
+  private readonly waiting: { frame: Uint8Array; header: Uint8Array }[] = [];
 
   constructor(base: SimulatedBase, options: SimulatedOptions) {
     this.device = new SimulatedDevice(base, options);
@@ -30,9 +30,12 @@ export class SimulatedNic {
     };
   }
 
-  /** A frame from the wire; waits for a buffer. `flags` of its virtio_net_hdr. */
-  deliver(frame: Uint8Array, flags = 0): void {
-    this.waiting.push({ frame: frame.slice(), flags });
+  /** A frame from the wire; waits for a buffer. `header`: its virtio_net_hdr, or its flags. */
+  deliver(frame: Uint8Array, header: number | Uint8Array = 0): void {
+    const whole = new Uint8Array(HEADER_BYTES);
+    if (typeof header === 'number') whole[0] = header;
+    else whole.set(header);
+    this.waiting.push({ frame: frame.slice(), header: whole });
     this.receiveWaiting();
   }
 
@@ -52,18 +55,18 @@ export class SimulatedNic {
   private receiveWaiting(): void {
     if (!this.device.running) return;
     for (let next = this.waiting[0]; next !== undefined; next = this.waiting[0]) {
-      if (!this.receiveOne(next.frame, next.flags)) return;
+      if (!this.receiveOne(next.frame, next.header)) return;
       this.waiting.shift();
     }
   }
 
   /** Fills as many buffers as the frame needs; false, and nothing taken, when there are too few. */
-  private receiveOne(frame: Uint8Array, flags: number): boolean {
+  private receiveOne(frame: Uint8Array, header: Uint8Array): boolean {
     const { device } = this;
     const queue = device.queues[0]!;
     const start = queue.availableIndex;
     const whole = new Uint8Array(HEADER_BYTES + frame.length);
-    whole[0] = flags;
+    whole.set(header);
     whole.set(frame, HEADER_BYTES);
     const taken: { head: number; into: Uint8Array; bytes: number }[] = [];
     for (let at = 0; at < whole.length; ) {

@@ -1,0 +1,129 @@
+/**
+ * What a router (packages/router) needs of one interface's IPv4: next hops and their link
+ * addresses, packets that wait for them, errors about what can't be forwarded. Not here: the rules
+ * of forwarding, headers. Read first: ipv4-output.ts.
+ */
+
+import { assert } from '#core';
+import type { NetDevice } from '#device';
+import type { NeighborCache } from '../arp/neighbor-cache.ts';
+import type { Icmpv4 } from '../icmpv4/icmpv4.ts';
+import type { Ipv4Address } from '../ip.ts';
+import { isHostAddress } from '../ip-address.ts';
+import { routesMax } from '../limits.ts';
+import type { Neighbor, WaitingPacket } from '../link/neighbor.ts';
+import { ETHERNET_HEADER_BYTES, ETHERTYPE_IPV4, emitEthernetHeader } from '../wire/ethernet.ts';
+import type { InterfaceAddresses } from './interface-addresses.ts';
+import type { RoutingTable } from './routing-table.ts';
+
+/** A neighbour that packets are forwarded to. Usable while `epoch` is the neighbour's. */
+export class ForwardingHop {
+  /** The Ethernet header of what goes there. */
+  readonly header = new Uint8Array(ETHERNET_HEADER_BYTES);
+  readonly address: Ipv4Address;
+  readonly mtuBytes: number;
+  neighbor: Neighbor;
+  /** -1: the link address isn't known. */
+  epoch = -1;
+  /** Addresses or routes changed since: look up another one. */
+  isDead = false;
+
+  constructor(address: Ipv4Address, neighbor: Neighbor, mtuBytes: number) {
+    this.address = address;
+    this.neighbor = neighbor;
+    this.mtuBytes = mtuBytes;
+  }
+}
+
+export class Ipv4Forwarding {
+  readonly device: NetDevice;
+  readonly addresses: InterfaceAddresses;
+  readonly errors: Icmpv4;
+  /**
+   * Told of each packet (from its Ethernet header on) that was dropped because its next hop doesn't
+   * answer. Borrows `head`; true when it was a forwarded one.
+   */
+  unresolved: (head: Uint8Array) => boolean = () => false;
+  private readonly table: RoutingTable;
+  private readonly arp: NeighborCache;
+  private readonly hops = new Map<Ipv4Address, ForwardingHop>();
+  private mtuBytes: number;
+
+  constructor(
+    device: NetDevice,
+    addresses: InterfaceAddresses,
+    table: RoutingTable,
+    arp: NeighborCache,
+    errors: Icmpv4,
+  ) {
+    this.device = device;
+    this.addresses = addresses;
+    this.table = table;
+    this.arp = arp;
+    this.errors = errors;
+    this.mtuBytes = device.mtuBytes;
+  }
+
+  /** Addresses, routes or the MTU changed. */
+  reset(mtuBytes: number): void {
+    this.mtuBytes = mtuBytes;
+    for (const hop of this.hops.values()) hop.isDead = true;
+    this.hops.clear();
+  }
+
+  /** Whether packets to `destination`, which isn't ours, would leave by this interface. */
+  reaches(destination: Ipv4Address): boolean {
+    return this.table.lookup(destination) !== null;
+  }
+
+  /** Where packets to `destination` go next; null: nowhere, or it is no other host's address. */
+  hop(destination: Ipv4Address): ForwardingHop | null {
+    const { addresses } = this;
+    if (!isHostAddress(destination) || addresses.isBroadcast(destination)) return null;
+    if (addresses.isOurs(destination)) return null;
+    const entry = this.table.lookup(destination);
+    if (entry === null) return null;
+    const next = entry.gateway ?? destination;
+    const known = this.hops.get(next);
+    const mtuBytes = Math.min(this.mtuBytes, entry.mtuBytes ?? this.mtuBytes);
+    if (known !== undefined && known.mtuBytes === mtuBytes) return this.refresh(known);
+    if (this.hops.size >= routesMax) {
+      for (const oldest of this.hops.keys()) {
+        this.hops.delete(oldest);
+        break;
+      }
+    }
+    const made = new ForwardingHop(next, this.arp.neighbor(next), mtuBytes);
+    this.hops.set(next, made);
+    return this.refresh(made);
+  }
+
+  /**
+   * `hop.epoch` isn't its neighbour's any more, or never was: the hop to use now; its epoch is -1
+   * while the link address isn't known, and packets are parked. Null: there is no way any more.
+   */
+  renew(hop: ForwardingHop, destination: Ipv4Address): ForwardingHop | null {
+    return hop.isDead ? this.hop(destination) : this.refresh(hop);
+  }
+
+  /** Keeps a packet until `hop` has a link address, which takes its first six bytes. */
+  park(hop: ForwardingHop, packet: WaitingPacket): void {
+    assert(hop.epoch === -1);
+    this.arp.enqueue(hop.neighbor, packet);
+  }
+
+  checkInvariants(): void {
+    assert(this.hops.size <= routesMax);
+    for (const [address, hop] of this.hops) assert(hop.address === address && !hop.isDead);
+  }
+
+  private refresh(hop: ForwardingHop): ForwardingHop {
+    if (hop.epoch === hop.neighbor.epoch) return hop;
+    if (hop.neighbor.state === 'gone') hop.neighbor = this.arp.neighbor(hop.address);
+    const { neighbor } = hop;
+    const isUsable = this.arp.use(neighbor);
+    hop.epoch = isUsable ? neighbor.epoch : -1;
+    if (isUsable) emitEthernetHeader(hop.header, 0, neighbor.mac, this.device.mac, ETHERTYPE_IPV4);
+    return hop;
+  }
+}

@@ -1,0 +1,68 @@
+/** What the router counts: packets that went through, and each reason why one didn't. */
+
+export function routerCounters() {
+  return {
+    /** From inside to outside, back, from inside to inside by an outside address. */
+    forwardedOut: 0,
+    forwardedIn: 0,
+    hairpinned: 0,
+    /** Sent in pieces; cut into segments in software; MSS lowered. */
+    fragmented: 0,
+    segmented: 0,
+    mssClamped: 0,
+    parked: 0,
+    dropMalformed: 0,
+    dropBadChecksum: 0,
+    dropShortTransport: 0,
+    dropBadOffload: 0,
+    dropSourceRouted: 0,
+    dropBadOptions: 0,
+    /** Sources or destinations that no packet of one host to another has. */
+    dropMartian: 0,
+    /** A source that isn't on the side that it came from. */
+    dropSpoofed: 0,
+    dropTtl: 0,
+    dropNoRoute: 0,
+    dropTooLarge: 0,
+    dropTransmitFull: 0,
+    dropUnresolved: 0,
+    /** From outside, for an address that isn't the router's. */
+    dropNotOurs: 0,
+    dropHairpin: 0,
+  };
+}
+export type RouterCounters = ReturnType<typeof routerCounters>;
+
+export function natCounters() {
+  return {
+    natSessions: 0,
+    natMappings: 0,
+    natHosts: 0,
+    natSessionsCreated: 0,
+    natSessionsExpired: 0,
+    /** For new sessions: of the whole table, of the inside host's share. */
+    natEvicted: 0,
+    natHostEvicted: 0,
+    /** Nothing could be evicted: all are established. */
+    natDropTableFull: 0,
+    natDropHostFull: 0,
+    natPortsPreserved: 0,
+    natPortsOther: 0,
+    natDropNoPort: 0,
+    natDropProtocol: 0,
+    natDropFiltered: 0,
+    natDropNoMapping: 0,
+    natDropStrayReset: 0,
+    natDropIcmpType: 0,
+    natSynsHeld: 0,
+    natSynsAnswered: 0,
+    natDropSyn: 0,
+    natErrorsTranslated: 0,
+    natDropErrorMalformed: 0,
+    natDropErrorStray: 0,
+    natFragments: 0,
+    natFragmentsHeld: 0,
+    natDropFragment: 0,
+  };
+}
+export type NatCounters = ReturnType<typeof natCounters>;

@@ -1,0 +1,221 @@
+// tidy: int32
+/**
+ * Network address and port translation of IPv4 (RFC 3022) as RFC 4787, RFC 5382 and RFC 5508 want
+ * it: endpoint-independent mapping, filtering by the remote address and port unless told otherwise,
+ * ports preserved where free. A packet costs one lookup, two when an inside endpoint talks to
+ * several remote ones at once. Here: TCP, UDP and ICMP's queries, whole or first fragments. Not
+ * here: errors (icmp-errors.ts), fragments (fragments.ts), the tables (sessions.ts), where packets
+ * go (router.ts).
+ */
+
+import { assert, type TimerQueue } from '#core';
+import { type Ipv4Address, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from '#net';
+import { ICMPV4_ECHO_REPLY, ICMPV4_ECHO_REQUEST, TCP_ACK, TCP_RST, TCP_SYN } from '#net/wire';
+import type { NatCounters } from '../counters.ts';
+import { ICMP_IDENTIFIER, type Packet, PORTS, PROTOCOL, TCP_FLAGS } from '../packet.ts';
+import { forwardOf, type PortForward } from './forwards.ts';
+import type { Mapping, Session } from './session.ts';
+import type { Sessions } from './sessions.ts';
+import { changesNothing, tcpStep } from './tcp-state.ts';
+
+const ICMPV4_TIMESTAMP_REQUEST = 13;
+const ICMPV4_TIMESTAMP_REPLY = 14;
+
+export type Filtering = 'address-and-port-dependent' | 'endpoint-independent';
+
+export interface Nat44Options {
+  readonly timers: TimerQueue;
+  readonly sessions: Sessions;
+  readonly forwards: readonly PortForward[];
+  readonly filtering: Filtering;
+  readonly counters: NatCounters;
+}
+
+export class Nat44 {
+  private readonly timers: TimerQueue;
+  private readonly sessions: Sessions;
+  private readonly forwards: readonly PortForward[];
+  private readonly isOpen: boolean;
+  private readonly counters: NatCounters;
+
+  constructor({ timers, sessions, forwards, filtering, counters }: Nat44Options) {
+    this.timers = timers;
+    this.sessions = sessions;
+    this.forwards = forwards;
+    this.isOpen = filtering === 'endpoint-independent';
+    this.counters = counters;
+  }
+
+  /**
+   * The session of a packet from inside to elsewhere that is known already and in order; null when
+   * it isn't: then `begin` looks further.
+   */
+  known(packet: Packet): Session | null {
+    const { v } = packet;
+    const protocol = v[PROTOCOL]!;
+    let mapping: Mapping | undefined;
+    let remotePort = 0;
+    if (protocol === PROTOCOL_TCP) {
+      const ports = v[PORTS]!;
+      mapping = this.sessions.tcp.byInside.get(packet.source * 65_536 + (ports >>> 16));
+      remotePort = ports & 0xffff;
+    } else if (protocol === PROTOCOL_UDP) {
+      const ports = v[PORTS]!;
+      mapping = this.sessions.udp.byInside.get(packet.source * 65_536 + (ports >>> 16));
+      remotePort = ports & 0xffff;
+    } else if (protocol === PROTOCOL_ICMP && isQuery(v[PORTS]! >> 8)) {
+      mapping = this.sessions.icmp.byInside.get(packet.source * 65_536 + v[ICMP_IDENTIFIER]!);
+    }
+    return mapping === undefined ? null : mapping.find(packet.destination, remotePort);
+  }
+
+  /**
+   * A session for a packet from inside that has none, seen from outside as `outsideAddress`; null,
+   * and counted, when it may not have one.
+   */
+  begin(packet: Packet, outsideAddress: Ipv4Address): Session | null {
+    const { v } = packet;
+    const protocol = v[PROTOCOL]!;
+    let insidePort = v[PORTS]! >>> 16;
+    let remotePort = v[PORTS]! & 0xffff;
+    if (protocol === PROTOCOL_ICMP) {
+      const type = v[PORTS]! >> 8;
+      // Answers that nobody outside has asked for by us.
+      if (type !== ICMPV4_ECHO_REQUEST && type !== ICMPV4_TIMESTAMP_REQUEST) {
+        this.counters.natDropIcmpType += 1;
+        return null;
+      }
+      insidePort = v[ICMP_IDENTIFIER]!;
+      remotePort = 0;
+    } else if (protocol === PROTOCOL_TCP) {
+      if ((v[TCP_FLAGS]! & TCP_RST) !== 0) {
+        this.counters.natDropStrayReset += 1;
+        return null;
+      }
+    } else if (protocol !== PROTOCOL_UDP) {
+      this.counters.natDropProtocol += 1;
+      return null;
+    }
+    const { sessions } = this;
+    const known = sessions.table(protocol).byInside.get(packet.source * 65_536 + insidePort);
+    const mapping =
+      known ?? sessions.map(protocol, packet.source, insidePort, outsideAddress, null);
+    return mapping === null ? null : sessions.open(mapping, packet.destination, remotePort);
+  }
+
+  /** A packet of `session` leaves: it comes from outside's address from here on. */
+  translateOut(packet: Packet, session: Session): void {
+    const { mapping } = session;
+    const { now } = this.timers;
+    session.usedAt = now;
+    mapping.usedAt = now;
+    if (mapping.protocol === PROTOCOL_TCP) this.track(packet, session, true);
+    packet.setSource(
+      mapping.outsideAddress,
+      mapping.outsidePort,
+      mapping.addressDeltaOut,
+      mapping.deltaOut,
+    );
+  }
+
+  /**
+   * The session of a packet to the outside address; null when there is none, or it may not have
+   * one: `isRefused` tells the second, which is counted.
+   */
+  incoming(packet: Packet): Session | null {
+    this.isRefused = false;
+    const { v } = packet;
+    const protocol = v[PROTOCOL]!;
+    let port = v[PORTS]! & 0xffff;
+    let remotePort = v[PORTS]! >>> 16;
+    let mapping: Mapping | undefined;
+    if (protocol === PROTOCOL_TCP) mapping = this.sessions.tcp.byOutside.get(port);
+    else if (protocol === PROTOCOL_UDP) mapping = this.sessions.udp.byOutside.get(port);
+    else if (protocol === PROTOCOL_ICMP && isReply(v[PORTS]! >> 8)) {
+      port = v[ICMP_IDENTIFIER]!;
+      remotePort = 0;
+      mapping = this.sessions.icmp.byOutside.get(port);
+    } else return null;
+    if (mapping !== undefined) {
+      const session = mapping.find(packet.source, remotePort);
+      if (session !== null) return session;
+    }
+    return this.admit(packet, mapping ?? null, port, remotePort);
+  }
+
+  /** Of `incoming`: a packet for a port of ours that may not come in. */
+  isRefused = false;
+
+  /** A packet of `session` comes in: it goes to the inside host from here on. */
+  translateIn(packet: Packet, session: Session): void {
+    const { mapping } = session;
+    if (mapping.protocol === PROTOCOL_TCP) {
+      session.usedAt = this.timers.now;
+      this.track(packet, session, false);
+    }
+    packet.setDestination(
+      mapping.insideAddress,
+      mapping.insidePort,
+      mapping.addressDeltaIn,
+      mapping.deltaIn,
+    );
+  }
+
+  /** A remote endpoint that this mapping hasn't talked to, or no mapping at all. */
+  private admit(
+    packet: Packet,
+    known: Mapping | null,
+    port: number,
+    remotePort: number,
+  ): Session | null {
+    const { v } = packet;
+    const protocol = v[PROTOCOL]!;
+    const { sessions, counters } = this;
+    let mapping = known;
+    if (mapping === null) {
+      const forward = forwardOf(this.forwards, protocol, port);
+      if (forward === null) return null;
+      if (!isBeginning(packet)) return this.refuse();
+      const insidePort = forward.insideFirst + port - forward.outsideFirst;
+      // An inside endpoint of a forward is never mapped to another port.
+      const { insideAddress } = forward;
+      assert(!sessions.table(protocol).byInside.has(insideAddress * 65_536 + insidePort));
+      mapping = sessions.map(protocol, insideAddress, insidePort, packet.destination, port);
+      if (mapping === null) return this.refuse();
+    } else if (!mapping.isForward && (!this.isOpen || protocol === PROTOCOL_ICMP)) {
+      counters.natDropFiltered += 1;
+      return this.refuse();
+    } else if (!isBeginning(packet)) {
+      counters.natDropFiltered += 1;
+      return this.refuse();
+    }
+    const session = sessions.open(mapping, packet.source, remotePort);
+    if (session === null) return this.refuse();
+    // What others send keeps no mapping alive (RFC 4787 REQ-6).
+    if (!mapping.isForward && protocol === PROTOCOL_UDP) session.usedAt = mapping.usedAt;
+    return session;
+  }
+
+  private refuse(): null {
+    this.isRefused = true;
+    return null;
+  }
+
+  private track(packet: Packet, session: Session, isOut: boolean): void {
+    const flags = packet.v[TCP_FLAGS]! & 0xff;
+    if (session.isEstablished && changesNothing(flags)) return;
+    const next = tcpStep(session.state, flags, isOut);
+    if (next !== session.state) this.sessions.setState(session, next);
+  }
+}
+
+/** Whether a packet may begin a session from outside: of TCP, a SYN. */
+function isBeginning(packet: Packet): boolean {
+  if (packet.v[PROTOCOL] !== PROTOCOL_TCP) return true;
+  return (packet.v[TCP_FLAGS]! & (TCP_SYN | TCP_ACK | TCP_RST)) === TCP_SYN;
+}
+
+const isQuery = (type: number): boolean =>
+  type === ICMPV4_ECHO_REQUEST || type === ICMPV4_TIMESTAMP_REQUEST;
+const isReply = (type: number): boolean =>
+  type === ICMPV4_ECHO_REPLY || type === ICMPV4_TIMESTAMP_REPLY;

@@ -1,0 +1,47 @@
+/**
+ * What a translator knows of a TCP connection from the flags that pass it (RFC 5382 §5, RFC 7857
+ * §2): enough to tell connections that may be idle for hours from those that open or close. A reset
+ * ends none by itself, as anybody may have forged it: packets that then still come from both sides
+ * show that it wasn't believed (RFC 7857 §2.3).
+ */
+
+import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '#net/wire';
+
+/** Bits of a state. From inside, from outside. */
+export const SYN_OUT = 1;
+export const SYN_IN = 2;
+export const FIN_OUT = 4;
+export const FIN_IN = 8;
+export const RESET = 16;
+/** Packets that aren't resets, since one was. */
+export const ALIVE_OUT = 32;
+export const ALIVE_IN = 64;
+
+const OPEN = SYN_OUT | SYN_IN;
+const CLOSED = FIN_OUT | FIN_IN;
+const ALIVE = ALIVE_OUT | ALIVE_IN;
+/** Flags that change nothing about an established connection. */
+const CHANGES_MASK = TCP_SYN | TCP_FIN | TCP_RST;
+
+/** Both ends have spoken, and at most one has finished. */
+export const isEstablished = (state: number): boolean =>
+  (state & OPEN) === OPEN && (state & CLOSED) !== CLOSED && (state & RESET) === 0;
+
+/** Whether a packet with `flags` leaves an established connection as it is. */
+export const changesNothing = (flags: number): boolean => (flags & CHANGES_MASK) === 0;
+
+/** The state after a packet with `flags`, from inside or from outside. */
+export function tcpStep(state: number, flags: number, isOut: boolean): number {
+  if ((flags & TCP_RST) !== 0) return (state | RESET) & ~ALIVE;
+  const isOver = (state & RESET) !== 0 || (state & CLOSED) === CLOSED;
+  // The ports are used again (RFC 9293 §3.6.1); the answer's SYN comes with an ACK.
+  if ((flags & (TCP_SYN | TCP_ACK)) === TCP_SYN && isOver) return isOut ? SYN_OUT : SYN_IN;
+  // A connection that is older than this translator is known by its data.
+  let next = state | (isOut ? SYN_OUT : SYN_IN);
+  if ((flags & TCP_FIN) !== 0) next |= isOut ? FIN_OUT : FIN_IN;
+  if ((next & RESET) !== 0) {
+    next |= isOut ? ALIVE_OUT : ALIVE_IN;
+    if ((next & ALIVE) === ALIVE) next &= ~(RESET | ALIVE);
+  }
+  return next;
+}

@@ -1,0 +1,74 @@
+/** The router's tables as plain data, for whoever looks inside. */
+
+import { type Instant, since } from '#core';
+import { formatIpv4Address, PROTOCOL_TCP, PROTOCOL_UDP } from '#net';
+import { formatForward, type PortForward } from './nat/forwards.ts';
+import type { Session } from './nat/session.ts';
+import type { Sessions } from './nat/sessions.ts';
+import { ALIVE_IN, ALIVE_OUT, FIN_IN, FIN_OUT, RESET, SYN_IN, SYN_OUT } from './nat/tcp-state.ts';
+
+export interface NatSessionSnapshot {
+  readonly protocol: 'tcp' | 'udp' | 'icmp';
+  /** As "192.168.7.10:1234"; ICMP's ports are identifiers, and none for the remote end. */
+  readonly inside: string;
+  readonly outside: string;
+  readonly remote: string;
+  readonly isEstablished: boolean;
+  /** Of TCP: what was seen, as "syn-out syn-in". */
+  readonly state: string;
+  readonly isForward: boolean;
+  readonly idleSeconds: number;
+}
+
+export interface NatTables {
+  readonly sessions: readonly NatSessionSnapshot[];
+  /** How many there are, of which `sessions` may be some. */
+  readonly sessionCount: number;
+  readonly mappingCount: number;
+  readonly forwards: readonly string[];
+}
+
+const STATES: readonly [number, string][] = [
+  [SYN_OUT, 'syn-out'],
+  [SYN_IN, 'syn-in'],
+  [FIN_OUT, 'fin-out'],
+  [FIN_IN, 'fin-in'],
+  [RESET, 'reset'],
+  [ALIVE_OUT, 'alive-out'],
+  [ALIVE_IN, 'alive-in'],
+];
+
+export function tablesOf(
+  sessions: Sessions,
+  forwards: readonly PortForward[],
+  now: Instant,
+  most: number,
+): NatTables {
+  const list: NatSessionSnapshot[] = [];
+  for (const session of sessions.list()) {
+    if (list.length >= most) break;
+    list.push(snapshotOf(session, now));
+  }
+  return {
+    sessions: list,
+    sessionCount: sessions.size,
+    mappingCount: sessions.mappingCount,
+    forwards: forwards.map(formatForward),
+  };
+}
+
+function snapshotOf(session: Session, now: Instant): NatSessionSnapshot {
+  const { mapping, state } = session;
+  const { protocol, insideAddress, insidePort, outsideAddress, outsidePort } = mapping;
+  const remote = formatIpv4Address(session.remoteAddress);
+  return {
+    protocol: protocol === PROTOCOL_TCP ? 'tcp' : protocol === PROTOCOL_UDP ? 'udp' : 'icmp',
+    inside: `${formatIpv4Address(insideAddress)}:${insidePort}`,
+    outside: `${formatIpv4Address(outsideAddress)}:${outsidePort}`,
+    remote: session.remotePort === 0 ? remote : `${remote}:${session.remotePort}`,
+    isEstablished: session.isEstablished,
+    state: STATES.flatMap(([bit, name]) => ((state & bit) === 0 ? [] : [name])).join(' '),
+    isForward: mapping.isForward,
+    idleSeconds: Math.round(since(session.usedAt, now) / 1_000_000),
+  };
+}
