@@ -24,6 +24,21 @@ test('level off › an error › is not written', () => {
   log.source('x').error('hidden');
 });
 
+test('followers › get later lines until they end it; levels by source are told', () => {
+  const [lines, followed]: string[][] = [[], []];
+  const log = new Log((line) => lines!.push(line), 'info');
+  log.source('tcp').info('one');
+  const end = log.follow((line) => followed!.push(line));
+  log.source('tcp').info('two');
+  log.source('tcp').debug('hidden');
+  end();
+  log.source('tcp').info('three');
+  assert.deepEqual(followed, ['info tcp: two']);
+  assert.equal(lines!.length, 3);
+  log.setLevel('ip', 'off');
+  assert.deepEqual(log.levelsBySource(), { '*': 'info', tcp: 'info', ip: 'off' });
+});
+
 test('isLogLevel › other text › is refused', () => {
   assert.equal(isLogLevel('info'), true);
   assert.equal(isLogLevel('verbose'), false);

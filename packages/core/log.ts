@@ -5,6 +5,27 @@ const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3, o
 
 export const isLogLevel = (text: string): text is LogLevel => Object.hasOwn(RANK, text);
 
+/**
+ * Applies "LEVEL" or "LEVEL,source:LEVEL,..." to all of its parts up to a wrong one; one sentence
+ * about that when there is one.
+ */
+export function setLevels(log: Log, text: string): string | null {
+  const seen = new Set<string>();
+  for (const part of text.split(',')) {
+    const colon = part.indexOf(':');
+    const source = colon < 0 ? '*' : part.slice(0, colon);
+    const level = part.slice(colon + 1) as LogLevel;
+    if (source === '' || !isLogLevel(level)) {
+      const levels = 'debug, info, warn, error, off or source:level';
+      return `expected ${levels}, not '${part}'`;
+    }
+    if (seen.has(source)) return `'${source}' is given twice`;
+    seen.add(source);
+    log.setLevel(source, level);
+  }
+  return null;
+}
+
 /** Takes finished lines, without a newline. */
 export type LogSink = (line: string) => void;
 
@@ -48,11 +69,15 @@ export class Logger {
 /** All sources of a program. A level set for '*' is the default of sources not named. */
 export class Log {
   private readonly sink: LogSink;
+  private readonly followers = new Set<LogSink>();
   private readonly levels = new Map<string, LogLevel>();
   private readonly loggers = new Map<string, Logger>();
 
   constructor(sink: LogSink, level: LogLevel) {
-    this.sink = sink;
+    this.sink = (line) => {
+      sink(line);
+      for (const follower of this.followers) follower(line);
+    };
     this.levels.set('*', level);
   }
 
@@ -69,6 +94,18 @@ export class Log {
   setLevel(source: string, level: LogLevel): void {
     this.levels.set(source, level);
     for (const [name, logger] of this.loggers) logger.setLevel(this.levelOf(name));
+  }
+
+  /** Those set, and those of all sources so far. */
+  levelsBySource(): Readonly<Record<string, LogLevel>> {
+    const names = new Set([...this.levels.keys(), ...this.loggers.keys()]);
+    return Object.fromEntries([...names].map((name) => [name, this.levelOf(name)]));
+  }
+
+  /** Gives `follower` each later line too, after the sink; the result ends that. */
+  follow(follower: LogSink): () => void {
+    this.followers.add(follower);
+    return () => void this.followers.delete(follower);
   }
 
   private levelOf(name: string): LogLevel {

@@ -121,5 +121,7 @@ export interface StackSnapshot {
     readonly bytesMax: number;
     readonly accounts: Readonly<Record<string, MemoryAccountSnapshot>>;
   };
+  /** Those of `Stack.counters` but for the network device's, which are apart. */
   readonly counters: Readonly<Record<string, number>>;
+  readonly deviceCounters?: Readonly<Record<string, number>>;
 }

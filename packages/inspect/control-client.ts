@@ -18,6 +18,13 @@ interface Asked {
   readonly answered: (result: Result<unknown, string>) => void;
 }
 
+export interface OpenRequest {
+  /** The answer, or one sentence that says why there is none. */
+  readonly answer: Promise<Result<unknown, string>>;
+  /** Asks for the end of the stream: its answer then comes soon. */
+  end(): void;
+}
+
 export class ControlClient {
   private readonly send: (bytes: Uint8Array) => void;
   private readonly reader = new LengthReader(1, MESSAGE_BYTES_MAX, (b) => this.message(b));
@@ -30,19 +37,40 @@ export class ControlClient {
     this.send = send;
   }
 
-  /**
-   * Resolves with the answer, or with one sentence that says why there is none. `piece` is given
-   * what the stream of the request carries, borrowed for the call; `ahead` goes before the request.
-   */
+  /** As `open`, for what needs no end. */
   ask(
     ask: string,
     options: Readonly<Record<string, unknown>> = {},
     piece: (bytes: Uint8Array) => void = () => {},
     ahead: Uint8Array | null = null,
   ): Promise<Result<unknown, string>> {
-    if (this.over !== null) return Promise.resolve(err(this.over));
+    return this.open(ask, options, piece, ahead).answer;
+  }
+
+  /**
+   * Sends a request. `piece` is given what its stream carries, borrowed for the call; `ahead` goes
+   * before it.
+   */
+  open(
+    ask: string,
+    options: Readonly<Record<string, unknown>>,
+    piece: (bytes: Uint8Array) => void,
+    ahead: Uint8Array | null = null,
+  ): OpenRequest {
     this.lastId += 1;
     const id = this.lastId;
+    const end = () => void this.ask('end', { of: id });
+    return { answer: this.request(id, ask, options, piece, ahead), end };
+  }
+
+  private request(
+    id: number,
+    ask: string,
+    options: Readonly<Record<string, unknown>>,
+    piece: (bytes: Uint8Array) => void,
+    ahead: Uint8Array | null,
+  ): Promise<Result<unknown, string>> {
+    if (this.over !== null) return Promise.resolve(err(this.over));
     for (let at = 0; ahead !== null && at < ahead.length; at += PIECE_BYTES) {
       this.send(emitPiece(id, ahead.subarray(at, at + PIECE_BYTES)));
     }

@@ -6,6 +6,7 @@ import {
   answerBytesMax,
   clientsMax,
   deadClientsMax,
+  pieceBytesMax,
   pieceOverheadBytes,
   piecesBytesMax,
   requestBytesMax,
@@ -94,13 +95,27 @@ test('a client that goes › its streams hear of it and write nothing', () => {
   const streams = wait(server);
   let lost = 0;
   void channel.client(1).ask('wait');
-  streams[0]!.onClose(() => lost++);
+  streams[0]!.onEnd(() => lost++);
   channel.leave(1);
   assert.equal(lost, 1);
   assert.equal(streams[0]!.isOpen, false);
   assert.equal(streams[0]!.write(Uint8Array.of(1)), false);
   assert.equal(channel.queue.length, 0);
   channel.leave(1);
+  server.checkInvariants();
+});
+
+test('a stream › whose end is asked for › answers, with what it says last', async () => {
+  const { channel, server } = serve();
+  server.command('count', (_, stream) => {
+    stream.write(Uint8Array.of(1));
+    return new Promise((resolve) => stream.onEnd(() => resolve('one')));
+  });
+  const client = channel.client(1);
+  const asked = client.ask('count');
+  assert.ok((await client.ask('end', { of: 99 })).ok);
+  assert.ok((await client.ask('end', { of: 1 })).ok);
+  assert.deepEqual(await asked, { ok: true, value: 'one' });
   server.checkInvariants();
 });
 
@@ -116,7 +131,8 @@ test('a stream › of a client that does not read › drops above the bound and 
   assert.equal(server.counters.controlPiecesDropped, 1);
   channel.release();
   assert.equal(streams[0]!.write(piece), true);
-  assert.equal(streams[0]!.write(new Uint8Array(32_769)), false, 'too long for a piece');
+  assert.equal(streams[0]!.write(new Uint8Array(pieceBytesMax)), true);
+  assert.equal(streams[0]!.write(new Uint8Array(pieceBytesMax + 1)), false, 'too long for a piece');
   server.checkInvariants();
 });
 

@@ -20,6 +20,7 @@ import {
   clientsMax,
   deadClientsMax,
   outboxBytesMax,
+  pieceBytesMax,
   pieceOverheadBytes,
   piecesBytesMax,
   requestBytesMax,
@@ -43,12 +44,15 @@ export interface ControlStream {
   /** False once the client is gone, or the request answered. */
   readonly isOpen: boolean;
   /**
-   * Sends one piece, copied before return. False, and counted, when the client reads too slowly:
-   * then it was dropped.
+   * Sends one piece of at most pieceBytesMax, copied before return. False, and counted, when the
+   * client reads too slowly: then it was dropped.
    */
   write(bytes: Uint8Array): boolean;
-  /** `listener` is called when the client is gone before its request is answered. */
-  onClose(listener: () => void): void;
+  /**
+   * `listener` is called, once, when the client is gone or asks for the stream's end before its
+   * request is answered. In the latter case it still waits for the answer.
+   */
+  onEnd(listener: () => void): void;
 }
 
 /**
@@ -77,14 +81,19 @@ class Stream implements ControlStream {
     return this.isOpen && this.client.server.sendPiece(this.client, this.id, bytes);
   }
 
-  onClose(listener: () => void): void {
+  onEnd(listener: () => void): void {
     this.listeners.push(listener);
+  }
+
+  /** The client wants no more of it. */
+  end(): void {
+    for (const listener of this.listeners.splice(0)) listener();
   }
 
   /** The client is gone. */
   lost(): void {
     this.isOpen = false;
-    for (const listener of this.listeners) listener();
+    this.end();
   }
 }
 
@@ -142,7 +151,7 @@ export class ControlServer implements ControlFrames {
   /** For Stream: as ControlStream.write. */
   sendPiece(client: Client, id: number, bytes: Uint8Array): boolean {
     const queuedBytes = this.channel.queuedBytes + this.outboxBytes;
-    if (bytes.length > CONTROL_PAYLOAD_BYTES_MAX / 2 || queuedBytes > streamQueuedBytesMax) {
+    if (bytes.length > pieceBytesMax || queuedBytes > streamQueuedBytesMax) {
       this.counters.controlPiecesDropped += 1;
       return false;
     }
@@ -260,6 +269,12 @@ export class ControlServer implements ControlFrames {
     this.piecesBytes -= costOf(pieces);
     const stream = new Stream(client, id, pieces);
     client.streams.set(id, stream);
+    // Asks another request's stream to end.
+    if (ask === 'end') {
+      client.streams.get(Number(request.of))?.end();
+      this.answer(client, stream, { id, value: null });
+      return;
+    }
     const command = this.commands.get(ask);
     if (command === undefined) {
       const known = [...this.commands.keys()].join(', ');

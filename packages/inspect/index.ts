@@ -1,4 +1,7 @@
-export { ControlClient } from './control-client.ts';
+export { Commands, Refusal } from './commands.ts';
+export { ControlClient, type OpenRequest } from './control-client.ts';
 export { type Command, ControlServer, type ControlStream } from './control-server.ts';
-export { Inspector, inspectRequestOf, type Section } from './inspector.ts';
+export { type CounterKind, counterKind, counterWords } from './counters.ts';
+export { Inspector, type Section, type SnapshotRequest } from './inspector.ts';
+export type { UnikernelSnapshot } from './snapshot.ts';
 export type { ControlAnswer, ControlRequest } from './wire/control-message.ts';

@@ -1,16 +1,20 @@
 /**
  * What a running unikernel tells about itself: sections, each made when somebody asks. Whoever has
  * something to tell registers a section; nothing is kept for it between two looks. Not here: who
- * asks (control-server.ts, or a management port).
+ * asks (commands.ts).
  */
 
 import { assert } from '#core';
 import type { InspectRequest } from '#device';
 import { connectionsListedMax } from './limits.ts';
-import type { ControlRequest } from './wire/control-message.ts';
+
+export interface SnapshotRequest extends InspectRequest {
+  /** Whether the heap is walked, which may take milliseconds. */
+  readonly heap: boolean;
+}
 
 /** Plain data, as JSON can carry it. */
-export type Section = (request: InspectRequest) => unknown;
+export type Section = (request: SnapshotRequest) => unknown;
 
 export class Inspector {
   private readonly sections = new Map<string, Section>();
@@ -22,22 +26,21 @@ export class Inspector {
   }
 
   /** All sections by name. */
-  snapshot(request: InspectRequest): Record<string, unknown> {
+  snapshot(request: SnapshotRequest): Record<string, unknown> {
     const all: Record<string, unknown> = {};
     for (const [name, take] of this.sections) all[name] = take(request);
     return all;
   }
 }
 
-/** Which connections a request for a snapshot wants, within bounds. */
-export function inspectRequestOf(request: Omit<ControlRequest, 'id' | 'ask'>): InspectRequest {
-  const { from, connections } = request;
+/** What a request for a snapshot wants, within bounds. */
+export function snapshotRequestOf(request: Readonly<Record<string, unknown>>): SnapshotRequest {
+  const { from, connections, heap } = request;
+  const listed = isCount(connections) ? connections : connectionsListedMax;
   return {
     connectionsFrom: isCount(from) ? from : 0,
-    connectionsMax: Math.min(
-      isCount(connections) ? connections : connectionsListedMax,
-      connectionsListedMax,
-    ),
+    connectionsMax: Math.min(listed, connectionsListedMax),
+    heap: heap === true,
   };
 }
 

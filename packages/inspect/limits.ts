@@ -1,7 +1,7 @@
 /** Every bound of the control protocol and of inspection, and what happens at it. */
 
-import { assert } from '#core';
-import { CONTROL_PAYLOAD_BYTES_MAX, CONTROL_QUEUE_BYTES_MAX } from '#device';
+import { assert, millis } from '#core';
+import { CONTROL_QUEUE_BYTES_MAX } from '#device';
 
 /** One message of a client; a longer one closes it. Answers may be longer than requests. */
 export const requestBytesMax = 65_536;
@@ -28,8 +28,20 @@ export const pieceOverheadBytes = 64;
 export const streamQueuedBytesMax = 131_072;
 /** Answers that wait for room in the channel; one more closes its client. */
 export const outboxBytesMax = 1_572_864;
+/** One piece of a stream: a batch of a capture, at most. */
+export const pieceBytesMax = 66_560;
+/** Bytes of a frame that a capture keeps: all of what a device cuts into segments. */
+export const snapBytesMax = 65_550;
+/** Records of a capture that wait to be sent together, and for how long. */
+export const captureBatchBytes = 66_560;
+export const captureFlushInterval = millis(50);
+/** Captures at once, each with a batch of its own; the next one is refused. */
+export const capturesMax = 4;
+/** How long a CPU profile may take. */
+export const profileSecondsMax = 600;
 /** Connections listed by one snapshot unless it asks for fewer; the rest are a number. */
 export const connectionsListedMax = 200;
 
+assert(snapBytesMax + 16 <= captureBatchBytes && captureBatchBytes <= pieceBytesMax);
 assert(requestBytesMax <= answerBytesMax && answerBytesMax < outboxBytesMax);
-assert(streamQueuedBytesMax + CONTROL_PAYLOAD_BYTES_MAX < CONTROL_QUEUE_BYTES_MAX);
+assert(streamQueuedBytesMax + pieceBytesMax < CONTROL_QUEUE_BYTES_MAX);

@@ -4,7 +4,7 @@
  * with the implementations that the target has: only those are linked.
  */
 
-import { isLogLevel, Log, type LogLevel } from '#core';
+import { Log, setLevels } from '#core';
 import type { Machine, Stack } from '#device';
 import { installNetwork } from '#web';
 import { type ArgSpecs, helpLines, parseArguments } from './arguments.ts';
@@ -52,7 +52,17 @@ export interface Unikernel {
   readonly devices: readonly DeviceNode[];
   readonly connectors: Connectors;
   start(context: AnyContext): Promise<number | undefined> | Promise<void>;
+  /** Absent where nobody is to look into it: then nothing of it is linked. */
+  readonly inspection?: StartInspection;
 }
+
+/** What inspection hears of a program (inspection.ts). */
+export interface Inspection {
+  connected(node: DeviceNode, device: unknown): void;
+}
+
+/** Called before the first device is connected. */
+export type StartInspection = (machine: Machine, name: string, log: Log) => Inspection;
 
 /**
  * A Program for a target's `launch`. Resolves with an exit code; never, when `start` leaves
@@ -73,7 +83,7 @@ export async function runUnikernel(machine: Machine, unikernel: Unikernel): Prom
   const { values } = parsed.value;
   const log = new Log((line) => machine.console.writeLine(`${stamp(machine)} ${line}`), 'info');
   const wrong = setLevels(log, String(values.log));
-  if (wrong !== null) return usage(machine, wrong);
+  if (wrong !== null) return usage(machine, `--log=${values.log}: ${wrong}`);
   return startUnikernel(machine, unikernel, values, log);
 }
 
@@ -84,7 +94,8 @@ async function startUnikernel(
   log: Log,
 ): Promise<number> {
   const logger = log.source(unikernel.name);
-  const devices = await connectAll(machine, unikernel, values, log);
+  const inspection = unikernel.inspection?.(machine, unikernel.name, log) ?? null;
+  const devices = await connectAll(machine, unikernel, values, log, inspection);
   if (typeof devices === 'string') {
     logger.error(devices);
     return EXIT_UNAVAILABLE;
@@ -121,6 +132,7 @@ async function connectAll(
   unikernel: Unikernel,
   args: Values,
   log: Log,
+  inspection: Inspection | null,
 ): Promise<Record<string, unknown> | string> {
   const connected: unknown[] = [];
   const named: Record<string, unknown> = {};
@@ -137,6 +149,7 @@ async function connectAll(
       installNetwork(device as Stack);
       hasNetwork = true;
     }
+    inspection?.connected(node, device);
     connected.push(device);
   }
   return named;
@@ -153,24 +166,6 @@ function usage(machine: Machine, message: string): number {
 /** Seconds since boot, as Linux prints them. */
 const stamp = (machine: Machine): string =>
   `[${(machine.timers.now / 1_000_000).toFixed(3).padStart(9)}]`;
-
-/** Applies "LEVEL" or "LEVEL,source:LEVEL,..."; one sentence when it is neither. */
-function setLevels(log: Log, text: string): string | null {
-  const seen = new Set<string>();
-  for (const part of text.split(',')) {
-    const colon = part.indexOf(':');
-    const source = colon < 0 ? '*' : part.slice(0, colon);
-    const level = part.slice(colon + 1) as LogLevel;
-    if (source === '' || !isLogLevel(level)) {
-      const levels = 'debug, info, warn, error, off or source:level';
-      return `--log=${text}: expected ${levels}, not '${part}'`;
-    }
-    if (seen.has(source)) return `--log=${text}: '${source}' is given twice`;
-    seen.add(source);
-    log.setLevel(source, level);
-  }
-  return null;
-}
 
 function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

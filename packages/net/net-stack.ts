@@ -373,7 +373,8 @@ export class NetStack {
       ...(dhcp === null ? {} : { lease: inspectLease(dhcp, now) }),
       datagramPorts: this.udp.ports,
       memory: inspectMemory(this.memory),
-      counters: { ...device.counters(), ...this.counters() },
+      counters: this.counters(),
+      deviceCounters: device.counters(),
     };
   }
 

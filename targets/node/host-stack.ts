@@ -9,15 +9,18 @@ import { err, ok, type Result } from '#core';
 import {
   type ConnectError,
   type Connecting,
+  type ConnectionSnapshot,
   type DatagramHandler,
   type DatagramSocket,
   type Flow,
+  type InspectRequest,
   isHostName,
   isNeverHost,
   type ListenError,
   type Listener,
   type NameError,
   type Stack,
+  type StackSnapshot,
 } from '#device';
 import { type DatagramCounters, HostDatagramSocket } from './host-datagram.ts';
 import { HostFlow, plainAddress } from './host-flow.ts';
@@ -38,6 +41,8 @@ type Counters = DatagramCounters & { accepted: number; connected: number; open: 
 export class HostStack implements Stack {
   private readonly loop: NodeLoop;
   private readonly publish: readonly Publish[];
+  private readonly sockets = new Set<net.Socket>();
+  private readonly servers = new Set<net.Server>();
   private readonly numbers: Counters = {
     accepted: 0,
     connected: 0,
@@ -79,7 +84,12 @@ export class HostStack implements Stack {
       server.once('error', (error) => this.loop.turn(() => resolve(err(listenError(error, port)))));
       server.listen({ port: place.port, host: place.host }, () => {
         const bound = (server.address() as net.AddressInfo).port;
-        const listener = { port: port === 0 ? bound : port, close: () => void server.close() };
+        this.servers.add(server);
+        const close = (): void => {
+          this.servers.delete(server);
+          server.close();
+        };
+        const listener = { port: port === 0 ? bound : port, close };
         this.loop.turn(() => resolve(ok(listener)));
       });
     });
@@ -194,9 +204,33 @@ export class HostStack implements Stack {
     return { ...this.numbers };
   }
 
+  /** What Node knows of its sockets: where they lead, and how many bytes went. */
+  inspect({ connectionsFrom, connectionsMax }: InspectRequest): StackSnapshot {
+    const list: ConnectionSnapshot[] = [];
+    let at = 0;
+    for (const socket of this.sockets) {
+      if (at >= connectionsFrom + connectionsMax) break;
+      if (at++ >= connectionsFrom) list.push(inspectSocket(socket));
+    }
+    const addresses = this.addresses().map((cidr) => {
+      const [address = '', bits] = cidr.split('/');
+      return { address, prefixBits: Number(bits), origin: 'host' };
+    });
+    const listeners = [...this.servers].flatMap((server) => {
+      const bound = server.address();
+      return bound === null || typeof bound === 'string' ? [] : [bound.port];
+    });
+    const connections = { count: this.sockets.size, list };
+    return { addresses, listeners, connections, counters: this.counters() };
+  }
+
   private flowOf(socket: net.Socket): Flow {
     this.numbers.open++;
-    socket.once('close', () => this.numbers.open--);
+    this.sockets.add(socket);
+    socket.once('close', () => {
+      this.numbers.open--;
+      this.sockets.delete(socket);
+    });
     return new HostFlow(socket, this.loop);
   }
 
@@ -205,6 +239,30 @@ export class HostStack implements Stack {
     if (found === undefined) return { host: anyAddress(), port };
     return { host: plainAddress(found.hostAddress), port: found.hostPort };
   }
+}
+
+const inspectSocket = (socket: net.Socket): ConnectionSnapshot => ({
+  local: endpoint(socket.localAddress, socket.localPort),
+  remote: endpoint(socket.remoteAddress, socket.remotePort),
+  state: STATES[socket.readyState],
+  sentBytes: socket.bytesWritten - socket.writableLength,
+  receivedBytes: socket.bytesRead,
+  sendQueueBytes: socket.writableLength,
+  receiveQueueBytes: socket.readableLength,
+});
+
+/** As far as Node tells; TCP has more. */
+const STATES: Readonly<Record<net.SocketReadyState, string>> = {
+  opening: 'SYN_SENT',
+  open: 'ESTABLISHED',
+  readOnly: 'FIN_WAIT',
+  writeOnly: 'CLOSE_WAIT',
+  closed: 'CLOSED',
+};
+
+function endpoint(address: string | undefined, port: number | undefined): string {
+  const plain = plainAddress(address);
+  return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
 }
 
 /** Both families, where the host has IPv6. */

@@ -13,10 +13,12 @@ test('nothing › what is absent', () => {
   const line = parse(VERBS.run.flags, []);
   assert.deepEqual(line, {
     flags: {
+      name: null,
       target: 'pvh',
       publish: [],
       link: [],
       disk: [],
+      inspect: 'on',
       memory: 16,
       net: 'host',
       machine: 'microvm',

@@ -33,6 +33,8 @@ export interface App {
   readonly devices: readonly DeviceNode[];
   /** It may open connections, and so links names. */
   readonly connects: boolean;
+  /** It can be looked into: packages/morgana/inspection.ts is linked. */
+  readonly inspection: boolean;
   /** Directories to link, by the name of their device. */
   readonly content: Readonly<Record<string, string>>;
 }

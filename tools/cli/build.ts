@@ -47,7 +47,7 @@ export async function buildVerb(line: CommandLine<typeof VERBS.build.flags>): Pr
     throw usageFailure(`${shown(found.image)} is an image already`, 'name an application');
   }
   const { target, net, json } = line.flags;
-  const app = await loadApp(found);
+  const app = await loadApp(found, line.flags);
   const built = await buildApp(app, platformOf(target, net));
   const file = line.flags.output ?? `${app.name}.${SUFFIX[target]}`;
   mkdirSync(path.dirname(path.resolve(file)), { recursive: true });

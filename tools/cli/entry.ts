@@ -121,6 +121,11 @@ export function entrySource(app: App, target: Platform): string {
     importLine('{ launch }', LAUNCH[target]),
     importLine('{ runUnikernel }', 'packages/morgana/run.ts'),
   ];
+  const parts = ['name', 'args', 'devices', 'connectors', 'start'];
+  if (app.inspection) {
+    imports.push(importLine('{ startInspection as inspection }', 'packages/morgana/inspection.ts'));
+    parts.push('inspection');
+  }
   const connectors: string[] = [];
   for (const kind of kinds) {
     const isNamed = kind === 'net.stack' && hasOwnStack(app, target) && app.connects;
@@ -144,7 +149,7 @@ export function entrySource(app: App, target: Platform): string {
     `const start = ${start};`,
     'launch((machine) => {',
     '  installWeb(machine);',
-    '  return runUnikernel(machine, { name, args, devices, connectors, start });',
+    `  return runUnikernel(machine, { ${parts.join(', ')} });`,
     '});',
     '',
   ].join('\n');

@@ -52,6 +52,12 @@ export const integerFlag = (min: number, max: number, absent: number): Flag<numb
   absent,
 });
 
+export const secondsFlag: Flag<number | null> = {
+  read: (text) => readInteger(text, 1, 600),
+  expected: 'seconds, 1 to 600',
+  absent: null,
+};
+
 /** A port of the host that is forwarded to one of the image. */
 export interface Publish {
   readonly hostAddress: string;

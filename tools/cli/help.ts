@@ -6,6 +6,7 @@ export const HELP = `morgana: TypeScript unikernels
   morgana dev [APP]     run it on this machine, and again on every change
   morgana build [APP]   make a bootable image
   morgana run [APP]     boot it as a virtual machine
+  morgana inspect       what a running unikernel does: connections, drops, CPU, frames
   morgana describe      what is in an image, why, and what it costs
 
 APP is a directory of files (a website), a module that exports { fetch }, or a directory
@@ -42,6 +43,7 @@ The same inputs give the same bytes.
   --target=node         a module that Node runs: node FILE
   --net=host|direct     node: this machine's sockets (the default), or our own TCP/IP:
                         node FILE --link=LINK... -- boot-time arguments
+  --inspect=on|off      whether "morgana inspect" can look into it, for some 20 KB (default on)
   --output=FILE         where to write it (default NAME.img, NAME.elf or NAME.mjs)
   --json                print bytes by part as JSON
 `,
@@ -66,7 +68,28 @@ stdout, the image's exit code is this command's; Ctrl-C stops the machine.
   --accelerator=kvm|tcg hardware virtualisation or emulation (default: kvm where it works)
   --name=NAME           what it is called while it runs: a-z, 0-9 and '-' (default: as APP, or
                         APP-2 and so on when that is taken)
+  --inspect=on|off      as of "morgana build"
   --keep-image=FILE     leaves the built image at FILE
+`,
+  inspect: `morgana inspect [NAME|unix:SOCKET|HOST:PORT] [flags]
+
+Looks into a running unikernel, and refreshes what it shows until Ctrl-C: event loop, heap, TCP
+connections by traffic, neighbours, routes, leases, and every dropped packet by its reason. NAME
+is that of "morgana run" (left out when only one runs); HOST:PORT is a management port.
+
+  --json                one snapshot for programs
+  --once                one look as text, as when stdout is no terminal
+  --connections=COUNT   ask for at most so many, 1 to 100000 (default 200)
+  --interval=SECONDS    between two looks, 1 to 60 (default 1)
+  --log=LEVELS          set log levels, as of the boot-time argument: warn,stack:debug
+  --follow              print log lines as they come, until Ctrl-C
+  --profile=SECONDS     take a CPU profile by function, 1 to 600
+  --output=FILE         where to: .json for speedscope, .cpuprofile for Chrome
+  --pcap=FILE           capture frames until Ctrl-C; - is stdout: --pcap=- | wireshark -k -i -
+  --port=PORT           with --pcap: TCP and UDP of this port only (default 0: all)
+  --snap-bytes=BYTES    with --pcap: of each frame, 1 to 65550 (default 0: all)
+  --interface=NUMBER    with --pcap: of several interfaces (default 0)
+  --token-file=FILE     with HOST:PORT: the file with the token of the management port
 `,
   describe: `morgana describe [APP] [--target=pvh|process|node] [--net=direct] [--json|--dot|--html=FILE]
 morgana describe --diff A B [--json]
@@ -76,6 +99,7 @@ what it may touch (ports, disks), and the bytes of its image. APP may be an imag
 
   --target=TARGET       what to build APP for (default pvh)
   --net=host|direct     of target node, as of "morgana build"
+  --inspect=on|off      as of "morgana build"
   --json                for programs
   --dot                 the graph of devices, for Graphviz
   --html=FILE           a page with the graph, and the image drawn to scale

@@ -18,7 +18,16 @@ import { appCacheDirectory, packageRoot, shown } from './places.ts';
 
 const SERVER_ARGS: ArgSpecs = { port: arg.port({ default: 80, doc: 'TCP port of the server' }) };
 
-export async function loadApp(found: Exclude<AppPath, { kind: 'image' }>): Promise<App> {
+/** What the command line says about what is linked. */
+export interface LoadOptions {
+  readonly inspect: 'on' | 'off';
+}
+
+export async function loadApp(
+  found: Exclude<AppPath, { kind: 'image' }>,
+  options: LoadOptions = { inspect: 'on' },
+): Promise<App> {
+  const inspection = options.inspect === 'on';
   switch (found.kind) {
     case 'static':
       return {
@@ -29,6 +38,7 @@ export async function loadApp(found: Exclude<AppPath, { kind: 'image' }>): Promi
         config: null,
         args: SERVER_ARGS,
         connects: false,
+        inspection,
         devices: deviceOrder({ stack: net.stack(), site: kv.directory(found.directory) }),
         content: { site: found.directory },
       };
@@ -41,15 +51,16 @@ export async function loadApp(found: Exclude<AppPath, { kind: 'image' }>): Promi
         config: null,
         args: SERVER_ARGS,
         connects: false,
+        inspection,
         devices: deviceOrder({ stack: net.stack() }),
         content: {},
       };
     case 'devices':
-      return loadConfigured(found.config);
+      return loadConfigured(found.config, inspection);
   }
 }
 
-async function loadConfigured(file: string): Promise<App> {
+async function loadConfigured(file: string, inspection: boolean): Promise<App> {
   const config = await evaluateConfig(file);
   const home = path.dirname(file);
   const main = path.resolve(home, config.main);
@@ -69,6 +80,7 @@ async function loadConfigured(file: string): Promise<App> {
     config: file,
     args: config.args,
     connects: true,
+    inspection,
     devices,
     content: contentOf(devices, home),
   };

@@ -39,6 +39,10 @@ async function runVerb(verb: Verb, argv: readonly string[]): Promise<number> {
       const line = read(verb, argv, VERBS.run);
       return (await import('./run.ts')).runVerb(line);
     }
+    case 'inspect': {
+      const line = read(verb, argv, VERBS.inspect);
+      return (await import('./inspect.ts')).inspectVerb(line);
+    }
     case 'describe': {
       const line = read(verb, argv, VERBS.describe);
       return (await import('./describe.ts')).describeVerb(line);

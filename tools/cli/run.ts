@@ -34,7 +34,7 @@ export async function runVerb(line: Line): Promise<number> {
   const { target } = line.flags;
   const platform = platformOf(target, line.flags.net);
   checkFlags(line, platform);
-  const app = await loadApp(found);
+  const app = await loadApp(found, line.flags);
   const built = await buildApp(app, platform);
   const kept = line.flags['keep-image'];
   const file = path.join(appCacheDirectory(app.root), `run.${SUFFIX[target]}`);

@@ -6,6 +6,7 @@ import {
   integerFlag,
   linkFlag,
   publishFlag,
+  secondsFlag,
   switchFlag,
   textFlag,
 } from './flags.ts';
@@ -20,6 +21,8 @@ export const platformOf = (target: Target, net: (typeof NETS)[number]): Platform
   target === 'node' && net === 'direct' ? 'node-direct' : target;
 export const targetOf = (platform: Platform): Target =>
   platform === 'node-direct' ? 'node' : platform;
+/** Whether what is linked can be looked into. */
+const inspectFlag = choiceFlag(['on', 'off'], 'on');
 export const TEMPLATES = ['static', 'handler', 'devices'] as const;
 
 /**
@@ -47,6 +50,7 @@ export const VERBS = {
     flags: {
       target: choiceFlag(TARGETS, 'pvh'),
       net: choiceFlag(NETS, 'host'),
+      inspect: inspectFlag,
       output: textFlag,
       json: switchFlag,
     },
@@ -61,10 +65,30 @@ export const VERBS = {
       publish: publishFlag,
       link: linkFlag,
       disk: diskFlag,
+      inspect: inspectFlag,
       memory: integerFlag(3, 4_096, 16),
       machine: choiceFlag(['microvm', 'q35'], 'microvm'),
       accelerator: choiceFlag(['auto', 'kvm', 'tcg'], 'auto'),
       'keep-image': textFlag,
+    },
+  },
+  inspect: {
+    wordsMax: 1,
+    rest: false,
+    flags: {
+      json: switchFlag,
+      once: switchFlag,
+      connections: integerFlag(1, 100_000, 200),
+      interval: integerFlag(1, 60, 1),
+      log: textFlag,
+      follow: switchFlag,
+      profile: secondsFlag,
+      output: textFlag,
+      pcap: textFlag,
+      port: integerFlag(1, 65_535, 0),
+      'snap-bytes': integerFlag(1, 65_550, 0),
+      interface: integerFlag(0, 15, 0),
+      'token-file': textFlag,
     },
   },
   describe: {
@@ -73,6 +97,7 @@ export const VERBS = {
     flags: {
       target: choiceFlag(TARGETS, 'pvh'),
       net: choiceFlag(NETS, 'host'),
+      inspect: inspectFlag,
       json: switchFlag,
       dot: switchFlag,
       html: textFlag,

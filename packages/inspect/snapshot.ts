@@ -1,0 +1,29 @@
+/**
+ * The snapshot of a unikernel as `morgana inspect --json` prints it. New fields may come under one
+ * version; none goes or changes its meaning.
+ */
+
+import type { HeapVitals, LoopVitals, StackSnapshot } from '#device';
+
+export interface UnikernelSnapshot {
+  readonly version: 1;
+  /** The program's name, and the machine's kind. */
+  readonly name: string;
+  readonly target: string;
+  /** Since the machine's clock began, as a rule at boot; wall time since 1970. */
+  readonly uptimeMicros: number;
+  readonly wallMillis: number;
+  /** Memory that the machine has. */
+  readonly memoryBytes: number;
+  readonly timers: { readonly count: number; readonly nextMicros: number | null };
+  /** The level of each log source; '*' is that of all others. */
+  readonly logLevels: Readonly<Record<string, string>>;
+  /** Absent where the machine can't tell; `heap` is null unless it was asked for. */
+  readonly loop?: LoopVitals;
+  readonly heap?: HeapVitals | null;
+  /** By the name of the device; null for one that tells nothing. */
+  readonly stacks: Readonly<Record<string, StackSnapshot | null>>;
+  readonly control?: Readonly<Record<string, number>>;
+  /** Sections of others. */
+  readonly [section: string]: unknown;
+}

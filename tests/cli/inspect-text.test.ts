@@ -1,0 +1,237 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { CpuProfile, StackSnapshot } from '#device';
+import type { UnikernelSnapshot } from '#inspect';
+import { snapshotLines } from '../../tools/cli/inspect-text.ts';
+import { printable } from '../../tools/cli/printable.ts';
+import { cpuprofileJson, hottest, speedscopeJson } from '../../tools/cli/profile-files.ts';
+
+const connection = (port: number, sent: number, received: number) => ({
+  local: '10.0.2.15:80',
+  remote: `10.0.2.2:${port}`,
+  state: 'ESTABLISHED',
+  rttMicros: 1_234,
+  rttVarianceMicros: 617,
+  rtoMicros: 200_000,
+  congestionWindowBytes: 14_600,
+  slowStartThresholdBytes: port % 2 === 0 ? null : 7_300,
+  inFlightBytes: 2_920,
+  retransmitted: port % 7,
+  sentPosition: sent % 2 ** 32,
+  receivedPosition: received % 2 ** 32,
+  sendQueueBytes: 4_096,
+  receiveQueueBytes: 0,
+  memoryBytes: 2_048,
+});
+
+const STACK: StackSnapshot = {
+  mac: '52:54:00:12:34:56',
+  mtuBytes: 1_500,
+  addresses: [
+    { address: '10.0.2.15', prefixBits: 24, origin: 'dhcp' },
+    {
+      address: '2001:db8::15',
+      prefixBits: 64,
+      origin: 'advertised',
+      isTentative: true,
+      preferredSeconds: 10,
+      validSeconds: 90_061,
+    },
+  ],
+  routes: [
+    { prefix: '10.0.2.0/24', gateway: null },
+    { prefix: '0.0.0.0/0', gateway: '10.0.2.2' },
+    { prefix: '::/0', gateway: 'fe80::2', validSeconds: 1_800 },
+  ],
+  neighbors: [
+    {
+      address: '10.0.2.2',
+      mac: '52:55:0a:00:02:02',
+      state: 'reachable',
+      confirmedSecondsAgo: 3,
+      waitingPackets: 0,
+    },
+    {
+      address: 'fe80::2',
+      mac: null,
+      state: 'asking',
+      confirmedSecondsAgo: 0,
+      waitingPackets: 2,
+      isRouter: true,
+    },
+  ],
+  nameServers: ['10.0.2.3'],
+  searchDomains: ['example.org'],
+  lease: {
+    state: 'bound',
+    address: '10.0.2.15/24',
+    server: '10.0.2.2',
+    renewSeconds: 43_200,
+    rebindSeconds: 75_600,
+    expireSeconds: 86_400,
+  },
+  listeners: [80],
+  datagramPorts: [68],
+  connections: {
+    count: 9,
+    halfOpen: 1,
+    timeWait: 4,
+    list: [connection(40_000, 1_000, 500), connection(40_001, 2 ** 32 - 10, 7)],
+  },
+  memory: {
+    usedBytes: 6_144,
+    bytesMax: 2_097_152,
+    accounts: {
+      connections: { usedBytes: 4_096, bytesMax: 1_835_008, refused: 0 },
+      received: { usedBytes: 2_048, bytesMax: 2_097_152, refused: 3 },
+      timeWait: { usedBytes: 0, bytesMax: 262_144, refused: 0 },
+    },
+  },
+  counters: { ipv4BadChecksum: 2, udpNoPort: 17, ipv4NoRoute: 1, segmentsIn: 100, malformed: 0 },
+  deviceCounters: { received: 120, receiveDropped: 5, linkUp: 1 },
+};
+
+const SNAPSHOT: UnikernelSnapshot = {
+  version: 1,
+  name: 'site',
+  target: 'pvh',
+  uptimeMicros: 93_784_000_000,
+  wallMillis: 1_795_703_901_000,
+  memoryBytes: 16_777_216,
+  timers: { count: 5, nextMicros: 1_500 },
+  logLevels: { '*': 'info', stack: 'debug' },
+  loop: {
+    micros: 93_784_000_000,
+    turns: 1_000_000,
+    busyMicros: 9_378_400_000,
+    slowTurns: [3, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    turnMicrosMax: 2_345,
+    lateTimers: [7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    lateMicrosMax: 1_002,
+  },
+  heap: {
+    totalBytes: 12_582_912,
+    usedBytes: 3_145_728,
+    kinds: {
+      strings: { count: 1_000, bytes: 65_536 },
+      bytecode: { count: 2_000, bytes: 1_048_576 },
+    },
+  },
+  stacks: { stack: STACK },
+};
+
+const LATER: UnikernelSnapshot = {
+  ...SNAPSHOT,
+  uptimeMicros: SNAPSHOT.uptimeMicros + 2_000_000,
+  loop: {
+    ...SNAPSHOT.loop!,
+    micros: SNAPSHOT.loop!.micros + 2_000_000,
+    busyMicros: SNAPSHOT.loop!.busyMicros + 500_000,
+    turns: SNAPSHOT.loop!.turns + 4_000,
+  },
+  stacks: {
+    stack: {
+      ...STACK,
+      connections: {
+        count: 2,
+        list: [connection(40_000, 3_048, 500), connection(40_001, 2 ** 32 + 99_990, 2_055)],
+      },
+      counters: { ...STACK.counters, udpNoPort: 20 },
+    },
+  },
+};
+
+const WIDE = { connectionsMax: 10, columns: 240 };
+
+test('a first look › snapshot', (t) => {
+  t.assert.snapshot(snapshotLines(SNAPSHOT, null, WIDE).join('\n'));
+});
+
+test('a second look › rates, across the end of the sequence numbers › snapshot', (t) => {
+  t.assert.snapshot(snapshotLines(LATER, SNAPSHOT, WIDE).join('\n'));
+});
+
+test('host sockets › what is known › snapshot', (t) => {
+  const list = [
+    { local: '[::1]:80', remote: '[::1]:4', state: 'ESTABLISHED', sentBytes: 10, receivedBytes: 3 },
+  ];
+  const stack = { addresses: [], connections: { count: 1, list }, counters: { accepted: 1 } };
+  const { loop: _, heap: __, ...rest } = SNAPSHOT;
+  t.assert.snapshot(
+    snapshotLines({ ...rest, stacks: { stack, other: null } }, null, WIDE).join('\n'),
+  );
+});
+
+test('a narrow terminal, few rows › lines are cut, connections counted', () => {
+  const lines = snapshotLines(LATER, SNAPSHOT, { connectionsMax: 1, columns: 60 });
+  for (const line of lines) assert.ok(line.length <= 60, line);
+  assert.ok(
+    lines.some((line) => line.includes('10.0.2.2:40001')),
+    'the one with most traffic',
+  );
+  assert.ok(!lines.some((line) => line.includes('10.0.2.2:40000')));
+  assert.ok(lines.includes('  and 1 more'));
+});
+
+test('names from the network › with control characters › are shown, not obeyed', () => {
+  const evil = '\x1b]0;owned\x07\r\x9b2J\u202egnp\u2028';
+  const stack = { ...STACK, searchDomains: [evil], lease: { ...STACK.lease!, server: evil } };
+  const text = snapshotLines(
+    { ...SNAPSHOT, name: evil, logLevels: { [evil]: 'info' }, stacks: { [evil]: stack } },
+    null,
+    WIDE,
+  ).join('\n');
+  // biome-ignore lint/complexity/useRegexLiterals: a literal can't have these characters.
+  assert.doesNotMatch(text, new RegExp('[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f\\u2028\\u202e]'));
+  assert.ok(text.includes('\\x1b]0;owned\\x07\\x0d\\x9b2J\\u202egnp\\u2028'));
+  assert.equal(printable('räksmörgås 東京'), 'räksmörgås 東京');
+});
+
+const PROFILE: CpuProfile = {
+  hz: 1_000,
+  micros: 10_000,
+  samples: 10,
+  idle: 4,
+  lost: 0,
+  nodes: [
+    { parent: -1, samples: 1, kind: 'script', name: 'turn', file: 'loop.ts', line: 3, column: 1 },
+    { parent: 0, samples: 5, kind: 'script', name: 'hot', file: 'app.ts', line: 9, column: 5 },
+    { parent: 1, samples: 0, kind: 'native', name: '0x1234', file: '', line: 0, column: 0 },
+  ],
+};
+
+test('a profile › for speedscope › stacks with their time', () => {
+  const file = JSON.parse(speedscopeJson('site', PROFILE));
+  assert.deepEqual(
+    file.shared.frames.map(({ name }: { name: string }) => name),
+    ['turn', 'hot', '0x1234', '(idle)'],
+  );
+  const [profile] = file.profiles;
+  assert.deepEqual(profile.samples, [[0], [0, 1], [3]]);
+  assert.deepEqual(profile.weights, [0.001, 0.005, 0.004]);
+  assert.ok(Math.abs(profile.endValue - 0.01) < 1e-9);
+});
+
+test('a profile › for Chrome › a tree whose samples are as many as there were', () => {
+  const file = JSON.parse(cpuprofileJson(PROFILE));
+  assert.equal(file.samples.length, 10);
+  assert.equal(file.timeDeltas.length, 10);
+  assert.equal(file.endTime, 10_000);
+  const byId = new Map(file.nodes.map((node: { id: number }) => [node.id, node]));
+  const [root] = file.nodes;
+  assert.equal(root.callFrame.functionName, '(root)');
+  const names = (node: { children: number[] }) =>
+    node.children.map((id) => (byId.get(id) as typeof root).callFrame.functionName);
+  assert.deepEqual(names(root), ['turn', '(idle)']);
+  assert.equal(file.nodes[2].callFrame.lineNumber, 8);
+});
+
+test('a profile › parents that stand after their children › ends all the same', () => {
+  const loops = { ...PROFILE, nodes: PROFILE.nodes.map((node) => ({ ...node, parent: 1 })) };
+  assert.doesNotThrow(() => JSON.parse(speedscopeJson('x', loops)));
+  assert.doesNotThrow(() => JSON.parse(cpuprofileJson(loops)));
+});
+
+test('a profile › the hottest functions first, of the time that was busy', () => {
+  assert.deepEqual(hottest(PROFILE, 1), [' 83.3 %  hot app.ts:9']);
+});

@@ -1,0 +1,218 @@
+/** `morgana inspect`: looks into a running unikernel. */
+
+import { createWriteStream, writeFileSync } from 'node:fs';
+import type { Writable } from 'node:stream';
+import type { CpuProfile } from '#device';
+import type { OpenRequest, UnikernelSnapshot } from '#inspect';
+import { EXIT_OK, Failure, usageFailure } from './failure.ts';
+import type { CommandLine } from './flags.ts';
+import { type InspectSource, openSource } from './inspect-source.ts';
+import { snapshotLines } from './inspect-text.ts';
+import { printable } from './printable.ts';
+import { cpuprofileJson, hottest, speedscopeJson } from './profile-files.ts';
+import type { VERBS } from './verbs.ts';
+
+type Line = CommandLine<typeof VERBS.inspect.flags>;
+
+/** Connections of one snapshot (packages/inspect/limits.ts): more are asked for in pages. */
+const PAGE = 200;
+/** Walking the heap takes milliseconds of the unikernel's: not at every look. */
+const HEAP_EVERY = 10;
+/** How long the second look of --once waits. */
+const ONCE_MILLIS = 500;
+const HOTTEST_SHOWN = 10;
+/** An end that was asked for is waited for so long. */
+const END_MILLIS_MAX = 2_000;
+
+const say = (text: string): void => void process.stderr.write(`morgana: ${text}\n`);
+
+export async function inspectVerb(line: Line): Promise<number> {
+  const { flags } = line;
+  checkFlags(line);
+  const source = await openSource(line.words[0] ?? null, flags['token-file']);
+  try {
+    if (flags.profile !== null) await profile(source, flags.profile, flags.output);
+    else if (flags.pcap !== null) await capture(source, line, flags.pcap);
+    else if (flags.log !== null || flags.follow) await log(source, flags.log, flags.follow);
+    else if (flags.json) {
+      const snapshot = await look(source, flags.connections, true);
+      process.stdout.write(`${JSON.stringify(snapshot, null, 2)}\n`);
+    } else if (flags.once || !process.stdout.isTTY) await once(source, flags.connections);
+    else await refresh(source, line);
+    return EXIT_OK;
+  } finally {
+    source.close();
+  }
+}
+
+function checkFlags({ flags }: Line): void {
+  const see = 'see "morgana inspect --help"';
+  const modes = [flags.json, flags.once, flags.log !== null || flags.follow];
+  modes.push(flags.profile !== null, flags.pcap !== null);
+  if (modes.filter(Boolean).length > 1) {
+    throw usageFailure('--json, --once, --log, --profile and --pcap are one at a time', see);
+  }
+  if ((flags.output !== null) !== (flags.profile !== null)) {
+    throw usageFailure('--profile and --output belong together', see);
+  }
+  const { output, pcap } = flags;
+  if (output !== null && !/\.(json|cpuprofile)$/.test(output)) {
+    throw usageFailure(
+      `--output=${output}: no kind of profile`,
+      'name it .json (speedscope) or .cpuprofile (Chrome)',
+    );
+  }
+  const isCapture = flags['snap-bytes'] !== 0 || flags.port !== 0 || flags.interface !== 0;
+  if (pcap === null && isCapture) {
+    throw usageFailure('--port, --snap-bytes and --interface go with --pcap', see);
+  }
+}
+
+async function answered(request: OpenRequest): Promise<unknown> {
+  const result = await request.answer;
+  if (!result.ok) throw new Failure({ what: printable(result.error) });
+  return result.value;
+}
+
+const nothing = (): boolean => true;
+
+/** A snapshot with up to `count` connections, in as many requests as that takes. */
+async function look(
+  source: InspectSource,
+  count: number,
+  heap: boolean,
+): Promise<UnikernelSnapshot> {
+  const ask = async (from: number): Promise<UnikernelSnapshot> => {
+    const options = { from, connections: Math.min(PAGE, count - from), heap: heap && from === 0 };
+    return (await answered(source.open('snapshot', options, nothing))) as UnikernelSnapshot;
+  };
+  const first = await ask(0);
+  if (typeof first?.name !== 'string' || typeof first.stacks !== 'object') {
+    throw new Failure({ what: `${source.name} sent no snapshot` });
+  }
+  for (let from = PAGE; from < count; from += PAGE) {
+    const stacks = Object.values(first.stacks);
+    if (!stacks.some((stack) => stack !== null && stack.connections.count > from)) break;
+    const page = await ask(from);
+    for (const [name, stack] of Object.entries(page.stacks)) {
+      const list = first.stacks[name]?.connections.list as unknown[] | undefined;
+      list?.push(...(stack?.connections.list ?? []));
+    }
+  }
+  return first;
+}
+
+async function once(source: InspectSource, connections: number): Promise<void> {
+  const before = await look(source, connections, true);
+  await new Promise((resolve) => setTimeout(resolve, ONCE_MILLIS));
+  const now = { ...(await look(source, connections, false)), heap: before.heap ?? null };
+  const lines = snapshotLines(now, before, { connectionsMax: connections, columns: 500 });
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+/** Until Ctrl-C, or the unikernel's end. */
+async function refresh(source: InspectSource, { flags }: Line): Promise<void> {
+  const stop = interrupted();
+  let isOver = false;
+  void stop.then(() => {
+    isOver = true;
+  });
+  process.stdout.write('\x1b[?25l\x1b[2J');
+  try {
+    let before: UnikernelSnapshot | null = null;
+    for (let count = 0; !isOver; count++) {
+      let now = await look(source, flags.connections, count % HEAP_EVERY === 0);
+      if (now.heap === null && before?.heap) now = { ...now, heap: before.heap };
+      const { rows = 24, columns = 80 } = process.stdout;
+      const connectionsMax = Math.max(5, rows - 24);
+      const lines = snapshotLines(now, before, { connectionsMax, columns }).slice(0, rows - 1);
+      process.stdout.write(`\x1b[H${lines.map((text) => `${text}\x1b[K\n`).join('')}\x1b[J`);
+      before = now;
+      await Promise.race([stop, new Promise((next) => setTimeout(next, flags.interval * 1_000))]);
+    }
+  } finally {
+    process.stdout.write('\x1b[?25h');
+  }
+}
+
+const interrupted = (): Promise<void> =>
+  new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  });
+
+async function log(
+  source: InspectSource,
+  levels: string | null,
+  isFollowed: boolean,
+): Promise<void> {
+  if (levels !== null || !isFollowed) {
+    const options = levels === null ? {} : { levels };
+    const now = (await answered(source.open('log', options, nothing))) as Record<string, string>;
+    const text = Object.entries(now).map(([name, level]) => `${name}:${level}`);
+    say(printable(text.join(', ')));
+  }
+  if (!isFollowed) return;
+  const decoder = new TextDecoder();
+  let part = '';
+  await stream(source, 'log', { follow: true }, (bytes) => {
+    const lines = (part + decoder.decode(bytes, { stream: true })).split('\n');
+    part = lines.pop() ?? '';
+    const text = lines.map((one) => `${printable(one)}\n`).join('');
+    return process.stdout.write(text);
+  });
+}
+
+async function capture(source: InspectSource, { flags }: Line, file: string): Promise<void> {
+  const out: Writable = file === '-' ? process.stdout : createWriteStream(file);
+  await new Promise<void>((resolve, reject) => {
+    if (file === '-') return resolve();
+    out.once('open', () => resolve());
+    out.once('error', reject);
+  });
+  const options = {
+    interface: flags.interface,
+    ...(flags.port === 0 ? {} : { port: flags.port }),
+    ...(flags['snap-bytes'] === 0 ? {} : { snapBytes: flags['snap-bytes'] }),
+  };
+  out.on('drain', () => source.resume());
+  // The reader has enough, as tcpdump with -c.
+  const enough = new Promise<void>((resolve) => out.once('error', () => resolve()));
+  const tally = await stream(source, 'pcap', options, (bytes) => out.write(bytes.slice()), enough);
+  if (file !== '-') await new Promise<void>((resolve) => out.end(resolve));
+  const { frames, dropped } = (tally ?? {}) as { frames?: number; dropped?: number };
+  if (frames !== undefined) say(`${frames} frames, ${dropped} dropped`);
+}
+
+/** Runs a stream until Ctrl-C, `enough` or its own end; the answer, null when it never comes. */
+async function stream(
+  source: InspectSource,
+  ask: string,
+  options: Readonly<Record<string, unknown>>,
+  take: (bytes: Uint8Array) => boolean,
+  enough: Promise<void> = new Promise(() => {}),
+): Promise<unknown> {
+  const request = source.open(ask, options, take);
+  const over = Promise.race([interrupted(), enough]).then(() => {
+    source.resume();
+    request.end();
+    return new Promise<null>((resolve) => setTimeout(resolve, END_MILLIS_MAX, null).unref());
+  });
+  return Promise.race([answered(request), over]);
+}
+
+async function profile(
+  source: InspectSource,
+  seconds: number,
+  output: string | null,
+): Promise<void> {
+  const request = source.open('profile', { seconds }, nothing);
+  void interrupted().then(() => request.end());
+  const found = (await answered(request)) as CpuProfile;
+  if (!Array.isArray(found?.nodes)) throw new Failure({ what: `${source.name} sent no profile` });
+  const file = output ?? '';
+  const isChrome = file.endsWith('.cpuprofile');
+  writeFileSync(file, isChrome ? cpuprofileJson(found) : speedscopeJson(source.name, found));
+  for (const text of hottest(found, HOTTEST_SHOWN)) process.stdout.write(`${printable(text)}\n`);
+  const { samples, idle, lost } = found;
+  say(`${samples} samples, ${idle} of them idle, ${lost} lost; ${printable(file)}`);
+}
