@@ -12,7 +12,7 @@ export * from './ip.ts';
 export * from './ip-address.ts';
 export * from './ip-family.ts';
 export type { InterfaceAddress } from './ipv4/interface-addresses.ts';
-export { ForwardingHop, type Ipv4Forwarding } from './ipv4/ipv4-forwarding.ts';
+export { ForwardingHop, type ForwardingParts, Ipv4Forwarding } from './ipv4/ipv4-forwarding.ts';
 export type { Ipv4RouteEntry } from './ipv4/routing-table.ts';
 export { secretOfText } from './ipv6/interface-identifier.ts';
 export type { Ipv6Settings } from './ipv6/ipv6.ts';
@@ -26,6 +26,11 @@ export {
 } from './limits.ts';
 export type { LinkInput } from './link/ethernet-link.ts';
 export { type MemoryAccount, MemoryBudget, type MemoryKind } from './memory-budget.ts';
+export {
+  type AdvertisedConfiguration,
+  type AdvertisedPrefix,
+  RouterAdvertiser,
+} from './ndp/router-advertiser.ts';
 export {
   type ConfigurationListener,
   type NameConfiguration,

@@ -45,7 +45,7 @@ import {
 import { IpFamilies } from './ip-families.ts';
 import { formatIpAddress, sameAddress } from './ip-family.ts';
 import { type InterfaceAddress, InterfaceAddresses } from './ipv4/interface-addresses.ts';
-import { Ipv4Forwarding } from './ipv4/ipv4-forwarding.ts';
+import type { ForwardingParts, Ipv4Forwarding } from './ipv4/ipv4-forwarding.ts';
 import { Ipv4Input } from './ipv4/ipv4-input.ts';
 import { Ipv4Output } from './ipv4/ipv4-output.ts';
 import { type Ipv4RouteEntry, RoutingTable } from './ipv4/routing-table.ts';
@@ -53,7 +53,7 @@ import { Ipv6, type Ipv6Settings } from './ipv6/ipv6.ts';
 import { isIpv6HostAddress, isIpv6LinkLocal } from './ipv6-address.ts';
 import { formatIpv6Address } from './ipv6-text.ts';
 import { configuredRoutesMax, memoryBytesDefault, mtuBytesMin } from './limits.ts';
-import { EthernetLink, type LinkInput } from './link/ethernet-link.ts';
+import { EthernetLink } from './link/ethernet-link.ts';
 import { Neighbor } from './link/neighbor.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { PathMtuCache } from './path-mtu.ts';
@@ -102,8 +102,6 @@ export class NetStack {
   readonly udp: Udp;
   readonly device: NetDevice;
   readonly memory: MemoryBudget;
-  /** For routers. */
-  readonly forwarding: Ipv4Forwarding;
   private readonly options: NetStackOptions;
   private readonly interfaceAddresses = new InterfaceAddresses();
   private readonly arp: NeighborCache;
@@ -116,6 +114,7 @@ export class NetStack {
   private readonly igmp: Igmp;
   private readonly link: EthernetLink;
   private dhcp: Dhcpv4Client | null = null;
+  private forwarding: Ipv4Forwarding | null = null;
   private current: NetConfiguration | null = null;
   private readonly configurationListeners: ConfigurationListener[] = [];
   private readonly readyListeners: (() => void)[] = [];
@@ -151,9 +150,8 @@ export class NetStack {
     this.reassembly = new Reassembly(timers, this.memory.account('fragments'));
     this.output = new Ipv4Output(device, addresses, table, this.paths, arp, group, entropy);
     this.icmp = new Icmpv4(this.output, addresses, timers);
-    this.forwarding = new Ipv4Forwarding(device, addresses, table, arp, this.icmp);
     arp.unresolved = (head) => {
-      if (!this.forwarding.unresolved(head)) this.icmp.unresolved(head);
+      if (this.forwarding?.unresolved(head) !== true) this.icmp.unresolved(head);
     };
     this.igmp = new Igmp(this.output, device.mac, addresses, timers, entropy);
     const families = new IpFamilies(this.output, addresses, this.igmp);
@@ -186,11 +184,17 @@ export class NetStack {
   }
 
   /**
-   * From now on IPv4 frames for our station, or for all, go to what `make` returns, a router: it
-   * gets our own input, for what is left to us.
+   * Puts a router's part between the link and our own IPv4; once. A stack without one isn't any
+   * slower for it.
    */
-  interpose(make: (own: LinkInput) => LinkInput): void {
-    this.link.ipv4 = make(this.link.ipv4);
+  forwardIpv4(make: (parts: ForwardingParts) => Ipv4Forwarding): Ipv4Forwarding {
+    assert(this.forwarding === null);
+    const { device, interfaceAddresses: addresses, table, arp, icmp: errors, input: own } = this;
+    const made = make({ device, addresses, table, arp, errors, own });
+    this.forwarding = made;
+    this.link.ipv4 = made.input;
+    made.reset(this.output.linkMtuBytes);
+    return made;
   }
 
   /** After `IpOutput.begin` returned null: `listener` is called whenever there is room again. */
@@ -386,7 +390,7 @@ export class NetStack {
     this.igmp.checkInvariants();
     this.reassembly.checkInvariants();
     this.paths.checkInvariants();
-    this.forwarding.checkInvariants();
+    this.forwarding?.checkInvariants();
     this.dhcp?.checkInvariants();
     this.ipv6?.checkInvariants();
     const waitingBytes = this.arp.waitingBytes + (this.ipv6?.waitingBytes ?? 0);
@@ -403,7 +407,7 @@ export class NetStack {
     this.table.set(configuration === null ? [] : tableOf(configuration));
     const mtuBytes = configuration?.mtuBytes ?? this.device.mtuBytes;
     this.output.reset(Math.min(mtuBytes, this.device.mtuBytes));
-    this.forwarding.reset(Math.min(mtuBytes, this.device.mtuBytes));
+    this.forwarding?.reset(Math.min(mtuBytes, this.device.mtuBytes));
     this.input.reset();
     this.reassembly.clear();
     const claimed = configuration?.addresses.map(({ address }) => address) ?? [];

@@ -29,7 +29,7 @@ import { sourceIn } from './nat/quoted.ts';
 import type { Session } from './nat/session.ts';
 import { Sessions } from './nat/sessions.ts';
 import { Packet, PORTS, PROTOCOL, TCP_FLAGS, TTL } from './packet.ts';
-import { Side } from './side.ts';
+import { Side, type Taker } from './side.ts';
 import { type NatTables, tablesOf } from './tables.ts';
 
 export interface NatOptions {
@@ -77,10 +77,13 @@ export class Router {
     const { inside, outside, timers, entropy, nat } = options;
     this.options = options;
     const { tally, natTally } = this;
-    this.inside = new Side('inside', inside, tally, (_side, ...frame) => this.fromInside(...frame));
-    this.outside = new Side('outside', outside, tally, (_side, ...frame) =>
-      this.fromOutside(...frame),
-    );
+    const unresolved = (side: Side, head: Uint8Array) => this.unresolved(side, head);
+    const [fromInside, fromOutside]: Taker[] = [
+      (frame, fields, checksumGood) => this.fromInside(frame, fields, checksumGood),
+      (frame, fields, checksumGood) => this.fromOutside(frame, fields, checksumGood),
+    ];
+    this.inside = new Side('inside', inside, tally, fromInside!, unresolved);
+    this.outside = new Side('outside', outside, tally, fromOutside!, unresolved);
     const forwards = nat?.forwards ?? [];
     const sessionsMax = nat?.sessionsMax ?? natSessionsDefault;
     assert(sessionsMax >= natSessionsMin && sessionsMax <= natSessionsMax);
@@ -103,8 +106,6 @@ export class Router {
     this.syns = new HeldSyns(timers, natTally, (frame) => this.outside.portUnreachable(frame));
     outside.onConfiguration(() => this.configured());
     inside.onConfiguration(() => this.configured());
-    inside.forwarding.unresolved = (head) => this.unresolved(this.inside, head);
-    outside.forwarding.unresolved = (head) => this.unresolved(this.outside, head);
     this.configured();
   }
 
@@ -130,7 +131,7 @@ export class Router {
 
   /** Addresses or routes of a side changed. */
   private configured(): void {
-    const { primary } = this.options.outside.forwarding.addresses;
+    const { primary } = this.outside.forwarding.addresses;
     this.ways.clear();
     if (this.options.clampsMss === true) {
       const mtus = [this.options.inside, this.options.outside].map(

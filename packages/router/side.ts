@@ -8,7 +8,7 @@ import type { NetDevice } from '#device';
 import {
   type ForwardingHop,
   type Ipv4Address,
-  type Ipv4Forwarding,
+  Ipv4Forwarding,
   isHostAddress,
   type LinkInput,
   type NetStack,
@@ -39,38 +39,39 @@ import { type Packet, PROTOCOL, type ReadResult, TCP_FLAGS, TTL } from './packet
 const OPTIONS_AT = ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES;
 
 /** What a side does with a frame that isn't for everybody. */
-export type Taker = (
-  side: Side,
-  frame: Uint8Array,
-  fields: Int32Array,
-  checksumGood: boolean,
-) => void;
+export type Taker = (frame: Uint8Array, fields: Int32Array, checksumGood: boolean) => void;
 
 export class Side implements LinkInput {
   readonly name: 'inside' | 'outside';
   readonly forwarding: Ipv4Forwarding;
   readonly device: NetDevice;
   readonly egress: Egress;
-  own!: LinkInput;
+  readonly own: LinkInput;
   private readonly counters: RouterCounters;
   private readonly take: Taker;
 
-  constructor(name: Side['name'], net: NetStack, counters: RouterCounters, take: Taker) {
+  /** `unresolved`: see Ipv4Forwarding. */
+  constructor(
+    name: Side['name'],
+    net: NetStack,
+    counters: RouterCounters,
+    take: Taker,
+    unresolved: (side: Side, head: Uint8Array) => boolean,
+  ) {
     this.name = name;
-    this.forwarding = net.forwarding;
+    this.forwarding = net.forwardIpv4(
+      (parts) => new Ipv4Forwarding(parts, this, (head) => unresolved(this, head)),
+    );
+    this.own = this.forwarding.own;
     this.device = net.device;
     this.counters = counters;
     this.take = take;
-    this.egress = new Egress(net.forwarding, counters);
-    net.interpose((own) => {
-      this.own = own;
-      return this;
-    });
+    this.egress = new Egress(this.forwarding, counters);
   }
 
   frame(frame: Uint8Array, fields: Int32Array, isGroup: boolean, checksumGood: boolean): void {
     if (isGroup) this.own.frame(frame, fields, true, checksumGood);
-    else this.take(this, frame, fields, checksumGood);
+    else this.take(frame, fields, checksumGood);
   }
 
   isOurs(address: number): boolean {

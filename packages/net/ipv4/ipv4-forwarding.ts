@@ -11,6 +11,7 @@ import type { Icmpv4 } from '../icmpv4/icmpv4.ts';
 import type { Ipv4Address } from '../ip.ts';
 import { isHostAddress } from '../ip-address.ts';
 import { routesMax } from '../limits.ts';
+import type { LinkInput } from '../link/ethernet-link.ts';
 import type { Neighbor, WaitingPacket } from '../link/neighbor.ts';
 import { ETHERNET_HEADER_BYTES, ETHERTYPE_IPV4, emitEthernetHeader } from '../wire/ethernet.ts';
 import type { InterfaceAddresses } from './interface-addresses.ts';
@@ -35,33 +36,44 @@ export class ForwardingHop {
   }
 }
 
+/** What a stack shows of its insides for that (NetStack.forwardIpv4). */
+export interface ForwardingParts {
+  readonly device: NetDevice;
+  readonly addresses: InterfaceAddresses;
+  readonly table: RoutingTable;
+  readonly arp: NeighborCache;
+  readonly errors: Icmpv4;
+  /** Our own IPv4: what isn't forwarded goes there. */
+  readonly own: LinkInput;
+}
+
 export class Ipv4Forwarding {
   readonly device: NetDevice;
   readonly addresses: InterfaceAddresses;
   readonly errors: Icmpv4;
+  readonly own: LinkInput;
+  /** IPv4 frames for our station, or for all, go there. */
+  readonly input: LinkInput;
   /**
    * Told of each packet (from its Ethernet header on) that was dropped because its next hop doesn't
    * answer. Borrows `head`; true when it was a forwarded one.
    */
-  unresolved: (head: Uint8Array) => boolean = () => false;
+  readonly unresolved: (head: Uint8Array) => boolean;
   private readonly table: RoutingTable;
   private readonly arp: NeighborCache;
   private readonly hops = new Map<Ipv4Address, ForwardingHop>();
   private mtuBytes: number;
 
-  constructor(
-    device: NetDevice,
-    addresses: InterfaceAddresses,
-    table: RoutingTable,
-    arp: NeighborCache,
-    errors: Icmpv4,
-  ) {
-    this.device = device;
-    this.addresses = addresses;
-    this.table = table;
-    this.arp = arp;
-    this.errors = errors;
-    this.mtuBytes = device.mtuBytes;
+  constructor(parts: ForwardingParts, input: LinkInput, unresolved: (head: Uint8Array) => boolean) {
+    this.device = parts.device;
+    this.addresses = parts.addresses;
+    this.table = parts.table;
+    this.arp = parts.arp;
+    this.errors = parts.errors;
+    this.own = parts.own;
+    this.input = input;
+    this.unresolved = unresolved;
+    this.mtuBytes = parts.device.mtuBytes;
   }
 
   /** Addresses, routes or the MTU changed. */

@@ -157,6 +157,10 @@ export class Ipv4Output implements IpOutput {
     this.entropy = entropy;
   }
 
+  get linkMtuBytes(): number {
+    return this.mtuBytes;
+  }
+
   /** Our addresses, the table or the MTU changed: every way is looked up again. */
   reset(mtuBytes: number): void {
     assert(mtuBytes <= this.device.mtuBytes);

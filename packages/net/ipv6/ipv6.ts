@@ -11,6 +11,7 @@ import { Icmpv6 } from '../icmpv6/icmpv6.ts';
 import type { Route } from '../ip.ts';
 import {
   IPV6_ALL_NODES,
+  IPV6_ALL_ROUTERS,
   type Ipv6Address,
   isIpv6LinkLocal,
   isIpv6Multicast,
@@ -84,6 +85,7 @@ export class Ipv6 implements Ipv6Ways, Ipv6Destinations, AddressEvents {
   private slaac: Slaac | null = null;
   private advertisements: RouterAdvertisements | null = null;
   private dhcp: Dhcpv6Client | null = null;
+  private asked: () => void = () => {};
 
   constructor(parts: Ipv6Parts) {
     const { device, timers, entropy, logger, memory, reassembly } = parts;
@@ -102,6 +104,7 @@ export class Ipv6 implements Ipv6Ways, Ipv6Destinations, AddressEvents {
       memory,
       {
         advertised: (message, router, mac) => this.advertised(message, router, mac),
+        asked: () => this.asked(),
         lost: (neighbor) => {
           if (this.routers.silence(neighbor)) this.changed();
         },
@@ -164,6 +167,24 @@ export class Ipv6 implements Ipv6Ways, Ipv6Destinations, AddressEvents {
     });
     this.solicitation.start();
     return true;
+  }
+
+  /**
+   * Speaks as a router of the link from now on (RFC 4861 §6.2.2): `asked` hears of each question
+   * for routers. Null: as a host again. After `start`.
+   */
+  speakAsRouter(asked: (() => void) | null): void {
+    assert(this.isStarted);
+    const group = this.intern(IPV6_ALL_ROUTERS);
+    if (asked !== null && !this.ndp.isRouter) this.mld.join(group);
+    if (asked === null && this.ndp.isRouter) this.mld.leave(group);
+    this.ndp.isRouter = asked !== null;
+    this.asked = asked ?? (() => {});
+  }
+
+  /** To all nodes of the link; false when no address of ours is surely ours yet. */
+  advertiseRouter(message: RouterAdvertisement): boolean {
+    return this.ndp.advertiseRouter(message);
   }
 
   /** Told that addresses, routers or DNS changed. */

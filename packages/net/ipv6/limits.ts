@@ -55,6 +55,25 @@ export const extensionOptionsMax = 16;
 /** Bytes of all extension headers of one packet (RFC 8883 allows such a bound). */
 export const extensionBytesMax = 512;
 
+/**
+ * What we advertise as a router (RFC 4861 §6.2.1, §10): the time between advertisements, that
+ * between the first ones and how many those are, the least between two, what a solicitation waits
+ * for at most, and how many goodbyes there are.
+ */
+export const advertisementIntervalMax = seconds(600);
+export const advertisementIntervalMin = seconds(198);
+export const advertisementIntervalFirst = seconds(16);
+export const advertisementsFirst = 3;
+export const advertisementSpacing = seconds(3);
+export const advertisementDelayMax = millis(500);
+export const advertisementsLast = 3;
+/** While there is no address to advertise from. */
+export const advertisementRetry = seconds(1);
+/** Advertising more is refused by assertion, as is what doesn't fit the smallest link. */
+export const advertisedPrefixesMax = 16;
+/** How often a prefix that is advertised no more is taken back. */
+export const prefixGoodbyes = 3;
+
 /** Multicast groups of the host, the solicited-node ones included; `join` refuses the next. */
 export const multicastGroupsMax = 64;
 /** RFC 3810 §9: robustness, unsolicited report interval. */

@@ -55,6 +55,8 @@ type Advertisement = Extract<NdpRepr, { type: typeof NDP_NEIGHBOR_ADVERTISEMENT 
 export interface NdpEvents {
   /** A valid advertisement; `router` is its link-local address, `mac` null when not told. */
   advertised(message: RouterAdvertisement, router: Ipv6Address, mac: Uint8Array | null): void;
+  /** A valid question for routers. */
+  asked(): void;
   /** A neighbour doesn't answer, or isn't a router any more. */
   lost(neighbor: Ipv6Address): void;
   unique(own: OwnAddress): void;
@@ -80,6 +82,8 @@ export class Ndp {
   private readonly messages: LinkMessages;
   private readonly events: NdpEvents;
   private defendedAt: Instant | null = null;
+  /** What our advertisements of neighbours say; questions for routers are heard. */
+  isRouter = false;
 
   constructor(
     device: NetDevice,
@@ -145,7 +149,8 @@ export class Ndp {
         this.counters.ndpRedirects += 1;
         return;
       case NDP_ROUTER_SOLICITATION:
-        return; // For routers only (RFC 4861 §6.2.6).
+        if (this.isRouter) this.askedForRouters(message.options, source);
+        return;
     }
   }
 
@@ -159,9 +164,28 @@ export class Ndp {
     });
   }
 
+  /** RFC 4861 §6.2: to all nodes. False when no address of ours is surely ours yet. */
+  advertiseRouter(message: RouterAdvertisement): boolean {
+    const own = this.own.linkLocal;
+    if (own === null || own.isOptimistic) return false;
+    this.send(own.address, IPV6_ALL_NODES, null, message);
+    return true;
+  }
+
   checkInvariants(): void {
     this.neighbors.checkInvariants();
     this.duplicates.checkInvariants();
+  }
+
+  /** RFC 4861 §6.1.1, §6.2.6. */
+  private askedForRouters(options: readonly NdpOption[], source: Ipv6Address): void {
+    const mac = macOf(options, NDP_SOURCE_LINK_ADDRESS);
+    if (mac === 'bad' || (isIpv6Any(source) && mac !== null)) {
+      this.counters.ndpInvalid += 1;
+      return;
+    }
+    if (mac !== null) this.neighbors.heard(this.cache.intern(source), mac).isRouter = false;
+    this.events.asked();
   }
 
   /** RFC 4861 §7.1.1, §7.2.3, §7.2.4. */
@@ -259,7 +283,7 @@ export class Ndp {
   ): void {
     this.send(own.address, to, mac, {
       type: NDP_NEIGHBOR_ADVERTISEMENT,
-      isRouter: false,
+      isRouter: this.isRouter,
       isSolicited,
       // RFC 4429 §3.3: others' knowledge is better than ours until we are sure.
       isOverride: !own.isOptimistic,
