@@ -15,6 +15,7 @@ export {
 } from './control-framing.ts';
 export type { DatagramHandler, DatagramSocket } from './datagram.ts';
 export type { Clock, Console, Entropy } from './environment.ts';
+export { evaluateScript } from './evaluate.ts';
 export type { Endpoint, Flow, FlowEnd, FlowHandler } from './flow.ts';
 export { isHostName, isNeverHost } from './host-name.ts';
 export type {

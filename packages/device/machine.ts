@@ -33,9 +33,10 @@ export interface Machine {
   /** What it can tell about itself; null where it can tell nothing (a simulated machine). */
   readonly vitals: Vitals | null;
   /**
-   * Runs a script in this program's realm, for hot reload: source as UTF-8, or bytecode of the
-   * base's compiler. Its completion value, or what it threw as text. Null unless the image was
-   * built for development: code that comes in later is a capability that no other image has.
+   * Runs a script, UTF-8 source, in this program's realm, for hot reload: its completion value, or
+   * what it threw as text. Null on every target: the entry of a development build, and no other,
+   * puts `evaluateScript` (evaluate.ts) in its place, so that other images aren't even linked with
+   * a way to new code.
    */
   readonly evaluate: ((code: Uint8Array) => Result<unknown, string>) | null;
   /** Ends the program at once with exit code 0..126. */
