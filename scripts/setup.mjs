@@ -48,6 +48,8 @@ const SYSTEM = {
     'iputils-arping': '/usr/bin/arping',
     ethtool: '/usr/sbin/ethtool',
     radvd: '/usr/sbin/radvd',
+    udhcpc: '/sbin/udhcpc',
+    'isc-dhcp-client': '/sbin/dhclient',
     iperf3: '/usr/bin/iperf3',
   },
   bench: {

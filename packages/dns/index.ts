@@ -1,8 +1,16 @@
 /** Names: a stub resolver over any stack. Read first: README.md, resolver.ts. */
 
 export { addressFamily, formatIpv6Text, parseIpv6Text } from './address-text.ts';
+export { type DnsClient, Forwarder, type ForwarderOptions } from './forwarder.ts';
+export { ForwarderServer } from './forwarder-server.ts';
 export { parseHostName } from './host-name.ts';
-export { DEFAULT_LIMITS, type DnsLimits } from './limits.ts';
+export {
+  DEFAULT_FORWARDER_LIMITS,
+  DEFAULT_LIMITS,
+  type DnsLimits,
+  type ForwarderLimits,
+} from './limits.ts';
+export type { LocalName, LocalNames } from './local-zone.ts';
 export {
   type DnsConfiguration,
   type Family,

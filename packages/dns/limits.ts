@@ -67,6 +67,39 @@ export const DEFAULT_LIMITS: DnsLimits = {
   datagramBytesMax: 1_232,
 };
 
+/** What passing on questions of others may cost (forwarder.ts). */
+export interface ForwarderLimits {
+  /** Name servers that are used; the rest of a list is ignored. */
+  readonly serversMax: number;
+  /** Questions on their way; one more is answered SERVFAIL. */
+  readonly forwardsMax: number;
+  /** How often each server is asked, and how long each is waited for. */
+  readonly roundsMax: number;
+  readonly serverWait: Duration;
+  /** Messages that don't answer the question; one more: SERVFAIL. */
+  readonly mismatchesMax: number;
+  /** Clients' connections; one more is reset. */
+  readonly streamsMax: number;
+  /** Questions of one connection that aren't answered yet; one more: it is reset. */
+  readonly streamQueriesMax: number;
+  /** The longest question on a stream; a longer one: the connection is reset. */
+  readonly streamQueryBytesMax: number;
+  /** A connection on which nothing happens for so long is reset (RFC 7766 §6.2.3). */
+  readonly streamIdle: Duration;
+}
+
+export const DEFAULT_FORWARDER_LIMITS: ForwarderLimits = {
+  serversMax: 4,
+  forwardsMax: 512,
+  roundsMax: 2,
+  serverWait: seconds(2),
+  mismatchesMax: 16,
+  streamsMax: 128,
+  streamQueriesMax: 32,
+  streamQueryBytesMax: 4_096,
+  streamIdle: seconds(30),
+};
+
 export function checkLimits(limits: DnsLimits): void {
   assert(limits.serversMax >= 1 && limits.roundsMax >= 1 && limits.exchangesMax >= 1);
   assert(limits.datagramWait > 0 && limits.datagramWait <= limits.datagramWaitMax);

@@ -6,7 +6,8 @@
  */
 
 import { assert, type Logger, type Result, type TimerQueue } from '#core';
-import type { Clock, Entropy, NetDevice } from '#device';
+import type { Clock, Endpoint, Entropy, NetDevice } from '#device';
+import { Forwarder, ForwarderServer, StackTransport } from '#dns';
 import {
   Dhcpv4Server,
   ForeignTcp,
@@ -21,11 +22,14 @@ import { joinStacks } from '#stack';
 import { Destinations } from './destinations.ts';
 import type { GatewayHost } from './host.ts';
 import { gatewayMemoryBytes } from './limits.ts';
+import { NetworkNames } from './names.ts';
 import type { GatewayNetwork } from './network.ts';
 import { type PortToPublish, type PublishError, type PublishedPort, Publisher } from './publish.ts';
 import { Relays } from './relay.ts';
 import { TcpNat } from './tcp-nat.ts';
 import { UdpNat } from './udp-nat.ts';
+
+const DNS_PORT = 53;
 
 export interface GatewayOptions {
   /** The gateway's port of the network; its own from now on. */
@@ -56,6 +60,7 @@ export class Gateway {
   private readonly udpNat: UdpNat;
   private readonly dhcp: Dhcpv4Server;
   private readonly publisher: Publisher;
+  private readonly names: ForwarderServer;
 
   /** Serves its network from now on. */
   constructor(options: GatewayOptions) {
@@ -87,6 +92,7 @@ export class Gateway {
     this.udpNat = new UdpNat(host, destinations);
     this.foreignUdp = new ForeignUdp(net.udp, net.ip, timers, addresses, errors, this.udpNat);
     this.dhcp = this.startDhcp(options);
+    this.names = this.startNames(options);
     const addressOf = (name: string): Ipv4Address | null => this.addressOf(name);
     this.publisher = new Publisher({ host, net, tcp, timers, relays: this.relays, addressOf });
     logger.info(`gateway ${formatIpv4Address(address)}/${prefixBits}`);
@@ -122,6 +128,8 @@ export class Gateway {
       ...this.tcpNat.counters,
       ...this.udpNat.counters,
       ...this.publisher.counters,
+      ...this.names.counters,
+      ...this.names.forwarder.counters,
       relays: this.relays.size,
       foreignSynsHeld: this.foreignTcp.heldCount,
       udpFlows: this.foreignUdp.flowCount,
@@ -129,10 +137,18 @@ export class Gateway {
     };
   }
 
+  /** Asks these name servers from now on for what isn't the network's. */
+  useNameServers(servers: readonly Endpoint[]): void {
+    this.names.forwarder.configure(servers);
+  }
+
   /** Ends everything that it holds of the host: listens no more, breaks connections off. */
   close(): void {
     this.publisher.close();
     this.dhcp.stop();
+    this.names.close();
+    this.foreignTcp.close();
+    this.foreignUdp.close();
     this.relays.abort();
   }
 
@@ -143,6 +159,30 @@ export class Gateway {
     this.relays.checkInvariants();
     this.udpNat.checkInvariants();
     this.publisher.checkInvariants();
+    this.names.checkInvariants();
+  }
+
+  private startNames({ host, timers, entropy, network }: GatewayOptions): ForwarderServer {
+    const { dhcp, net, tcp } = this;
+    const forwarder = new Forwarder({
+      transport: new StackTransport(host),
+      timers,
+      entropy,
+      servers: network.nameServers,
+      local: new NetworkNames(network, {
+        addressesOf: (name) => {
+          const found = dhcp.addressOf(name);
+          return found === null ? [] : [found];
+        },
+        nameOf: (address) => dhcp.nameOf(address),
+      }),
+    });
+    const server = new ForwarderServer(forwarder);
+    const bound = net.udp.bind(DNS_PORT, server);
+    const listening = tcp.listen(DNS_PORT, (flow) => server.accept(flow));
+    assert(bound.ok && listening.ok, 'port 53 of a new stack is free');
+    server.serve(bound.value);
+    return server;
   }
 
   private startDhcp({ timers, logger, network, leasesChanged }: GatewayOptions): Dhcpv4Server {

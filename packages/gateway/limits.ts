@@ -35,6 +35,9 @@ export const publishedMax = 256;
 export const publishedUdpClientsMax = 128;
 export const publishedUdpIdle = seconds(180);
 
+/** How long answers about the network's own names may be believed: guests come and go. */
+export const nameTtlSeconds = 5;
+
 /** Addresses before the pool, left for the gateway, the host and hosts with fixed addresses. */
 export const poolOffset = 16;
 

@@ -119,6 +119,7 @@ test('a client that comes back › its own address, by identifier or by station'
   x.link.wait(3_700_000);
   assert.equal(x.discover(macOf(4))[0]?.message.yourAddress, ip('10.0.2.103'));
   assert.equal(x.bind(B), SECOND, 'an ended lease is kept in mind');
+  assert.equal(x.bind(B, [identified(1, ...B)]), SECOND, 'its station is its identifier');
 });
 
 test('a wish › is granted when it is free and in the pool, else another one is offered', () => {
@@ -380,7 +381,7 @@ test('any order of messages from many clients › no address is two clients’, 
   const types = [DHCPV4_DISCOVER, DHCPV4_REQUEST, DHCPV4_REQUEST, DHCPV4_RELEASE, DHCPV4_DECLINE];
   /** Who was last told that an address is its, and until when. */
   const granted = new Map<Ipv4Address, { readonly client: number; readonly until: number }>();
-  for (let i = 0; i < 4_000; i++) {
+  for (let i = 0; i < 2_000; i++) {
     const client = 1 + random.below(20);
     const address = (FIRST + random.below(11)) as Ipv4Address;
     const type = random.pick(types);
@@ -402,6 +403,6 @@ test('any order of messages from many clients › no address is two clients’, 
     }
     x.link.wait(random.below(60_000));
   }
-  assert(x.counter('dhcpServerAcks') > 100 && x.counter('dhcpServerNaks') > 100);
+  assert(x.counter('dhcpServerAcks') > 50 && x.counter('dhcpServerNaks') > 50);
   assert(x.server.leases().length <= 10);
 });

@@ -60,7 +60,7 @@ import {
   emitDhcpv4,
   parseDhcpv4,
 } from '../wire/dhcpv4.ts';
-import { formatMac } from '../wire/ethernet.ts';
+import { formatMac, MAC_BYTES } from '../wire/ethernet.ts';
 import { type FixedLease, type Lease, type LeasePool, LeaseTable, macKey } from './lease-table.ts';
 import { replyOptions, type ServedConfiguration } from './served-options.ts';
 
@@ -377,5 +377,11 @@ function clientOf(message: Dhcpv4Repr, table: LeaseTable): string | null {
   if (identifier === null) return macKey(clientMac);
   const { length } = identifier;
   if (length < 2 || length > dhcpClientIdentifierBytesMax) return null;
-  return table.fixedFor(clientMac) !== null ? macKey(clientMac) : `id ${identifier.join(':')}`;
+  // A station's address as an identifier is the same client as one without.
+  const isStation =
+    length === 1 + MAC_BYTES &&
+    identifier[0] === 1 &&
+    hot.equal(identifier, 1, clientMac, 0, MAC_BYTES);
+  if (isStation || table.fixedFor(clientMac) !== null) return macKey(clientMac);
+  return `id ${identifier.join(':')}`;
 }

@@ -111,6 +111,13 @@ export class ForeignTcp {
     this.hold(s, key, peer, iss);
   }
 
+  /** Gives up what is held, and takes nothing more. Connections go on. */
+  close(): void {
+    for (const syn of [...this.held.values()]) syn.giveUp();
+    this.stack.timers.stop(this.timer);
+    this.stack.foreign = null;
+  }
+
   /** Called by HeldSyn when its wait is over. */
   release(syn: HeldSyn): void {
     this.held.delete(syn.key);

@@ -103,6 +103,13 @@ export class ForeignUdp {
     flow.handler?.datagram(bytes);
   }
 
+  /** Ends all flows, and takes nothing more. */
+  close(): void {
+    for (const flow of [...this.flows.values()]) flow.close();
+    this.timers.stop(this.timer);
+    this.udp.foreign = null;
+  }
+
   checkInvariants(): void {
     assert(this.flows.size <= foreignFlowsMax);
     let sum = 0;
