@@ -4,17 +4,24 @@
  */
 
 import type { Stack } from '#device';
-import { Commands, ControlServer } from '#inspect';
+import { type Command, Commands, ControlServer } from '#inspect';
 import type { StartInspection } from './run.ts';
 
-export const startInspection: StartInspection = (machine, name, log) => {
-  const commands = new Commands(machine, name, log);
-  if (machine.control !== null) {
-    commands.register(new ControlServer(machine.control, log.source('control')));
-  }
-  return {
-    connected({ name: device, kind }, value) {
-      if (kind === 'net.stack') commands.addStack(device, value as Stack);
-    },
+/** With `more` commands, by name, on the control channel. */
+export const inspectionWith =
+  (more: Readonly<Record<string, Command>>): StartInspection =>
+  (machine, name, log) => {
+    const commands = new Commands(machine, name, log);
+    if (machine.control !== null) {
+      const server = new ControlServer(machine.control, log.source('control'));
+      commands.register(server);
+      for (const [ask, run] of Object.entries(more)) server.command(ask, run);
+    }
+    return {
+      connected({ name: device, kind }, value) {
+        if (kind === 'net.stack') commands.addStack(device, value as Stack);
+      },
+    };
   };
-};
+
+export const startInspection = inspectionWith({});

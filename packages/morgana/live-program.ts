@@ -10,6 +10,7 @@
  * nothing of the application does either.
  */
 
+import type { Result } from '#core';
 import type { KvReadOnly } from '#device';
 import { type FetchApp, fetchHandler, type HttpServer } from '#http';
 import { inspect } from '#web';
@@ -18,14 +19,8 @@ import { serveApp } from './handler.ts';
 import type { AnyContext } from './run.ts';
 import { serveSite, siteOf } from './static-site.ts';
 
-/** Code of a version, in the form that the machine's `evaluate` takes, and its name in traces. */
-export interface Script {
-  readonly code: Uint8Array;
-  readonly name: string;
-}
-
-/** The value of the script's only expression; throws what its evaluation throws. */
-export type Evaluate = (code: Uint8Array, name: string) => unknown;
+/** The value of a script's only expression, or why it has none: as Machine's `evaluate`. */
+export type Evaluate = (code: Uint8Array) => Result<unknown, string>;
 
 /** The system's modules by their path in this package. */
 export type SharedModules = Readonly<Record<string, object>>;
@@ -41,14 +36,14 @@ export interface LiveOptions {
   readonly kind: 'static' | 'handler' | 'devices';
   readonly modules: SharedModules;
   readonly evaluate: Evaluate;
-  /** The first version; null for a website, which has no code. */
-  readonly script: Script | null;
+  /** The first version, as `evaluate` takes it; null for a website, which has no code. */
+  readonly script: Uint8Array | null;
 }
 
 /** What replaces what runs. */
 export interface Update {
-  /** Null: the code is the same; only a website's may be. */
-  readonly script: Script | null;
+  /** Null for a website. */
+  readonly script: Uint8Array | null;
   /** By the name of its device. */
   readonly contents: ReadonlyMap<string, ContentChange>;
 }
@@ -65,7 +60,7 @@ export class LiveProgram {
   private readonly modules: SharedModules;
   private readonly evaluate: Evaluate;
   /** Until `start`. */
-  private first: Script | null;
+  private first: Uint8Array | null;
   private current: Version | null = null;
   private context: AnyContext | null = null;
   /** Of a website or a handler. */
@@ -120,7 +115,7 @@ export class LiveProgram {
     return { kind: 'reloaded' };
   }
 
-  private async replaceCode(script: Script, context: AnyContext): Promise<UpdateResult> {
+  private async replaceCode(script: Uint8Array, context: AnyContext): Promise<UpdateResult> {
     const failed = (during: 'evaluation' | 'reload', error: unknown): UpdateResult => ({
       kind: 'failed',
       during,
@@ -149,8 +144,10 @@ export class LiveProgram {
   }
 
   /** Evaluates a script; gives what its main module exports. */
-  private open({ code, name }: Script): Version {
-    const define = this.evaluate(code, name) as (
+  private open(script: Uint8Array): Version {
+    const evaluated = this.evaluate(script);
+    if (!evaluated.ok) throw new SyntaxError(evaluated.error);
+    const define = evaluated.value as (
       require: (path: string) => object,
       module: { exports: object },
       exports: object,

@@ -22,7 +22,15 @@ import {
 import type { ContentFile } from './build-content.ts';
 import { appendPayload, type PayloadInput } from './build-elf.ts';
 
-export { type BundleEntry, bundle, formatBundleFault } from './build-bundle.ts';
+export { emitKvPack } from '#device';
+export {
+  type Bundle,
+  type BundleEntry,
+  type BundleFault,
+  type BundleOptions,
+  bundle,
+  formatBundleFault,
+} from './build-bundle.ts';
 export { type ContentFile, type ContentOptions, readContent } from './build-content.ts';
 
 export interface BuildOptions {
@@ -90,24 +98,48 @@ export async function linkImage(options: BuildOptions): Promise<Result<BuildRepo
   if (!bundled.ok) return bundled;
   const program = compile(bundled.value.text, options.bytecodeTool);
   if (!program.ok) return program;
-  const sections: PayloadInput[] = [program.value];
-  for (const { name, files } of options.contents) {
+  const appended = appendProgram(program.value, options);
+  if (!appended.ok) return appended;
+  const { baseBytes, image, sections } = appended.value;
+  writeFileSync(options.output, image, { mode: 0o755 });
+  return ok(report(baseBytes, image.length, sections, bundled.value));
+}
+
+interface Appended {
+  readonly baseBytes: number;
+  readonly image: Uint8Array;
+  readonly sections: readonly PayloadInput[];
+}
+
+/** The base with a compiled program and directories of content behind it. */
+export function appendProgram(
+  program: PayloadInput,
+  { contents, baseElf }: Pick<BuildOptions, 'contents' | 'baseElf'>,
+): Result<Appended, BuildFault> {
+  const sections: PayloadInput[] = [program];
+  for (const { name, files } of contents) {
     sections.push({ kind: 'content', name, bytes: emitKvPack(files) });
   }
   let base: Uint8Array;
   try {
-    base = readFileSync(options.baseElf);
+    base = readFileSync(baseElf);
   } catch (error) {
-    return err({ kind: 'base', path: options.baseElf, why: (error as Error).message });
+    return err({ kind: 'base', path: baseElf, why: (error as Error).message });
   }
   const image = appendPayload(base, sections);
-  if (!image.ok) return err({ kind: 'base', path: options.baseElf, why: image.error });
-  writeFileSync(options.output, image.value, { mode: 0o755 });
-  return ok(report(base.length, image.value.length, sections, bundled.value));
+  if (!image.ok) return err({ kind: 'base', path: baseElf, why: image.error });
+  return ok({ baseBytes: base.length, image: image.value, sections });
 }
 
-/** Bytecode of `text`; the text itself when the compiler is missing or can't run on this host. */
-function compile(text: string, tool: string | null): Result<PayloadInput, BuildFault> {
+/**
+ * Bytecode of `text`, which is called `name` in traces; the text itself when the compiler is
+ * missing or can't run on this host.
+ */
+export function compile(
+  text: string,
+  tool: string | null,
+  name = 'main.js',
+): Result<PayloadInput, BuildFault> {
   const source = { kind: 'source', name: 'main', bytes: new TextEncoder().encode(text) } as const;
   if (tool === null) return ok(source);
   const folder = mkdtempSync(join(tmpdir(), 'morgana-'));
@@ -115,7 +147,7 @@ function compile(text: string, tool: string | null): Result<PayloadInput, BuildF
     const input = join(folder, 'main.js');
     const output = join(folder, 'main.bin');
     writeFileSync(input, text);
-    const ran = spawnSync(tool, [input, output, 'main.js'], { encoding: 'utf8' });
+    const ran = spawnSync(tool, [input, output, name], { encoding: 'utf8' });
     // No status: a signal ended it, as on a processor without its instructions.
     if (ran.error !== undefined || ran.status === null) return ok(source);
     if (ran.status !== 0) return err({ kind: 'compile', message: ran.stderr.trim() });

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import net from 'node:net';
 import { test } from 'node:test';
 import { freePort, Workspace } from './cli.ts';
 
@@ -39,17 +41,165 @@ test('a change › built and served; an error › shown, the old version serves 
   await assert.rejects(read(port));
 });
 
-test('a website › a changed page is served', async () => {
-  const work = new Workspace({ 'htdocs/index.html': 'first', 'htdocs/sub/page.html': 'a' });
+/** The longest wait for an answer, on a busy machine. */
+const READ_MS_MAX = 10_000;
+
+/** One kept connection of an HTTP client: a socket, and what came on it since the last look. */
+class Kept {
+  readonly socket: net.Socket;
+  private text = '';
+  private wake: () => void = () => {};
+
+  constructor(port: number) {
+    this.socket = net.connect(port, '127.0.0.1');
+    this.socket.setEncoding('latin1').on('data', (text: string) => {
+      this.text += text;
+      this.wake();
+    });
+    this.socket.on('close', () => {
+      this.text += '<closed>';
+      this.wake();
+    });
+  }
+
+  send(path: string, fields = ''): void {
+    this.socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`);
+  }
+
+  /** What came up to and with `pattern`. */
+  async read(pattern: RegExp): Promise<string> {
+    const late = setTimeout(() => this.socket.destroy(), READ_MS_MAX);
+    while (!pattern.test(this.text)) {
+      if (this.text.includes('<closed>')) assert.fail(`closed, not ${pattern}: ${this.text}`);
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+    }
+    clearTimeout(late);
+    const text = this.text;
+    this.text = '';
+    return text;
+  }
+}
+
+const RELOAD = 'export const reload = (): void => {};\n';
+
+test('a website › a changed page › in place: the connection stays, its ETag changes', async () => {
+  const files = { 'index.html': 'first', 'sub/page.html': 'a', 'old.html': 'old' };
+  const work = new Workspace(
+    Object.fromEntries(Object.entries(files).map(([name, text]) => [`htdocs/${name}`, text])),
+  );
   const port = await freePort();
   const tool = work.start(['dev', 'htdocs', `--port=${port}`]);
   try {
     await tool.wrote(/listening on/);
-    assert.equal(await read(port), 'first');
+    const kept = new Kept(port);
+    const etagOf = async (path: string, body: RegExp): Promise<string | undefined> => {
+      kept.send(path);
+      return /etag: (\S+)/i.exec(await kept.read(body))?.[1];
+    };
+    const index = await etagOf('/', /first$/);
+    const page = await etagOf('/sub/page.html', /\na$/);
     work.write('htdocs/sub/page.html', 'changed');
+    await tool.wrote(/reloaded in \d+ ms/);
+    assert.notEqual(await etagOf('/sub/page.html', /changed$/), page);
+    assert.equal(await etagOf('/', /first$/), index);
+    rmSync(work.path('htdocs/old.html'));
+    work.write('htdocs/new/index.html', 'new');
+    await tool.wrote(/(reloaded in[\s\S]*){2}/);
+    await etagOf('/old.html', /404 Not Found\n$/);
+    await etagOf('/new/', /new$/);
+    kept.socket.destroy();
+    assert.equal([...tool.stdout.matchAll(/listening on/g)].length, 1);
+  } finally {
+    tool.child.kill('SIGINT');
+    await tool.ended;
+    work.remove();
+  }
+});
+
+test('a module with reload › its state and connections go on; broken ones change nothing', async () => {
+  const app = (text: string, reload: string): string => `export let visits = 0;
+export const streams: (() => void)[] = [];
+export default {
+  async fetch(request: Request): Promise<Response> {
+    visits += 1;
+    if (!request.url.endsWith('/stream')) return new Response('${text} ' + visits);
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode('begun by ${text}, '));
+        streams.push(() => {
+          controller.enqueue(new TextEncoder().encode('ended by ${text}'));
+          controller.close();
+        });
+      },
+    });
+    return new Response(body);
+  },
+};
+${reload}`;
+  const takeOver = `export const reload: Reload<HandlerConfig, Before> = (previous) => {
+  visits = previous.visits;
+  for (const end of previous.streams) setTimeout(end, 1);
+};
+import type { HandlerConfig, Reload } from 'morgana';
+type Before = { visits: number; streams: (() => void)[] };
+`;
+  const work = new Workspace({ 'app.ts': app('one', '') });
+  const port = await freePort();
+  const tool = work.start(['dev', 'app.ts', `--port=${port}`]);
+  try {
+    await tool.wrote(/listening on/);
+    const kept = new Kept(port);
+    kept.send('/');
+    await kept.read(/one 1$/);
+    const streamed = new Kept(port);
+    streamed.send('/stream');
+    await streamed.read(/begun by one, /);
+
+    work.write('app.ts', app('two', takeOver));
+    await tool.wrote(/reloaded in \d+ ms: connections go on/);
+    kept.send('/');
+    await kept.read(/two 3$/);
+    await streamed.read(/ended by one\r\n0\r\n\r\n$/);
+
+    work.write('app.ts', app('three', takeOver.replace('visits =', 'throw new Error("oh");\n //')));
+    await tool.wrote(/failed during its reload[\s\S]*the version before still serves/);
+    const trace = /Error: oh\n.*reload \(app\.ts:20:9\)\nerror:/;
+    assert.match(tool.stderr, trace, 'its place, and none of ours');
+    work.write('app.ts', `${app('four', takeOver)}\nundefinedName();\n`);
+    await tool.wrote(/app\.ts\(\d+,1\): error TS\d+: .*undefinedName/);
+    work.write('app.ts', `${app('five', takeOver)}\nthrow new Error('at once');\n`);
+    await tool.wrote(/Error: at once[\s\S]*failed during its evaluation/);
+    kept.send('/');
+    await kept.read(/two 4$/);
+
+    work.write('app.ts', app('six', ''));
+    await tool.wrote(/restarted, connections broke: the application exports no reload\(previous\)/);
     await tool.wrote(/(listening on[\s\S]*){2}/);
-    const page = await fetch(`http://127.0.0.1:${port}/sub/page.html`);
-    assert.equal(await page.text(), 'changed');
+    await kept.read(/<closed>/);
+    assert.equal(await read(port), 'six 1');
+  } finally {
+    tool.child.kill('SIGINT');
+    await tool.ended;
+    work.remove();
+  }
+});
+
+test('a change that wants another system › restarted, and why', async () => {
+  const text = (more: string) => `export default { fetch: async () => new Response(${more}) };\n`;
+  const work = new Workspace({ 'app.ts': text("'one'") + RELOAD });
+  const port = await freePort();
+  const tool = work.start(['dev', 'app.ts', `--port=${port}`]);
+  try {
+    await tool.wrote(/listening on/);
+    work.write(
+      'app.ts',
+      text('(await fetch("http://127.0.0.1:1").catch(() => "none")) + ""') + RELOAD,
+    );
+    await tool.wrote(/restarted, connections broke: it uses fetch now/);
+    await tool.wrote(/(listening on[\s\S]*){2}/);
+    assert.equal(await read(port), 'none');
   } finally {
     tool.child.kill('SIGINT');
     await tool.ended;

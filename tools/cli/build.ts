@@ -5,18 +5,25 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Metafile } from 'esbuild';
-import { WEB_GLOBALS, webDefines } from '../../packages/web/bundle.ts';
 import {
   type BuildReport,
   bundle,
   formatBuildFault,
-  type formatBundleFault,
   linkImage,
   readContent,
 } from '../../targets/base/build.ts';
 import { buildNodeModule } from '../../targets/node/build.ts';
 import { type App, detectApp } from './app.ts';
 import { baseImage, baseParts, bytecodeTool, type ImageTarget } from './base.ts';
+import {
+  bundleFailure,
+  checkGlobals,
+  DEFINE,
+  type Entry,
+  FETCH,
+  INJECT,
+  MARKED,
+} from './build-options.ts';
 import { checkContent } from './content.ts';
 import { describeApp } from './describe-app.ts';
 import { partLines } from './describe-text.ts';
@@ -24,7 +31,7 @@ import { appendDescription, type Description, type Part } from './description.ts
 import { checkDevices, entrySource } from './entry.ts';
 import { EXIT_OK, Failure, usageFailure } from './failure.ts';
 import type { CommandLine } from './flags.ts';
-import { ENTRY_NAME, missingGlobalMarks, missingGlobals } from './import-graph.ts';
+import { ENTRY_NAME } from './import-graph.ts';
 import { loadApp, morganaAlias } from './load.ts';
 import { appCacheDirectory, packageRoot, shown } from './places.ts';
 import { checkTypes } from './typecheck.ts';
@@ -68,8 +75,8 @@ export async function buildApp(app: App, platform: Platform): Promise<Built> {
   checkContent(app);
   // On every target the application may use only what an image has: else "dev" would promise too
   // much. Before the types: the compiler would advise to install those of Node.
-  const fetches = app.main !== null && (await checkGlobals(entryOf(app, 'pvh')));
-  checkTypes(app);
+  const fetches = app.main !== null && (await checkImage(entryOf(app, 'pvh')));
+  await checkTypes(app);
   const linked = fetches ? { ...app, connects: true } : app;
   const entry = entryOf(linked, platform);
   return platform === 'node' || platform === 'node-direct'
@@ -77,44 +84,19 @@ export async function buildApp(app: App, platform: Platform): Promise<Built> {
     : buildImage(linked, entry, platform);
 }
 
-type Entry = { readonly text: string; readonly resolveDir: string; readonly name: string };
-
 const entryOf = (app: App, platform: Platform): Entry => ({
   text: entrySource(app, platform),
   resolveDir: app.main === null ? packageRoot : path.dirname(app.main),
   name: ENTRY_NAME,
 });
 
-const INJECT = ['packages/web/inject.ts', 'packages/http/inject.ts'].map((file) =>
-  path.join(packageRoot, file),
-);
-/** Linked for whoever names the global `fetch`. */
-const FETCH = 'packages/http/client/fetch.ts';
-/** What libraries ask about the environment: an image is production, and no Node. */
-const DEFINE = {
-  'process.env.NODE_ENV': '"production"',
-  ...webDefines(),
-  'globalThis.fetch': 'fetch',
-  'self.fetch': 'fetch',
-};
-
-/**
- * Refuses an application that uses a global which no image has, or a module: with the chain of
- * imports. True when it uses `fetch`.
- */
-async function checkGlobals(entry: Entry): Promise<boolean> {
-  const marks = missingGlobalMarks(new Set([...WEB_GLOBALS, 'fetch']));
+/** Refuses what an image lacks: a global, or a module. True when it uses `fetch`. */
+async function checkImage(entry: Entry): Promise<boolean> {
   const options = { entry, inject: INJECT, alias: morganaAlias };
-  const bundled = await bundle({ ...options, define: { ...marks, ...DEFINE }, readable: true });
+  const bundled = await bundle({ ...options, define: MARKED, readable: true });
   if (!bundled.ok) throw bundleFailure(bundled.error);
-  const { text, metafile } = bundled.value;
-  const [first] = missingGlobals(text, metafile);
-  if (first === undefined) return links(metafile, entry, path.join(packageRoot, FETCH));
-  throw new Failure({
-    what: `the global '${first.name}' does not exist in an image`,
-    where: `used by ${first.chain.join(' -> ')}`,
-    mend: 'use a Web-standard API instead, or ask `typeof` before',
-  });
+  checkGlobals(bundled.value);
+  return links(bundled.value.metafile, entry, path.join(packageRoot, FETCH));
 }
 
 /** Whether some of `file` is in the bundle. */
@@ -124,21 +106,6 @@ function links(metafile: Metafile, entry: Entry, file: string): boolean {
     ([input, { bytesInOutput }]) =>
       bytesInOutput > 0 && path.resolve(entry.resolveDir, input) === file,
   );
-}
-
-function bundleFailure(fault: Parameters<typeof formatBundleFault>[0]): Failure {
-  if (fault.kind === 'syntax') {
-    const detail = fault.message.split('\n');
-    return new Failure({ what: 'the application cannot be linked', mend: 'see above', detail });
-  }
-  const chain = fault.chain.filter((step) => path.basename(step) !== ENTRY_NAME);
-  return new Failure({
-    what: fault.node
-      ? `the module "${fault.specifier}" is Node's, and an image has no Node in it`
-      : `the module "${fault.specifier}" can't be found`,
-    where: `imported by ${[...chain, fault.specifier].join(' -> ')}`,
-    mend: fault.node ? 'use a Web-standard API instead' : 'install it, or correct the name',
-  });
 }
 
 async function buildImage(app: App, entry: Entry, target: ImageTarget): Promise<Built> {

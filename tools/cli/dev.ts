@@ -1,223 +1,170 @@
 /**
- * `morgana dev`: the node target, built and started again on every change of a file that it is
- * made of.
+ * `morgana dev`: runs an application on any target, and puts every change of it into what runs, or
+ * starts that again. Not here: builds and changes (development.ts).
  */
 
-import { type FSWatcher, readdirSync, statSync, watch, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type App, type AppPath, detectApp, MODULE } from './app.ts';
-import { buildApp } from './build.ts';
-import { EXIT_OK, Failure, usageFailure } from './failure.ts';
+import { type App, type AppPath, detectApp, nameOf } from './app.ts';
+import { DevelopmentBuilder, type Version } from './build-development.ts';
+import { Development, say } from './development.ts';
+import { Failure, usageFailure } from './failure.ts';
 import type { CommandLine, Publish } from './flags.ts';
+import { startProcess } from './linux-process.ts';
 import { loadApp } from './load.ts';
-import { checkPorts, type Running } from './machine.ts';
+import { checkPorts, findQemu, type Running, startMachine } from './machine.ts';
+import { checkMachineLinks, parseMachineLinks } from './machine-links.ts';
 import { startDirectNode, startNode } from './node-process.ts';
-import { appCacheDirectory } from './places.ts';
-import { platformOf, type VERBS } from './verbs.ts';
+import { chosenAccelerator } from './run.ts';
+import { supervised } from './supervision.ts';
+import { type Platform, platformOf, targetOf, type VERBS } from './verbs.ts';
 
-/** An editor writes a file in several steps: one rebuild for all of them. */
-const SETTLE_MS = 60;
+type Line = CommandLine<typeof VERBS.dev.flags>;
+type Found = Exclude<AppPath, { kind: 'image' }>;
 
-const say = (text: string): void => {
-  process.stderr.write(`morgana: ${text}\n`);
-};
-
-export async function devVerb(line: CommandLine<typeof VERBS.dev.flags>): Promise<number> {
+export async function devVerb(line: Line): Promise<number> {
   const found = detectApp(line.words[0] ?? '.');
   if (found.kind === 'image') {
     throw usageFailure('dev takes an application, not an image', 'use "morgana run"');
   }
-  const { port, net, link } = line.flags;
-  if (net === 'host' && link.length > 0) {
+  const platform = platformOf(line.flags.target, line.flags.net);
+  checkFlags(line, platform);
+  const { port } = line.flags;
+  if (isPublished(line, platform)) {
+    await checkPorts(publishedPorts(line, 80), `--port=${port === 8_081 ? 8_082 : 8_081}`);
+  }
+  const about = {
+    app: await nameOfApp(found),
+    source: homeOf(found),
+    target: targetOf(platform),
+    network: null,
+  };
+  return supervised(line.flags.name, about, say, (channel) => {
+    const builder = new DevelopmentBuilder(platform);
+    return new Development({
+      found,
+      builder,
+      controlSocket: channel && path.join(path.dirname(channel), 'control.sock'),
+      start: (version) => start({ line, platform, builder, channel }, version),
+      place: isPublished(line, platform) ? `http://localhost:${port}` : line.flags.link.join(', '),
+    }).run();
+  });
+}
+
+/** Whether ports of this machine lead to it: not where it has addresses of its own on links. */
+const isPublished = (line: Line, platform: Platform): boolean =>
+  platform === 'node' || (platform === 'pvh' && line.flags.link.length === 0);
+
+/** Refuses what the target would silently ignore. */
+function checkFlags(line: Line, platform: Platform): void {
+  const { publish, link, disk, net, target } = line.flags;
+  if (platform === 'node' && link.length > 0) {
     throw usageFailure('--link goes with our own stack', 'give it --net=direct too');
   }
-  const development = new Development(found, port, net, link, line.rest ?? []);
-  return development.run();
+  if (net === 'direct' && target !== 'node') {
+    throw usageFailure(`--net=direct does not go with target ${target}`, 'leave it out');
+  }
+  if (publish.length > 0 && !isPublished(line, platform)) {
+    throw usageFailure('--publish does not go with --link', 'its ports are at its own address');
+  }
+  if (disk.length > 0 && platform !== 'process') {
+    throw usageFailure(`--disk does not go with target ${target}`, 'give it --target=process too');
+  }
 }
 
-class Development {
-  private readonly found: Exclude<AppPath, { kind: 'image' }>;
-  private readonly port: number;
-  private readonly net: 'host' | 'direct';
-  private readonly links: readonly string[];
-  private readonly bootArguments: readonly string[];
-  private running: Running | null = null;
-  private watchers: FSWatcher[] = [];
-  private settle: NodeJS.Timeout | null = null;
-  private stopping = false;
-  /** Builds stand in line: two at once would start two processes on one port. */
-  private building: Promise<void> = Promise.resolve();
+const homeOf = (found: Found): string =>
+  found.kind === 'static'
+    ? found.directory
+    : found.kind === 'handler'
+      ? found.main
+      : path.dirname(found.config);
 
-  constructor(
-    found: Exclude<AppPath, { kind: 'image' }>,
-    port: number,
-    net: 'host' | 'direct',
-    links: readonly string[],
-    bootArguments: readonly string[],
-  ) {
-    this.found = found;
-    this.port = port;
-    this.net = net;
-    this.links = links;
-    this.bootArguments = bootArguments;
+/** Of its configuration, where that can be read. */
+async function nameOfApp(found: Found): Promise<string> {
+  try {
+    return (await loadApp(found)).name;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return nameOf(homeOf(found));
   }
+}
 
-  /** Until Ctrl-C. */
-  async run(): Promise<number> {
-    if (this.net === 'host')
-      await checkPorts([this.publish(80)], `--port=${this.port === 8_081 ? 8_082 : 8_081}`);
-    const end = new Promise<void>((resolve) => {
-      for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-        process.once(name, () => {
-          this.stopping = true;
-          resolve();
-        });
-      }
-    });
-    // From before the first build on: a change while it runs must not be missed.
-    this.watch(this.unknown());
-    this.build();
-    await end;
-    await this.building;
-    for (const watcher of this.watchers) watcher.close();
-    if (this.settle !== null) clearTimeout(this.settle);
-    this.running?.stop();
-    await this.running?.ended;
-    return EXIT_OK;
-  }
+/** `--port` leads to the application's own port, what --publish says besides. */
+function publishedPorts(line: Line, guestPort: number): Publish[] {
+  const { port: hostPort, publish } = line.flags;
+  return [{ hostAddress: '127.0.0.1', hostPort, guestPort, protocol: 'tcp' }, ...publish];
+}
 
-  private publish(guestPort: number): Publish {
-    return { hostAddress: '127.0.0.1', hostPort: this.port, guestPort, protocol: 'tcp' };
-  }
+interface Starting {
+  readonly line: Line;
+  readonly platform: Platform;
+  readonly builder: DevelopmentBuilder;
+  /** Where the machine's control channel leads. */
+  readonly channel: string | null;
+}
 
-  private build(): void {
-    this.building = this.building
-      .then(() => this.rebuild())
-      .catch(async (error: unknown) => {
-        // Ctrl-C ends the bundler too, maybe before we hear of it; a build that it broke is none.
-        await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-        if (this.stopping) return;
-        // What isn't a Failure is a bug of ours, and ends the tool.
-        setImmediate(() => {
-          throw error;
-        });
-      });
-  }
-
-  /** Builds; the old version is replaced only by one without errors. */
-  private async rebuild(): Promise<void> {
-    const startedMs = Date.now();
-    let watched = this.unknown();
-    try {
-      const app = await loadApp(this.found);
-      watched = watchedOf(app, null);
-      const built = await buildApp(app, platformOf('node', this.net));
-      watched = watchedOf(app, built.sources);
-      this.watch(watched);
-      // What changed meanwhile may have been bundled unchecked, or nobody watched it yet.
-      if (built.sources.some((source) => changedSince(source, startedMs))) this.changed();
-      else {
-        const file = path.join(appCacheDirectory(app.root), 'dev.mjs');
-        writeFileSync(file, built.output);
-        await this.restart(app, file);
-      }
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      for (const text of error.detail) process.stderr.write(`${text}\n`);
-      process.stderr.write(`error: ${error.message}\n`);
-      if (this.running !== null) say('the version before still serves');
-      this.watch(watched);
+function start({ line, platform, builder, channel }: Starting, version: Version): Running {
+  const { app } = version;
+  const { file, contents } = builder.write(version);
+  const { link, disk, memory } = line.flags;
+  const bootArguments = line.rest ?? [];
+  const publish = publishedPorts(line, guestPortOf(app, bootArguments));
+  const node = { content: contents };
+  switch (platform) {
+    case 'node':
+      return startNode(file, node, publish, bootArguments, channel, 'pipe');
+    case 'node-direct':
+      checkLinks(app, link);
+      return startDirectNode(file, node, link, bootArguments, channel, 'pipe');
+    case 'process': {
+      checkLinks(app, link);
+      const options = { links: link, disks: disk, memoryMib: memory, control: channel };
+      return startProcess(file, { ...options, bootArguments }, 'pipe');
     }
-  }
-
-  private async restart(app: App, file: string): Promise<void> {
-    this.running?.stop();
-    await this.running?.ended;
-    const running = this.start(app, file);
-    this.running = running;
-    say(`${app.name} at ${this.net === 'host' ? `http://localhost:${this.port}` : this.links}`);
-    running.ended.then((code) => {
-      if (this.running === running && code !== EXIT_OK && !this.stopping)
-        say(`it ended with exit code ${code}`);
-    });
-  }
-
-  private start(app: App, file: string): Running {
-    if (this.net === 'direct') return startDirectNode(file, app, this.links, this.bootArguments);
-    const guestPort = Number(app.args.port?.default ?? 80);
-    return startNode(file, app, [this.publish(guestPort)], this.bootArguments);
-  }
-
-  private watch(watched: Watched): void {
-    // The old ones close last: with none on a directory, changes not yet told would be lost.
-    const old = this.watchers;
-    this.watchers = watched.directories.map((directory) =>
-      watch(directory, (_, name) => {
-        if (name === null || concerns(watched, directory, name)) this.changed();
-      }),
-    );
-    for (const watcher of old) watcher.close();
-  }
-
-  private unknown(): Watched {
-    const home = this.home();
-    const content = this.found.kind === 'static' ? [home] : [];
-    return { directories: [home], content, sources: null };
-  }
-
-  private home(): string {
-    const { found } = this;
-    if (found.kind === 'static') return found.directory;
-    return path.dirname(found.kind === 'handler' ? found.main : found.config);
-  }
-
-  private changed(): void {
-    if (this.settle !== null) clearTimeout(this.settle);
-    this.settle = setTimeout(() => {
-      this.settle = null;
-      this.build();
-    }, SETTLE_MS);
+    case 'pvh':
+      return boot(line, app, file, channel, publish, bootArguments);
   }
 }
 
-/** A file that is gone has changed too. */
-function changedSince(file: string, ms: number): boolean {
-  const found = statSync(file, { throwIfNoEntry: false });
-  return found === undefined || found.mtimeMs > ms;
-}
-
-/** What a version was made of, or would have been. All paths absolute. */
-interface Watched {
-  readonly directories: readonly string[];
-  /** Those of the directories whose every file counts. */
-  readonly content: readonly string[];
-  /** Null when they aren't known, since it couldn't be linked: then any module may mend it. */
-  readonly sources: ReadonlySet<string> | null;
-}
-
-const PROJECT_FILE = /^(package|tsconfig)\.json$/;
-
-/** Not: a log that is written beside the sources, which would have it built for ever. */
-function concerns(watched: Watched, directory: string, name: string): boolean {
-  if (watched.content.includes(directory) || PROJECT_FILE.test(name)) return true;
-  if (watched.sources === null) return MODULE.test(name) || !name.includes('.');
-  return watched.sources.has(path.join(directory, name));
-}
-
-/** Sources that aren't installed packages, and all directories of content. */
-function watchedOf(app: App, sources: readonly string[] | null): Watched {
-  const own = [...(sources ?? []), app.main, app.config]
-    .filter((file) => file !== null)
-    .filter((file) => !file.includes('/node_modules/'));
-  const content = Object.values(app.content).flatMap((directory) => [
-    directory,
-    ...readdirSync(directory, { withFileTypes: true, recursive: true })
-      .filter((entry) => entry.isDirectory())
-      .map((entry) => path.join(entry.parentPath, entry.name)),
-  ]);
-  return {
-    directories: [...new Set([...own.map((file) => path.dirname(file)), ...content])],
-    content,
-    sources: sources === null ? null : new Set(own),
+function boot(
+  line: Line,
+  app: App,
+  image: string,
+  control: string | null,
+  publish: readonly Publish[],
+  bootArguments: readonly string[],
+): Running {
+  const { link, machine, memory } = line.flags;
+  const links = parseMachineLinks(link);
+  if (links.length > 0) checkLinks(app, link);
+  checkMachineLinks(links);
+  const qemu = findQemu();
+  const options = {
+    image,
+    machine,
+    accelerator: chosenAccelerator(qemu, line.flags.accelerator),
+    memoryMib: memory,
+    publish: links.length > 0 ? [] : publish,
+    links,
+    control,
+    bootArguments,
   };
+  return startMachine(qemu, options, 'pipe');
+}
+
+/** Refuses fewer interfaces than the program's graph has. */
+function checkLinks(app: App, links: readonly string[]): void {
+  const count = app.devices.filter((node) => node.kind === 'net.ethernet').length;
+  if (links.length >= count) return;
+  const wanted = count === 1 ? 'a network' : `${count} networks`;
+  throw new Failure({
+    what: `${app.name} needs ${wanted}, and has ${links.length || 'none'}`,
+    mend: 'give it --link=tap:NAME or --link=unix:PATH',
+  });
+}
+
+/** A wrong port is the application's to refuse: any will do for the forwarding until then. */
+function guestPortOf(app: App, bootArguments: readonly string[]): number {
+  const word = bootArguments.find((text) => text.startsWith('--port='));
+  const port = Number(word?.slice('--port='.length) ?? app.args.port?.default ?? 80);
+  return Number.isInteger(port) && port > 0 && port < 65_536 ? port : 80;
 }

@@ -116,16 +116,61 @@ function isUnneeded(app: App, node: DeviceNode, target: Platform): boolean {
 
 /** The source of the entry module. Its text depends on the application and the target only. */
 export function entrySource(app: App, target: Platform): string {
+  const graph = graphSource(app, target);
+  const { start, lines } = startSource(app);
+  const parts = ['name', 'args', 'devices', 'connectors', 'start'];
+  if (app.inspection) {
+    const from = 'packages/morgana/inspection.ts';
+    lines.push(importLine('{ startInspection as inspection }', from));
+    parts.push('inspection');
+  }
+  return [
+    ...graph.imports,
+    importLine('{ runUnikernel }', 'packages/morgana/run.ts'),
+    ...lines,
+    '',
+    ...graph.constants,
+    `const start = ${start};`,
+    // Web globals need their machine before the application's first module is evaluated: hence its
+    // import().
+    'launch((machine) => {',
+    '  installWeb(machine);',
+    `  return runUnikernel(machine, { ${parts.join(', ')} });`,
+    '});',
+    '',
+  ].join('\n');
+}
+
+/**
+ * The same for a development build: the application is no part of it, but a script that comes with
+ * it or later. `modules` are what scripts may ask for, by their paths below the package's root.
+ */
+export function systemSource(app: App, target: Platform, modules: readonly string[]): string {
+  const graph = graphSource(app, target);
+  return [
+    ...graph.imports,
+    importLine('{ evaluateScript as evaluate }', 'packages/device/evaluate.ts'),
+    importLine('{ runDevelopment }', 'packages/morgana/development.ts'),
+    ...modules.map((module, index) => importLine(`* as module${index}`, module)),
+    '',
+    ...graph.constants,
+    `const modules = { ${modules.map((path, i) => `'${path}': module${i}`).join(', ')} };`,
+    'launch((machine) => {',
+    '  installWeb(machine);',
+    '  const unikernel = { name, args, devices, connectors };',
+    `  return runDevelopment({ ...machine, evaluate }, '${app.kind}', modules, unikernel);`,
+    '});',
+    '',
+  ].join('\n');
+}
+
+/** What both begin with: the target's part, and the graph with its devices' implementations. */
+function graphSource(app: App, target: Platform): { imports: string[]; constants: string[] } {
   const kinds = [...new Set(app.devices.map((node) => node.kind))].sort();
   const imports = [
     importLine('{ launch }', LAUNCH[target]),
-    importLine('{ runUnikernel }', 'packages/morgana/run.ts'),
+    importLine('{ installWeb }', 'packages/web/platform.ts'),
   ];
-  const parts = ['name', 'args', 'devices', 'connectors', 'start'];
-  if (app.inspection) {
-    imports.push(importLine('{ startInspection as inspection }', 'packages/morgana/inspection.ts'));
-    parts.push('inspection');
-  }
   const connectors: string[] = [];
   for (const kind of kinds) {
     const isNamed = kind === 'net.stack' && hasOwnStack(app, target) && app.connects;
@@ -134,25 +179,13 @@ export function entrySource(app: App, target: Platform): string {
     imports.push(importLine(`{ ${implementation.name} }`, implementation.from));
     connectors.push(`  '${kind}': ${implementation.name},`);
   }
-  const { start, lines } = startSource(app);
-  // Web globals need their machine before the application's first module is evaluated: hence its
-  // import().
-  imports.push(importLine('{ installWeb }', 'packages/web/platform.ts'));
-  return [
-    ...imports,
-    ...lines,
-    '',
+  const constants = [
     `const connectors = {\n${connectors.join('\n')}\n};`,
     `const name = ${JSON.stringify(app.name)};`,
     `const args = ${JSON.stringify(app.args)};`,
     `const devices = ${JSON.stringify(linkedDevices(app))};`,
-    `const start = ${start};`,
-    'launch((machine) => {',
-    '  installWeb(machine);',
-    `  return runUnikernel(machine, { ${parts.join(', ')} });`,
-    '});',
-    '',
-  ].join('\n');
+  ];
+  return { imports, constants };
 }
 
 /** The expression that is the program's `start`, and the imports that it needs. */

@@ -23,15 +23,25 @@ Writes a small application into DIR, which must be empty or not exist.
   --template=handler    app.ts, which exports { fetch(request) }
   --template=devices    morgana.config.ts and main.ts: a graph of devices
 `,
-  dev: `morgana dev [APP] [--port=8080] [-- boot-time arguments]
-morgana dev [APP] --net=direct --link=LINK... [-- boot-time arguments]
+  dev: `morgana dev [APP] [flags] [-- boot-time arguments]
 
-Runs APP as a process on this machine's sockets; builds and restarts it on every change.
+Runs APP, builds it again on every change of a file that it is made of, and puts the change into
+what runs: open connections go on. A website's files always change in place; a module or graph
+does when its main module exports reload(previous); else all is started again, and dev says why.
 While a change has errors they are shown and the old version keeps serving.
 
-  --port=PORT           port of this machine, 1 to 65535 (default 8080)
-  --net=host|direct     this machine's sockets (the default), or our own TCP/IP on --link
-  --link=LINK           with --net=direct: as of "morgana run"
+  --target=node         a process on this machine's sockets (the default)
+  --target=process      a Linux process on --link
+  --target=pvh          a virtual machine
+  --port=PORT           port of this machine, 1 to 65535 (default 8080); not with --link
+  --publish=HOST:IMAGE  another port, as of "morgana run"; may be repeated
+  --net=host|direct     node: its sockets (the default), or our own TCP/IP on --link
+  --link=LINK           an Ethernet interface, as of "morgana run"; may be repeated
+  --disk=NAME=FILE      process: a block device; may be repeated
+  --memory=MIB          memory of the machine, 3 to 4096 (default 32)
+  --machine=microvm|q35 pvh: as of "morgana run"
+  --accelerator=kvm|tcg pvh: as of "morgana run"
+  --name=NAME           what others call it, as of "morgana run"
 `,
   build: `morgana build [APP] [--target=pvh|process|node] [--net=direct] [--output=FILE] [--json]
 

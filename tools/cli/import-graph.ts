@@ -140,6 +140,9 @@ export function missingGlobals(code: string, metafile: Metafile): MissingGlobal[
   }));
 }
 
+/** The code as it would be without the marks. */
+export const unmarked = (code: string): string => code.replaceAll(MARK, '');
+
 function modulesIn(code: string, metafile: Metafile): { input: string; text: string }[] {
   const modules: { input: string; text: string }[] = [];
   for (const line of code.split('\n')) {

@@ -1,7 +1,7 @@
 /** Runs an image of target process: it is a program of this machine. */
 
 import { spawn } from 'node:child_process';
-import { type Running, supervise } from './machine.ts';
+import { type Output, type Running, supervise } from './machine.ts';
 
 export interface ProcessOptions {
   /** Of the image's own command line: base/plat/process/main.c. */
@@ -25,9 +25,13 @@ export function processArguments(options: ProcessOptions): string[] {
 }
 
 /** Its console is stdout, and what it says before its sandbox closes stderr. */
-export function startProcess(image: string, options: ProcessOptions): Running {
+export function startProcess(
+  image: string,
+  options: ProcessOptions,
+  output: Output = 'inherit',
+): Running {
   const child = spawn(image, processArguments(options), {
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', output, 'inherit'],
   });
   return supervise(child, (status) => status);
 }

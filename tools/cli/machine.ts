@@ -8,6 +8,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { release } from 'node:os';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import { baseImage } from './base.ts';
 import { EXIT_FAILED, Failure } from './failure.ts';
 import type { Publish } from './flags.ts';
@@ -115,16 +116,25 @@ function leashed(command: string, args: string[]): [string, string[]] {
   return [setpriv, ['--pdeathsig', 'SIGTERM', '--', command, ...args]];
 }
 
+/** Where a machine's console goes: to this process's stdout, or to whoever reads `Running`. */
+export type Output = 'inherit' | 'pipe';
+
 export interface Running {
   /** Resolves with the exit code for the shell. */
   readonly ended: Promise<number>;
+  /** With Output 'pipe'; must be read. */
+  readonly stdout: Readable | null;
   stop(): void;
 }
 
 /** Boots the image; the serial console goes to stdout. */
-export function startMachine(qemu: string, options: MachineOptions): Running {
+export function startMachine(
+  qemu: string,
+  options: MachineOptions,
+  output: Output = 'inherit',
+): Running {
   const [command, args] = leashed(qemu, qemuArguments(options));
-  const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'pipe'] });
+  const child = spawn(command, args, { stdio: ['ignore', output, 'pipe'] });
   let complaint = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     complaint += text;
@@ -166,5 +176,5 @@ export function supervise(child: ChildProcess, codeOf: (status: number) => numbe
       }
     });
   });
-  return { ended, stop: () => stop(0) };
+  return { ended, stdout: child.stdout, stop: () => stop(0) };
 }

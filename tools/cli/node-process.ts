@@ -4,15 +4,16 @@ import { spawn } from 'node:child_process';
 import type { App } from './app.ts';
 import { tapLinkTool } from './base.ts';
 import type { Publish } from './flags.ts';
-import { type Running, supervise } from './machine.ts';
+import { type Output, type Running, supervise } from './machine.ts';
 
 /** `file` is what buildModule made; its console goes to stdout. */
 export function startNode(
   file: string,
-  app: App,
+  app: Pick<App, 'content'>,
   publish: readonly Publish[],
   bootArguments: readonly string[],
   control: string | null = null,
+  output: Output = 'inherit',
 ): Running {
   const args = ['--enable-source-maps', file, ...bootArguments];
   // targets/node/launch.ts reads these.
@@ -22,7 +23,7 @@ export function startNode(
     MORGANA_CONTENT: JSON.stringify(app.content),
     MORGANA_PUBLISH: JSON.stringify(publish),
   };
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'], env });
+  const child = spawn(process.execPath, args, { stdio: ['ignore', output, 'inherit'], env });
   return supervise(child, (status) => status);
 }
 
@@ -34,10 +35,11 @@ const controlVariable = (control: string | null): NodeJS.ProcessEnv => ({
 /** The same on our own stack (targets/node/launch-direct.ts), over links. */
 export function startDirectNode(
   file: string,
-  app: App,
+  app: Pick<App, 'content'>,
   links: readonly string[],
   bootArguments: readonly string[],
   control: string | null = null,
+  output: Output = 'inherit',
 ): Running {
   const words = [...links.map((link) => `--link=${link}`), '--', ...bootArguments];
   const env = {
@@ -47,6 +49,6 @@ export function startDirectNode(
     MORGANA_TAP_LINK: tapLinkTool() ?? 'tap-link',
   };
   const args = ['--enable-source-maps', file, ...words];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'], env });
+  const child = spawn(process.execPath, args, { stdio: ['ignore', output, 'inherit'], env });
   return supervise(child, (status) => status);
 }

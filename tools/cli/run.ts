@@ -161,7 +161,7 @@ async function boot(
   );
 }
 
-function chosenAccelerator(qemu: string, wish: 'auto' | 'kvm' | 'tcg'): 'kvm' | 'tcg' {
+export function chosenAccelerator(qemu: string, wish: 'auto' | 'kvm' | 'tcg'): 'kvm' | 'tcg' {
   if (wish === 'tcg') return 'tcg';
   const best = chooseAccelerator(qemu);
   if (wish === 'kvm' && best === 'tcg') {

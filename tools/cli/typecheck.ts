@@ -3,7 +3,7 @@
  * are.
  */
 
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -13,7 +13,7 @@ import { morganaAlias } from './load.ts';
 import { appCacheDirectory, packageRoot, shown } from './places.ts';
 
 /** Throws a Failure whose detail is what the compiler said. A website has no types. */
-export function checkTypes(app: App): void {
+export async function checkTypes(app: App): Promise<void> {
   if (app.main === null) return;
   const directory = appCacheDirectory(app.root);
   const check = path.join(directory, 'check.ts');
@@ -22,15 +22,9 @@ export function checkTypes(app: App): void {
   writeFileSync(project, JSON.stringify(projectOf(app, check), null, 2));
   const compiler = createRequire(import.meta.url).resolve('typescript/package.json');
   const tsc = path.join(path.dirname(compiler), 'bin', 'tsc');
-  const run = spawnSync(process.execPath, [tsc, '-p', project, '--pretty', 'false'], {
-    cwd: process.cwd(),
-    encoding: 'utf8',
-  });
-  if (run.error) throw run.error;
-  if (run.status === 0) return;
-  const output = `${run.stdout}${run.stderr}`.replaceAll(checkFileName(check), () =>
-    checkedName(app),
-  );
+  const compiled = await compile([tsc, '-p', project, '--pretty', 'false']);
+  if (compiled === null) return;
+  const output = compiled.replaceAll(checkFileName(check), () => checkedName(app));
   const detail = ownMessages(output);
   if (detail.length === 0) return;
   const count = detail.filter((line) => !line.startsWith(' ')).length;
@@ -38,6 +32,21 @@ export function checkTypes(app: App): void {
     what: `${count} type error${count === 1 ? '' : 's'} in ${app.name}`,
     mend: 'correct what is shown above',
     detail,
+  });
+}
+
+/** What the compiler wrote; null when it found nothing wrong. */
+function compile(words: string[]): Promise<string | null> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        output += text;
+      });
+    }
+    child.once('error', reject);
+    child.once('close', (status) => resolve(status === 0 ? null : output));
   });
 }
 

@@ -39,9 +39,16 @@ export const VERBS = {
     wordsMax: 1,
     rest: true,
     flags: {
+      name: textFlag,
+      target: choiceFlag(TARGETS, 'node'),
       port: integerFlag(1, 65_535, 8_080),
       net: choiceFlag(NETS, 'host'),
+      publish: publishFlag,
       link: linkFlag,
+      disk: diskFlag,
+      memory: integerFlag(3, 4_096, 32),
+      machine: choiceFlag(['microvm', 'q35'], 'microvm'),
+      accelerator: choiceFlag(['auto', 'kvm', 'tcg'], 'auto'),
     },
   },
   build: {

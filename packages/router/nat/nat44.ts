@@ -189,10 +189,11 @@ export class Nat44 {
       counters.natDropFiltered += 1;
       return this.refuse();
     }
+    const session = sessions.open(mapping, packet.source, remotePort);
+    if (session === null) return this.refuse();
     // What others send keeps no mapping alive (RFC 4787 REQ-6).
-    const isAging = !mapping.isForward && protocol === PROTOCOL_UDP;
-    const usedAt = isAging ? mapping.usedAt : this.timers.now;
-    return sessions.open(mapping, packet.source, remotePort, usedAt) ?? this.refuse();
+    if (!mapping.isForward && protocol === PROTOCOL_UDP) session.usedAt = mapping.usedAt;
+    return session;
   }
 
   private refuse(): null {

@@ -103,26 +103,21 @@ export class Sessions {
     return made;
   }
 
-  /** A session of `mapping`, used at `usedAt`; null, and counted, when there is no room. */
-  open(
-    mapping: Mapping,
-    address: Ipv4Address,
-    port: number,
-    usedAt: Instant = this.options.timers.now,
-  ): Session | null {
+  /** A session of `mapping`; null, and counted, when there is no room. */
+  open(mapping: Mapping, address: Ipv4Address, port: number): Session | null {
     if (!this.makeRoom(mapping.host)) {
       if (mapping.recent === null) this.unmap(mapping);
       return null;
     }
     this.reinstate(mapping);
     const { timers, counters } = this.options;
-    const session = new Session(mapping, address, port, usedAt, this.expire);
+    const session = new Session(mapping, address, port, timers.now, this.expire);
     mapping.add(session);
     mapping.host.sessions += 1;
     mapping.host.transitory.add(session);
     this.transitory.add(session);
     counters.natSessionsCreated += 1;
-    timers.arm(session.timer, after(usedAt, this.timeoutOf(session)));
+    timers.arm(session.timer, after(timers.now, this.timeoutOf(session)));
     return session;
   }
 
