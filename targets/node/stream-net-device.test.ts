@@ -13,12 +13,8 @@ import { netCases } from '#device/conformance';
 import { parseWords } from './launch-direct.ts';
 import { openLink, parseLink } from './link.ts';
 import { NodeLoop } from './loop.ts';
-import {
-  formatStreamFault,
-  STREAM_FRAME_BYTES_MAX,
-  type StreamFault,
-  StreamNetDevice,
-} from './stream-net-device.ts';
+import { STREAM_FRAME_BYTES_MAX } from './stream-frames.ts';
+import { formatStreamFault, type StreamFault, StreamNetDevice } from './stream-net-device.ts';
 
 const PATIENCE_MS = 5_000;
 const QUIET_TURNS = 20;

@@ -1,6 +1,6 @@
 /**
- * A stream socket as a network device. A frame on it is its length, four bytes big-endian, and its
- * bytes, as QEMU's `-netdev stream` has it. Required reading: packages/device/net.ts.
+ * A stream socket as a network device. What is on it: stream-frames.ts. Required reading:
+ * packages/device/net.ts.
  *
  * Frames sent gather in one buffer and leave with one write when the turn ends. What the peer sends
  * is not believed: a length that no frame has ends the link, since what follows can't be found any
@@ -9,15 +9,13 @@
 
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
-import { assert, hot, readU32be, writeU32be } from '#core';
+import { assert, hot, writeU32be } from '#core';
 import type { ChecksumRequest, NetDevice, NetHandler, NetOffload } from '#device';
 import type { NodeLoop } from './loop.ts';
+import { LENGTH_BYTES, StreamFrames } from './stream-frames.ts';
 
-const LENGTH_BYTES = 4;
 const ETHERNET_HEADER_BYTES = 14;
 const MTU_BYTES = 1500;
-/** A frame with the largest IP packet: a peer's MTU may be larger than ours. */
-export const STREAM_FRAME_BYTES_MAX = ETHERNET_HEADER_BYTES + 65_535;
 /** What may wait for the end of the turn, and as much again for a peer that doesn't read. */
 export const TRANSMIT_BYTES = 262_144;
 const FRAME_ROOM_BYTES = LENGTH_BYTES + ETHERNET_HEADER_BYTES + MTU_BYTES;
@@ -43,9 +41,10 @@ export class StreamNetDevice implements NetDevice {
   private readonly onFault: (fault: StreamFault) => void;
   private handler: NetHandler = DEAF;
   private isStopped = false;
-  /** The beginning of a frame whose end hasn't come. */
-  private readonly begun = new Uint8Array(LENGTH_BYTES + STREAM_FRAME_BYTES_MAX);
-  private begunBytes = 0;
+  private readonly frames = new StreamFrames(ETHERNET_HEADER_BYTES, (bytes, start, end) => {
+    this.deliver(bytes.subarray(start, end));
+    return !this.isStopped;
+  });
   private readonly frame = new Uint8Array(ETHERNET_HEADER_BYTES + MTU_BYTES);
   /** Bytes [0, gatheredBytes) leave when the turn ends. The socket's once it was given them. */
   private gathered: Uint8Array;
@@ -136,45 +135,9 @@ export class StreamNetDevice implements NetDevice {
   }
 
   private receive(chunk: Uint8Array): void {
-    let from = 0;
-    if (this.begunBytes > 0) from = this.complete(chunk);
-    while (!this.isStopped && chunk.length - from >= LENGTH_BYTES) {
-      const bytes = this.frameBytes(chunk, from);
-      if (bytes < 0) return;
-      const end = from + LENGTH_BYTES + bytes;
-      if (end > chunk.length) break;
-      this.deliver(chunk.subarray(from + LENGTH_BYTES, end));
-      from = end;
-    }
     if (this.isStopped) return;
-    this.begun.set(chunk.subarray(from), this.begunBytes);
-    this.begunBytes += chunk.length - from;
-  }
-
-  /** Adds to the frame that has begun; how much of `chunk` that took. */
-  private complete(chunk: Uint8Array): number {
-    let from = 0;
-    const take = (want: number): boolean => {
-      const count = Math.min(Math.max(want - this.begunBytes, 0), chunk.length - from);
-      this.begun.set(chunk.subarray(from, from + count), this.begunBytes);
-      this.begunBytes += count;
-      from += count;
-      return this.begunBytes >= want;
-    };
-    if (!take(LENGTH_BYTES)) return from;
-    const bytes = this.frameBytes(this.begun, 0);
-    if (bytes < 0 || !take(LENGTH_BYTES + bytes)) return from;
-    this.begunBytes = 0;
-    this.deliver(this.begun.subarray(LENGTH_BYTES, LENGTH_BYTES + bytes));
-    return from;
-  }
-
-  /** The length at `at`; -1 when no frame has it, and the link is given up. */
-  private frameBytes(from: Uint8Array, at: number): number {
-    const bytes = readU32be(from, at);
-    if (bytes >= ETHERNET_HEADER_BYTES && bytes <= STREAM_FRAME_BYTES_MAX) return bytes;
-    this.stop({ kind: 'frame length', bytes });
-    return -1;
+    const wrong = this.frames.push(chunk);
+    if (wrong !== null) this.stop({ kind: 'frame length', bytes: wrong });
   }
 
   private deliver(frame: Uint8Array): void {
