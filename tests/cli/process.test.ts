@@ -76,7 +76,7 @@ const REFUSED: readonly [string, string[], number, RegExp][] = [
     'a network is needed, and no link is given',
     ['run', 'htdocs', '--target=process'],
     2,
-    /^error: htdocs needs a network, and has none, give it --link=tap:NAME or --link=unix:PATH$/m,
+    /^error: htdocs needs a network, and has none, give it --network=NAME, --link=tap:NAME or /m,
   ],
   [
     'a link for a process on host sockets',
@@ -101,6 +101,12 @@ const REFUSED: readonly [string, string[], number, RegExp][] = [
     ['run', 'htdocs', '--target=process', '--publish=8080:80', '--link=tap:a'],
     1,
     /^error: --publish does not go with target process/m,
+  ],
+  [
+    'a network and a link',
+    ['run', 'htdocs', '--network=lab', '--link=tap:a'],
+    1,
+    /^error: --network does not go with --link, leave one out$/m,
   ],
   [
     'no such device',

@@ -38,6 +38,7 @@ import { inspectCases } from './inspect-cases.ts';
 import { ipv4Cases } from './ipv4-cases.ts';
 import { ipv6Cases } from './ipv6-cases.ts';
 import { otherCases } from './other-cases.ts';
+import { switchCases } from './switch-cases.ts';
 import { type WireCase, wireCase } from './wire-case.ts';
 
 const bytesOf = (random: SimRandom, count: number): Uint8Array => {
@@ -246,4 +247,5 @@ export const registry: readonly WireCase[] = [
   ...httpCases,
   ...inspectCases,
   ...otherCases,
+  ...switchCases,
 ];

@@ -58,6 +58,16 @@ export const secondsFlag: Flag<number | null> = {
   absent: null,
 };
 
+/** A number with or without a fraction; `absent` is 0. */
+export const decimalFlag = (max: number, what: string): Flag<number> => ({
+  read(text) {
+    if (text === null || !/^\d{1,9}(\.\d{1,6})?$/.test(text)) return null;
+    return Number(text) <= max ? Number(text) : null;
+  },
+  expected: `${what}, 0 to ${max}`,
+  absent: 0,
+});
+
 /** A port of the host that is forwarded to one of the image. */
 export interface Publish {
   readonly hostAddress: string;
@@ -86,6 +96,9 @@ export const linkFlag = wordsFlag(
   /^(tap|unix|unix-listen):./s,
   'tap:NAME, unix:PATH or unix-listen:PATH',
 );
+
+/** A network by name, an interface each: runtime-directory.ts. */
+export const networkFlag = wordsFlag(/^[a-z0-9][a-z0-9-]{0,62}$/, "up to 63 of a-z, 0-9 and '-'");
 
 /** A block device for a process: base/plat/process/disks.c reads it. */
 export const diskFlag = wordsFlag(/^[^=]+=./s, 'NAME=FILE');

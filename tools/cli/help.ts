@@ -7,6 +7,7 @@ export const HELP = `morgana: TypeScript unikernels
   morgana build [APP]   make a bootable image
   morgana run [APP]     boot it as a virtual machine
   morgana inspect       what a running unikernel does: connections, drops, CPU, frames
+  morgana switch        a network of virtual machines and processes, without root
   morgana describe      what is in an image, why, and what it costs
 
 APP is a directory of files (a website), a module that exports { fetch }, or a directory
@@ -67,6 +68,9 @@ stdout, the image's exit code is this command's; Ctrl-C stops the machine.
   --target=process      a Linux process that can do nothing but use its links and disks
   --target=node         a Node process
   --net=host|direct     node: its sockets (the default), or our own TCP/IP on --link
+  --network=NAME        joins the network of that name, or starts it: all that are on it reach each
+                        other, on any target; --publish goes through it. May be repeated, an
+                        interface each. "morgana switch --help" tells more
   --link=LINK           pvh, process, --net=direct: an Ethernet interface, as tap:NAME (a tap
                         device that exists), unix:PATH or unix-listen:PATH (a stream socket);
                         may be repeated. On pvh in place of QEMU's user networking
@@ -100,6 +104,26 @@ is that of "morgana run" (left out when only one runs); HOST:PORT is a managemen
   --snap-bytes=BYTES    with --pcap: of each frame, 1 to 65550 (default 0: all)
   --interface=NUMBER    with --pcap: of several interfaces (default 0)
   --token-file=FILE     with HOST:PORT: the file with the token of the management port
+`,
+  switch: `morgana switch --socket=PATH [flags]
+morgana switch --network=NAME [flags]
+morgana switch --network=NAME --status [--json]
+
+A network on this machine: an Ethernet switch on a UNIX socket, until Ctrl-C. Every connection is
+a port: --link=unix:PATH of "morgana run", QEMU's -netdev stream. "morgana run --network=NAME"
+joins a network, and starts one without these flags when it doesn't run.
+
+  --socket=PATH         where ports are plugged in
+  --network=NAME        in place of --socket: a network that "morgana run --network=NAME" finds
+  --pcap=FILE           writes all that passes to FILE, or stdout (-), for Wireshark and tcpdump
+  --loss=PERCENT        drops so many frames (default 0)
+  --delay=MS            delays each frame so long (default 0)
+  --jitter=MS           and up to so much longer, in order (default 0)
+  --rate=MBIT           so many megabits a second to each port (default 0: as fast as it can)
+  --seed=NUMBER         of the chance behind loss and jitter (default 1)
+  --linger=SECONDS      ends when nobody was on it for so long (default 0: stays)
+  --status              prints who is on the network, and counters by port and reason
+  --json                the same for programs
 `,
   describe: `morgana describe [APP] [--target=pvh|process|node] [--net=direct] [--json|--dot|--html=FILE]
 morgana describe --diff A B [--json]

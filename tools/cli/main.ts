@@ -43,6 +43,10 @@ async function runVerb(verb: Verb, argv: readonly string[]): Promise<number> {
       const line = read(verb, argv, VERBS.inspect);
       return (await import('./inspect.ts')).inspectVerb(line);
     }
+    case 'switch': {
+      const line = read(verb, argv, VERBS.switch);
+      return (await import('./network/switch-verb.ts')).switchVerb(line);
+    }
     case 'describe': {
       const line = read(verb, argv, VERBS.describe);
       return (await import('./describe.ts')).describeVerb(line);

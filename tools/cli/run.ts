@@ -13,9 +13,11 @@ import { type ProcessOptions, startProcess } from './linux-process.ts';
 import { loadApp } from './load.ts';
 import { checkPorts, chooseAccelerator, findQemu, type Running, startMachine } from './machine.ts';
 import { checkMachineLinks, parseMachineLinks } from './machine-links.ts';
+import { runOnNetworks } from './network/run-on-network.ts';
 import { startDirectNode, startNode } from './node-process.ts';
 import { appCacheDirectory, shown } from './places.ts';
 import { firstByte, HEAD_REQUEST, HOSTLESS_REQUEST } from './probe.ts';
+import type { UnikernelAbout } from './runtime-directory.ts';
 import { supervised } from './supervision.ts';
 import { type Platform, platformOf, type Target, type VERBS } from './verbs.ts';
 
@@ -31,26 +33,26 @@ const say = (text: string): void => {
 export async function runVerb(line: Line): Promise<number> {
   const found = detectApp(line.words[0] ?? '.');
   if (found.kind === 'image') return runImage(line, found.image);
-  const { target } = line.flags;
-  const platform = platformOf(target, line.flags.net);
+  const { target, network } = line.flags;
+  // On a network of our own a process needs a stack of our own.
+  const platform = platformOf(target, network.length > 0 ? 'direct' : line.flags.net);
   checkFlags(line, platform);
   const app = await loadApp(found, line.flags);
-  const built = await buildApp(app, platform);
+  const { output, description } = await buildApp(app, platform);
   const kept = line.flags['keep-image'];
   const file = path.join(appCacheDirectory(app.root), `run.${SUFFIX[target]}`);
-  writeFileSync(file, built.output, { mode: 0o755 });
+  writeFileSync(file, output, { mode: 0o755 });
   if (kept !== null) copyFileSync(file, kept);
-  const about = { app: app.name, source: app.root, target, network: null };
-  return supervised(line.flags.name, about, say, async (control) => {
-    if (platform !== 'node' && platform !== 'node-direct') {
-      return start(line, platform, file, built.description, control);
-    }
+  return run(line, { app: app.name, source: app.root, target }, description, (around) => {
     if (platform === 'node-direct') {
-      const { links, bootArguments } = processOptions(line, built.description, control);
-      return startDirectNode(file, app, links, bootArguments, control).ended;
+      const { links, control, bootArguments } = processOptions(line, description, around);
+      return watchOver(line, description, () =>
+        startDirectNode(file, app, links, bootArguments, control),
+      );
     }
-    return watchOver(line, built.description, (publish) =>
-      startNode(file, app, publish, line.rest ?? [], control),
+    if (platform !== 'node') return start(line, platform, file, description, around);
+    return watchOver(line, description, (publish) =>
+      startNode(file, app, publish, around.bootArguments, around.control),
     );
   });
 }
@@ -65,27 +67,58 @@ function runImage(line: Line, image: string): Promise<number> {
   checkFlags(line, target);
   const source = path.resolve(image);
   const app = description?.name ?? path.parse(image).name;
-  const about = { app, source, target, network: null };
-  return supervised(line.flags.name, about, say, (control) =>
-    start(line, target, source, description, control),
+  return run(line, { app, source, target }, description, (around) =>
+    start(line, target, source, description, around),
   );
 }
 
-/** Starts an image; `control` is where its control channel leads, or null. */
+/** What a machine is given from around it. */
+interface Around {
+  /** Where its control channel leads, or null. */
+  readonly control: string | null;
+  /** Of --link or --network. */
+  readonly links: readonly string[];
+  readonly bootArguments: readonly string[];
+}
+
+/** Under a name, on the networks asked for; until it ends. */
+function run(
+  line: Line,
+  app: Omit<UnikernelAbout, 'network'>,
+  description: Description | null,
+  begin: (around: Around) => Promise<Running>,
+): Promise<number> {
+  const { network, link, publish } = line.flags;
+  const bootArguments = line.rest ?? [];
+  const about = { ...app, network: network[0] ?? null };
+  return supervised(line.flags.name, about, say, async (control, name) => {
+    if (network.length === 0 || asksHelp(line)) {
+      return (await begin({ control, links: link, bootArguments })).ended;
+    }
+    const wish = { networks: network, name, description, bootArguments, publish, say };
+    return runOnNetworks(wish, (on) => begin({ control, ...on }));
+  });
+}
+
+/** Starts an image. */
 function start(
   line: Line,
   target: Target,
   image: string,
   description: Description | null,
-  control: string | null,
-): Promise<number> {
-  if (target !== 'process') return boot(line, image, description, control);
-  return startProcess(image, processOptions(line, description, control)).ended;
+  around: Around,
+): Promise<Running> {
+  if (target !== 'process') return boot(line, image, description, around);
+  const options = processOptions(line, description, around);
+  return watchOver(line, description, () => startProcess(image, options));
 }
 
 /** Refuses what the target would silently ignore. */
 function checkFlags(line: Line, platform: Platform): void {
-  const { publish, link, disk } = line.flags;
+  const { publish, link, disk, network } = line.flags;
+  if (network.length > 0 && link.length > 0) {
+    throw usageFailure('--network does not go with --link', 'leave one out');
+  }
   const isLinked = platform === 'process' || platform === 'node-direct';
   if (platform === 'pvh' && link.length > 0 && publish.length > 0) {
     throw usageFailure(
@@ -93,13 +126,14 @@ function checkFlags(line: Line, platform: Platform): void {
       'its ports are on the link, at its own address',
     );
   }
-  const wrong = isLinked ? { publish } : platform === 'node' ? { link } : {};
+  const wrong =
+    isLinked && network.length === 0 ? { publish } : platform === 'node' ? { link } : {};
   const [given] = Object.entries({ ...wrong, ...(platform === 'process' ? {} : { disk }) })
     .filter(([, values]) => values.length > 0)
     .map(([name]) => name);
   if (given === undefined) return;
   const mends = {
-    publish: 'it has addresses of its own on its --link',
+    publish: 'it has addresses of its own on its --link; give it --network=NAME instead',
     link: 'give it --net=direct too',
     disk: 'give it --target=process too',
   };
@@ -112,21 +146,20 @@ function checkFlags(line: Line, platform: Platform): void {
 function processOptions(
   line: Line,
   description: Description | null,
-  control: string | null,
+  { control, links, bootArguments }: Around,
 ): ProcessOptions {
-  const { link, disk, memory } = line.flags;
-  checkLinks(line, description);
-  return { links: link, disks: disk, memoryMib: memory, control, bootArguments: line.rest ?? [] };
+  const { disk, memory } = line.flags;
+  checkLinks(line, description, links);
+  return { links, disks: disk, memoryMib: memory, control, bootArguments };
 }
 
 /** Refuses fewer interfaces than the program's graph has. */
-function checkLinks(line: Line, description: Description | null): void {
-  const { link } = line.flags;
+function checkLinks(line: Line, description: Description | null, links: readonly string[]): void {
   const network = description?.capabilities.network ?? [];
-  if (link.length < network.length && !asksHelp(line)) {
+  if (links.length < network.length && !asksHelp(line)) {
     throw new Failure({
-      what: `${description!.name} needs ${network.length === 1 ? 'a network' : `${network.length} networks`}, and has ${link.length || 'none'}`,
-      mend: 'give it --link=tap:NAME or --link=unix:PATH',
+      what: `${description!.name} needs ${network.length === 1 ? 'a network' : `${network.length} networks`}, and has ${links.length || 'none'}`,
+      mend: 'give it --network=NAME, --link=tap:NAME or --link=unix:PATH',
     });
   }
 }
@@ -135,11 +168,12 @@ async function boot(
   line: Line,
   image: string,
   description: Description | null,
-  control: string | null,
-): Promise<number> {
+  around: Around,
+): Promise<Running> {
   const { machine, memory } = line.flags;
-  if (line.flags.link.length > 0) checkLinks(line, description);
-  const links = parseMachineLinks(line.flags.link);
+  const { control, bootArguments } = around;
+  if (around.links.length > 0) checkLinks(line, description, around.links);
+  const links = parseMachineLinks(around.links);
   checkMachineLinks(links);
   const qemu = findQemu();
   const accelerator = chosenAccelerator(qemu, line.flags.accelerator);
@@ -153,10 +187,10 @@ async function boot(
       machine,
       accelerator,
       memoryMib: memory,
-      publish,
+      publish: links.length > 0 ? [] : publish,
       links,
       control,
-      bootArguments: line.rest ?? [],
+      bootArguments,
     }),
   );
 }
@@ -173,25 +207,27 @@ export function chosenAccelerator(qemu: string, wish: 'auto' | 'kvm' | 'tcg'): '
   return best;
 }
 
-/** Starts it, tells where and when it answers, and waits for its end. */
+/** Starts it, and tells where and when it answers. */
 async function watchOver(
   line: Line,
   description: Description | null,
   start: (publish: readonly Publish[]) => Running,
-): Promise<number> {
+): Promise<Running> {
   const publish = publishedPorts(line, description);
-  await checkPorts(publish);
+  // On a network they are its switch's, which has them by now.
+  if (line.flags.network.length === 0) await checkPorts(publish);
   const startedMs = performance.now();
   const running = start(publish);
   let over = false;
-  const ended = running.ended.finally(() => {
+  const end = (): void => {
     over = true;
-  });
+  };
+  running.ended.then(end, end);
   const web = publish.find((p) => p.protocol === 'tcp');
   if (web !== undefined) void announce(description, web, startedMs, () => over);
   else if (description?.capabilities.ports.length && !line.flags.link.length && !asksHelp(line))
     say('no port is published: see --publish');
-  return ended;
+  return running;
 }
 
 async function announce(
@@ -220,7 +256,7 @@ async function announce(
 function publishedPorts(line: Line, description: Description | null): readonly Publish[] {
   const given = line.flags.publish;
   if (given.length > 0 || asksHelp(line) || description === null) return given;
-  if (line.flags.link.length > 0) return given;
+  if (line.flags.link.length > 0 || line.flags.network.length > 0) return given;
   if (description.kind === 'devices') return given;
   const guestPort = portArgument(line.rest ?? [], description.args);
   return [{ hostAddress: '127.0.0.1', hostPort: 8_080, guestPort, protocol: 'tcp' }];

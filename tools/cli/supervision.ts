@@ -15,7 +15,7 @@ import {
 } from './runtime-directory.ts';
 
 /**
- * Runs `start` with the path of the socket for the machine's control channel. Its name is `wish`,
+ * Runs `start` with the path of the socket for the machine's control channel, and its name. That is `wish`,
  * or, when that is null, made of the application's. Where nothing can be put in the run-time
  * directory and no name was asked for, `start` gets null, and `say` the reason.
  */
@@ -23,16 +23,16 @@ export async function supervised(
   wish: string | null,
   about: UnikernelAbout,
   say: (text: string) => void,
-  start: (channelSocket: string | null) => Promise<number>,
+  start: (channelSocket: string | null, name: string) => Promise<number>,
 ): Promise<number> {
   const claimed = claim(wish, about, say);
-  if (claimed === null) return start(null);
+  if (claimed === null) return start(null, runtimeNameOf(about.app));
   try {
     const channelSocket = socketPath(path.join(claimed.directory, 'channel.sock'));
     const { controlSocket } = claimed;
     const relay = await ControlRelay.open({ channelSocket, controlSocket });
     try {
-      return await start(channelSocket);
+      return await start(channelSocket, claimed.info.name);
     } finally {
       await relay.close();
     }

@@ -2,9 +2,11 @@
 
 import {
   choiceFlag,
+  decimalFlag,
   diskFlag,
   integerFlag,
   linkFlag,
+  networkFlag,
   publishFlag,
   secondsFlag,
   switchFlag,
@@ -70,6 +72,7 @@ export const VERBS = {
       target: choiceFlag(TARGETS, 'pvh'),
       net: choiceFlag(NETS, 'host'),
       publish: publishFlag,
+      network: networkFlag,
       link: linkFlag,
       disk: diskFlag,
       inspect: inspectFlag,
@@ -96,6 +99,23 @@ export const VERBS = {
       'snap-bytes': integerFlag(1, 65_550, 0),
       interface: integerFlag(0, 15, 0),
       'token-file': textFlag,
+    },
+  },
+  switch: {
+    wordsMax: 0,
+    rest: false,
+    flags: {
+      socket: textFlag,
+      network: textFlag,
+      pcap: textFlag,
+      loss: decimalFlag(100, 'a percentage'),
+      delay: decimalFlag(60_000, 'milliseconds'),
+      jitter: decimalFlag(60_000, 'milliseconds'),
+      rate: decimalFlag(100_000, 'megabits a second'),
+      seed: integerFlag(0, 999_999_999, 1),
+      linger: integerFlag(0, 86_400, 0),
+      status: switchFlag,
+      json: switchFlag,
     },
   },
   describe: {

@@ -1,0 +1,131 @@
+/** Joins a network by name, and starts its switch when nobody has. */
+
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { formatMac } from '#targets/node/link';
+import { Failure } from '../failure.ts';
+import { type NetworkPlaces, networkPlaces } from '../runtime-directory.ts';
+import { NetworkClient } from './control-client.ts';
+import type { Joined, PublishAsk } from './messages.ts';
+
+/** How long a network may take to start; one that is ending included. */
+const START_MS_MAX = 20_000;
+const LOOK_AGAIN_MS = 20;
+/** A network that `run` started ends so long after the last one left. */
+const LINGER_SECONDS = 5;
+const MAC_BYTES = 6;
+
+/** A place on a network, as long as `leave` isn't called and the network runs. */
+export interface Membership {
+  readonly network: string;
+  readonly joined: Joined;
+  readonly mac: string;
+  /** The network's socket with our address, as --link takes it. */
+  readonly link: string;
+  /** Resolves when the network is gone. */
+  readonly ended: Promise<void>;
+  publish(ask: PublishAsk): Promise<void>;
+  leave(): void;
+}
+
+/**
+ * The address of a unikernel on a network: the same each time, so that it gets the same lease; a
+ * local one.
+ */
+export function macOnNetwork(network: string, name: string): string {
+  const digest = createHash('sha256').update(`${network}/${name}`).digest();
+  const mac = Uint8Array.from(digest.subarray(0, MAC_BYTES));
+  mac[0] = (mac[0]! & 0xfc) | 0x02;
+  return formatMac(mac);
+}
+
+export async function joinNetwork(network: string, name: string): Promise<Membership> {
+  const places = networkPlaces(network);
+  const mac = macOnNetwork(network, name);
+  const { client, joined } = await enter(places, name, mac);
+  return {
+    network,
+    joined,
+    mac,
+    link: `unix:${joined.switchSocket},mac=${mac}`,
+    ended: client.closed,
+    publish: async (ask) => void (await client.ask({ ask: 'publish', ...ask })),
+    leave: () => client.close(),
+  };
+}
+
+/**
+ * Connects and joins. Whoever is first starts the switch; when two are, one of theirs gets the lock
+ * and the other ends at once. One that is about to end doesn't answer: then another is started.
+ */
+async function enter(
+  places: NetworkPlaces,
+  name: string,
+  mac: string,
+): Promise<{ client: NetworkClient; joined: Joined }> {
+  const deadline = performance.now() + START_MS_MAX;
+  let starting: Starting | null = null;
+  for (;;) {
+    const client = await NetworkClient.connect(places.controlSocket);
+    if (client !== null) {
+      try {
+        const joined = (await client.ask({ ask: 'join', name, mac })) as Joined;
+        return { client, joined };
+      } catch {
+        client.close();
+      }
+    }
+    const code = starting?.code() ?? null;
+    if (code !== null && code !== 0 && code !== EXIT_RUNNING) throw startFailure(places);
+    if (performance.now() > deadline) throw startFailure(places);
+    if (starting === null || code !== null) starting = start(places);
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+  }
+}
+
+/** Of `morgana switch --network=NAME` when that network runs already. */
+export const EXIT_RUNNING = 75;
+
+interface Starting {
+  /** Its exit code; null while it runs. */
+  code(): number | null;
+}
+
+/** Its own session and no terminal: Ctrl-C is for the unikernel. */
+function start(places: NetworkPlaces): Starting {
+  const log = openSync(places.log, 'a', 0o600);
+  const words = ['switch', `--network=${places.name}`, `--linger=${LINGER_SECONDS}`];
+  const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...words], {
+    cwd: '/',
+    detached: true,
+    stdio: ['ignore', log, log],
+  });
+  closeSync(log);
+  let code: number | null = null;
+  child.once('error', () => {
+    code = 1;
+  });
+  child.once('exit', (status) => {
+    code = status ?? 1;
+  });
+  child.unref();
+  return { code: () => code };
+}
+
+function startFailure(places: NetworkPlaces): Failure {
+  const last = lastLines(places.log);
+  return new Failure({
+    what: `the network '${places.name}' does not start`,
+    mend: `see ${places.log}`,
+    detail: last,
+  });
+}
+
+function lastLines(file: string): string[] {
+  try {
+    return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-3);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * A network that runs in this process: a switch on a socket, and, when it has a name, the control
+ * socket beside it. It ends when it is told to, or when nobody was on it for as long as it lingers.
+ */
+
+import { err, ok, type Result, SeededRandom } from '#core';
+import { type Impairment, Switch, type SwitchPort } from '#switch';
+import { NodeLoop } from '#targets/node/loop';
+import { PcapFile } from '#targets/node/pcap-file';
+import { formatPortEnd, type SwitchListenError, SwitchServer } from '#targets/node/switch-server';
+import { Failure } from '../failure.ts';
+import { type ControlClient, NetworkControlServer } from './control-server.ts';
+import type { Joined, NetworkAsk, NetworkName, NetworkStatus, PortStatus } from './messages.ts';
+
+export interface NetworkOptions {
+  /** Null: a switch without a name, and without a control socket. */
+  readonly name: string | null;
+  readonly switchSocket: string;
+  readonly controlSocket: string | null;
+  /** A file, '-' for stdout, or null. */
+  readonly pcap: string | null;
+  readonly impairment: Impairment | null;
+  readonly seed: number;
+  /** Ends when nobody was on it for so long; 0: stays. */
+  readonly lingerMillis: number;
+  say(text: string): void;
+}
+
+export class Network {
+  /** Resolves when it lingered long enough. */
+  readonly deserted: Promise<void>;
+  private readonly options: NetworkOptions;
+  private readonly loop = new NodeLoop();
+  private readonly network: Switch;
+  private readonly server: SwitchServer;
+  private readonly control: NetworkControlServer;
+  private readonly pcap: PcapFile | null;
+  private readonly joined = new Map<ControlClient, { name: string; mac: string }>();
+  private lingering: NodeJS.Timeout | null = null;
+  private desert: () => void = () => {};
+
+  private constructor(options: NetworkOptions) {
+    const { pcap, impairment, seed, say } = options;
+    this.options = options;
+    this.network = new Switch(this.loop.timers, new SeededRandom(seed));
+    this.network.impairment = impairment;
+    this.server = new SwitchServer(this.loop, this.network, {
+      joined: (port) => this.moved(`port ${port.name} joined`),
+      left: (port, end) => this.moved(`port ${port.name} ${formatPortEnd(end)}${dropsOf(port)}`),
+      full: () => say('no port is left: a connection was closed'),
+    });
+    this.control = new NetworkControlServer({
+      answer: (ask, client) => this.answer(ask, client),
+      left: (client) => this.leave(client),
+    });
+    this.pcap = pcap === null ? null : this.capture(pcap);
+    this.deserted = new Promise((resolve) => {
+      this.desert = resolve;
+    });
+  }
+
+  /** Rejects with a Failure when it can't have its sockets. */
+  static async open(options: NetworkOptions): Promise<Network> {
+    const network = new Network(options);
+    const listening = await network.server.listen(options.switchSocket);
+    if (!listening.ok) throw listenFailure(options.switchSocket, listening.error);
+    if (options.controlSocket !== null) await network.control.listen(options.controlSocket);
+    network.linger();
+    return network;
+  }
+
+  /** Takes all down: connections, sockets, the capture's last frames. */
+  async close(): Promise<void> {
+    if (this.lingering !== null) clearTimeout(this.lingering);
+    // First of all: who comes from now on must look for another.
+    await this.control.close();
+    await this.server.close();
+    await this.pcap?.close();
+    const leftOut = this.pcap?.leftOut ?? 0;
+    if (leftOut > 0) this.options.say(`the capture lacks ${leftOut} frames: its reader was slow`);
+    this.loop.stop();
+  }
+
+  private capture(place: string): PcapFile {
+    const pcap = new PcapFile(this.loop, place, (error) => {
+      this.network.tap = null;
+      const why = error.code === 'EPIPE' ? 'its reader left' : error.message;
+      this.options.say(`the capture has ended: ${why}`);
+    });
+    this.network.tap = pcap.tap;
+    return pcap;
+  }
+
+  private moved(text: string): void {
+    this.options.say(text);
+    this.linger();
+  }
+
+  /** (Re)starts or stops the clock of a network that nobody is on. */
+  private linger(): void {
+    const { lingerMillis } = this.options;
+    const isDeserted = this.server.size === 0 && this.joined.size === 0;
+    if (!isDeserted && this.lingering !== null) {
+      clearTimeout(this.lingering);
+      this.lingering = null;
+    }
+    if (!isDeserted || lingerMillis === 0 || this.lingering !== null) return;
+    this.lingering = setTimeout(this.desert, lingerMillis);
+  }
+
+  private async answer(ask: NetworkAsk, client: ControlClient): Promise<Result<unknown, string>> {
+    switch (ask.ask) {
+      case 'join':
+        return ok(this.join(ask.name, ask.mac, client));
+      case 'names':
+        return ok(this.names());
+      case 'status':
+        return ok(this.status());
+      case 'publish':
+      case 'unpublish':
+        return err('this network has no gateway, so nothing can be published on it');
+    }
+  }
+
+  private join(name: string, mac: string, client: ControlClient): Joined {
+    this.joined.set(client, { name, mac });
+    this.moved(`${name} joined`);
+    const { switchSocket } = this.options;
+    return { switchSocket, pid: process.pid, gateway: null };
+  }
+
+  private leave(client: ControlClient): void {
+    const member = this.joined.get(client);
+    if (member === undefined) return;
+    this.joined.delete(client);
+    this.moved(`${member.name} left`);
+  }
+
+  private names(): readonly NetworkName[] {
+    return [...this.joined.values()].map(({ name, mac }) => ({ name, mac, address: null }));
+  }
+
+  private status(): NetworkStatus {
+    const { name, switchSocket } = this.options;
+    const addresses = this.network.addresses();
+    return {
+      name,
+      pid: process.pid,
+      switchSocket,
+      ports: this.network.plugged().map((port) => ({
+        ...portStatus(port),
+        macs: addresses
+          .filter((entry) => entry.port === port)
+          .map((entry) => macText(entry.address)),
+      })),
+      counters: this.network.counters(),
+      names: this.names(),
+      published: [],
+      gateway: null,
+    };
+  }
+}
+
+const occurred = (drops: object): Record<string, number> =>
+  Object.fromEntries(Object.entries(drops).filter(([, count]) => count > 0));
+
+const portStatus = (port: SwitchPort): Omit<PortStatus, 'macs'> => ({
+  port: port.name,
+  counters: { ...port.counters },
+  drops: occurred(port.drops),
+});
+
+/** What its user should know of a port that leaves: "; dropped: queueFull 3". */
+function dropsOf(port: SwitchPort): string {
+  const drops = Object.entries(occurred(port.drops));
+  if (drops.length === 0) return '';
+  return `; dropped: ${drops.map(([reason, count]) => `${reason} ${count}`).join(', ')}`;
+}
+
+/** 48 bits as "52:54:00:00:00:01". */
+const macText = (address: number): string =>
+  (address.toString(16).padStart(12, '0').match(/../g) ?? []).join(':');
+
+function listenFailure(place: string, error: SwitchListenError): Failure {
+  switch (error.kind) {
+    case 'in use':
+      return new Failure({
+        what: `${place} is in use: a switch, or another program, listens there`,
+        mend: 'stop it, or take another --socket',
+      });
+    case 'not a socket':
+      return new Failure({ what: `${place} is a file`, mend: 'take another --socket' });
+    case 'refused':
+      return new Failure({
+        what: `can't listen at ${place} (${error.message})`,
+        mend: 'take a path in a directory that exists and is yours',
+      });
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * A unikernel on networks, for as long as it runs: its links, the name that it tells the network's
+ * DHCP server, and ports of this machine that the network leads to it.
+ */
+
+import type { Description } from '../description.ts';
+import { EXIT_FAILED } from '../failure.ts';
+import type { Publish } from '../flags.ts';
+import type { Running } from '../machine.ts';
+import { joinNetwork, type Membership } from './join.ts';
+
+export interface NetworkWish {
+  /** An interface each, in order; none: nothing is joined. */
+  readonly networks: readonly string[];
+  /** What the unikernel is called there. */
+  readonly name: string;
+  readonly description: Description | null;
+  readonly bootArguments: readonly string[];
+  /** On the first of the networks. */
+  readonly publish: readonly Publish[];
+  say(text: string): void;
+}
+
+/** What the unikernel is started with. */
+export interface OnNetworks {
+  /** As --link takes them. */
+  readonly links: readonly string[];
+  readonly bootArguments: readonly string[];
+}
+
+/**
+ * Joins, starts, and leaves when it has ended. It is stopped when a network goes: its link is gone
+ * for good, and QEMU would not even say so.
+ */
+export async function runOnNetworks(
+  wish: NetworkWish,
+  start: (on: OnNetworks) => Promise<Running>,
+): Promise<number> {
+  const { networks, name, bootArguments, say } = wish;
+  const memberships: Membership[] = [];
+  try {
+    for (const network of networks) memberships.push(await joinNetwork(network, name));
+    for (const membership of memberships) say(sentenceOf(membership, name));
+    for (const ask of wish.publish) await publish(memberships[0]!, ask, name, bootArguments);
+    const running = await start({
+      links: memberships.map(({ link }) => link),
+      bootArguments: named(name, wish),
+    });
+    const gone = Promise.race(
+      memberships.map(async ({ network, ended }) => {
+        await ended;
+        return network;
+      }),
+    );
+    const end = await Promise.race([running.ended, gone]);
+    if (typeof end === 'number') return end;
+    say(`the network '${end}' has gone, so ${name} is stopped`);
+    running.stop();
+    await running.ended;
+    return EXIT_FAILED;
+  } finally {
+    for (const membership of memberships) membership.leave();
+  }
+}
+
+function sentenceOf({ network, joined, mac }: Membership, name: string): string {
+  const gateway = joined.gateway === null ? 'which has no gateway' : `gateway of ${joined.gateway}`;
+  return `${name} is on the network '${network}', ${gateway}; ${mac}`;
+}
+
+/** A fixed address is the unikernel's in any case; else the network knows it by its name. */
+function publish(
+  membership: Membership,
+  { hostAddress, hostPort, guestPort, protocol }: Publish,
+  name: string,
+  bootArguments: readonly string[],
+): Promise<void> {
+  const fixed = bootArguments.find((word) => word.startsWith('--ipv4='));
+  const guest = /^--ipv4=([\d.]+)\//.exec(fixed ?? '')?.[1] ?? name;
+  return membership.publish({ hostAddress, hostPort, protocol, guest, guestPort });
+}
+
+/** With --hostname, where the program has it and the user gave none. */
+function named(name: string, { description, bootArguments, networks }: NetworkWish): string[] {
+  const has = Object.hasOwn(description?.args ?? {}, 'hostname') && networks.length > 0;
+  const isGiven = bootArguments.some((word) => word.startsWith('--hostname='));
+  return has && !isGiven ? [...bootArguments, `--hostname=${name}`] : [...bootArguments];
+}
