@@ -1,5 +1,6 @@
-// Gives a profile of the base (text of __base.profile(), or a console log that holds it) its native
-// names. Usage: node base/profile.mjs LOG [build/base/base.sym]
+// Prints a profile of an image: by function, and by native code, named by the base's symbols.
+// Usage: node base/profile.mjs LOG [build/base/base.sym]; LOG is a console log with profiles in it
+// (`profile=HZ profile_s=N`), or one CpuProfile of packages/device/vitals.ts as JSON.
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
@@ -27,28 +28,39 @@ function nameOf(address) {
   return symbols[low - 1]?.name ?? '?';
 }
 
-const counts = { js: new Map(), native: new Map(), rip: new Map() };
+const counts = { script: new Map(), native: new Map(), code: new Map() };
 const totals = { samples: 0, idle: 0, lost: 0 };
+const add = (kind, name, samples) =>
+  counts[kind].set(name, (counts[kind].get(name) ?? 0) + samples);
+
+function addProfile({ nodes, ...head }) {
+  for (const name of Object.keys(totals)) totals[name] += head[name];
+  const named = nodes.map(({ kind, name, file, line, column }) => {
+    // A bucket of 64 bytes is named by its middle.
+    if (kind === 'script') return file === '' ? name : `${name} ${file}:${line}:${column}`;
+    return nameOf(Number(name) + (kind === 'code' ? 32 : 0));
+  });
+  nodes.forEach(({ kind, samples, parent }, index) => {
+    if (samples === 0) return;
+    if (kind === 'code') add('code', named[index], samples);
+    let above = kind === 'code' ? parent : index;
+    if (above >= 0 && nodes[above].kind === 'native') {
+      add('native', named[above], samples);
+      above = nodes[above].parent;
+    }
+    if (above >= 0) add('script', named[above], samples);
+  });
+}
+
 for (const line of fs.readFileSync(log, 'utf8').split(/\r?\n/)) {
-  const head = /^samples (\d+) idle (\d+) lost (\d+)/.exec(line);
-  if (head) {
-    totals.samples += Number(head[1]);
-    totals.idle += Number(head[2]);
-    totals.lost += Number(head[3]);
-  }
-  const found = /^(js|native|rip) (\d+) (.*)$/.exec(line);
-  if (!found) continue;
-  const [, kind, count, what] = found;
-  // A bucket of 64 bytes is named by its middle.
-  const name = kind === 'js' ? what : nameOf(Number(what) + (kind === 'rip' ? 32 : 0));
-  counts[kind].set(name, (counts[kind].get(name) ?? 0) + Number(count));
+  if (line.startsWith('{"hz":')) addProfile(JSON.parse(line));
 }
 const busy = totals.samples - totals.idle;
 console.log(`samples ${totals.samples}, idle ${totals.idle}, lost ${totals.lost}`);
 for (const [kind, title] of [
-  ['js', 'JavaScript function (self, with the native code it calls)'],
+  ['script', 'JavaScript function (self, with the native code it calls)'],
   ['native', 'native function called from JavaScript'],
-  ['rip', 'native code (self)'],
+  ['code', 'native code (self)'],
 ]) {
   console.log(`\n${title}`);
   const rows = [...counts[kind]].sort((a, b) => b[1] - a[1]).slice(0, 40);

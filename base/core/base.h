@@ -69,9 +69,9 @@ int interrupt_message(uint32_t *address, uint32_t *data);
 uint32_t idle_until(uint64_t deadline_us);
 /* The wake-up bits of interrupts that wait now, without halting. */
 uint32_t interrupts_poll(void);
-/* Calls `sample` `hz` times a second, from an interrupt, with where the CPU was; the rest of the
- * base's interrupts stay where they were. Costs one interrupt a sample. */
-void interrupts_profile(uint32_t hz, void (*sample)(uint64_t rip, bool idle));
+/* Calls `sample` `hz` times a second, from an interrupt, with where the CPU was; NULL ends that.
+ * The rest of the base's interrupts stay where they were. False when this machine can't. */
+bool interrupts_profile(uint32_t hz, void (*sample)(uint64_t rip, bool idle));
 void clock_start(void);
 void clock_calibrate(void); /* Called once the engine has started. */
 uint64_t clock_monotonic_us(void);

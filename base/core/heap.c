@@ -156,6 +156,11 @@ static void free_small(uint32_t number, uint8_t *memory) {
     page->free_at = (uint16_t)((uint64_t)memory % PAGE_BYTES + 1);
     heap.used_bytes -= bytes;
     page->used--;
+    uint32_t kept = with_room[class];
+    if (was_full && kept != NONE && pages[kept].used == 0) {
+        list_remove(&with_room[class], kept);
+        release_run(kept, 1);
+    }
     if (was_full) list_add(&with_room[class], number);
     /* Keeps the class's last page with room: an object freed and made again costs no run. */
     if (page->used == 0 && (page->next != NONE || page->prev != NONE)) {

@@ -27,6 +27,23 @@ static JSValue number_js(MAGIC_ARGUMENTS) {
     return JS_NewInt64(ctx, (int64_t)(machine.ram_bytes - heap.total_bytes + heap.used_bytes));
 }
 
+/* The fields of JSMemoryUsage in their order: targets/base/heap.ts names them. */
+static JSValue usage_js(ARGUMENTS) {
+    union { JSMemoryUsage of; int64_t numbers[26]; } usage;
+    _Static_assert(sizeof(usage.of) == sizeof(usage.numbers), "targets/base/heap.ts");
+    JS_ComputeMemoryUsage(JS_GetRuntime(ctx), &usage.of);
+    engine_count_buffers(JS_GetRuntime(ctx), &usage.numbers[24], &usage.numbers[25]);
+    JSValue array = JS_NewArray(ctx);
+    for (uint32_t i = 0; i < 26; i++) JS_SetPropertyUint32(ctx, array, i, JS_NewInt64(ctx, usage.numbers[i]));
+    return array;
+}
+
+static JSValue function_name_js(ARGUMENTS) {
+    uint64_t address;
+    if (!natural_of(argv[0], &address)) return THROW_RANGE("address");
+    return engine_function_name(ctx, address);
+}
+
 static JSValue entropy_fill_js(ARGUMENTS) {
     struct view out;
     if (!bytes_of(argv[0], &out)) return JS_ThrowTypeError(ctx, "entropyFill needs a Uint8Array");
@@ -65,10 +82,12 @@ static const JSCFunctionListEntry functions[] = {
     METHOD("consoleWrite", 1, console_write_js), METHOD("consoleRead", 0, console_read_js),
     METHOD("exit", 1, exit_js), MAGIC_METHOD("clockMonotonic", 0, number_js, 0),
     MAGIC_METHOD("clockWall", 0, number_js, 1), METHOD("entropyFill", 1, entropy_fill_js),
+    METHOD("profile", 2, engine_profile_js), METHOD("functionName", 1, function_name_js),
 };
 
 static const JSCFunctionListEntry memory_functions[] = {
     MAGIC_METHOD("usedBytes", 0, number_js, 2), MAGIC_METHOD("heapBytes", 0, number_js, 3),
+    METHOD("usage", 0, usage_js),
 };
 
 void engine_install_base(JSContext *ctx) {
@@ -83,7 +102,6 @@ void engine_install_base(JSContext *ctx) {
     engine_install_devices(ctx, base);
     engine_install_hot(ctx, base);
     engine_loop_install(ctx, base);
-    engine_profile_install(ctx, base);
 #ifdef BASE_TEST
     engine_install_fault(ctx, base);
 #endif

@@ -62,9 +62,7 @@ void engine_install_fault(JSContext *ctx, JSValueConst base);
 _Noreturn void engine_uncaught(JSContext *ctx);
 void engine_loop_install(JSContext *ctx, JSValueConst base);
 void engine_loop(JSContext *ctx);
-/* Starts sampling when the command line has profile=HZ; profile_s=N prints every N seconds. */
-void engine_profile_install(JSContext *ctx, JSValueConst base);
-void engine_profile_turn(JSContext *ctx);
+JSValue engine_profile_js(ARGUMENTS);
 /* Takes back the reserve that lets an out-of-memory error be made and printed. */
 void engine_keep_reserve(void);
 #endif

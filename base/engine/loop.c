@@ -91,7 +91,6 @@ void engine_loop(JSContext *ctx) {
         if (JS_IsException(result)) engine_uncaught(ctx);
         run_jobs(ctx);
         bound_garbage(ctx);
-        engine_profile_turn(ctx);
         double deadline;
         if (JS_ToFloat64(ctx, &deadline, result) != 0 || isnan(deadline)) {
             panic("a turn returned neither -1 nor a deadline");

@@ -1,113 +1,69 @@
 /*
- * The sampling profiler, on with `profile=HZ` on the command line: where the CPU was, as counts by
- * JavaScript function, by native function that JavaScript called, and by 64 bytes of native code.
- * base/profile.mjs gives the native addresses their names. Sampling an interrupted engine only
- * reads; names are resolved when the text is made.
+ * The sampling profiler: a tree of what called what, with the samples that found each on top. It
+ * works in an interrupt that only reads the engine's frames, on a table that the program lent; what
+ * the numbers mean is found out later (targets/base/profile.ts). Off, it costs nothing.
  */
 #include "engine.h"
-#include <stdio.h>
-#include <string.h>
 
-#define TABLE_ENTRIES 2048u /* A power of two; further keys are counted as lost. */
-#define TEXT_BYTES_MAX (256 * 1024)
-#define RIP_BUCKET_BITS 6
+#define NODES_BITS 12 /* Samples without a place in the table are counted as lost. */
+#define NODES_MAX (1u << NODES_BITS)
+#define TRIES_MAX 16u
+#define DEPTH_MAX 64u /* The callers of deeper frames are left out. */
+#define CODE_BUCKET_BITS 6
 
-struct entry {
-    uint64_t key;
-    uint64_t count;
-};
+/* Lent by the program, all zero. Node 0 is the root; a key of 0 is a free place. */
+static struct profile {
+    uint32_t samples, idle, lost, reserved;
+    struct node {
+        uint64_t key; /* The address << 2 | LAYOUT_FRAME_* (layout.h). */
+        uint32_t parent, samples;
+    } nodes[NODES_MAX];
+} *profile;
+_Static_assert(sizeof(struct profile) == 16 + 16 * NODES_MAX, "targets/base/profile.ts");
 
-struct profile {
-    struct entry script[TABLE_ENTRIES], native[TABLE_ENTRIES], rip[TABLE_ENTRIES];
-    uint64_t samples, idle, lost;
-};
-
-static struct profile *profile;
+static JSValue table;
 static JSRuntime *runtime;
-static uint64_t print_every_us, print_at_us;
 
 __attribute__((target("general-regs-only")))
-static void count(struct entry *table, uint64_t key) {
-    uint64_t slot = key * 0x9e3779b97f4a7c15ull >> 53;
-    for (uint32_t tries = 0; tries < 16; tries++) {
-        struct entry *entry = &table[(slot + tries) % TABLE_ENTRIES];
-        if (entry->key != key && entry->key != 0) continue;
-        entry->key = key;
-        entry->count++;
-        return;
+static uint32_t child_of(uint32_t parent, uint64_t key) {
+    uint64_t slot = (key + ((uint64_t)parent << 40)) * 0x9e3779b97f4a7c15ull >> (64 - NODES_BITS);
+    for (uint32_t tries = 0; tries < TRIES_MAX; tries++, slot++) {
+        struct node *node = &profile->nodes[slot % NODES_MAX];
+        if (node == profile->nodes) continue;
+        if (node->key == 0) node->key = key, node->parent = parent;
+        if (node->key == key && node->parent == parent) return (uint32_t)(node - profile->nodes);
     }
-    profile->lost++;
+    return 0;
 }
 
 __attribute__((target("general-regs-only")))
 static void sample(uint64_t rip, bool idle) {
-    uint64_t script, native;
+    uint64_t frames[1 + DEPTH_MAX];
     profile->samples++;
-    if (idle) {
-        profile->idle++;
-        return;
+    profile->idle += idle;
+    if (idle) return;
+    frames[0] = rip >> CODE_BUCKET_BITS << (CODE_BUCKET_BITS + 2) | LAYOUT_FRAME_CODE;
+    uint32_t at = 0, depth = 1 + engine_frames(runtime, frames + 1, DEPTH_MAX);
+    do at = child_of(at, frames[--depth]);
+    while (at != 0 && depth != 0);
+    if (at == 0) profile->lost++;
+    else profile->nodes[at].samples++;
+}
+
+/* profile(hz, table): false when this machine can't. profile(0, null) ends it. */
+JSValue engine_profile_js(ARGUMENTS) {
+    uint64_t hz;
+    struct view lent;
+    if (!natural_of(argv[0], &hz) || hz > 20000 || (hz != 0 && hz < 20)) return THROW_RANGE("rate");
+    if (profile != NULL) {
+        interrupts_profile(0, NULL);
+        JS_FreeValue(ctx, table);
+        profile = NULL;
     }
-    engine_running(runtime, &script, &native);
-    if (script != 0) count(profile->script, script);
-    if (native != 0) count(profile->native, native);
-    count(profile->rip, rip >> RIP_BUCKET_BITS << RIP_BUCKET_BITS);
-}
-
-static size_t print_table(JSContext *ctx, const char *kind, const struct entry *table, char *out,
-                          size_t room) {
-    size_t used = 0;
-    for (uint32_t i = 0; i < TABLE_ENTRIES && room - used > 400; i++) {
-        if (table[i].count == 0) continue;
-        char name[300];
-        if (table == profile->script) engine_function_name(ctx, table[i].key, name, sizeof(name));
-        else snprintf(name, sizeof(name), "0x%llx", (unsigned long long)table[i].key);
-        used += (size_t)snprintf(out + used, room - used, "%s %llu %s\n", kind,
-            (unsigned long long)table[i].count, name);
-    }
-    return used;
-}
-
-/* The counts as text, one line each, then all counts start again. The caller frees it. */
-static char *profile_text(JSContext *ctx, size_t *bytes) {
-    char *text = heap_allocate(TEXT_BYTES_MAX);
-    if (text == NULL) return NULL;
-    size_t n = (size_t)snprintf(text, TEXT_BYTES_MAX, "samples %llu idle %llu lost %llu\n",
-        (unsigned long long)profile->samples, (unsigned long long)profile->idle,
-        (unsigned long long)profile->lost);
-    n += print_table(ctx, "js", profile->script, text + n, TEXT_BYTES_MAX - n);
-    n += print_table(ctx, "native", profile->native, text + n, TEXT_BYTES_MAX - n);
-    n += print_table(ctx, "rip", profile->rip, text + n, TEXT_BYTES_MAX - n);
-    memset(profile, 0, sizeof(*profile));
-    *bytes = n;
-    return text;
-}
-
-static JSValue profile_js(ARGUMENTS) {
-    size_t bytes = 0;
-    char *text = profile ? profile_text(ctx, &bytes) : NULL;
-    JSValue result = JS_NewStringLen(ctx, text ? text : "", bytes);
-    heap_free(text);
-    return result;
-}
-
-void engine_profile_turn(JSContext *ctx) {
-    if (print_every_us == 0 || clock_monotonic_us() < print_at_us) return;
-    print_at_us = clock_monotonic_us() + print_every_us;
-    size_t bytes;
-    char *text = profile_text(ctx, &bytes);
-    if (text != NULL) console_write(text, bytes);
-    heap_free(text);
-}
-
-void engine_profile_install(JSContext *ctx, JSValueConst base) {
-    uint64_t hz, seconds;
-    JS_SetPropertyStr(ctx, base, "profile", JS_NewCFunction(ctx, profile_js, "profile", 0));
-    if (!cmdline_number("profile", &hz)) return;
-    profile = heap_allocate(sizeof(*profile));
-    if (profile == NULL) panic("out of memory: the profiler needs a larger machine");
-    memset(profile, 0, sizeof(*profile));
+    if (hz == 0) return JS_TRUE;
+    if (!bytes_of(argv[1], &lent) || lent.count != sizeof(*profile)) return THROW_RANGE("table");
     runtime = JS_GetRuntime(ctx);
-    if (cmdline_number("profile_s", &seconds)) print_every_us = seconds * 1000000;
-    print_at_us = print_every_us;
-    interrupts_profile((uint32_t)hz, sample);
+    profile = (struct profile *)lent.bytes;
+    table = JS_DupValue(ctx, argv[1]);
+    return JS_NewBool(ctx, interrupts_profile((uint32_t)hz, sample));
 }

@@ -43,18 +43,21 @@ size_t engine_heap_used(JSRuntime *rt) { return rt->malloc_state.malloc_size; }
 size_t engine_gc_threshold(JSRuntime *rt) { return rt->malloc_gc_threshold; }
 
 __attribute__((target("general-regs-only")))
-void engine_running(JSRuntime *rt, uint64_t *script, uint64_t *native) {
-    *script = *native = 0;
-    for (JSStackFrame *frame = rt->current_stack_frame; frame; frame = frame->prev_frame) {
-        if (JS_VALUE_GET_TAG(frame->cur_func) != JS_TAG_OBJECT) continue;
+uint32_t engine_frames(JSRuntime *rt, uint64_t *out, uint32_t most) {
+    uint32_t count = 0;
+    JSStackFrame *frame = rt->current_stack_frame;
+    for (; frame && count < most && is_ram((uint64_t)frame, 1); frame = frame->prev_frame) {
         JSObject *function = JS_VALUE_GET_PTR(frame->cur_func);
+        /* The frame on top may be half made: QuickJS links one in before it names its function. */
+        if (JS_VALUE_GET_TAG(frame->cur_func) != JS_TAG_OBJECT) continue;
+        if (!is_ram((uint64_t)function, 1)) continue;
         if (js_class_has_bytecode(function->class_id)) {
-            *script = (uint64_t)function->u.func.function_bytecode;
-            return;
+            out[count++] = (uint64_t)function->u.func.function_bytecode << 2 | LAYOUT_FRAME_SCRIPT;
+        } else if (function->class_id == JS_CLASS_C_FUNCTION) {
+            out[count++] = (uint64_t)function->u.cfunc.c_function.generic << 2 | LAYOUT_FRAME_NATIVE;
         }
-        int plain = function->class_id == JS_CLASS_C_FUNCTION;
-        if (plain && *native == 0) *native = (uint64_t)function->u.cfunc.c_function.generic;
     }
+    return count;
 }
 
 /* A sampled function may be gone when its name is wanted: a script's own is, once it has run. */
@@ -67,12 +70,9 @@ static int is_live_function(JSRuntime *rt, const void *script) {
     return 0;
 }
 
-void engine_function_name(JSContext *ctx, uint64_t script, char *out, size_t bytes) {
+JSValue engine_function_name(JSContext *ctx, uint64_t script) {
     JSFunctionBytecode *function = (JSFunctionBytecode *)script;
-    if (!is_live_function(JS_GetRuntime(ctx), function)) {
-        snprintf(out, bytes, "<gone>");
-        return;
-    }
+    if (!is_live_function(JS_GetRuntime(ctx), function)) return JS_NewString(ctx, "<gone>");
     int column, line = find_line_num(ctx, function, -1, &column);
     char name_room[128], file_room[128];
     JSAtom file_atom = function->has_debug ? function->debug.filename : JS_ATOM_empty_string;
@@ -80,5 +80,18 @@ void engine_function_name(JSContext *ctx, uint64_t script, char *out, size_t byt
     const char *file = JS_AtomGetStr(ctx, file_room, sizeof(file_room), file_atom);
     if (function->func_name == JS_ATOM_NULL) name = "<method>"; /* Its class has its name. */
     if (name[0] == 0) name = "<anonymous>";
-    snprintf(out, bytes, "%.120s %.120s:%d:%d", name, file, line, column);
+    char text[300];
+    snprintf(text, sizeof(text), "%.120s %.120s:%d:%d", name, file, line, column);
+    return JS_NewString(ctx, text);
+}
+
+void engine_count_buffers(JSRuntime *rt, int64_t *count, int64_t *bytes) {
+    struct list_head *entry;
+    list_for_each(entry, &rt->gc_obj_list) {
+        JSObject *object = (JSObject *)list_entry(entry, JSGCObjectHeader, link);
+        if (object->header.gc_obj_type != JS_GC_OBJ_TYPE_JS_OBJECT) continue;
+        if (object->class_id != JS_CLASS_ARRAY_BUFFER) continue;
+        if (object->u.array_buffer->free_func != js_array_buffer_free) continue;
+        *count += 1, *bytes += object->u.array_buffer->byte_length;
+    }
 }

@@ -44,6 +44,9 @@ static JSValue fault_js(ARGUMENTS) {
     if (kind == NULL) return JS_EXCEPTION;
     if (strcmp(kind, "call") == 0) return call(ctx, argv);
     if (strcmp(kind, "waits") == 0) return JS_NewInt64(ctx, (int64_t)(uint64_t)waits);
+    if (strcmp(kind, "profile timer") == 0) {
+        return JS_NewInt64(ctx, (int64_t)(uint64_t)&profile_timer);
+    }
     if (strcmp(kind, "call32") == 0) { /* The 32-bit table: 20 is getpid there. */
         int32_t result;
         __asm__ volatile("int $0x80" : "=a"(result) : "a"(20) : "r8", "r9", "r10", "r11", "memory");

@@ -30,8 +30,13 @@ const EXPECTED: readonly [string, string[], number, RegExp][] = [
     124,
     /settled 300\nUnhandled rejection: RangeError: refused on purpose\n +at refuses/,
   ],
-  ['profile', [], 0, /^$/],
-  ['profile', ['--profile=1000'], 0, /^samples \d+ idle 0 lost 0\n[\s\S]*burns main\.js:2:1\n/],
+  ['profile', [], 2, /^$/],
+  [
+    'profile',
+    ['--profile=1000'],
+    0,
+    /^idle false lost 0\nall counted true\nburns true true\nsilent true\nagain true true\n/,
+  ],
 ];
 
 describe('base as a process', { concurrency: 2 }, () => {

@@ -30,6 +30,7 @@ const call = {
   writev: 20,
   fdatasync: 75,
   rt_sigreturn: 15,
+  setitimer: 38,
   clock_gettime: 228,
   exit_group: 231,
   ppoll: 271,
@@ -95,6 +96,15 @@ const FORBIDDEN: readonly [string, Call, Word[]][] = [
   ['a link', 'fdatasync', [LINK]],
   ['a disk that is read only', 'fdatasync', [FROZEN]],
   ['without --profile', 'rt_sigreturn', []],
+  ['without --profile', 'setitimer', [2, 'profile timer', 0]],
+];
+
+/** With --profile or --control these two are allowed, and no others. */
+const PROFILED: readonly [string, Call, Word[]][] = [
+  ['another timer', 'setitimer', [0, 'profile timer', 0]],
+  ['another period', 'setitimer', [2, 'buffer', 0]],
+  ['the old period', 'setitimer', [2, 'profile timer', 'buffer']],
+  ['upper half of the timer', 'setitimer', [String(2n ** 32n + 2n), 'profile timer', 0]],
 ];
 
 let image = '';
@@ -141,6 +151,45 @@ for (const [what, name, args] of FORBIDDEN) {
     const { signal, text } = await attempt(call[name], args);
     assert.equal(signal, 'SIGSYS');
     assert.equal(text, 'calling\n');
+  });
+}
+
+for (const word of ['--profile=1000', '--control=']) {
+  describe(word, () => {
+    const withWord = (name: Call, args: readonly Word[]) => {
+      const given = word === '--control=' ? `${word}unix:${peer.path}` : word;
+      const asked = JSON.stringify([call[name], ...args]);
+      return runProcess(image, [given, '--', asked]);
+    };
+
+    test('setitimer(2, profile timer, 0) › allowed › 0', async () => {
+      const { code, text } = await withWord('setitimer', [2, 'profile timer', 0]);
+      assert.deepEqual([code, text], [0, 'calling\nsurvived 0\n']);
+    });
+
+    for (const [what, name, args] of PROFILED) {
+      test(`${name}(${args.join(', ')}) › ${what} › killed`, async () => {
+        const { signal, text } = await withWord(name, args);
+        assert.deepEqual([signal, text], ['SIGSYS', 'calling\n']);
+      });
+    }
+  });
+}
+
+/** Its descriptor is the first behind the console's: there are no disks here. */
+const CONTROL = 3;
+
+for (const [name, args, result] of [
+  ['read', [CONTROL, 'buffer', 262_144], 'survived -11'],
+  ['writev', [CONTROL, 'empty', 0], 'survived 0'],
+  ['read', [CONTROL, 'buffer', 262_145], null],
+  ['write', [CONTROL, 'buffer', 1], null],
+] as const) {
+  test(`${name}(${args.join(', ')}) of a control channel › ${result ?? 'killed'}`, async () => {
+    const words = [`--control=unix:${peer.path}`, '--', JSON.stringify([call[name], ...args])];
+    const { signal, text } = await runProcess(image, words);
+    assert.equal(text, `calling\n${result === null ? '' : `${result}\n`}`);
+    assert.equal(signal, result === null ? 'SIGSYS' : null);
   });
 }
 

@@ -33,8 +33,9 @@ export interface HeapVitals {
   readonly usedBytes: number;
   /**
    * By kind, as the engine has them: on the C base "objects", "properties", "shapes", "strings",
-   * "atoms", "functions", "bytecode", "arrays", "arrayBuffers"; elsewhere the engine's spaces.
-   * Their sum is below `usedBytes`: the rest is the allocator's and the native code's.
+   * "atoms", "functions", "bytecode", "lineNumbers", "arrays" and "arrayBuffers"; elsewhere the
+   * engine's spaces. `usedBytes` has more: the image's code, the allocator's rounding, the base's
+   * own, memory for devices.
    */
   readonly kinds: Readonly<Record<string, HeapKind>>;
 }

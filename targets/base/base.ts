@@ -46,7 +46,13 @@ export interface Base {
   entropyFill(out: Uint8Array): boolean;
 
   // Memory.
-  readonly memory: { readonly totalBytes: number; usedBytes(): number; heapBytes(): number };
+  readonly memory: {
+    readonly totalBytes: number;
+    usedBytes(): number;
+    heapBytes(): number;
+    /** The fields of QuickJS's JSMemoryUsage, in order (heap.ts); absent from simulated bases. */
+    usage?(): readonly number[];
+  };
 
   // The event loop.
   /**
@@ -58,10 +64,13 @@ export interface Base {
   onTurn(turn: (woken: number) => number): void;
 
   /**
-   * Samples since boot or the last call, as text for base/profile.mjs; empty unless the command
-   * line has `profile=HZ`. Absent from simulated bases.
+   * Samples what runs `hz` times a second (20 to 20000) into `table`, zeroed and
+   * PROFILE_TABLE_BYTES long (profile.ts), which is the base's until `profile(0, null)`. False when
+   * it can't: a process can with --profile or --control only. Absent from simulated bases.
    */
-  profile?(): string;
+  profile?(hz: number, table: Uint8Array | null): boolean;
+  /** "name file:line:column" of a script function that a profile has, or "<gone>". */
+  functionName?(address: number): string;
 
   // Hot bytes: see packages/core/hot-bytes.ts for each contract.
   readonly hot: import('#core').HotBytes;

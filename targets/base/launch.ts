@@ -4,7 +4,7 @@
  * devices (targets/pvh/index.ts, targets/process/index.ts).
  */
 
-import { instantOfMicros, TimerQueue, wallTimeOfMillis } from '#core';
+import { after, instantOfMicros, millis, Timer, TimerQueue, wallTimeOfMillis } from '#core';
 import {
   type Console,
   type Entropy,
@@ -13,9 +13,12 @@ import {
   type Machine,
   openKvPack,
   type Program,
+  type Vitals,
 } from '#device';
 import type { Base } from './base.ts';
-import { createTurn, type LoopDevice, type RareDevice } from './loop.ts';
+import { heapVitals } from './heap.ts';
+import { createLoop, type LoopDevice, type RareDevice } from './loop.ts';
+import { Profiler } from './profile.ts';
 
 /** Exit codes that aren't the program's; those of the base are in base_abi.h. */
 export const EXIT = {
@@ -71,22 +74,53 @@ export function baseEntropy(base: Base, console: Console): Entropy | null {
   };
 }
 
-/** Runs `program` and the event loop of its devices; `rare` is its control channel, or null. */
+/**
+ * Runs `program` and the event loop of its devices; `rare` is its control channel, or null. The
+ * program gets `machine` with its vitals.
+ */
 export function start(
   base: Base,
-  machine: Machine,
+  machine: Omit<Machine, 'vitals'>,
   program: Program,
   devices: readonly LoopDevice[],
   rare: RareDevice | null,
 ): void {
-  base.onTurn(createTurn(base, machine.timers, devices, rare));
-  program(machine).then(
+  const loop = createLoop(base, machine.timers, devices, rare);
+  const profiler = new Profiler(base);
+  base.onTurn(loop.turn);
+  profileAsAsked(base, machine, profiler);
+  const vitals: Vitals = {
+    heap: () => heapVitals(base),
+    loop: loop.vitals,
+    startProfile: (hz) => Promise.resolve(profiler.start(hz)),
+    stopProfile: () => Promise.resolve(profiler.stop()),
+  };
+  program({ ...machine, vitals }).then(
     (code) => machine.exit(code),
     (reason) => {
       machine.console.writeLine(`error: ${describeError(reason)}`);
       machine.exit(EXIT.uncaught);
     },
   );
+}
+
+/** `profile=HZ` in the machine's words, printed and begun again every `profile_s=SECONDS`. */
+function profileAsAsked(
+  base: Base,
+  { timers, console }: Pick<Machine, 'timers' | 'console'>,
+  profiler: Profiler,
+): void {
+  const [words = ''] = ` ${base.cmdline}`.split(' -- ');
+  const hz = Number(/ profile=(\d+)/.exec(words)?.[1] ?? 0);
+  if (hz === 0 || !profiler.start(hz)) return;
+  const seconds = Number(/ profile_s=(\d+)/.exec(words)?.[1] ?? 0);
+  if (seconds === 0) return;
+  const again = new Timer((now) => {
+    console.writeLine(JSON.stringify(profiler.stop()));
+    profiler.start(hz);
+    timers.arm(again, after(now, millis(seconds * 1_000)));
+  });
+  timers.arm(again, after(timers.now, millis(seconds * 1_000)));
 }
 
 /** Waits, for a bounded time, until the devices have sent what was committed. */

@@ -7,6 +7,7 @@
 import { performance } from 'node:perf_hooks';
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { instantOfMicros, TimerQueue } from '#core';
+import { type LoopVitals, SLOW_MICROS, SlowCounts } from '#device';
 
 /** setTimeout's largest wait; a longer one is taken in steps. */
 const WAIT_MILLIS_MAX = 0x7fffffff;
@@ -20,6 +21,15 @@ export class NodeLoop {
   private planned = false;
   private isStopped = false;
   private readonly endings: (() => void)[] = [];
+  private readonly started = this.timers.now;
+  private readonly slow = new SlowCounts();
+  private readonly late = new SlowCounts();
+  private turns = 0;
+  private busyMicros = 0;
+
+  constructor() {
+    this.timers.onLate = (micros, now) => this.late.note(micros, now);
+  }
 
   /**
    * Runs `work` with `timers.now` set, after the timers that are due. Every entry from Node goes
@@ -27,9 +37,33 @@ export class NodeLoop {
    */
   turn(work: () => void): void {
     if (this.isStopped) return;
-    this.timers.run(instantOfMicros(nowMicros()));
+    const began = instantOfMicros(nowMicros());
+    this.timers.run(began);
     work();
+    this.note(began);
     this.plan();
+  }
+
+  /** What its promises do isn't known to belong to a turn: unlike in an image, it isn't counted. */
+  private note(began: number): void {
+    const now = instantOfMicros(nowMicros());
+    const micros = now - began;
+    this.turns++;
+    this.busyMicros += micros;
+    if (micros >= SLOW_MICROS) this.slow.note(micros, now);
+  }
+
+  vitals(): LoopVitals {
+    const now = instantOfMicros(nowMicros());
+    return {
+      micros: now - this.started,
+      turns: this.turns,
+      busyMicros: this.busyMicros,
+      slowTurns: [...this.slow.counts],
+      turnMicrosMax: this.slow.maxMicros(now),
+      lateTimers: [...this.late.counts],
+      lateMicrosMax: this.late.maxMicros(now),
+    };
   }
 
   /** `work` is called whenever turns have ended, before the loop sleeps. */

@@ -13,6 +13,7 @@ import type { KvReadOnly, Machine, NetDevice, Program } from '#device';
 import { NodeControl } from './control.ts';
 import { readDirectory } from './directory.ts';
 import type { NodeLoop } from './loop.ts';
+import { NodeVitals } from './vitals.ts';
 
 /** Exit codes as other targets have them (base/include/base_abi.h, BSD's sysexits.h). */
 export const EXIT = {
@@ -63,7 +64,7 @@ export function bareMachine(
       return known;
     },
     control: options.control === undefined ? null : new NodeControl(loop, options.control),
-    vitals: null,
+    vitals: new NodeVitals(loop),
     evaluate: null,
     exit(code) {
       // What the last turn sent goes to the kernel, which passes it on after our end.

@@ -32,7 +32,7 @@ export function launch(program: Program, base: ProcessBase = ambientBase()): voi
     else if (isTap) links.push(new TapDevice(base, index, () => lost('was taken away')));
     else links.push(new StreamDevice(base, index, (fault) => lost(formatStreamFault(fault))));
   }
-  const machine: Machine = {
+  const machine: Omit<Machine, 'vitals'> = {
     ...baseMachine(base, console),
     target: 'process',
     entropy: baseEntropy(base, console) ?? fail('the host has no random bytes', EXIT.noEntropy),
@@ -40,7 +40,6 @@ export function launch(program: Program, base: ProcessBase = ambientBase()): voi
     interfaces: links,
     blocks: base.disks.map((_, index) => new FileBlock(base, index)),
     control,
-    vitals: null,
     evaluate: null,
     exit(code) {
       drain(base, links);

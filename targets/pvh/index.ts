@@ -57,7 +57,7 @@ class Boot {
     return this.exit(code);
   }
 
-  machine(line: CommandLine): Machine {
+  machine(line: CommandLine): Omit<Machine, 'vitals'> {
     const { base } = this;
     const { transports, bad } = discover(base, line.mmioWindows);
     for (const { name, fault } of bad) this.report(name, fault);
@@ -70,7 +70,6 @@ class Boot {
       interfaces: this.nets,
       blocks: [],
       control: null,
-      vitals: null,
       evaluate: null,
       exit: (code) => this.exit(code),
     };

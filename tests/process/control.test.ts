@@ -8,9 +8,10 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { controlFrame } from '#device';
+import { type CpuProfile, controlFrame, type HeapVitals, type LoopVitals } from '#device';
 import { ControlRelay } from '../../tools/cli/control-relay.ts';
-import { echo } from '../helpers/control-client.ts';
+import { ask, echo } from '../helpers/control-client.ts';
+import { checkGrowth, checkProfile } from '../helpers/vitals.ts';
 import { cannotRun, linkTestImage, Running } from './process.ts';
 
 const skip = cannotRun;
@@ -74,4 +75,31 @@ test('frames that none are › said, and the unikernel goes on', { skip }, async
   await hostile.stop();
   channel.destroy();
   server.close();
+});
+
+test('a busy image › its profile names the busy function, below its caller', { skip }, async () => {
+  assert.equal(await ask<boolean>(place, 'start 1000'), true);
+  assert.equal(await ask<boolean>(place, 'start 1000'), false);
+  await ask(place, 'spin 4000');
+  const profile = await ask<CpuProfile>(place, 'stop');
+  checkProfile(profile);
+  assert.equal(profile.lost, 0);
+  assert.equal(await ask(place, 'stop'), null);
+});
+
+test('heap › numbers by kind move with what is kept', { skip }, async () => {
+  const before = await ask<HeapVitals>(place, 'heap');
+  await ask(place, 'keep 5000');
+  checkGrowth(before, await ask<HeapVitals>(place, 'heap'), 5_000);
+});
+
+test('loop › a long turn is seen', { skip }, async () => {
+  await ask(place, 'spin 1000');
+  const loop = await ask<LoopVitals>(place, 'loop');
+  assert.ok(loop.turns > 0 && loop.busyMicros > 10_000 && loop.busyMicros < loop.micros);
+  assert.ok(loop.turnMicrosMax > 10_000);
+});
+
+test('an image that was not built for development › evaluates nothing', { skip }, async () => {
+  assert.equal(await ask(place, 'evaluate 1 + 1'), 'no');
 });

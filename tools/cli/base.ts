@@ -7,7 +7,7 @@ import { packageRoot } from './places.ts';
 import type { Target } from './verbs.ts';
 
 /** The first of `build/base` (a checkout's) and `dist/base` (an installation's) that has `name`. */
-function baseFile(name: string): string | null {
+export function baseFile(name: string): string | null {
   for (const directory of ['build/base', 'dist/base']) {
     const file = path.join(packageRoot, directory, name);
     if (existsSync(file)) return file;

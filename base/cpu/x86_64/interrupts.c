@@ -129,21 +129,24 @@ static void close_window(void) {
     __asm__ volatile("sti" : : : "memory");
 }
 
-void interrupts_profile(uint32_t hz, void (*sample)(uint64_t rip, bool idle)) {
-    uint32_t divisor = PIT_HZ / (hz < 20 ? 20 : hz > 20000 ? 20000 : hz);
+bool interrupts_profile(uint32_t hz, void (*sample)(uint64_t rip, bool idle)) {
+    __asm__ volatile("cli" : : : "memory");
     profile_sample = sample;
     ioapic_write(0x11 + 2 * PROFILE_PIN, lapic_id << 24);
-    ioapic_write(0x10 + 2 * PROFILE_PIN, VECTOR_PROFILE);
+    ioapic_write(0x10 + 2 * PROFILE_PIN, VECTOR_PROFILE | (sample == NULL ? LVT_MASKED_BIT : 0));
+    uint32_t divisor = PIT_HZ / (hz == 0 ? 20 : hz);
     out8(0x43, 0x34); /* Channel 0, mode 2, both bytes. */
     out8(0x40, (uint8_t)divisor);
     out8(0x40, (uint8_t)(divisor >> 8));
+    write_cr8(0);
     close_window();
+    return true;
 }
 
 void interrupt_arrived(struct trap_frame *frame) {
     uint64_t vector = frame->vector;
     if (vector == VECTOR_PROFILE) {
-        profile_sample(frame->rip, idle);
+        if (profile_sample != NULL) profile_sample(frame->rip, idle); /* One was on its way. */
         lapic_write(LAPIC_EOI, 0);
         return;
     }

@@ -106,9 +106,14 @@ static void on_sample(int number, siginfo_t *info, void *context) {
     errno = error;
 }
 
-void interrupts_profile(uint32_t hz, void (*sample)(uint64_t rip, bool idle)) {
-    (void)hz; /* The timer has been running since host_init(). */
+struct itimerval profile_timer;
+
+bool interrupts_profile(uint32_t hz, void (*sample)(uint64_t rip, bool idle)) {
+    if (!may_profile) return false;
+    struct timeval period = {0, hz == 0 ? 0 : 1000000 / (suseconds_t)hz};
+    profile_timer = (struct itimerval){period, period};
     profile_sample = sample;
+    return syscall(SYS_setitimer, (long)ITIMER_PROF, &profile_timer, NULL) == 0;
 }
 
 static void handle(int number, void (*handler)(int, siginfo_t *, void *), int flags) {
@@ -127,9 +132,5 @@ void host_init(void) {
     signal(SIGPIPE, SIG_IGN);
     uint8_t probe;
     random_bytes(&probe, 1);
-    if (profile_hz == 0) return;
-    handle(SIGPROF, on_sample, SA_RESTART);
-    struct timeval period = {0, 1000000 / (suseconds_t)profile_hz};
-    struct itimerval timer = {period, period};
-    setitimer(ITIMER_PROF, &timer, NULL);
+    if (may_profile) handle(SIGPROF, on_sample, SA_RESTART);
 }

@@ -40,7 +40,7 @@ static const char help[] =
     "\"IMAGE -- --help\" prints the boot-time arguments of the program.\n";
 
 char **boot_arguments;
-uint32_t profile_hz;
+bool may_profile;
 static uint64_t memory_mib = MEMORY_MIB_DEFAULT;
 
 _Noreturn void fail(int code, const char *what, const char *why, const char *mend) {
@@ -71,17 +71,19 @@ static char *value_of(char *word, const char *name) {
 
 static void read_argument(char *word) {
     char *value;
-    uint64_t seconds = 0;
+    uint64_t seconds = 0, hz = 0;
     if ((value = value_of(word, "--mem="))) {
         memory_mib = number_of(word, value, MEMORY_MIB_MIN, MEMORY_MIB_MAX);
     } else if ((value = value_of(word, "--link="))) {
         links_add(value, false);
     } else if ((value = value_of(word, "--control="))) {
         links_add(value, true);
+        may_profile = true;
     } else if ((value = value_of(word, "--disk="))) {
         disks_add(value);
     } else if ((value = value_of(word, "--profile="))) {
-        profile_hz = (uint32_t)number_of(word, value, 20, 20000);
+        hz = number_of(word, value, 20, 20000);
+        may_profile = true;
     } else if ((value = value_of(word, "--profile-s="))) {
         seconds = number_of(word, value, 1, 86400);
     } else if (strcmp(word, "--help") == 0) {
@@ -90,10 +92,10 @@ static void read_argument(char *word) {
     } else {
         fail(EXIT_USAGE, word, "no such argument", "see --help");
     }
-    /* The engine reads these two where it finds them on every platform. */
+    /* These two are read where they are on every platform. */
     char *line = machine.cmdline + strlen(machine.cmdline);
     if (seconds) snprintf(line, 64, "profile_s=%llu ", (unsigned long long)seconds);
-    else if (value_of(word, "--profile=")) snprintf(line, 64, "profile=%u ", profile_hz);
+    if (hz) snprintf(line, 64, "profile=%llu ", (unsigned long long)hz);
 }
 
 static void read_arguments(char **word) {

@@ -3,6 +3,7 @@
 #define PROCESS_H
 #include "base.h"
 #include <poll.h>
+#include <sys/time.h>
 
 #define LINKS_MAX 9u /* Eight interfaces and the control channel. */
 #define DISKS_MAX 8u
@@ -34,7 +35,9 @@ struct disk {
 extern struct link links[LINKS_MAX];
 extern struct disk disks[DISKS_MAX];
 extern uint32_t link_count, disk_count;
-extern uint32_t profile_hz;
+/* With --profile or --control: then the profiler's timer and its signal are allowed. */
+extern bool may_profile;
+extern struct itimerval profile_timer; /* Its address is pinned. */
 extern char **boot_arguments; /* Ends with NULL. */
 
 /* Prints "error: WHAT: WHY; MEND" and ends; before the sandbox only. */
@@ -45,7 +48,7 @@ void links_add(char *spec, bool is_control);
 void links_open(void);
 /* disks.c */
 void disks_add(char *spec);
-/* host.c: signals, clock, the profiler's timer; prepares what the sandbox forbids to prepare. */
+/* host.c: signals, clock; prepares what the sandbox forbids to prepare. */
 void host_init(void);
 void random_bytes(uint8_t *out, size_t bytes);
 /* The array that ppoll gets, one entry a link: its address is pinned. */

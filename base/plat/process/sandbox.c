@@ -11,7 +11,8 @@
  *     getrandom    without flags; at most RANDOM_BYTES_MAX
  *     pread64, pwrite64, fdatasync   a disk (one read only: pread64); never beyond its end
  *     exit_group
- *     rt_sigreturn only with --profile
+ *     setitimer    only with --profile or --control: the CPU time's, as `profile_timer` says
+ *     rt_sigreturn only with these, too
  *
  * ppoll's array is in memory that the program could write, but after sandbox_enter() closed all
  * others there is no descriptor left to wait for but the console, the links and the disks.
@@ -138,7 +139,12 @@ static void allow_the_rest(void) {
     rule_end();
     rule_begin(SYS_exit_group);
     rule_end();
-    if (profile_hz == 0) return;
+    if (!may_profile) return;
+    rule_begin(SYS_setitimer);
+    argument_is(0, ITIMER_PROF);
+    argument_is(1, (uint64_t)&profile_timer);
+    argument_is(2, 0);
+    rule_end();
     rule_begin(SYS_rt_sigreturn);
     rule_end();
 }
