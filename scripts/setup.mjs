@@ -56,6 +56,8 @@ const SYSTEM = {
     wrk: '/usr/bin/wrk',
     binutils: '/usr/bin/objcopy',
     e2fsprogs: '/usr/sbin/mke2fs',
+    passt: '/usr/bin/pasta',
+    slirp4netns: '/usr/bin/slirp4netns',
   },
 };
 const NEEDS = { start: ['start'], test: ['start', 'test'], bench: ['start', 'test', 'bench'] };
