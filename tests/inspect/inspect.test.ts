@@ -1,0 +1,144 @@
+/** `morgana inspect` on a unikernel under load, with Linux's curl and tcpdump as its peers. */
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import type { UnikernelSnapshot } from '#inspect';
+import { Workspace } from '../cli/cli.ts';
+import { buildImage, leashed, output } from '../helpers/machine.ts';
+import { cannotTap, without } from '../helpers/namespace.ts';
+import { eventually } from '../interop/linux/network.ts';
+import { cannotRun } from '../process/process.ts';
+import { LINUX, MAIN, RunningUnikernel, UNIKERNEL } from './running.ts';
+
+const skip = cannotRun || cannotTap || without('tcpdump');
+const URL = `http://${UNIKERNEL}`;
+
+describe('a process under load', { skip, timeout: 60_000 }, () => {
+  const work = new Workspace();
+  let running: RunningUnikernel;
+
+  before(async () => {
+    const image = await buildImage('tests/inspect/app', '--target=process');
+    running = await RunningUnikernel.open(work, image, 'app');
+  });
+  after(async () => {
+    await running?.close();
+    work.remove();
+  });
+
+  async function snapshot(...words: string[]): Promise<UnikernelSnapshot> {
+    const { code, stdout, stderr } = await running.inspect('app', '--json', ...words).ended;
+    assert.equal(code, 0, stderr);
+    return JSON.parse(stdout);
+  }
+
+  test('--json › a slow reader › its connection with all that TCP knows of it', async () => {
+    running.net.start('curl', '-s', '-o', '/dev/null', '--limit-rate', '50k', `${URL}/large`);
+    const { stack, one } = await eventually('the connection', async () => {
+      const { stack } = (await snapshot()).stacks;
+      // Measured: what it sent was acknowledged.
+      const one = stack!.connections.list.find(({ rttMicros }) => rttMicros! > 0);
+      return one === undefined ? null : { stack: stack!, one };
+    });
+    assert.match(one.remote, new RegExp(`^${LINUX.replaceAll('.', '\\.')}:\\d+$`));
+    assert.equal(one.local, `${UNIKERNEL}:80`);
+    assert.equal(one.state, 'ESTABLISHED');
+    assert.ok(one.rtoMicros! >= 200_000 && one.rttVarianceMicros! > 0);
+    assert.ok(one.congestionWindowBytes! >= 10 * 1_448 && one.segmentBytes! >= 1_448);
+    assert.ok(one.memoryBytes! >= 2_048);
+    assert.deepEqual(stack.listeners, [80]);
+    assert.equal(stack.neighbors![0]!.address, LINUX);
+    assert.equal(stack.neighbors![0]!.state, 'reachable');
+    assert.ok(stack.memory!.accounts.connections!.usedBytes > 0);
+  });
+
+  test('--once › rates and reasons', async () => {
+    await running.net.run('ping', '-c', '1', '-W', '2', UNIKERNEL);
+    await running.net.run('bash', '-c', `echo x > /dev/udp/${UNIKERNEL}/9`);
+    const { code, stdout, stderr } = await running.inspect('--once').ended;
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, / in +udp no port/);
+    assert.match(stdout, /^looked-into on process \| up 0:00:\d\d/);
+    assert.match(stdout, /listening on 80/);
+    assert.match(stdout, /remote +local +state/);
+    assert.match(stdout, new RegExp(`${LINUX}:\\d+ +${UNIKERNEL}:80 +ESTABLISHED`));
+  });
+
+  test('--log, --follow › a level changed live is seen', async () => {
+    const follow = running.inspect('app', '--follow');
+    await running.net.run('curl', '-s', '-o', '/dev/null', `${URL}/before`);
+    const set = await running.inspect('app', '--log=info,looked-into:debug').ended;
+    assert.equal(set.code, 0);
+    assert.match(set.stderr, /looked-into:debug/);
+    await eventually('the line', async () => {
+      await running.net.run('curl', '-s', '-o', '/dev/null', `${URL}/after`);
+      return /^\[\d+\.\d+\] debug looked-into: asked for \/after$/m.test(follow.stdout) || null;
+    });
+    assert.doesNotMatch(follow.stdout, /before/);
+    const wrong = await running.inspect('app', '--log=loud').ended;
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.stderr, /error: expected debug, info/);
+    follow.child.kill('SIGINT');
+    assert.equal((await follow.ended).code, 0);
+  });
+
+  test('--pcap=- › tcpdump reads it as it comes: only the port asked for', async () => {
+    const tool = [MAIN, 'inspect', 'app', '--pcap=-', '--port=80'];
+    const env = { ...process.env, MORGANA_RUNTIME_DIR: work.path('.run') };
+    const inspect = spawn(...leashed(process.execPath, tool), { env });
+    const words = ['-n', '-l', '-r', '-', '-c', '3'];
+    const tcpdump = spawn(...leashed('tcpdump', words), { stdio: ['pipe', 'pipe', 'ignore'] });
+    inspect.stdout.pipe(tcpdump.stdin);
+    tcpdump.stdin.on('error', () => {});
+    const ended = once(inspect, 'close');
+    let text = '';
+    tcpdump.stdout.on('data', (chunk) => {
+      text += chunk;
+    });
+    const done = once(tcpdump, 'close');
+    for (let i = 0; i < 100 && tcpdump.exitCode === null; i++) {
+      await running.net.run('ping', '-c', '1', '-W', '2', UNIKERNEL);
+      await running.net.run('curl', '-s', '-o', '/dev/null', URL);
+    }
+    await done;
+    inspect.kill('SIGINT');
+    assert.equal((await ended)[0], 0);
+    const lines = text.trim().split('\n');
+    assert.equal(lines.length, 3);
+    for (const line of lines)
+      assert.match(line, / IP 10\.97\.3\.[12]\.\d+ > 10\.97\.3\.[12]\.\d+: /);
+  });
+
+  test('--pcap=FILE › whole conversations, in order, cut to --snap-bytes', async () => {
+    const file = work.path('frames.pcap');
+    const inspect = running.inspect('app', `--pcap=${file}`, '--snap-bytes=80');
+    await eventually('the file', () => {
+      try {
+        return readFileSync(file).length > 0 ? true : null;
+      } catch {
+        return null;
+      }
+    });
+    await running.net.run('curl', '-s', '-o', '/dev/null', URL);
+    inspect.child.kill('SIGINT');
+    const { code, stderr } = await inspect.ended;
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /^morgana: \d+ frames, 0 dropped$/m);
+    const text = await output('tcpdump', ['-n', '-r', file, 'tcp port 80']);
+    assert.match(text, /Flags \[S\].*\n.*Flags \[S\.\]/);
+    assert.match(text, /Flags \[P\.\].*GET|HTTP: GET|length \d+: HTTP/);
+  });
+
+  test('what it is not › sentences', async () => {
+    const none = await running.inspect('nobody', '--once').ended;
+    assert.equal(none.code, 2);
+    assert.match(none.stderr, /^error: no unikernel 'nobody' runs here, these do: app$/m);
+    const pcap = await running.inspect('app', '--pcap=-', '--interface=3').ended;
+    assert.match(pcap.stderr, /there is no interface 3: the machine has 1/);
+    const both = await running.inspect('app', '--json', '--once').ended;
+    assert.equal(both.code, 1);
+  });
+});
