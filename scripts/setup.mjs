@@ -51,6 +51,9 @@ const SYSTEM = {
     udhcpc: '/sbin/udhcpc',
     'isc-dhcp-client': '/sbin/dhclient',
     iperf3: '/usr/bin/iperf3',
+    tcpdump: '/usr/bin/tcpdump',
+    rsyslog: '/usr/sbin/rsyslogd',
+    'python3-prometheus-client': '/usr/lib/python3/dist-packages/prometheus_client/parser.py',
   },
   bench: {
     wrk: '/usr/bin/wrk',

@@ -10,6 +10,7 @@ import type { ControlServer, ControlStream } from './control-server.ts';
 import { Inspector, snapshotRequestOf } from './inspector.ts';
 import { capturesMax, profileSecondsMax } from './limits.ts';
 import { Capture, captureOptionsOf, TapPoint } from './pcap.ts';
+import type { UnikernelSnapshot } from './snapshot.ts';
 import type { ControlRequest } from './wire/control-message.ts';
 
 /** Of the snapshot's shape: fields may be added under one number. */
@@ -77,8 +78,9 @@ export class Commands {
   }
 
   /** `connections` of them from number `from` on; `heap`: true walks it. */
-  snapshot(options: Options): Record<string, unknown> {
-    return this.inspector.snapshot(snapshotRequestOf(options));
+  snapshot(options: Options): UnikernelSnapshot {
+    // The constructor, `register` and the management port see to its sections.
+    return this.inspector.snapshot(snapshotRequestOf(options)) as unknown as UnikernelSnapshot;
   }
 
   /**

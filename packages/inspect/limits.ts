@@ -1,6 +1,6 @@
 /** Every bound of the control protocol and of inspection, and what happens at it. */
 
-import { assert, millis } from '#core';
+import { assert, millis, seconds } from '#core';
 import { CONTROL_QUEUE_BYTES_MAX } from '#device';
 
 /** One message of a client; a longer one closes it. Answers may be longer than requests. */
@@ -39,6 +39,15 @@ export const captureFlushInterval = millis(50);
 export const capturesMax = 4;
 /** How long a CPU profile may take. */
 export const profileSecondsMax = 600;
+/** Syslog messages that wait for the server, and their bytes; more are dropped and counted. */
+export const syslogMessagesMax = 256;
+export const syslogBytesMax = 65_536;
+/** What a connection to the server may have queued before messages wait themselves. */
+export const syslogFlowBytesMax = 16_384;
+export const syslogFlushInterval = millis(10);
+/** Between attempts to connect: doubled each time. */
+export const syslogRetryFirst = millis(500);
+export const syslogRetryMax = seconds(60);
 /** Connections listed by one snapshot unless it asks for fewer; the rest are a number. */
 export const connectionsListedMax = 200;
 

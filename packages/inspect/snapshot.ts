@@ -24,6 +24,9 @@ export interface UnikernelSnapshot {
   /** By the name of the device; null for one that tells nothing. */
   readonly stacks: Readonly<Record<string, StackSnapshot | null>>;
   readonly control?: Readonly<Record<string, number>>;
+  /** Counters of the management port and of syslog, where they are on. */
+  readonly management?: Readonly<Record<string, number>>;
+  readonly syslog?: Readonly<Record<string, number>>;
   /** Sections of others. */
   readonly [section: string]: unknown;
 }

@@ -34,6 +34,9 @@ const RESERVED_ARGS = new Set([
   'routes',
   'hostname',
   'nameservers',
+  'management-port',
+  'management-token',
+  'syslog',
 ]);
 
 /**
@@ -130,6 +133,12 @@ export const net = {
    */
   stack: (over: DeviceSpec<'net.ethernet'> = firstInterface): DeviceSpec<'net.stack'> =>
     declareDevice('net.stack', {}, [over], callSite()),
+  /**
+   * What operators have over `stack`: metrics for Prometheus, snapshots, profiles and captures on a
+   * port with a token, and the log by syslog. Off unless boot-time arguments turn it on.
+   */
+  management: (stack: DeviceSpec<'net.stack'>): DeviceSpec<'net.management'> =>
+    declareDevice('net.management', {}, [stack], callSite()),
 } as const;
 
 export const kv = {

@@ -10,6 +10,13 @@ export interface DeviceKinds {
   'net.ethernet': NetDevice;
   'net.stack': Stack;
   'kv.directory': KvReadOnly;
+  'net.management': ManagementPort;
+}
+
+/** What operators have over the network. */
+export interface ManagementPort {
+  /** Where it listens; null: off at this boot. */
+  readonly port: number | null;
 }
 
 export type DeviceKind = keyof DeviceKinds;

@@ -18,6 +18,7 @@ export const inspectionWith =
       for (const [ask, run] of Object.entries(more)) server.command(ask, run);
     }
     return {
+      commands,
       connected({ name: device, kind }, value) {
         if (kind === 'net.stack') commands.addStack(device, value as Stack);
       },

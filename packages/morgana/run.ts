@@ -6,6 +6,7 @@
 
 import { Log, setLevels } from '#core';
 import type { Machine, Stack } from '#device';
+import type { Commands } from '#inspect';
 import { installNetwork } from '#web';
 import { type ArgSpecs, helpLines, parseArguments } from './arguments.ts';
 import type { DeviceKind, DeviceKinds, DeviceNode } from './devices.ts';
@@ -27,6 +28,9 @@ export interface ConnectRequest {
   /** Values of the connector's own `args`. */
   readonly args: Values;
   readonly log: Log;
+  /** The program's. */
+  readonly name: string;
+  readonly inspection: Inspection | null;
 }
 
 /** One target's implementation of a kind of device. */
@@ -58,6 +62,7 @@ export interface Unikernel {
 
 /** What inspection hears of a program (inspection.ts). */
 export interface Inspection {
+  readonly commands: Commands;
   connected(node: DeviceNode, device: unknown): void;
 }
 
@@ -141,7 +146,8 @@ async function connectAll(
     const needs = node.needs.map((at) => connected[at]);
     const connector = unikernel.connectors[node.kind];
     // A device that only stands under another may be missing: a host's sockets need no interface.
-    const device = await connector?.connect({ machine, node, needs, args, log });
+    const request = { machine, node, needs, args, log, name: unikernel.name, inspection };
+    const device = await connector?.connect(request);
     if (isLack(device)) return `device '${node.name}' (${node.kind}): ${device.lacks}`;
     if (node.named) named[node.name] = device;
     // The first stack is the one that `fetch` goes out by: there is no other way to name one.

@@ -23,6 +23,27 @@ export const NAME_ARGS: ArgSpecs = {
   },
 };
 
+/** Of a management port (management.ts). */
+export const MANAGEMENT_ARGS: ArgSpecs = {
+  'management-port': {
+    kind: 'int',
+    min: 0,
+    max: 65_535,
+    default: 0,
+    doc: 'TCP port for metrics, snapshots, profiles and captures; 0: none',
+  },
+  'management-token': {
+    kind: 'string',
+    default: '',
+    doc: 'the secret that it asks for, 16 characters or more',
+  },
+  syslog: {
+    kind: 'string',
+    default: '',
+    doc: 'where the log goes besides the console, as udp://10.0.0.1:514 or tcp://10.0.0.1:514',
+  },
+};
+
 /** Of our own TCP/IP (direct-stack.ts). */
 export const DIRECT_STACK_ARGS: ArgSpecs = {
   ipv4: {

@@ -20,6 +20,7 @@ test('nothing › what is absent', () => {
       link: [],
       disk: [],
       inspect: 'on',
+      management: false,
       memory: 16,
       net: 'host',
       machine: 'microvm',

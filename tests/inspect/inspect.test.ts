@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { UnikernelSnapshot } from '#inspect';
 import { Workspace } from '../cli/cli.ts';
@@ -11,9 +12,12 @@ import { buildImage, leashed, output } from '../helpers/machine.ts';
 import { cannotTap, without } from '../helpers/namespace.ts';
 import { eventually } from '../interop/linux/network.ts';
 import { cannotRun } from '../process/process.ts';
+import { messages, rsyslogCommand } from './rsyslog.ts';
 import { LINUX, MAIN, RunningUnikernel, UNIKERNEL } from './running.ts';
 
-const skip = cannotRun || cannotTap || without('tcpdump');
+const skip = cannotRun || cannotTap || without('tcpdump', 'rsyslogd', 'ss');
+const MANAGEMENT = 9_100;
+const TOKEN = 'an-operators-secret-of-this-test';
 const URL = `http://${UNIKERNEL}`;
 
 describe('a process under load', { skip, timeout: 60_000 }, () => {
@@ -22,7 +26,17 @@ describe('a process under load', { skip, timeout: 60_000 }, () => {
 
   before(async () => {
     const image = await buildImage('tests/inspect/app', '--target=process');
-    running = await RunningUnikernel.open(work, image, 'app');
+    const given = [
+      `--management-port=${MANAGEMENT}`,
+      `--management-token=${TOKEN}`,
+      `--syslog=udp://${LINUX}:514`,
+    ];
+    running = await RunningUnikernel.open(work, image, 'app', given, async (net) => {
+      net.start(...rsyslogCommand(work, LINUX, 514, 514));
+      await eventually('rsyslogd', async () => {
+        return (await net.run('ss', '-lun')).includes(':514') || null;
+      });
+    });
   });
   after(async () => {
     await running?.close();
@@ -49,7 +63,7 @@ describe('a process under load', { skip, timeout: 60_000 }, () => {
     assert.ok(one.rtoMicros! >= 200_000 && one.rttVarianceMicros! > 0);
     assert.ok(one.congestionWindowBytes! >= 10 * 1_448 && one.segmentBytes! >= 1_448);
     assert.ok(one.memoryBytes! >= 2_048);
-    assert.deepEqual(stack.listeners, [80]);
+    assert.deepEqual(stack.listeners, [MANAGEMENT, 80]);
     assert.equal(stack.neighbors![0]!.address, LINUX);
     assert.equal(stack.neighbors![0]!.state, 'reachable');
     assert.ok(stack.memory!.accounts.connections!.usedBytes > 0);
@@ -62,7 +76,7 @@ describe('a process under load', { skip, timeout: 60_000 }, () => {
     assert.equal(code, 0, stderr);
     assert.match(stdout, / in +udp no port/);
     assert.match(stdout, /^looked-into on process \| up 0:00:\d\d/);
-    assert.match(stdout, /listening on 80/);
+    assert.match(stdout, /listening on 9100 80, UDP \d+/);
     assert.match(stdout, /remote +local +state/);
     assert.match(stdout, new RegExp(`${LINUX}:\\d+ +${UNIKERNEL}:80 +ESTABLISHED`));
   });
@@ -130,6 +144,66 @@ describe('a process under load', { skip, timeout: 60_000 }, () => {
     const text = await output('tcpdump', ['-n', '-r', file, 'tcp port 80']);
     assert.match(text, /Flags \[S\].*\n.*Flags \[S\.\]/);
     assert.match(text, /Flags \[P\.\].*GET|HTTP: GET|length \d+: HTTP/);
+  });
+
+  const curl = (...words: string[]): Promise<string> =>
+    running.net.run('curl', '-s', '-m', '10', '-H', `Authorization: Bearer ${TOKEN}`, ...words);
+  const management = `http://${UNIKERNEL}:${MANAGEMENT}`;
+
+  test("GET /metrics › Prometheus' own parser reads it, with what happened", async () => {
+    const text = await curl(`${management}/metrics`);
+    const script = path.join(import.meta.dirname, 'exposition.py');
+    const python = spawn(...leashed('/usr/bin/python3', [script]));
+    let parsed = '';
+    python.stdout.on('data', (chunk) => {
+      parsed += chunk;
+    });
+    python.stdin.end(text);
+    assert.equal((await once(python, 'close'))[0], 0);
+    const families = JSON.parse(parsed);
+    assert.deepEqual(families.morgana_info.samples, [
+      ['morgana_info', { name: 'looked-into', target: 'process' }, 1],
+    ]);
+    const drops = families.morgana_dropped_packets;
+    assert.equal(drops.type, 'counter');
+    const noPort = drops.samples.find((sample: [string, { reason: string }, number]) => {
+      return sample[1].reason === 'udp_no_port';
+    });
+    assert.ok(noPort[2] >= 1);
+    assert.ok(families.morgana_tcp_segments_in.samples[0][2] > 10);
+    const bytes = Object.keys(families).length;
+    assert.ok(bytes > 50, `${bytes} families`);
+  });
+
+  test('GET /pcap › frames, without those that carry it', async () => {
+    const file = work.path('management.pcap');
+    // Unbuffered, so that the file grows while it lasts.
+    const words = ['-N', '-m', '2', '-o', file, `${management}/pcap`];
+    const taken = curl(...words).catch(() => '');
+    await eventually('the file', () => {
+      try {
+        return readFileSync(file).length > 0 || null;
+      } catch {
+        return null;
+      }
+    });
+    await running.net.run('curl', '-s', '-o', '/dev/null', URL);
+    await taken;
+    assert.match(await output('tcpdump', ['-n', '-r', file, 'tcp port 80']), /Flags \[S\]/);
+    assert.equal(await output('tcpdump', ['-n', '-r', file, `tcp port ${MANAGEMENT}`]), '');
+  });
+
+  test('syslog › rsyslogd understands every part of a message', async () => {
+    const [first] = await eventually('messages', () => {
+      const found = messages(work, 'looked-into');
+      return found.length > 0 ? found : null;
+    });
+    // 30: daemon.info; the version, a time, our address, app, source, structured data, text.
+    assert.match(
+      first!,
+      /^30 1 20\d\d-\S+ 10\.97\.3\.2 looked-into \S+ \[meta sequenceId="\d+" sysUpTime="\d+"\] /,
+    );
+    assert.match(first!, /(management|listening) on port \d+$/);
   });
 
   test('what it is not › sentences', async () => {

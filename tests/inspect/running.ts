@@ -27,12 +27,15 @@ export class RunningUnikernel {
     image: string,
     name: string,
     bootArguments: readonly string[] = [],
+    /** Runs in the namespace before the unikernel starts. */
+    prepare: (net: Namespace) => Promise<void> = async () => {},
   ): Promise<RunningUnikernel> {
     const net = await Namespace.open();
     await net.run('ip', 'link', 'set', 'lo', 'up');
     await net.run('ip', 'tuntap', 'add', 'dev', 'tap0', 'mode', 'tap', 'vnet_hdr');
     await net.run('ip', 'address', 'add', `${LINUX}/24`, 'dev', 'tap0');
     await net.run('ip', 'link', 'set', 'tap0', 'up');
+    await prepare(net);
     const words = [MAIN, 'run', image, `--name=${name}`, '--link=tap:tap0', '--memory=32', '--'];
     const given = [`--ipv4=${UNIKERNEL}/24`, '--ipv6=off', ...bootArguments];
     const all = [...net.enter, process.execPath, ...words, ...given];

@@ -3,10 +3,15 @@
 import path from 'node:path';
 import type { Metafile } from 'esbuild';
 import type { ArgSpecs } from '../../packages/morgana/arguments.ts';
-import { DIRECT_STACK_ARGS, LOG_ARGS, NAME_ARGS } from '../../packages/morgana/standard-args.ts';
+import {
+  DIRECT_STACK_ARGS,
+  LOG_ARGS,
+  MANAGEMENT_ARGS,
+  NAME_ARGS,
+} from '../../packages/morgana/standard-args.ts';
 import type { App } from './app.ts';
 import { DESCRIPTION_FORMAT, type Description, type Part } from './description.ts';
-import { hasOwnStack, implementationOf } from './entry.ts';
+import { hasManagement, hasOwnStack, implementationOf } from './entry.ts';
 import { chainTo, packageCosts, packageOf } from './import-graph.ts';
 import { type Platform, targetOf } from './verbs.ts';
 
@@ -72,9 +77,10 @@ function because(name: string, metafile: Metafile, base: string): string[] {
 }
 
 function standardArgs(app: App, platform: Platform): ArgSpecs {
-  if (!hasOwnStack(app, platform)) return LOG_ARGS;
+  const management = hasManagement(app) ? MANAGEMENT_ARGS : {};
+  if (!hasOwnStack(app, platform)) return { ...LOG_ARGS, ...management };
   const named = app.connects ? NAME_ARGS : {};
-  return { ...LOG_ARGS, ...DIRECT_STACK_ARGS, ...named };
+  return { ...LOG_ARGS, ...DIRECT_STACK_ARGS, ...named, ...management };
 }
 
 function networkOf(app: App, platform: Platform): string[] {

@@ -31,6 +31,12 @@ const DIRECT_STACK = {
   shown: 'our own TCP/IP',
 };
 
+const MANAGEMENT = {
+  from: 'packages/morgana/management.ts',
+  name: 'managementConnector',
+  shown: 'HTTP with a token, syslog',
+};
+
 const ethernet = (shown: string): Implementation => ({
   from: 'packages/morgana/run.ts',
   name: 'ethernetConnector',
@@ -43,11 +49,13 @@ const IMPLEMENTATIONS: Record<Platform, { readonly [K in DeviceKind]?: Implement
     'net.ethernet': ethernet('virtio-net'),
     'net.stack': DIRECT_STACK,
     'kv.directory': CONTENT,
+    'net.management': MANAGEMENT,
   },
   process: {
     'net.ethernet': ethernet('a tap device or a UNIX socket'),
     'net.stack': DIRECT_STACK,
     'kv.directory': CONTENT,
+    'net.management': MANAGEMENT,
   },
   node: {
     'net.stack': {
@@ -56,11 +64,13 @@ const IMPLEMENTATIONS: Record<Platform, { readonly [K in DeviceKind]?: Implement
       shown: "the host's sockets",
     },
     'kv.directory': CONTENT,
+    'net.management': MANAGEMENT,
   },
   'node-direct': {
     'net.ethernet': ethernet('a tap device or a UNIX socket'),
     'net.stack': DIRECT_STACK,
     'kv.directory': CONTENT,
+    'net.management': MANAGEMENT,
   },
 };
 
@@ -75,6 +85,9 @@ const WITH_NAMES: Implementation = {
 export const hasOwnStack = (app: App, target: Platform): boolean =>
   IMPLEMENTATIONS[target]['net.stack'] === DIRECT_STACK &&
   app.devices.some((node) => node.kind === 'net.stack');
+
+export const hasManagement = (app: App): boolean =>
+  app.devices.some((node) => node.kind === 'net.management');
 
 /** Where `launch` is. */
 const LAUNCH: Record<Platform, string> = {
@@ -119,7 +132,7 @@ export function entrySource(app: App, target: Platform): string {
   const graph = graphSource(app, target);
   const { start, lines } = startSource(app);
   const parts = ['name', 'args', 'devices', 'connectors', 'start'];
-  if (app.inspection) {
+  if (app.inspection || hasManagement(app)) {
     const from = 'packages/morgana/inspection.ts';
     lines.push(importLine('{ startInspection as inspection }', from));
     parts.push('inspection');

@@ -55,6 +55,7 @@ The same inputs give the same bytes.
   --net=host|direct     node: this machine's sockets (the default), or our own TCP/IP:
                         node FILE --link=LINK... -- boot-time arguments
   --inspect=on|off      whether "morgana inspect" can look into it, for some 20 KB (default on)
+  --management          a website or handler has a management port, off unless turned on at boot
   --output=FILE         where to write it (default NAME.img, NAME.elf or NAME.mjs)
   --json                print bytes by part as JSON
 `,
@@ -82,7 +83,8 @@ stdout, the image's exit code is this command's; Ctrl-C stops the machine.
   --accelerator=kvm|tcg hardware virtualisation or emulation (default: kvm where it works)
   --name=NAME           what it is called while it runs: a-z, 0-9 and '-' (default: as APP, or
                         APP-2 and so on when that is taken)
-  --inspect=on|off      as of "morgana build"
+  --inspect=on|off      as of "morgana build", as is:
+  --management
   --keep-image=FILE     leaves the built image at FILE
 `,
   inspect: `morgana inspect [NAME|unix:SOCKET|HOST:PORT] [flags]
@@ -133,7 +135,8 @@ what it may touch (ports, disks), and the bytes of its image. APP may be an imag
 
   --target=TARGET       what to build APP for (default pvh)
   --net=host|direct     of target node, as of "morgana build"
-  --inspect=on|off      as of "morgana build"
+  --inspect=on|off      as of "morgana build", as is:
+  --management
   --json                for programs
   --dot                 the graph of devices, for Graphviz
   --html=FILE           a page with the graph, and the image drawn to scale

@@ -39,6 +39,12 @@ export async function openSource(
       throw usageFailure('a management port wants its token', 'name the file: --token-file=FILE');
     }
     const token = readFileSync(tokenFile, 'utf8').trim();
+    if (!/^[!-~]{16,256}$/.test(token)) {
+      throw new Failure({
+        what: `${tokenFile} holds no token`,
+        mend: 'write 16 characters or more into it, printable ASCII without spaces',
+      });
+    }
     return new ManagementPort(found[1] ?? found[2]!, Number(found[3]), token);
   }
   const places = word === null ? onlyOne() : findUnikernel(word);

@@ -12,8 +12,8 @@ import type { ArgSpecs } from '../../packages/morgana/arguments.ts';
 import type { UnikernelConfig } from '../../packages/morgana/config.ts';
 import { arg, kv, net } from '../../packages/morgana/config.ts';
 import { type DeviceNode, deviceOrder } from '../../packages/morgana/devices.ts';
-import { type App, type AppPath, nameOf } from './app.ts';
-import { Failure } from './failure.ts';
+import { type App, type AppPath, CONFIG_FILE, nameOf } from './app.ts';
+import { Failure, usageFailure } from './failure.ts';
 import { appCacheDirectory, packageRoot, shown } from './places.ts';
 
 const SERVER_ARGS: ArgSpecs = { port: arg.port({ default: 80, doc: 'TCP port of the server' }) };
@@ -21,13 +21,17 @@ const SERVER_ARGS: ArgSpecs = { port: arg.port({ default: 80, doc: 'TCP port of 
 /** What the command line says about what is linked. */
 export interface LoadOptions {
   readonly inspect: 'on' | 'off';
+  /** Whether a website or handler has a management port; a graph of devices declares its own. */
+  readonly management: boolean;
 }
 
 export async function loadApp(
   found: Exclude<AppPath, { kind: 'image' }>,
-  options: LoadOptions = { inspect: 'on' },
+  options: LoadOptions = { inspect: 'on', management: false },
 ): Promise<App> {
   const inspection = options.inspect === 'on';
+  const stack = net.stack();
+  const management = options.management ? { management: net.management(stack) } : {};
   switch (found.kind) {
     case 'static':
       return {
@@ -39,7 +43,7 @@ export async function loadApp(
         args: SERVER_ARGS,
         connects: false,
         inspection,
-        devices: deviceOrder({ stack: net.stack(), site: kv.directory(found.directory) }),
+        devices: deviceOrder({ stack, site: kv.directory(found.directory), ...management }),
         content: { site: found.directory },
       };
     case 'handler':
@@ -52,10 +56,16 @@ export async function loadApp(
         args: SERVER_ARGS,
         connects: false,
         inspection,
-        devices: deviceOrder({ stack: net.stack() }),
+        devices: deviceOrder({ stack, ...management }),
         content: {},
       };
     case 'devices':
+      if (options.management) {
+        throw usageFailure(
+          '--management is for websites and handlers',
+          `declare it in ${CONFIG_FILE}: management: net.management(stack)`,
+        );
+      }
       return loadConfigured(found.config, inspection);
   }
 }

@@ -1,7 +1,9 @@
 import { defineUnikernel, net } from 'morgana/config';
 
+const stack = net.stack();
+
 export default defineUnikernel({
   name: 'looked-into',
   main: './main.ts',
-  devices: { stack: net.stack() },
+  devices: { stack, management: net.management(stack) },
 });

@@ -1,0 +1,236 @@
+/**
+ * The management port's HTTP: who may, and which command (packages/inspect/commands.ts) a request
+ * is. Everything wants `Authorization: Bearer TOKEN`.
+ *
+ *     GET /metrics                          Prometheus' text format
+ *     GET /snapshot?connections=N&from=N&heap=true
+ *     GET /log, /log?follow=true            levels by source; lines as they come
+ *     PUT /log                              body: levels, as of --log
+ *     POST /profile?seconds=N&hz=N          a CPU profile
+ *     GET /pcap?port=N&snapBytes=N&interface=N
+ */
+
+import { after, hot, seconds, Timer, type TimerQueue } from '#core';
+import type { Exchange, HeaderField, HttpHandler, PreparedResponse } from '#http';
+import {
+  type Commands,
+  type ControlStream,
+  EXPOSITION_TYPE,
+  formatMetrics,
+  Refusal,
+} from '#inspect';
+
+/** 128 bits in hexadecimal are twice as many; fewer than this can be guessed. */
+export const TOKEN_CHARACTERS_MIN = 16;
+export const TOKEN_CHARACTERS_MAX = 256;
+/** How long the answer to a wrong token takes; connections are few, so guesses are few a second. */
+const FAILURE_WAIT = seconds(2);
+/** Levels of PUT /log; longer: 413. */
+const BODY_BYTES_MAX = 4_096;
+/** Of a stream, for a client that reads too slowly: above it pieces are dropped. */
+const QUEUED_BYTES_MAX = 131_072;
+
+const TEXT_TYPE = 'text/plain; charset=utf-8';
+const JSON_TYPE = 'application/json';
+const PCAP_TYPE = 'application/vnd.tcpdump.pcap';
+const TEXT: HeaderField = ['content-type', TEXT_TYPE];
+const NO_STORE: HeaderField = ['cache-control', 'no-store'];
+const NO_PIECES: readonly Uint8Array[] = [];
+
+type Options = Readonly<Record<string, unknown>>;
+
+class ExchangeStream implements ControlStream {
+  readonly pieces = NO_PIECES;
+  private readonly exchange: Exchange;
+  private readonly type: string;
+  private listeners: (() => void)[] = [];
+
+  constructor(exchange: Exchange, type: string) {
+    this.exchange = exchange;
+    this.type = type;
+  }
+
+  get isOpen(): boolean {
+    return !this.exchange.finished;
+  }
+
+  /** The response's head leaves. */
+  begin(): void {
+    const { exchange } = this;
+    if (exchange.responded) return;
+    exchange.begin(200, [['content-type', this.type], NO_STORE], null);
+  }
+
+  write(bytes: Uint8Array): boolean {
+    const { exchange } = this;
+    if (!this.isOpen || exchange.queuedBytes > QUEUED_BYTES_MAX) return false;
+    this.begin();
+    exchange.write(bytes.slice());
+    return true;
+  }
+
+  onEnd(listener: () => void): void {
+    this.listeners.push(listener);
+  }
+
+  lost(): void {
+    for (const listener of this.listeners.splice(0)) listener();
+  }
+}
+
+export class ManagementHandler implements HttpHandler {
+  readonly counters = { managementRequests: 0, managementFailures: 0 };
+  private readonly commands: Commands;
+  private readonly token: Uint8Array;
+  private readonly timers: TimerQueue;
+  private readonly routes: Readonly<Record<string, (exchange: Exchange, options: Options) => void>>;
+
+  constructor(commands: Commands, token: string, timers: TimerQueue) {
+    this.commands = commands;
+    this.token = hot.utf8Encode(token);
+    this.timers = timers;
+    this.routes = {
+      'GET /metrics': (exchange) => this.metrics(exchange),
+      'GET /snapshot': (exchange, options) =>
+        this.run(exchange, JSON_TYPE, () => commands.snapshot(options)),
+      'GET /log': (exchange, options) => this.follow(exchange, options),
+      'PUT /log': (exchange) => this.setLevels(exchange),
+      'POST /profile': (exchange, options) =>
+        this.run(exchange, JSON_TYPE, (stream) => commands.profile(options, stream)),
+      'GET /pcap': (exchange, options) =>
+        this.run(exchange, PCAP_TYPE, (stream) => commands.pcap(options, stream)),
+    };
+  }
+
+  /** Nothing follows from a head alone. */
+  answer(): PreparedResponse | null {
+    return null;
+  }
+
+  request(exchange: Exchange): void {
+    const given = exchange.head.get('authorization') ?? '';
+    const bearer = /^Bearer +([!-~]+)$/i.exec(given)?.[1] ?? '';
+    if (!isSame(hot.utf8Encode(bearer), this.token)) {
+      this.refuse(exchange);
+      return;
+    }
+    this.counters.managementRequests += 1;
+    const { method, path, query } = exchange.head;
+    const route = this.routes[`${method} ${path}`];
+    if (route !== undefined) route(exchange, optionsOf(query ?? ''));
+    else respond(exchange, PATHS.has(path) ? 405 : 404, 'see packages/morgana/management.ts\n');
+  }
+
+  private metrics(exchange: Exchange): void {
+    const snapshot = this.commands.snapshot({ connections: 0, heap: true });
+    const text = hot.utf8Encode(formatMetrics(snapshot));
+    exchange.respond(200, [['content-type', EXPOSITION_TYPE], NO_STORE], text);
+  }
+
+  private follow(exchange: Exchange, { follow }: Options): void {
+    this.run(exchange, follow === true ? TEXT_TYPE : JSON_TYPE, (stream) => {
+      const answer = this.commands.log({ follow }, stream);
+      if (follow === true) stream.begin();
+      return answer;
+    });
+  }
+
+  private setLevels(exchange: Exchange): void {
+    let text = '';
+    exchange.attach({
+      data(bytes) {
+        if (text.length + bytes.length > BODY_BYTES_MAX) respond(exchange, 413, 'too long\n');
+        else text += hot.latin1(bytes, 0, bytes.length);
+      },
+      end: () => {
+        if (exchange.responded) return;
+        this.run(
+          exchange,
+          JSON_TYPE,
+          (stream) => this.commands.log({ levels: text }, stream),
+          true,
+        );
+      },
+      drained() {},
+      aborted() {},
+    });
+  }
+
+  /** A command's value is the response, unless it streamed. */
+  private run(
+    exchange: Exchange,
+    type: string,
+    command: (stream: ExchangeStream) => unknown,
+    isAttached = false,
+  ): void {
+    const stream = new ExchangeStream(exchange, type);
+    const done = (value: unknown): void => {
+      if (exchange.finished) return;
+      if (exchange.responded) exchange.finish();
+      else
+        exchange.respond(
+          200,
+          [['content-type', JSON_TYPE], NO_STORE],
+          hot.utf8Encode(JSON.stringify(value)),
+        );
+    };
+    const failed = (error: unknown): void => {
+      if (exchange.finished) return;
+      if (!(error instanceof Refusal)) throw error;
+      if (exchange.responded) exchange.abort();
+      else respond(exchange, 400, `${error.message}\n`);
+    };
+    if (!isAttached) {
+      exchange.attach({ data() {}, end() {}, drained() {}, aborted: () => stream.lost() });
+    }
+    let result: unknown;
+    try {
+      result = command(stream);
+    } catch (error) {
+      failed(error);
+      return;
+    }
+    if (result instanceof Promise) result.then(done, failed);
+    else done(result);
+  }
+
+  /** Late, so that nobody can guess quickly. */
+  private refuse(exchange: Exchange): void {
+    this.counters.managementFailures += 1;
+    const timer = new Timer(() => {
+      const challenge: HeaderField = ['www-authenticate', 'Bearer realm="management"'];
+      exchange.respond(401, [TEXT, challenge], hot.utf8Encode('401 Unauthorized\n'));
+    });
+    exchange.attach({
+      data() {},
+      end() {},
+      drained() {},
+      aborted: () => this.timers.stop(timer),
+    });
+    this.timers.arm(timer, after(this.timers.now, FAILURE_WAIT));
+  }
+}
+
+const PATHS = new Set(['/metrics', '/snapshot', '/log', '/profile', '/pcap']);
+
+function respond(exchange: Exchange, status: number, text: string): void {
+  exchange.respond(status, [TEXT, NO_STORE], hot.utf8Encode(text));
+}
+
+/** In a time that follows from the length of `given` alone. */
+export function isSame(given: Uint8Array, secret: Uint8Array): boolean {
+  let difference = given.length ^ secret.length;
+  for (let i = 0; i < given.length; i++) difference |= given[i]! ^ secret[i % secret.length]!;
+  return difference === 0;
+}
+
+/** "a=1&b=true&c=x"; numbers and truth values are told apart from text. */
+function optionsOf(query: string): Options {
+  const options: Record<string, unknown> = {};
+  for (const pair of query === '' ? [] : query.split('&')) {
+    const [name = '', text = ''] = pair.split('=');
+    if (text === 'true' || text === 'false') options[name] = text === 'true';
+    else options[name] = /^\d+(\.\d+)?$/.test(text) ? Number(text) : text;
+  }
+  return options;
+}

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { err, hot, instantOfMicros, Log, ok, TimerQueue, wallTimeOfMillis } from '#core';
+import type { Machine, Stack } from '#device';
+import { startInspection } from './inspection.ts';
+import { managementConnector } from './management.ts';
+import { isSame } from './management-handler.ts';
+
+const TOKEN = 'sixteen-letters!';
+
+/** Connects the device with these values of its arguments; ports that were listened on. */
+async function connect(values: Record<string, string | number>, isTaken = false) {
+  const ports: number[] = [];
+  const stack = {
+    listen: async (port: number) => {
+      if (isTaken) return err({ kind: 'port in use' as const, port });
+      ports.push(port);
+      return ok({ port, close() {} });
+    },
+    addresses: () => ['10.0.0.1/24'],
+    resolve: async (name: string) => ok([name]),
+    bind: async () => err({ kind: 'not permitted' as const, port: 0 }),
+  };
+  const machine: Machine = {
+    target: 'test',
+    timers: new TimerQueue(instantOfMicros(0)),
+    memoryBytes: 1_024,
+    clock: { wall: () => wallTimeOfMillis(0) },
+    entropy: { fill() {} },
+    console: { writeLine() {} },
+    bootArguments: [],
+    interfaces: [],
+    blocks: [],
+    content: () => null,
+    control: null,
+    vitals: null,
+    evaluate: null,
+    exit: () => assert.fail('exit is not called'),
+  };
+  const log = new Log(() => {}, 'info');
+  const inspection = startInspection(machine, 'name', log);
+  const device = await managementConnector.connect({
+    machine,
+    node: {
+      name: 'management',
+      kind: 'net.management',
+      options: {},
+      needs: [],
+      declaredAt: null,
+      named: true,
+    },
+    needs: [stack as unknown as Stack],
+    args: { 'management-port': 0, 'management-token': '', syslog: '', ...values },
+    log,
+    name: 'name',
+    inspection,
+  });
+  return { device, ports, inspection };
+}
+
+test('nothing given › nothing is listened on', async () => {
+  const { device, ports } = await connect({});
+  assert.deepEqual([device, ports], [{ port: null }, []]);
+});
+
+test('a port and a token › it listens, and captures leave it out', async () => {
+  const { device, ports, inspection } = await connect({
+    'management-port': 9_100,
+    'management-token': TOKEN,
+  });
+  assert.deepEqual([device, ports], [{ port: 9_100 }, [9_100]]);
+  assert.equal(inspection.commands.managementPort, 9_100);
+});
+
+test('half a management port, or a bad one › refused, and nothing is listened on', async () => {
+  const cases: [Record<string, string | number>, RegExp][] = [
+    [{ 'management-port': 9_000 }, /needs --management-token of 16 to 256 characters/],
+    [{ 'management-port': 9_000, 'management-token': TOKEN.slice(1) }, /16 to 256/],
+    [{ 'management-port': 9_000, 'management-token': 'x'.repeat(257) }, /16 to 256/],
+    [{ 'management-token': TOKEN }, /needs --management-port/],
+    [{ 'management-port': 9_000, 'management-token': 'sixteen letters!' }, /printable ASCII/],
+    [{ syslog: 'tls://10.0.0.1' }, /^--syslog=tls:\/\/10\.0\.0\.1: expected udp:/],
+  ];
+  for (const [values, complaint] of cases) {
+    const { device, ports } = await connect(values);
+    assert.ok('lacks' in device);
+    assert.match(device.lacks, complaint);
+    assert.deepEqual(ports, []);
+  }
+  const longest = { 'management-port': 1, 'management-token': 'x'.repeat(256) };
+  assert.deepEqual((await connect(longest)).ports, [1]);
+  const taken = await connect({ 'management-port': 9_000, 'management-token': TOKEN }, true);
+  assert.deepEqual(taken.device, { lacks: 'port 9000: port in use' });
+});
+
+test('tokens › the same, another, shorter, longer, none', () => {
+  const bytes = (text: string) => hot.utf8Encode(text);
+  const secret = bytes(TOKEN);
+  assert.equal(isSame(bytes(TOKEN), secret), true);
+  for (const other of ['', 'x', TOKEN.slice(1), `${TOKEN}x`, TOKEN + TOKEN, TOKEN.toUpperCase()]) {
+    assert.equal(isSame(bytes(other), secret), false, other);
+  }
+});

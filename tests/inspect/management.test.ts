@@ -1,0 +1,122 @@
+/** The management port and syslog on target node: who gets in, what turns them on, and what not. */
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { after, before, describe, test } from 'node:test';
+import { freePort, HELLO_SITE, type Tool, Workspace } from '../cli/cli.ts';
+import { leashed } from '../helpers/machine.ts';
+import { without } from '../helpers/namespace.ts';
+import { eventually } from '../interop/linux/network.ts';
+import { messages, rsyslogCommand } from './rsyslog.ts';
+
+const TOKEN = 'sixteen-letters!';
+const work = new Workspace(HELLO_SITE);
+let management = 0;
+let tool: Tool;
+
+async function run(...bootArguments: string[]): Promise<Tool> {
+  const port = await freePort();
+  const words = ['run', 'htdocs', '--target=node', '--management'];
+  return work.start([...words, `--publish=${port}:80`, '--', ...bootArguments]);
+}
+
+before(async () => {
+  management = await freePort();
+  tool = await run(`--management-port=${management}`, `--management-token=${TOKEN}`);
+  await tool.wrote(/info management: management on port/);
+});
+after(async () => {
+  tool?.child.kill('SIGTERM');
+  await tool?.ended;
+  work.remove();
+});
+
+const ask = (path: string, token: string | null, method = 'GET', body: string | null = null) =>
+  fetch(`http://127.0.0.1:${management}${path}`, {
+    method,
+    body,
+    headers: token === null ? {} : { authorization: `Bearer ${token}` },
+  });
+
+test('no token, a wrong one, another scheme › 401, late, and counted', async () => {
+  const before = performance.now();
+  const wrong = [null, `${TOKEN}x`, TOKEN.slice(1), 'x', ''];
+  const answers = await Promise.all(wrong.map((token) => ask('/metrics', token)));
+  for (const answer of answers) {
+    assert.equal(answer.status, 401);
+    assert.match(answer.headers.get('www-authenticate')!, /^Bearer/);
+    assert.doesNotMatch(await answer.text(), /morgana/);
+  }
+  assert.ok(performance.now() - before >= 2_000);
+  const text = await (await ask('/metrics', TOKEN)).text();
+  assert.match(text, /^morgana_management_failures_total 5$/m);
+});
+
+test('the token › each path with its method; others are refused', async () => {
+  const metrics = await ask('/metrics', TOKEN);
+  assert.equal(metrics.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
+  await metrics.text();
+  const snapshot = await (await ask('/snapshot?connections=1', TOKEN)).json();
+  assert.deepEqual([snapshot.version, snapshot.name, snapshot.target], [1, 'htdocs', 'node']);
+  assert.ok(snapshot.stacks.stack.connections.list.length <= 1);
+  assert.doesNotMatch(JSON.stringify(snapshot), new RegExp(TOKEN));
+  const levels = await (await ask('/log', TOKEN, 'PUT', 'warn,x:debug')).json();
+  assert.deepEqual([levels['*'], levels.x], ['warn', 'debug']);
+  const bad: [string, string, number][] = [
+    ['PUT', '/log', 400],
+    ['POST', '/metrics', 405],
+    ['GET', '/profile', 405],
+    ['GET', '/', 404],
+    ['GET', '/snapshot/', 404],
+    ['GET', '/pcap?interface=9', 400],
+    ['POST', '/profile?seconds=0', 400],
+  ];
+  for (const [method, path, status] of bad) {
+    const answer = await ask(path, TOKEN, method, method === 'PUT' ? 'loud' : null);
+    assert.equal(answer.status, status, path);
+    await answer.text();
+  }
+  const long = await ask('/log', TOKEN, 'PUT', 'x'.repeat(5_000));
+  assert.equal(long.status, 413);
+});
+
+test('morgana inspect HOST:PORT › by the token in a file', async () => {
+  work.write('token', `${TOKEN}\n`);
+  work.write('other', 'a-wrong-secret-of-many-letters');
+  work.write('short', 'x');
+  const place = `127.0.0.1:${management}`;
+  const good = await work.run(['inspect', place, '--token-file=token', '--once']).catch(String);
+  assert.ok(typeof good !== 'string' && good.code === 0, JSON.stringify(good));
+  assert.match(good.stdout, /^htdocs on node/);
+  const set = await work.run(['inspect', place, '--token-file=token', '--log=info']);
+  assert.match(set.stderr, /\*:info/);
+  const cases: [string[], RegExp][] = [
+    [['--token-file=other'], /refused the token/],
+    [['--token-file=short'], /holds no token/],
+    [[], /wants its token/],
+    [['--token-file=absent'], /absent/],
+  ];
+  for (const [words, complaint] of cases) {
+    const { code, stderr } = await work.run(['inspect', place, '--once', ...words]);
+    assert.notEqual(code, 0);
+    assert.match(stderr, complaint);
+  }
+});
+
+describe('syslog over TCP', { skip: without('rsyslogd') }, () => {
+  test('rsyslogd reads the octet counting, on a connection made when it came', async () => {
+    const [udp, tcp] = [await freePort(), await freePort()];
+    const sending = await run(`--syslog=tcp://127.0.0.1:${tcp}`);
+    await sending.wrote(/listening on port/);
+    const [command = '', ...rest] = rsyslogCommand(work, '127.0.0.1', udp, tcp);
+    const server = spawn(...leashed(command, rest), { stdio: 'ignore' });
+    const found = await eventually('a message', () => {
+      const lines = messages(work, 'htdocs');
+      return lines.length > 0 ? lines : null;
+    });
+    assert.match(found[0]!, /^30 1 \S+ \S+ htdocs htdocs \[meta .*\] .*listening on port 80$/);
+    server.kill('SIGKILL');
+    sending.child.kill('SIGTERM');
+    await sending.ended;
+  });
+});
