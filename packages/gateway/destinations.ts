@@ -8,6 +8,7 @@
 import {
   type ForeignAddresses,
   formatIpAddress,
+  hasPrefix,
   type IpAddress,
   type Ipv4Address,
   ipv4AddressOf,
@@ -31,12 +32,15 @@ export class Destinations implements ForeignAddresses {
 
   /** All but the network's own: a guest reaches those without us. */
   takes(address: IpAddress): boolean {
-    if (typeof address !== 'number') return false;
+    if (typeof address !== 'number') {
+      const { ipv6 } = this.network;
+      return ipv6 !== null && !hasPrefix(address, ipv6.prefix, 64);
+    }
     return ((address ^ this.prefix) & this.netmask) !== 0 || this.isHost(address);
   }
 
   isOnOurStation(address: IpAddress): boolean {
-    return this.isHost(address);
+    return typeof address === 'number' && this.isHost(address);
   }
 
   /** The host is here; whether others answer can't be asked from user mode. */
@@ -46,13 +50,20 @@ export class Destinations implements ForeignAddresses {
 
   /** What the host calls a guest's destination; null: guests may not go there. */
   onHost(address: IpAddress): string | null {
-    if (this.isHost(address)) return this.network.allowsHost ? this.network.hostLoopback : null;
-    if (typeof address !== 'number' || this.isLinkLocal(address)) return null;
+    const { allowsHost, hostLoopback, hostLoopback6 } = this.network;
+    if (this.isHost(address)) {
+      if (!allowsHost) return null;
+      return typeof address === 'number' ? hostLoopback : hostLoopback6;
+    }
+    // (The stack takes no link-local addresses of IPv6.)
+    if (typeof address === 'number' && this.isLinkLocal(address)) return null;
     return formatIpAddress(address);
   }
 
   private isHost(address: IpAddress): boolean {
-    return address === this.network.hostAddress;
+    const { hostAddress, ipv6 } = this.network;
+    if (typeof address === 'number') return address === hostAddress;
+    return ipv6?.hostAddress?.equals(address) === true;
   }
 
   private isLinkLocal(address: Ipv4Address): boolean {

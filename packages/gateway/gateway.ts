@@ -16,12 +16,13 @@ import {
   type Ipv4Address,
   type LeaseInfo,
   type NetStack,
+  RouterAdvertiser,
   type TcpStack,
 } from '#net';
 import { joinStacks } from '#stack';
 import { Destinations } from './destinations.ts';
 import type { GatewayHost } from './host.ts';
-import { gatewayMemoryBytes } from './limits.ts';
+import { gatewayMemoryBytes, prefixLifetimeSeconds, routerLifetimeSeconds } from './limits.ts';
 import { NetworkNames } from './names.ts';
 import type { GatewayNetwork } from './network.ts';
 import { type PortToPublish, type PublishError, type PublishedPort, Publisher } from './publish.ts';
@@ -30,6 +31,8 @@ import { TcpNat } from './tcp-nat.ts';
 import { UdpNat } from './udp-nat.ts';
 
 const DNS_PORT = 53;
+/** RFC 8200 §5. */
+const IPV6_MTU_BYTES_MIN = 1_280;
 
 export interface GatewayOptions {
   /** The gateway's port of the network; its own from now on. */
@@ -61,6 +64,8 @@ export class Gateway {
   private readonly dhcp: Dhcpv4Server;
   private readonly publisher: Publisher;
   private readonly names: ForwarderServer;
+  /** Null: guests get no IPv6. */
+  private readonly advertiser: RouterAdvertiser | null;
 
   /** Serves its network from now on. */
   constructor(options: GatewayOptions) {
@@ -85,6 +90,7 @@ export class Gateway {
       domain,
       mtuBytes: null,
     });
+    this.advertiser = this.startIpv6(options);
     const destinations = new Destinations(network);
     const { addresses, errors } = net.takeForeign(destinations);
     this.tcpNat = new TcpNat(host, destinations, this.relays);
@@ -128,6 +134,7 @@ export class Gateway {
       ...this.tcpNat.counters,
       ...this.udpNat.counters,
       ...this.publisher.counters,
+      ...this.advertiser?.counters,
       ...this.names.counters,
       ...this.names.forwarder.counters,
       relays: this.relays.size,
@@ -147,6 +154,7 @@ export class Gateway {
     this.publisher.close();
     this.dhcp.stop();
     this.names.close();
+    this.advertiser?.configure(null);
     this.foreignTcp.close();
     this.foreignUdp.close();
     this.relays.abort();
@@ -160,6 +168,36 @@ export class Gateway {
     this.udpNat.checkInvariants();
     this.publisher.checkInvariants();
     this.names.checkInvariants();
+    this.advertiser?.checkInvariants();
+  }
+
+  /** Guests make addresses of a prefix that we advertise (RFC 4862), with us as their router. */
+  private startIpv6({ device, timers, entropy, network }: GatewayOptions): RouterAdvertiser | null {
+    if (network.ipv6 === null || device.mtuBytes < IPV6_MTU_BYTES_MIN) return null;
+    const { prefix, address } = network.ipv6;
+    const fixed = { address, prefixBits: 64, gateway: null };
+    const isStarted = this.net.startIpv6({ secret: null, fixed });
+    assert(isStarted && this.net.ipv6 !== null);
+    const advertiser = new RouterAdvertiser(this.net.ipv6, device.mac, timers, entropy);
+    advertiser.configure({
+      lifetimeSeconds: routerLifetimeSeconds,
+      hopLimit: 64,
+      mtuBytes: null,
+      prefixes: [
+        {
+          prefix,
+          prefixBits: 64,
+          isOnLink: true,
+          isAutonomous: true,
+          validSeconds: prefixLifetimeSeconds,
+          preferredSeconds: prefixLifetimeSeconds,
+        },
+      ],
+      dnsServers: [address],
+      searchDomains: [network.domain],
+      dnsSeconds: routerLifetimeSeconds,
+    });
+    return advertiser;
   }
 
   private startNames({ host, timers, entropy, network }: GatewayOptions): ForwarderServer {

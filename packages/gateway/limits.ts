@@ -35,6 +35,10 @@ export const publishedMax = 256;
 export const publishedUdpClientsMax = 128;
 export const publishedUdpIdle = seconds(180);
 
+/** How long guests believe router and prefix without another word (RFC 4861 §6.2.1 has 1,800 s). */
+export const routerLifetimeSeconds = 1_800;
+export const prefixLifetimeSeconds = 14_400;
+
 /** How long answers about the network's own names may be believed: guests come and go. */
 export const nameTtlSeconds = 5;
 

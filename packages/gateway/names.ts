@@ -55,10 +55,10 @@ export class NetworkNames implements LocalNames {
 
   private host(label: string): LocalName | null {
     const { address, hostAddress } = this.network;
-    if (label === 'gateway') return addresses([address]);
-    if (label === 'host') return hostAddress === null ? null : addresses([hostAddress]);
-    const found = this.guests.addressesOf(label);
-    return found.length === 0 ? null : addresses(found);
+    const { ipv6 } = this.network;
+    if (label === 'gateway') return addresses([address, ipv6?.address ?? null]);
+    if (label === 'host') return addresses([hostAddress, ipv6?.hostAddress ?? null]);
+    return addresses(this.guests.addressesOf(label));
   }
 
   /** `text`: an address backwards, or a part of one. */
@@ -80,7 +80,7 @@ export class NetworkNames implements LocalNames {
   }
 }
 
-const addresses = (list: readonly IpAddress[]): LocalName => ({
-  kind: 'addresses',
-  addresses: list.map(formatIpAddress),
-});
+const addresses = (list: readonly (IpAddress | null)[]): LocalName | null => {
+  const found = list.filter((address) => address !== null);
+  return found.length === 0 ? null : { kind: 'addresses', addresses: found.map(formatIpAddress) };
+};

@@ -1,11 +1,12 @@
 /** Which addresses a gateway's network has, and what guests are told. */
 
-import { err, ok, type Result } from '#core';
+import { err, ok, type Result, toI32 } from '#core';
 import type { Endpoint } from '#device';
 import {
   type FixedLease,
   formatIpv4Address,
   type Ipv4Address,
+  Ipv6Address,
   ipv4AddressOf,
   isHostAddress,
   type LeasePool,
@@ -13,6 +14,15 @@ import {
   parseIpv4Address,
 } from '#net';
 import { poolOffset } from './limits.ts';
+
+/**
+ * A network of guests' own for each IPv4 network: fd6d:6f72:6761:NNNN::/64 with 16 of its bits.
+ * Deviates: RFC 4193 §3.2.1 has the 40 bits drawn at random, so that networks can be merged; these
+ * are of one machine, and a guest's address should be the same tomorrow.
+ */
+const ULA_WORDS = [0xfd6d_6f72, 0x6761_0000] as const;
+/** The host's, in the next /64 but all: reached by the router, so nobody is asked where it is. */
+const HOST_SUBNET_BIT = 0x8000;
 
 /** The largest network of which the whole pool fits a DHCP server's table. */
 const PREFIX_BITS_MIN = 16;
@@ -31,8 +41,18 @@ export interface GatewayNetwork {
    * what listens for the host alone. Nothing else ever does.
    */
   readonly allowsHost: boolean;
-  /** What `hostAddress` is on the host. */
+  /** What `hostAddress` is on the host, and `ipv6.hostAddress`. */
   readonly hostLoopback: string;
+  readonly hostLoopback6: string;
+  /** Null: guests get no IPv6. */
+  readonly ipv6: {
+    /** Of 64 bits. */
+    readonly prefix: Ipv6Address;
+    /** The gateway's, in it. */
+    readonly address: Ipv6Address;
+    /** As `hostAddress`, and not in it. */
+    readonly hostAddress: Ipv6Address | null;
+  } | null;
   readonly pool: LeasePool;
   /** Addresses of certain stations. */
   readonly fixed: readonly FixedLease[];
@@ -72,6 +92,8 @@ export function gatewayNetwork(
     hostAddress: ipv4AddressOf(first + 2),
     allowsHost: true,
     hostLoopback: '127.0.0.1',
+    hostLoopback6: '::1',
+    ipv6: ipv6Of(first),
     pool: {
       first: ipv4AddressOf(first + poolOffset),
       last: ipv4AddressOf(first + poolOffset + poolCount - 1),
@@ -82,6 +104,16 @@ export function gatewayNetwork(
     nameServers: [],
     ...change,
   });
+}
+
+function ipv6Of(first: Ipv4Address): GatewayNetwork['ipv6'] {
+  const subnet = ((first >> 8) ^ (first >> 24)) & 0x7fff;
+  const [high, low] = ULA_WORDS.map(toI32) as [number, number];
+  return {
+    prefix: new Ipv6Address(high, low + subnet, 0, 0),
+    address: new Ipv6Address(high, low + subnet, 0, 1),
+    hostAddress: new Ipv6Address(high, low + subnet + HOST_SUBNET_BIT, 0, 2),
+  };
 }
 
 const fault = (message: string): Result<never, { kind: 'network'; message: string }> =>

@@ -8,9 +8,13 @@ import { after, type Instant, type Result, seconds } from '#core';
 import type { Flow, FlowEnd, FlowHandler, Stack } from '#device';
 import {
   formatIpv4Address,
+  type IpAddress,
   type Ipv4Address,
+  type Ipv6Settings,
   type NetStack,
+  parseIpAddress,
   parseIpv4Address,
+  parseIpv6Address,
   type TcpStack,
 } from '#net';
 import { directStack, joinStacks, stackOptions } from '#stack';
@@ -20,6 +24,7 @@ import type { GatewayHost } from './host.ts';
 import { type GatewayNetwork, gatewayNetwork } from './network.ts';
 
 export const SERVER = '192.0.2.10';
+export const SERVER6 = '2001:db8::10';
 export const NOWHERE = '192.0.2.99';
 
 export interface Machine {
@@ -64,6 +69,7 @@ export class TestNetwork {
     this.hostDevice = hostDevice;
     this.server = machineOn(world, 'server', outside);
     configure(this.server.net, SERVER);
+    this.server.net.startIpv6(fixedIpv6(SERVER6));
     const own = world.addHost('gateway');
     this.gateway = new Gateway({
       device: own.device,
@@ -89,8 +95,10 @@ export class TestNetwork {
     if (!options.ok) throw new TypeError(options.error.message);
     const machine = { timers: world.timers, entropy: hostDevice.entropy };
     const logger = hostDevice.log.source('host');
-    const host = await directStack(machine, hostDevice.device, options.value, logger);
-    const network = gatewayNetwork('10.77.0.0/24', { hostLoopback: '192.0.2.10', ...change });
+    const both = { ...options.value, ipv6: fixedIpv6('2001:db8::1') };
+    const host = await directStack(machine, hostDevice.device, both, logger);
+    const loopbacks = { hostLoopback: SERVER, hostLoopback6: SERVER6 };
+    const network = gatewayNetwork('10.77.0.0/24', { ...loopbacks, ...change });
     if (!network.ok) throw new TypeError(network.error.message);
     return new TestNetwork(world, outside, host, hostDevice, network.value, wrap);
   }
@@ -100,6 +108,14 @@ export class TestNetwork {
     const guest = machineOn(this.world, name, this.world.network);
     guest.net.startDhcp(name);
     await this.until(() => guest.net.configuration !== null);
+    return guest;
+  }
+
+  /** As `guest`, with an address of the gateway's IPv6 prefix too. */
+  async guest6(name: string): Promise<Machine> {
+    const guest = await this.guest(name);
+    guest.net.startIpv6({ secret: null, fixed: null });
+    await this.until(() => guest.net.ipv6?.isGlobal === true);
     return guest;
   }
 
@@ -127,6 +143,18 @@ export function configure(net: NetStack, text: string): void {
   const address = addressOf(text);
   const none = { gateway: null, dnsServers: [], domain: null, mtuBytes: null };
   net.configure({ addresses: [{ address, prefixBits: 24 }], ...none });
+}
+
+function fixedIpv6(text: string): Ipv6Settings {
+  const address = parseIpv6Address(text);
+  if (address === null) throw new TypeError(text);
+  return { secret: null, fixed: { address, prefixBits: 64, gateway: null } };
+}
+
+export function anyAddressOf(text: string): IpAddress {
+  const address = parseIpAddress(text);
+  if (address === null) throw new TypeError(text);
+  return address;
 }
 
 export function addressOf(text: string): Ipv4Address {
@@ -179,7 +207,7 @@ export function connect(
   port: number,
 ): { ending: Ending | null; error: string | null } {
   const box: { ending: Ending | null; error: string | null } = { ending: null, error: null };
-  tcp.connect(addressOf(to), port, (result: Result<Flow, { kind: string }>) => {
+  tcp.connect(anyAddressOf(to), port, (result: Result<Flow, { kind: string }>) => {
     if (result.ok) box.ending = new Ending(result.value);
     else box.error = result.error.kind;
   });

@@ -59,7 +59,7 @@ import { MemoryBudget } from './memory-budget.ts';
 import { PathMtuCache } from './path-mtu.ts';
 import { Reassembly } from './reassembly.ts';
 import { Udp } from './udp/udp.ts';
-import { formatMac } from './wire/ethernet.ts';
+import { ETHERTYPE_IPV4, ethernetType, formatMac } from './wire/ethernet.ts';
 
 export interface NetConfiguration {
   /** The first one is the source of what has no other; at least one. */
@@ -292,7 +292,8 @@ export class NetStack {
   }
 
   /**
-   * Stands in for other hosts from now on, as `settings` says; once. Returns what `ForeignTcp` and
+   * Stands in for other hosts from now on, as `settings` says; once, and after `startIpv6` if there
+   * is IPv6. Returns what `ForeignTcp` and
    * `ForeignUdp` need, which take their packets.
    */
   takeForeign(settings: ForeignAddresses): {
@@ -311,9 +312,13 @@ export class NetStack {
     this.output.foreign = addresses;
     this.icmp.foreign = addresses;
     this.arp.foreign = addresses;
+    if (this.ipv6 !== null) this.ipv6.foreign = addresses;
     return {
       addresses,
-      errors: (frame, end, fault) => this.icmp.foreignFault(frame, end, fault),
+      errors: (frame, end, fault) => {
+        if (ethernetType(frame) === ETHERTYPE_IPV4) this.icmp.foreignFault(frame, end, fault);
+        else this.ipv6?.icmp.foreignFault(frame, end, fault);
+      },
     };
   }
 

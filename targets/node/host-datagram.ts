@@ -1,4 +1,4 @@
-/** A UDP socket of the host, IPv4. */
+/** A UDP socket of the host: IPv4, and IPv6 from the first message to such an address on. */
 
 import type { Socket } from 'node:dgram';
 import type { DatagramSocket, Endpoint } from '#device';
@@ -19,10 +19,13 @@ export class HostDatagramSocket implements DatagramSocket {
   private readonly socket: Socket;
   private readonly counters: DatagramCounters;
   private isOpen = true;
+  private socket6: Socket | null = null;
+  private readonly open6: () => Socket;
 
-  /** `socket` must be bound. */
-  constructor(socket: Socket, counters: DatagramCounters) {
+  /** `socket` must be bound; `open6` makes one for IPv6, whose messages go the same way. */
+  constructor(socket: Socket, counters: DatagramCounters, open6: () => Socket) {
     this.socket = socket;
+    this.open6 = open6;
     this.counters = counters;
     const { address, port } = socket.address();
     this.local = { address, port };
@@ -31,12 +34,13 @@ export class HostDatagramSocket implements DatagramSocket {
   send(bytes: Uint8Array, to: Endpoint): boolean {
     if (bytes.length > MESSAGE_BYTES_MAX)
       throw new RangeError(`${bytes.length} bytes in a datagram`);
-    const queued = this.isOpen ? this.socket.getSendQueueSize() : 0;
-    if (!this.isOpen || queued + bytes.length > SEND_QUEUE_BYTES_MAX || to.port === 0) {
+    const socket = this.isOpen ? this.socketFor(to.address) : null;
+    const queued = socket?.getSendQueueSize() ?? 0;
+    if (socket === null || queued + bytes.length > SEND_QUEUE_BYTES_MAX || to.port === 0) {
       this.counters.datagramsDropped++;
       return false;
     }
-    this.socket.send(bytes.slice(), to.port, to.address, (error) => {
+    socket.send(bytes.slice(), to.port, to.address, (error) => {
       if (error === null) this.counters.datagramsOut++;
       else this.counters.datagramsDropped++;
     });
@@ -55,6 +59,13 @@ export class HostDatagramSocket implements DatagramSocket {
     if (!this.isOpen) return;
     this.isOpen = false;
     this.socket.close();
+    this.socket6?.close();
+  }
+
+  private socketFor(address: string): Socket {
+    if (!address.includes(':')) return this.socket;
+    this.socket6 ??= this.open6();
+    return this.socket6;
   }
 }
 

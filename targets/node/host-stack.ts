@@ -172,13 +172,11 @@ export class HostStack implements Stack {
     port: number,
     handler: DatagramHandler,
   ): Promise<Result<DatagramSocket, ListenError>> {
-    const socket = dgram.createSocket('udp4');
-    socket.on('message', (message, from) => {
-      const bytes = new Uint8Array(message.buffer, message.byteOffset, message.length);
-      this.numbers.datagramsIn++;
-      const sender = { address: from.address, port: from.port };
-      this.loop.turn(() => handler.receive(bytes, sender, socket.address().address));
-    });
+    const socket = this.hearing(dgram.createSocket('udp4'), handler);
+    const open6 = (): dgram.Socket => {
+      const other = dgram.createSocket({ type: 'udp6', ipv6Only: true });
+      return this.hearing(other, handler).on('error', () => {});
+    };
     return new Promise((resolve) => {
       const failed = (error: Error) => this.loop.turn(() => resolve(err(listenError(error, port))));
       socket.once('error', failed);
@@ -188,7 +186,7 @@ export class HostStack implements Stack {
           socket.off('error', failed);
           // Later errors belong to single messages, which are counted where they are sent.
           socket.on('error', () => {});
-          this.loop.turn(() => resolve(ok(new HostDatagramSocket(socket, this.numbers))));
+          this.loop.turn(() => resolve(ok(new HostDatagramSocket(socket, this.numbers, open6))));
         },
       );
     });
@@ -222,6 +220,15 @@ export class HostStack implements Stack {
     });
     const connections = { count: this.sockets.size, list };
     return { addresses, listeners, connections, counters: this.counters() };
+  }
+
+  private hearing(socket: dgram.Socket, handler: DatagramHandler): dgram.Socket {
+    return socket.on('message', (message, from) => {
+      const bytes = new Uint8Array(message.buffer, message.byteOffset, message.length);
+      this.numbers.datagramsIn++;
+      const sender = { address: from.address, port: from.port };
+      this.loop.turn(() => handler.receive(bytes, sender, socket.address().address));
+    });
   }
 
   private flowOf(socket: net.Socket): Flow {

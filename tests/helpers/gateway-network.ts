@@ -26,7 +26,7 @@ bound|renew) address="$ip/$mask" way="$router" ;;
 BOUND|RENEW|REBOOT) address="$new_ip_address/$new_subnet_mask" way="$new_routers" ;;
 *) exit 0 ;;
 esac
-ip address flush dev tap0
+ip -4 address flush dev tap0
 ip address add "$address" dev tap0
 ip link set tap0 up
 ip route replace default via "$way"

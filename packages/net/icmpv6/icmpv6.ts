@@ -5,6 +5,7 @@
  */
 
 import { assert, hot, type TimerQueue, writeU16be } from '#core';
+import type { ForeignAddresses, ForeignFault } from '../foreign.ts';
 import type { IcmpErrorInput, IcmpErrorKind } from '../icmp-error.ts';
 import type { Route, TransportInput } from '../ip.ts';
 import { upperHeader } from '../ipv6/header-chain.ts';
@@ -18,10 +19,13 @@ import { ETHERNET_HEADER_BYTES } from '../wire/ethernet.ts';
 import {
   checkIcmpv6,
   emitIcmpv6,
+  ICMPV6_CODE_ADDRESS,
   ICMPV6_CODE_NEXT_HEADER,
   ICMPV6_CODE_OPTION,
   ICMPV6_CODE_PORT,
+  ICMPV6_CODE_PROHIBITED,
   ICMPV6_CODE_REASSEMBLY,
+  ICMPV6_CODE_TRANSIT,
   ICMPV6_ECHO_REPLY,
   ICMPV6_ECHO_REQUEST,
   ICMPV6_HEADER_BYTES,
@@ -52,6 +56,12 @@ const QUOTED_BYTES_MAX = IPV6_MTU_BYTES_MIN - IPV6_HEADER_BYTES - ICMPV6_HEADER_
 /** What transports need to know their packet by. */
 const TRANSPORT_BYTES_MIN = 8;
 
+const FOREIGN_CODES: Record<ForeignFault, number> = {
+  port: ICMPV6_CODE_PORT,
+  host: ICMPV6_CODE_ADDRESS,
+  prohibited: ICMPV6_CODE_PROHIBITED,
+};
+
 /** A part of ICMPv6 with a protocol of its own. */
 export interface Icmpv6Part {
   /** A message with a good checksum in frame[at..end), borrowed for this call. */
@@ -79,7 +89,11 @@ export class Icmpv6 implements TransportInput, Ipv6Errors {
     icmpv6ErrorsSent: 0,
     icmpv6ErrorsWithheld: 0,
     icmpv6Ignored: 0,
+    /** For hosts that we stand in for, and that can't be asked from here. */
+    icmpv6EchoProhibited: 0,
   };
+  /** Null unless we stand in for others. */
+  foreign: ForeignAddresses | null = null;
   private readonly ip: Ipv6Output;
   private readonly ours: Ipv6Ours;
   private readonly ndp: Icmpv6Part;
@@ -120,8 +134,12 @@ export class Icmpv6 implements TransportInput, Ipv6Errors {
       return;
     }
     const type = icmpv6Type(message);
-    if (type === ICMPV6_ECHO_REQUEST) this.answerEcho(message, source, destination);
-    else if (type >= ICMPV6_UNREACHABLE && type <= ICMPV6_PARAMETER_PROBLEM) {
+    if (type === ICMPV6_ECHO_REQUEST) {
+      if (this.foreign?.takes(destination) === true && !this.foreign.answersEcho(destination)) {
+        this.counters.icmpv6EchoProhibited += 1;
+        this.foreignFault(frame, end, 'prohibited');
+      } else this.answerEcho(message, source, destination);
+    } else if (type >= ICMPV6_UNREACHABLE && type <= ICMPV6_PARAMETER_PROBLEM) {
       this.passError(message);
     } else if (isNdpType(type)) this.ndp.receive(frame, at, end, source, destination);
     else if (isMldType(type)) this.mld.receive(frame, at, end, source, destination);
@@ -140,6 +158,15 @@ export class Icmpv6 implements TransportInput, Ipv6Errors {
     this.sendError(ICMPV6_TIME_EXCEEDED, ICMPV6_CODE_REASSEMBLY, 0, frame, end);
   }
 
+  hopLimitExceeded(frame: Uint8Array, end: number): void {
+    this.sendError(ICMPV6_TIME_EXCEEDED, ICMPV6_CODE_TRANSIT, 0, frame, end);
+  }
+
+  /** A packet for a host that we stand in for can't go there. */
+  foreignFault(frame: Uint8Array, end: number, fault: ForeignFault): void {
+    this.sendError(ICMPV6_UNREACHABLE, FOREIGN_CODES[fault], 0, frame, end);
+  }
+
   checkInvariants(): void {
     this.budget.checkInvariants();
   }
@@ -147,9 +174,14 @@ export class Icmpv6 implements TransportInput, Ipv6Errors {
   /** RFC 4443 §4.2: the same data, from the address that was asked. */
   private answerEcho(message: Uint8Array, source: Ipv6Address, destination: Ipv6Address): void {
     // An echo to a group may be answered; it would multiply traffic.
-    const route = this.ours.isOurs(destination) ? this.ip.route(source, destination) : null;
+    const route = this.isUnicast(destination) ? this.ip.route(source, destination) : null;
     if (route === null || !this.sendEcho(route, message)) this.counters.icmpv6EchoIgnored += 1;
     else this.counters.icmpv6EchoAnswered += 1;
+  }
+
+  /** Ours, or of one host that we stand in for. */
+  private isUnicast(address: Ipv6Address): boolean {
+    return this.ours.isOurs(address) || (this.foreign?.takes(address) ?? false);
   }
 
   private sendEcho(route: Route, message: Uint8Array): boolean {
@@ -179,7 +211,7 @@ export class Icmpv6 implements TransportInput, Ipv6Errors {
     const mtuBytes = kind === 'fragmentation needed' ? toldBytes : 0;
     const isPossible =
       input !== undefined &&
-      this.ours.isOurs(ipv6Source(about)) &&
+      this.isUnicast(ipv6Source(about)) &&
       mtuBytes < IPV6_HEADER_BYTES + ipv6PayloadBytes(about);
     if (!isPossible || upper === null) {
       this.counters.icmpv6ErrorsStray += 1;
@@ -213,7 +245,10 @@ export class Icmpv6 implements TransportInput, Ipv6Errors {
       (!isIpv6Multicast(destination) || isForGroups(type, code)) &&
       !isAboutError(packet) &&
       this.budget.take();
-    const from = this.ours.isOurs(destination) ? destination : undefined;
+    // Of what another host can't do, a router tells; of its ports, it itself (RFC 4443 §2.2).
+    const isInName = type === ICMPV6_UNREACHABLE && code === ICMPV6_CODE_PORT;
+    const isFrom = isInName ? this.isUnicast(destination) : this.ours.isOurs(destination);
+    const from = isFrom ? destination : undefined;
     const route = isAllowed ? this.ip.route(source, from) : null;
     const out = route === null ? null : this.ip.begin();
     if (route === null || out === null) {

@@ -5,9 +5,10 @@
  */
 
 import { assert, hot, writeU16be } from '#core';
+import type { ForeignAddresses } from '../foreign.ts';
 import { PROTOCOL_TCP, type TransportInput } from '../ip.ts';
 import {
-  Ipv6Address,
+  type Ipv6Address,
   isIpv4Mapped,
   isIpv6Any,
   isIpv6HostAddress,
@@ -21,7 +22,7 @@ import {
   ICMPV6_CODE_OPTION,
   PROTOCOL_ICMPV6,
 } from '../wire/icmpv6.ts';
-import { IPV6_HEADER_BYTES, IPV6_PAYLOAD_BYTES_MAX } from '../wire/ipv6.ts';
+import { IPV6_HEADER_BYTES, IPV6_HOP_LIMIT_AT, IPV6_PAYLOAD_BYTES_MAX } from '../wire/ipv6.ts';
 import {
   checkExtension,
   extensionBytes,
@@ -42,6 +43,7 @@ import {
 } from '../wire/ipv6-extensions.ts';
 import { isMldType } from '../wire/mld.ts';
 import { isNdpType } from '../wire/ndp.ts';
+import { AddressPair, NOBODY } from './address-pair.ts';
 import { chainEnd } from './header-chain.ts';
 import { extensionBytesMax, extensionHeadersMax, extensionOptionsMax } from './limits.ts';
 
@@ -50,11 +52,10 @@ const LAYOUT = 'whbxwwwwwwww';
 const TRANSPORT_AT = ETHERNET_HEADER_BYTES + IPV6_HEADER_BYTES;
 const PAYLOAD_BYTES_AT = ETHERNET_HEADER_BYTES + 4;
 const NEXT_HEADER_AT = ETHERNET_HEADER_BYTES + 6;
+const HOP_LIMIT_AT = ETHERNET_HEADER_BYTES + IPV6_HOP_LIMIT_AT;
 /** Bytes of a transport's header that a first fragment must have (RFC 7112, RFC 1858). */
 const TRANSPORT_BYTES_MIN = 8;
 const CODE_INCOMPLETE_CHAIN = 3;
-/** Equal to no address. */
-const NOBODY = new Ipv6Address(Number.NaN, 0, 0, 0);
 
 /** Tells senders what is wrong with their packets (icmpv6/). The packet is frame[14..end). */
 export interface Ipv6Errors {
@@ -62,6 +63,8 @@ export interface Ipv6Errors {
   parameterProblem(frame: Uint8Array, end: number, code: number, pointer: number): void;
   /** The rest of the datagram that this first fragment begins didn't come in time. */
   reassemblyTimeExceeded(frame: Uint8Array, end: number): void;
+  /** A packet for another host may go no further than to us. */
+  hopLimitExceeded(frame: Uint8Array, end: number): void;
 }
 
 /** What is for us. */
@@ -69,6 +72,8 @@ export interface Ipv6Destinations {
   /** Our own object for one of our addresses; null for others. */
   own(address: Ipv6Address): Ipv6Address | null;
   isMember(group: Ipv6Address): boolean;
+  /** Whether an address is a neighbour's, not link-local. */
+  isOnLink(address: Ipv6Address): boolean;
   /** This stack's object for an address. */
   of(w0: number, w1: number, w2: number, w3: number): Ipv6Address;
 }
@@ -94,6 +99,9 @@ export class Ipv6Input implements FragmentOwner {
     ipv6BadSource: 0,
     ipv6SourceOurs: 0,
     ipv6NotOurs: 0,
+    /** For others, taken by `foreign`, but from no neighbour, or with no hop left. */
+    ipv6ForeignSource: 0,
+    ipv6ForeignHops: 0,
     ipv6NotJoined: 0,
     ipv6GroupForTcp: 0,
     ipv6BadHeader: 0,
@@ -107,6 +115,8 @@ export class Ipv6Input implements FragmentOwner {
     ipv6UnknownHeader: 0,
   };
   readonly payloadBytesMax = IPV6_PAYLOAD_BYTES_MAX;
+  /** Null unless we stand in for others. */
+  foreign: ForeignAddresses | null = null;
   private readonly to: Ipv6Destinations;
   private readonly reassembly: Reassembly;
   private readonly errors: Ipv6Errors;
@@ -116,6 +126,8 @@ export class Ipv6Input implements FragmentOwner {
   /** The last good pair since `reset`: most packets are from and to the same. */
   private lastSource: Ipv6Address = NOBODY;
   private lastDestination: Ipv6Address = NOBODY;
+  /** The last pair that `foreign` took. */
+  private readonly lastForeign = new AddressPair();
 
   constructor(to: Ipv6Destinations, reassembly: Reassembly, errors: Ipv6Errors) {
     this.to = to;
@@ -133,6 +145,7 @@ export class Ipv6Input implements FragmentOwner {
   reset(): void {
     this.lastSource = NOBODY;
     this.lastDestination = NOBODY;
+    this.lastForeign.set(NOBODY, NOBODY);
   }
 
   /** A frame for our station, or for a group of stations (`isGroup`). Borrowed for this call. */
@@ -162,6 +175,15 @@ export class Ipv6Input implements FragmentOwner {
       if (source !== null && transport) {
         this.received += 1;
         transport.packet(frame, TRANSPORT_AT, end, source, destination, checksumGood);
+        return;
+      }
+    }
+    if (this.foreign !== null && !isGroup && frame[HOP_LIMIT_AT]! > 1 && this.lastForeign.is(f)) {
+      const transport = this.transports[f[2]!];
+      if (transport) {
+        this.received += 1;
+        const { source, destination: to } = this.lastForeign;
+        transport.packet(frame, TRANSPORT_AT, end, source, to, checksumGood);
         return;
       }
     }
@@ -214,7 +236,10 @@ export class Ipv6Input implements FragmentOwner {
       return;
     }
     const own = this.destinationOf(destination, isToGroup, isGroup);
-    if (own === null) return;
+    if (own === null) {
+      const isTaken = !isToGroup && this.isForeignTaken(frame, end, source, destination, isGroup);
+      if (!isTaken) return;
+    }
     const cursor: Cursor = {
       frame,
       end,
@@ -224,9 +249,10 @@ export class Ipv6Input implements FragmentOwner {
       headers: 0,
       isFragmented: false,
     };
-    if (!this.readHeaders(cursor, source, own)) return;
+    const to = own ?? destination;
+    if (!this.readHeaders(cursor, source, to)) return;
     const isGood = checksumGood && !cursor.isFragmented;
-    this.deliver(cursor, source, own, isToGroup, isGood);
+    this.deliver(cursor, source, to, isToGroup, isGood);
   }
 
   /** Our object for a destination that is for us; null, and counted, for others. */
@@ -242,9 +268,32 @@ export class Ipv6Input implements FragmentOwner {
     }
     // One host's address in a frame for many stations is somebody's mistake.
     const own = isGroup || isIpv4Mapped(destination) ? null : this.to.own(destination);
-    if (own === null) this.counters.ipv6NotOurs += 1;
-    else this.lastDestination = own;
+    if (own !== null) this.lastDestination = own;
+    else if (isGroup || this.foreign?.takes(destination) !== true) this.counters.ipv6NotOurs += 1;
     return own;
+  }
+
+  /** A neighbour's packet for a host that we stand in for; else counted by reason. */
+  private isForeignTaken(
+    frame: Uint8Array,
+    end: number,
+    source: Ipv6Address,
+    destination: Ipv6Address,
+    isGroup: boolean,
+  ): boolean {
+    if (isGroup || this.foreign?.takes(destination) !== true) return false;
+    // Nobody else's answers would find their way back (RFC 4443 §3.1, beyond scope of source).
+    if (!this.to.isOnLink(source)) {
+      this.counters.ipv6ForeignSource += 1;
+      return false;
+    }
+    if (frame[HOP_LIMIT_AT]! <= 1) {
+      this.counters.ipv6ForeignHops += 1;
+      this.errors.hopLimitExceeded(frame, end);
+      return false;
+    }
+    this.lastForeign.set(source, destination);
+    return true;
   }
 
   /** Leaves `c` at the first header that isn't an extension; false when that was all. */

@@ -7,6 +7,7 @@
 
 import { assert, hot, readI32be, toU32, writeU16be, writeU32be } from '#core';
 import type { ChecksumRequest, Entropy, NetDevice } from '#device';
+import type { ForeignAddresses } from '../foreign.ts';
 import { type IpOutput, PROTOCOL_TCP, PROTOCOL_TCP_ECT, type Route } from '../ip.ts';
 import {
   IPV6_ANY,
@@ -108,6 +109,8 @@ export class Ipv6Output implements IpOutput {
   };
   /** What routers say (RFC 4861 §6.3.4); changed, `reset` must follow. */
   hopLimit = hopLimitDefault;
+  /** Whose addresses packets may leave from beside ours; null: nobody's. */
+  foreign: ForeignAddresses | null = null;
   private readonly device: NetDevice;
   private readonly ways: Ipv6Ways;
   private readonly neighbors: NdpNeighbors;
@@ -164,6 +167,8 @@ export class Ipv6Output implements IpOutput {
     const flowLabel = toU32(this.randomWord()) % 0x10_0000;
     const route = new Ipv6Route(this, from, to, neighbor, source === undefined, flowLabel);
     this.setMtu(route);
+    // Each is its connection's own: there are as many as hosts that we stand in for.
+    if (this.foreign !== null && !this.ways.isOurs(from)) return route;
     if (this.routes.size >= ipv6WaysMax) {
       for (const oldest of this.routes.keys()) {
         this.routes.delete(oldest);
@@ -374,7 +379,7 @@ export class Ipv6Output implements IpOutput {
   /** The unspecified address only speaks to groups, before there is another. */
   private isSource(source: Ipv6Address, destination: Ipv6Address): boolean {
     if (source.equals(IPV6_ANY)) return isIpv6Multicast(destination);
-    return this.ways.isOurs(source);
+    return this.ways.isOurs(source) || (this.foreign?.takes(source) ?? false);
   }
 
   private nextHop(destination: Ipv6Address): Neighbor<Ipv6Address> | null {

@@ -7,9 +7,11 @@ import type { Logger, TimerQueue } from '#core';
 import { assert, FOREVER, Timer } from '#core';
 import type { Entropy, NetDevice } from '#device';
 import { Dhcpv6Client, NO_INFORMATION } from '../dhcpv6/dhcpv6-client.ts';
+import type { ForeignAddresses } from '../foreign.ts';
 import { Icmpv6 } from '../icmpv6/icmpv6.ts';
 import type { Route } from '../ip.ts';
 import {
+  hasPrefix,
   IPV6_ALL_NODES,
   IPV6_ALL_ROUTERS,
   type Ipv6Address,
@@ -246,6 +248,19 @@ export class Ipv6 implements Ipv6Ways, Ipv6Destinations, AddressEvents {
 
   isOurs(address: Ipv6Address): boolean {
     return this.own6.isOurs(address);
+  }
+
+  isOnLink(address: Ipv6Address): boolean {
+    return this.routers.onLinkPrefixes.some(({ prefix, prefixBits }) =>
+      hasPrefix(address, prefix, prefixBits),
+    );
+  }
+
+  /** Stands in for other hosts (../foreign.ts). */
+  set foreign(addresses: ForeignAddresses) {
+    this.input.foreign = addresses;
+    this.output.foreign = addresses;
+    this.icmp.foreign = addresses;
   }
 
   isMember(group: Ipv6Address): boolean {

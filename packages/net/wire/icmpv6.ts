@@ -29,8 +29,11 @@ export const ICMPV6_ECHO_REPLY = 129;
 /** From here on messages inform; below they are errors (RFC 4443 §2.1). */
 export const ICMPV6_INFORMATION_MIN = 128;
 /** Codes of ICMPV6_UNREACHABLE. */
+export const ICMPV6_CODE_PROHIBITED = 1;
+export const ICMPV6_CODE_ADDRESS = 3;
 export const ICMPV6_CODE_PORT = 4;
-/** Code of ICMPV6_TIME_EXCEEDED. */
+/** Codes of ICMPV6_TIME_EXCEEDED. */
+export const ICMPV6_CODE_TRANSIT = 0;
 export const ICMPV6_CODE_REASSEMBLY = 1;
 /** Codes of ICMPV6_PARAMETER_PROBLEM. */
 export const ICMPV6_CODE_FIELD = 0;
