@@ -4,7 +4,12 @@ import type { CpuProfile, StackSnapshot } from '#device';
 import type { UnikernelSnapshot } from '#inspect';
 import { snapshotLines } from '../../tools/cli/inspect-text.ts';
 import { printable } from '../../tools/cli/printable.ts';
-import { cpuprofileJson, hottest, speedscopeJson } from '../../tools/cli/profile-files.ts';
+import {
+  byFunction,
+  cpuprofileJson,
+  hottest,
+  speedscopeJson,
+} from '../../tools/cli/profile-files.ts';
 
 const connection = (port: number, sent: number, received: number) => ({
   local: '10.0.2.15:80',
@@ -234,4 +239,21 @@ test('a profile › parents that stand after their children › ends all the sam
 
 test('a profile › the hottest functions first, of the time that was busy', () => {
   assert.deepEqual(hottest(PROFILE, 1), [' 83.3 %  hot app.ts:9']);
+});
+
+test('a profile › by function: code counts for who ran it, native functions have names', () => {
+  const code = { parent: 1, samples: 3, kind: 'code', name: '0x40', file: '', line: 0, column: 0 };
+  const nodes = [...PROFILE.nodes, code, { ...code, parent: 3 }, { ...code, parent: -1 }] as const;
+  const found = byFunction({ ...PROFILE, nodes: nodes as CpuProfile['nodes'] }, (address) =>
+    address === 0x1234 ? 'copy' : null,
+  );
+  assert.deepEqual(
+    found.nodes.map(({ name, samples, parent }) => [name, samples, parent]),
+    [
+      ['turn', 1, -1],
+      ['hot', 11, 0],
+      ['copy', 0, 1],
+      ['0x40', 3, -1],
+    ],
+  );
 });

@@ -9,7 +9,8 @@ import type { CommandLine } from './flags.ts';
 import { type InspectSource, openSource } from './inspect-source.ts';
 import { snapshotLines } from './inspect-text.ts';
 import { printable } from './printable.ts';
-import { cpuprofileJson, hottest, speedscopeJson } from './profile-files.ts';
+import { byFunction, cpuprofileJson, hottest, speedscopeJson } from './profile-files.ts';
+import { baseSymbols } from './symbols.ts';
 import type { VERBS } from './verbs.ts';
 
 type Line = CommandLine<typeof VERBS.inspect.flags>;
@@ -20,6 +21,8 @@ const PAGE = 200;
 const HEAP_EVERY = 10;
 /** How long the second look of --once waits. */
 const ONCE_MILLIS = 500;
+/** For what takes no time; a busy machine under emulation may be slow. */
+const ANSWER_MILLIS_MAX = 10_000;
 const HOTTEST_SHOWN = 10;
 /** An end that was asked for is waited for so long. */
 const END_MILLIS_MAX = 2_000;
@@ -74,6 +77,21 @@ async function answered(request: OpenRequest): Promise<unknown> {
   return result.value;
 }
 
+/** As `answered`, of what takes no time. */
+async function soon(request: OpenRequest): Promise<unknown> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const what = `no answer for ${ANSWER_MILLIS_MAX / 1_000} s`;
+    const mend = 'it hangs, or was built with --inspect=off';
+    timer = setTimeout(() => reject(new Failure({ what, mend })), ANSWER_MILLIS_MAX);
+  });
+  try {
+    return await Promise.race([answered(request), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 const nothing = (): boolean => true;
 
 /** A snapshot with up to `count` connections, in as many requests as that takes. */
@@ -84,7 +102,7 @@ async function look(
 ): Promise<UnikernelSnapshot> {
   const ask = async (from: number): Promise<UnikernelSnapshot> => {
     const options = { from, connections: Math.min(PAGE, count - from), heap: heap && from === 0 };
-    return (await answered(source.open('snapshot', options, nothing))) as UnikernelSnapshot;
+    return (await soon(source.open('snapshot', options, nothing))) as UnikernelSnapshot;
   };
   const first = await ask(0);
   if (typeof first?.name !== 'string' || typeof first.stacks !== 'object') {
@@ -147,7 +165,7 @@ async function log(
 ): Promise<void> {
   if (levels !== null || !isFollowed) {
     const options = levels === null ? {} : { levels };
-    const now = (await answered(source.open('log', options, nothing))) as Record<string, string>;
+    const now = (await soon(source.open('log', options, nothing))) as Record<string, string>;
     const text = Object.entries(now).map(([name, level]) => `${name}:${level}`);
     say(printable(text.join(', ')));
   }
@@ -207,8 +225,11 @@ async function profile(
 ): Promise<void> {
   const request = source.open('profile', { seconds }, nothing);
   void interrupted().then(() => request.end());
-  const found = (await answered(request)) as CpuProfile;
-  if (!Array.isArray(found?.nodes)) throw new Failure({ what: `${source.name} sent no profile` });
+  const taken = (await answered(request)) as CpuProfile;
+  if (!Array.isArray(taken?.nodes)) throw new Failure({ what: `${source.name} sent no profile` });
+  const { target } = await look(source, 1, false);
+  const isImage = target === 'pvh' || target === 'process';
+  const found = byFunction(taken, (isImage ? baseSymbols(target) : null) ?? (() => null));
   const file = output ?? '';
   const isChrome = file.endsWith('.cpuprofile');
   writeFileSync(file, isChrome ? cpuprofileJson(found) : speedscopeJson(source.name, found));

@@ -2,6 +2,31 @@
 
 import type { CpuProfile, ProfileNode } from '#device';
 
+/**
+ * By function: machine code counts for the function that ran it, and native functions have their
+ * names, where `nameOf` knows them.
+ */
+export function byFunction(
+  profile: CpuProfile,
+  nameOf: (address: number) => string | null,
+): CpuProfile {
+  const nodes: ProfileNode[] = [];
+  const places: number[] = [];
+  for (const [i, node] of profile.nodes.entries()) {
+    // A parent stands before its children.
+    const parent = node.parent >= 0 && node.parent < i ? places[node.parent]! : -1;
+    const into = nodes[parent];
+    if (node.kind === 'code' && into !== undefined) {
+      nodes[parent] = { ...into, samples: into.samples + node.samples };
+      places.push(parent);
+      continue;
+    }
+    const name = node.kind === 'script' ? node.name : (nameOf(Number(node.name)) ?? node.name);
+    places.push(nodes.push({ ...node, parent, name }) - 1);
+  }
+  return { ...profile, nodes };
+}
+
 /** Indices into `profile.nodes` from the root down to `at`. */
 function pathTo(profile: CpuProfile, at: number): number[] {
   const path: number[] = [];
