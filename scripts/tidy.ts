@@ -53,8 +53,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'tools/cli': [
     'packages/core',
     'packages/device',
+    'packages/gateway',
     'packages/inspect',
     'packages/morgana',
+    'packages/net',
     'packages/switch',
     'targets/node',
     'targets/base/build.ts',

@@ -48,6 +48,14 @@ test('publish › repeated, with address and protocol', () => {
   ]);
 });
 
+test('publish to a name › with address and protocol', () => {
+  const words = ['--publish=8080:web:80', '--publish=0.0.0.0:53:10.77.0.16:5353/udp'];
+  assert.deepEqual(parse(VERBS.switch.flags, words, 0).flags.publish, [
+    { hostAddress: '127.0.0.1', hostPort: 8080, guest: 'web', guestPort: 80, protocol: 'tcp' },
+    { hostAddress: '0.0.0.0', hostPort: 53, guest: '10.77.0.16', guestPort: 5353, protocol: 'udp' },
+  ]);
+});
+
 test('link and disk › repeated › kept in order, as they are', () => {
   const words = ['--link=tap:a', '--link=unix:/b=c', '--disk=x=/d', '--link=unix-listen:e,mac=2'];
   const { flags } = parse(VERBS.run.flags, words);
@@ -66,6 +74,9 @@ const REFUSED: readonly [keyof typeof VERBS, string[], RegExp][] = [
   ['run', ['--target=arm'], /with pvh or process or node/],
   ['run', ['--network=Lab'], /with up to 63 of a-z, 0-9 and '-'/],
   ['run', ['--network'], /expected --network/],
+  ['switch', ['--publish=8080:80'], /as 8080:web:80/],
+  ['switch', ['--publish=0.0.0.0:8080:80'], /as 8080:web:80/],
+  ['switch', ['--publish=8080:web:0'], /as 8080:web:80/],
   ['switch', ['--loss=1e2'], /a percentage, 0 to 100/],
   ['switch', ['--delay=-1'], /milliseconds, 0 to 60000/],
   ['switch', ['x'], /unexpected 'x'/],

@@ -8,6 +8,7 @@ import { after, test } from 'node:test';
 import type { Failure } from '../../tools/cli/failure.ts';
 import { parseCommandLine } from '../../tools/cli/flags.ts';
 import { NetworkClient } from '../../tools/cli/network/control-client.ts';
+import { parseResolvConf } from '../../tools/cli/network/gateway.ts';
 import {
   type Joined,
   LINE_BYTES_MAX,
@@ -18,7 +19,7 @@ import {
 import { statusText } from '../../tools/cli/network/status-text.ts';
 import { switchVerb } from '../../tools/cli/network/switch-verb.ts';
 import { VERBS } from '../../tools/cli/verbs.ts';
-import { type Tool, Workspace } from './cli.ts';
+import { freePort, type Tool, Workspace } from './cli.ts';
 
 const work = new Workspace({
   'wait/morgana.config.ts': `import { arg, defineUnikernel } from 'morgana/config';
@@ -42,6 +43,14 @@ const runtime = work.path('rt');
 mkdirSync(runtime, { mode: 0o700 });
 const env = { MORGANA_RUNTIME_DIR: runtime };
 after(() => work.remove());
+
+const PUBLISH = {
+  hostAddress: '127.0.0.1',
+  hostPort: 8080,
+  protocol: 'tcp',
+  guest: 'web',
+  guestPort: 80,
+} as const;
 
 const status = async (name: string): Promise<NetworkStatus | null> => {
   const client = await NetworkClient.connect(path.join(runtime, 'networks', name, 'control.sock'));
@@ -74,6 +83,7 @@ const REFUSED: readonly [string, string[], number, RegExp][] = [
   ['no place', [], 1, /switch needs a place, give it --socket=PATH or --network=NAME/],
   ['two places', ['--socket=a', '--network=b'], 1, /two ways to say where/],
   ['no name', ['--network=../x'], 1, /is no name of a network/],
+  ['a network that is none', ['--socket=/tmp/x', '--gateway=1.2.3.0/24'], 1, /no private IPv4/],
   ['a loss above 100', ['--socket=a', '--loss=101'], 1, /with a percentage, 0 to 100/],
   ['a rate that is none', ['--socket=a', '--rate=-1'], 1, /megabits a second/],
   ['status of no network', ['--network=none', '--status'], 2, /'none' does not run, start it/],
@@ -102,7 +112,7 @@ test('three join at once a network that nobody started › one switch; who is on
   const found = (await status('lab'))!;
   const names = found.names.map(({ name }) => name).sort();
   assert.deepEqual(names, ['wait', 'wait-2', 'web']);
-  assert.equal(found.ports.length, 3);
+  assert.equal(found.ports.length, 4, 'and the gateway');
   const shown = await work.run(['switch', '--network=lab', '--status'], env);
   assert.match(shown.stdout, /^network lab, process \d+$/m);
   assert.match(shown.stdout, /^ {4}web .* [0-9a-f]{2}(:[0-9a-f]{2}){5}$/m);
@@ -127,11 +137,12 @@ test('its switch was killed › the next takes its place, though the sockets are
 });
 
 test('a network that lingers › stays while somebody is on it, then ends', async () => {
-  const own = work.start(['switch', '--network=own', '--delay=1', '--linger=1'], env);
+  const own = work.start(['switch', '--network=own', '--gateway=off', '--linger=1'], env);
   await own.wrote(/network 'own'/);
   const client = (await NetworkClient.connect(path.join(runtime, 'networks/own/control.sock')))!;
   const joined = (await client.ask({ ask: 'join', name: 'a', mac: '02:00:00:00:00:01' })) as Joined;
   assert.equal(joined.gateway, null);
+  await assert.rejects(client.ask({ ask: 'publish', ...PUBLISH }), /no gateway, so nothing can be/);
   await new Promise((resolve) => setTimeout(resolve, 1_300));
   assert.equal((await status('own'))?.pid, joined.pid);
   client.close();
@@ -149,23 +160,42 @@ test('a network that can not start › says where to look', async () => {
   assert.match(stderr, /^error: the network 'bad' does not start, see \S+log$/m);
 });
 
-test('--publish on a network without a gateway › one sentence', async () => {
-  const { code, stderr } = await run('--network=lab', '--publish=8080:80').ended;
-  assert.equal(code, 2);
-  assert.match(stderr, /^error: this network has no gateway, so nothing can be published on it/m);
+test('published ports › of the connection that asked, until it goes; one in use is refused', async () => {
+  const place = path.join(runtime, 'networks/pub/control.sock');
+  const own = work.start(['switch', '--network=pub'], env);
+  await own.wrote(/gateway 10\.77\.\d+\.1: DHCP/);
+  const [first, second] = [
+    (await NetworkClient.connect(place))!,
+    (await NetworkClient.connect(place))!,
+  ];
+  const ask = { ask: 'publish', ...PUBLISH, hostPort: await freePort() } as const;
+  await first.ask(ask);
+  await assert.rejects(second.ask(ask), /port \d+ of this machine is in use, stop what holds it/);
+  assert.deepEqual((await status('pub'))!.published, [{ ...PUBLISH, hostPort: ask.hostPort }]);
+  first.close();
+  await first.closed;
+  const deadline = performance.now() + 10_000;
+  while ((await status('pub'))!.published.length > 0) assert.ok(performance.now() < deadline);
+  await second.ask(ask);
+  await second.ask({ ...ask, ask: 'unpublish' });
+  await assert.rejects(second.ask({ ...ask, ask: 'unpublish' }), /is not published/);
+  const refused = { ...ask, hostAddress: '192.0.2.1' };
+  await assert.rejects(second.ask(refused), /can't be opened at 192.0.2.1/);
+  assert.equal(await stop(own), 0);
+  await second.closed;
+});
+
+test('resolv.conf › its name servers', () => {
+  const text =
+    'nameserver 192.0.2.1\n# nameserver 192.0.2.2\nsearch x\nnameserver\tfe80::1%eth0 \n';
+  const addresses = parseResolvConf(`${text}nameserver none\n`).map(({ address }) => address);
+  assert.deepEqual(addresses, ['192.0.2.1', 'fe80::1%eth0']);
 });
 
 test('requests › read', () => {
-  const publish = {
-    hostAddress: '127.0.0.1',
-    hostPort: 8080,
-    protocol: 'tcp',
-    guest: 'web',
-    guestPort: 80,
-  };
   for (const ask of [
     { ask: 'join', name: 'web', mac: '52:54:00:00:00:01' },
-    { ask: 'publish', ...publish },
+    { ask: 'publish', ...PUBLISH },
     { ask: 'unpublish', hostAddress: '::', hostPort: 0, protocol: 'udp' },
     { ask: 'names' },
     { ask: 'status' },

@@ -83,6 +83,23 @@ export const publishFlag: Flag<readonly Publish[]> = {
   join: (before, next) => [...before, ...next],
 };
 
+/** A port of this machine that leads to one of a unikernel on a network. */
+export interface PublishTo extends Publish {
+  /** An address, or a name on the network. */
+  readonly guest: string;
+}
+
+export const publishToFlag: Flag<readonly PublishTo[]> = {
+  read(text) {
+    const found = /^(.*):([a-z0-9][a-z0-9.-]*)(:\d+(?:\/\w+)?)$/.exec(text ?? '');
+    const ports = found === null ? null : readPublish(`${found[1]}${found[3]}`);
+    return ports?.map((port) => ({ ...port, guest: found![2]! })) ?? null;
+  },
+  expected: '[ADDRESS:]HOST:NAME:PORT[/udp], as 8080:web:80',
+  absent: [],
+  join: (before, next) => [...before, ...next],
+};
+
 /** A flag whose every occurrence is one word of a shape. */
 const wordsFlag = (shape: RegExp, expected: string): Flag<readonly string[]> => ({
   read: (text) => (text !== null && shape.test(text) ? [text] : null),

@@ -8,6 +8,7 @@ import {
   linkFlag,
   networkFlag,
   publishFlag,
+  publishToFlag,
   secondsFlag,
   switchFlag,
   textFlag,
@@ -109,6 +110,8 @@ export const VERBS = {
     flags: {
       socket: textFlag,
       network: textFlag,
+      gateway: textFlag,
+      publish: publishToFlag,
       pcap: textFlag,
       loss: decimalFlag(100, 'a percentage'),
       delay: decimalFlag(60_000, 'milliseconds'),

@@ -1,12 +1,11 @@
 /** Joins a network by name, and starts its switch when nobody has. */
 
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { formatMac } from '#targets/node/link';
 import { Failure } from '../failure.ts';
 import { type NetworkPlaces, networkPlaces } from '../runtime-directory.ts';
 import { NetworkClient } from './control-client.ts';
+import { macOnNetwork } from './mac.ts';
 import type { Joined, PublishAsk } from './messages.ts';
 
 /** How long a network may take to start; one that is ending included. */
@@ -14,7 +13,6 @@ const START_MS_MAX = 20_000;
 const LOOK_AGAIN_MS = 20;
 /** A network that `run` started ends so long after the last one left. */
 const LINGER_SECONDS = 5;
-const MAC_BYTES = 6;
 
 /** A place on a network, as long as `leave` isn't called and the network runs. */
 export interface Membership {
@@ -27,17 +25,6 @@ export interface Membership {
   readonly ended: Promise<void>;
   publish(ask: PublishAsk): Promise<void>;
   leave(): void;
-}
-
-/**
- * The address of a unikernel on a network: the same each time, so that it gets the same lease; a
- * local one.
- */
-export function macOnNetwork(network: string, name: string): string {
-  const digest = createHash('sha256').update(`${network}/${name}`).digest();
-  const mac = Uint8Array.from(digest.subarray(0, MAC_BYTES));
-  mac[0] = (mac[0]! & 0xfc) | 0x02;
-  return formatMac(mac);
 }
 
 export async function joinNetwork(network: string, name: string): Promise<Membership> {

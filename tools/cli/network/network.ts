@@ -10,7 +10,16 @@ import { PcapFile } from '#targets/node/pcap-file';
 import { formatPortEnd, type SwitchListenError, SwitchServer } from '#targets/node/switch-server';
 import { Failure } from '../failure.ts';
 import { type ControlClient, NetworkControlServer } from './control-server.ts';
-import type { Joined, NetworkAsk, NetworkName, NetworkStatus, PortStatus } from './messages.ts';
+import { NetworkGateway } from './gateway.ts';
+import { macOnNetwork } from './mac.ts';
+import type {
+  Joined,
+  NetworkAsk,
+  NetworkName,
+  NetworkStatus,
+  PortStatus,
+  PublishAsk,
+} from './messages.ts';
 
 export interface NetworkOptions {
   /** Null: a switch without a name, and without a control socket. */
@@ -20,10 +29,19 @@ export interface NetworkOptions {
   /** A file, '-' for stdout, or null. */
   readonly pcap: string | null;
   readonly impairment: Impairment | null;
+  /** The gateway's network, as "10.77.0.0/24"; null: there is none. */
+  readonly gateway: string | null;
   readonly seed: number;
   /** Ends when nobody was on it for so long; 0: stays. */
   readonly lingerMillis: number;
   say(text: string): void;
+}
+
+interface Published {
+  readonly ask: PublishAsk;
+  /** With whose connection it ends. */
+  readonly client: ControlClient | null;
+  undo(): void;
 }
 
 export class Network {
@@ -35,12 +53,15 @@ export class Network {
   private readonly server: SwitchServer;
   private readonly control: NetworkControlServer;
   private readonly pcap: PcapFile | null;
+  private readonly gateway: NetworkGateway | null;
   private readonly joined = new Map<ControlClient, { name: string; mac: string }>();
+  private readonly published = new Set<Published>();
+  private readonly gone = new WeakSet<ControlClient>();
   private lingering: NodeJS.Timeout | null = null;
   private desert: () => void = () => {};
 
   private constructor(options: NetworkOptions) {
-    const { pcap, impairment, seed, say } = options;
+    const { name, pcap, impairment, gateway, seed, say } = options;
     this.options = options;
     this.network = new Switch(this.loop.timers, new SeededRandom(seed));
     this.network.impairment = impairment;
@@ -53,6 +74,9 @@ export class Network {
       answer: (ask, client) => this.answer(ask, client),
       left: (client) => this.leave(client),
     });
+    const mac = parseMacText(macOnNetwork(name ?? '', 'gateway'));
+    this.gateway =
+      gateway === null ? null : new NetworkGateway(this.loop, this.network, mac, gateway, say);
     this.pcap = pcap === null ? null : this.capture(pcap);
     this.deserted = new Promise((resolve) => {
       this.desert = resolve;
@@ -69,12 +93,20 @@ export class Network {
     return network;
   }
 
+  /** For its user; null without a gateway. */
+  get gatewayText(): string | null {
+    const { gateway } = this;
+    if (gateway === null) return null;
+    return `gateway ${gateway.address}: DHCP for ${gateway.network}, DNS, and this machine's network`;
+  }
+
   /** Takes all down: connections, sockets, the capture's last frames. */
   async close(): Promise<void> {
     if (this.lingering !== null) clearTimeout(this.lingering);
     // First of all: who comes from now on must look for another.
     await this.control.close();
     await this.server.close();
+    this.gateway?.close();
     await this.pcap?.close();
     const leftOut = this.pcap?.leftOut ?? 0;
     if (leftOut > 0) this.options.say(`the capture lacks ${leftOut} frames: its reader was slow`);
@@ -117,19 +149,53 @@ export class Network {
       case 'status':
         return ok(this.status());
       case 'publish':
+        return this.publish(ask, client);
       case 'unpublish':
-        return err('this network has no gateway, so nothing can be published on it');
+        return this.unpublish(ask);
     }
+  }
+
+  /** Leads a port of this machine to one on the network; `client` null: for as long as it runs. */
+  async publish(ask: PublishAsk, client: ControlClient | null): Promise<Result<null, string>> {
+    if (this.gateway === null) {
+      return err('this network has no gateway, so nothing can be published on it');
+    }
+    const { hostAddress, hostPort, protocol, guest, guestPort } = ask;
+    const undo = await this.gateway.publish(ask);
+    if (typeof undo === 'string') return err(undo);
+    const published = { hostAddress, hostPort, protocol, guest, guestPort };
+    this.published.add({ ask: published, client, undo });
+    if (client !== null && this.gone.has(client)) this.leave(client);
+    return ok(null);
+  }
+
+  private unpublish(ask: Omit<PublishAsk, 'guest' | 'guestPort'>): Result<null, string> {
+    const { hostAddress, hostPort, protocol } = ask;
+    for (const one of this.published) {
+      const { ask: known } = one;
+      const isThis = known.hostAddress === hostAddress && known.hostPort === hostPort;
+      if (!isThis || known.protocol !== protocol) continue;
+      this.withdraw(one);
+      return ok(null);
+    }
+    return err(`port ${hostPort} is not published`);
+  }
+
+  private withdraw(published: Published): void {
+    this.published.delete(published);
+    published.undo();
   }
 
   private join(name: string, mac: string, client: ControlClient): Joined {
     this.joined.set(client, { name, mac });
     this.moved(`${name} joined`);
     const { switchSocket } = this.options;
-    return { switchSocket, pid: process.pid, gateway: null };
+    return { switchSocket, pid: process.pid, gateway: this.gateway?.network ?? null };
   }
 
   private leave(client: ControlClient): void {
+    this.gone.add(client);
+    for (const one of this.published) if (one.client === client) this.withdraw(one);
     const member = this.joined.get(client);
     if (member === undefined) return;
     this.joined.delete(client);
@@ -137,7 +203,9 @@ export class Network {
   }
 
   private names(): readonly NetworkName[] {
-    return [...this.joined.values()].map(({ name, mac }) => ({ name, mac, address: null }));
+    return [...this.joined.values()].map(({ name, mac }) => {
+      return { name, mac, address: this.gateway?.addressOf(mac) ?? null };
+    });
   }
 
   private status(): NetworkStatus {
@@ -155,8 +223,11 @@ export class Network {
       })),
       counters: this.network.counters(),
       names: this.names(),
-      published: [],
-      gateway: null,
+      published: [...this.published].map(({ ask }) => ask),
+      gateway:
+        this.gateway === null
+          ? null
+          : { network: this.gateway.network, counters: this.gateway.counters() },
     };
   }
 }
@@ -176,6 +247,9 @@ function dropsOf(port: SwitchPort): string {
   if (drops.length === 0) return '';
   return `; dropped: ${drops.map(([reason, count]) => `${reason} ${count}`).join(', ')}`;
 }
+
+const parseMacText = (text: string): Uint8Array =>
+  Uint8Array.from(text.split(':'), (part) => Number.parseInt(part, 16));
 
 /** 48 bits as "52:54:00:00:00:01". */
 const macText = (address: number): string =>

@@ -8,6 +8,7 @@ import type { CommandLine } from '../flags.ts';
 import { type NetworkPlaces, networkPlaces, socketPath } from '../runtime-directory.ts';
 import type { VERBS } from '../verbs.ts';
 import { NetworkClient } from './control-client.ts';
+import { usualNetwork } from './gateway.ts';
 import { EXIT_RUNNING } from './join.ts';
 import { takeLock } from './lock.ts';
 import type { NetworkStatus } from './messages.ts';
@@ -47,19 +48,28 @@ export async function switchVerb(line: Line): Promise<number> {
 
 async function serve(line: Line, places: NetworkPlaces | null): Promise<number> {
   const { flags } = line;
+  const { gateway } = flags;
   const network = await Network.open({
     name: places?.name ?? null,
     switchSocket: places?.switchSocket ?? socketPath(flags.socket!),
     controlSocket: places?.controlSocket ?? null,
     pcap: flags.pcap,
     impairment: impairmentOf(line),
+    gateway: gateway === 'off' ? null : (gateway ?? usualNetwork(places?.name ?? null)),
     seed: flags.seed,
     lingerMillis: flags.linger * 1_000,
     say,
   });
+  for (const ask of flags.publish) {
+    const published = await network.publish(ask, null);
+    if (published.ok) continue;
+    await network.close();
+    throw new Failure({ what: published.error });
+  }
   const where = places?.switchSocket ?? flags.socket;
   const called = places === null ? '' : `, network '${places.name}'`;
   say(`switch at ${where}${called}; plug in with --link=unix:${where}`);
+  if (network.gatewayText !== null) say(network.gatewayText);
   await Promise.race([stopped(), network.deserted]);
   await network.close();
   return EXIT_OK;

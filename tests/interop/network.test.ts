@@ -1,0 +1,95 @@
+/**
+ * One network of three kinds of unikernel, as a newcomer starts them: a virtual machine, a process,
+ * a Node process, each with its own TCP/IP. They reach each other by name; curl reaches them
+ * through published ports; tcpdump reads what passed.
+ */
+
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { freePort, type Tool, Workspace } from '../cli/cli.ts';
+import { cannotBoot, output } from '../helpers/machine.ts';
+import { without } from '../helpers/namespace.ts';
+
+const TARGETS = ['pvh', 'process', 'node'] as const;
+const APP = `export default {
+  async fetch(request: Request): Promise<Response> {
+    const url = new URL(request.url);
+    const name = url.searchParams.get('ask');
+    if (name === null) return new Response('nobody asked ' + url.hostname);
+    const answer = await fetch('http://' + name + '/');
+    return new Response(name + ' says: ' + await answer.text());
+  },
+};
+`;
+
+const work = new Workspace({ 'app.ts': APP });
+const runtime = work.path('rt');
+const env = { MORGANA_RUNTIME_DIR: runtime };
+const ports = new Map<string, number>();
+const tools: Tool[] = [];
+
+const curl = (name: string, target: string): Promise<string> =>
+  output('curl', ['-sS', '-m', '20', `http://127.0.0.1:${ports.get(name)}${target}`]);
+
+const skip = cannotBoot || without('curl', 'tcpdump');
+
+describe('one network', { skip, timeout: 120_000 }, () => {
+  before(async () => {
+    mkdirSync(runtime, { mode: 0o700 });
+    const words = ['--network=lab', '--gateway=10.78.0.0/24', '--pcap=lab.pcap'];
+    const network = work.start(['switch', ...words], env);
+    tools.push(network);
+    await network.wrote(/gateway 10\.78\.0\.1: DHCP for 10\.78\.0\.0\/24, DNS, and this machine's/);
+    for (const target of TARGETS) {
+      const port = await freePort();
+      ports.set(target, port);
+      const own = [`--target=${target}`, `--name=${target}`, `--publish=${port}:80`];
+      tools.push(work.start(['run', 'app.ts', ...own, '--network=lab'], env));
+    }
+    for (const tool of tools.slice(1)) await tool.wrote(/answered \d+ ms after start/);
+  });
+  after(async () => {
+    for (const tool of tools) tool.child.kill('SIGINT');
+    for (const tool of tools) await tool.ended;
+    work.remove();
+  });
+
+  for (const from of TARGETS) {
+    test(`${from} › curl through its published port; fetch to the others by name`, async () => {
+      for (const to of TARGETS.filter((name) => name !== from)) {
+        assert.equal(await curl(from, `/?ask=${to}`), `${to} says: nobody asked ${to}`);
+      }
+      assert.equal(
+        await curl(from, '/?ask=gateway.internal').catch(() => 'none'),
+        'Internal Server Error\n',
+      );
+    });
+  }
+
+  test('status › names, leases, ports; tcpdump › reads the capture while it is written', async () => {
+    const { stdout } = await work.run(['switch', '--network=lab', '--status', '--json'], env);
+    const status = JSON.parse(stdout);
+    const addresses = status.names.map(({ address }: { address: string }) => address);
+    assert.equal(new Set(addresses).size, 3, stdout);
+    for (const address of addresses) assert.match(address, /^10\.78\.0\.\d+$/);
+    assert.equal(status.ports.length, 4);
+    assert.equal(status.published.length, 3);
+    const text = await output('tcpdump', ['-n', '-r', work.path('lab.pcap')]);
+    const [pvh] = addresses.filter((_: string, i: number) => status.names[i].name === 'pvh');
+    const escaped = pvh.replaceAll('.', '\\.');
+    assert.match(text, new RegExp(`IP ${escaped}\\.\\d+ > 10\\.78\\.0\\.1\\.53: .* (A|AAAA)\\? `));
+    assert.match(text, new RegExp(`ARP, Request who-has ${escaped} `));
+    assert.match(text, new RegExp(`IP 10\\.78\\.0\\.\\d+\\.\\d+ > ${escaped}\\.80: Flags \\[S`));
+    assert.match(text, /BOOTP\/DHCP, Reply/);
+  });
+
+  test('a unikernel ends › its name and its published port go with it', async () => {
+    const [, pvh] = tools;
+    pvh!.child.kill('SIGTERM');
+    assert.equal((await pvh!.ended).code, 143);
+    await assert.rejects(curl('pvh', '/'), /Failed to connect|Couldn't connect/);
+    const { stdout } = await work.run(['switch', '--network=lab', '--status'], env);
+    assert.doesNotMatch(stdout, /^ {4}pvh /m);
+  });
+});

@@ -1,0 +1,115 @@
+/** The gateway of a network, on a port of its switch: addresses, names, and the host's network. */
+
+import { createHash, randomFillSync } from 'node:crypto';
+import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { isIP } from 'node:net';
+import { Log, wallTimeOfMillis } from '#core';
+import type { Endpoint } from '#device';
+import { Gateway, gatewayNetwork, type PublishError } from '#gateway';
+import { formatIpv4Address, parseIpv4Address } from '#net';
+import { type Switch, SwitchNetDevice } from '#switch';
+import { HostStack } from '#targets/node/host-stack';
+import type { NodeLoop } from '#targets/node/loop';
+import { usageFailure } from '../failure.ts';
+import type { PublishAsk } from './messages.ts';
+
+const RESOLV_CONF = '/etc/resolv.conf';
+const DNS_PORT = 53;
+/** A laptop goes from one network to another. */
+const LOOK_AGAIN_MS = 5_000;
+
+/**
+ * The network of a name, when nobody says which: the same each time, and seldom that of another
+ * name, so that a unikernel can be on two.
+ */
+export function usualNetwork(name: string | null): string {
+  const third = name === null ? 0 : createHash('sha256').update(name).digest()[0]!;
+  return `10.77.${third}.0/24`;
+}
+
+export class NetworkGateway {
+  /** As "10.77.0.0/24". */
+  readonly network: string;
+  private readonly gateway: Gateway;
+  private readonly refresh: () => void;
+
+  /** Throws a Failure when `text` is no network that a gateway can have. */
+  constructor(
+    loop: NodeLoop,
+    network: Switch,
+    mac: Uint8Array,
+    text: string,
+    say: (line: string) => void,
+  ) {
+    const known = gatewayNetwork(text, { nameServers: hostNameServers() });
+    if (!known.ok) throw usageFailure(`--gateway: ${known.error.message}`, 'give it 10.77.0.0/24');
+    this.network = text;
+    this.gateway = new Gateway({
+      device: new SwitchNetDevice(loop.timers, network, 'gateway', mac),
+      host: new HostStack(loop),
+      timers: loop.timers,
+      entropy: { fill: (out) => void randomFillSync(out) },
+      clock: { wall: () => wallTimeOfMillis(Date.now()) },
+      logger: new Log(say, 'warn').source('gateway'),
+      network: known.value,
+    });
+    this.refresh = () => loop.turn(() => this.gateway.useNameServers(hostNameServers()));
+    watchFile(RESOLV_CONF, { persistent: false, interval: LOOK_AGAIN_MS }, this.refresh);
+  }
+
+  /** Its own address. */
+  get address(): string {
+    return formatIpv4Address(this.gateway.network.address);
+  }
+
+  /** The address of the station, when it has a lease. */
+  addressOf(mac: string): string | null {
+    const lease = this.gateway.leases().find((one) => one.mac === mac && one.state === 'bound');
+    return lease?.address ?? null;
+  }
+
+  /** A function that undoes it, or one sentence. */
+  async publish(ask: PublishAsk): Promise<(() => void) | string> {
+    const guest = parseIpv4Address(ask.guest) ?? ask.guest;
+    const published = await this.gateway.publish({ ...ask, guest });
+    return published.ok ? () => published.value.close() : sentenceOf(ask, published.error);
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return this.gateway.counters();
+  }
+
+  close(): void {
+    unwatchFile(RESOLV_CONF, this.refresh);
+    this.gateway.close();
+  }
+}
+
+function sentenceOf({ hostAddress, hostPort }: PublishAsk, error: PublishError): string {
+  switch (error.kind) {
+    case 'port in use':
+      return `port ${hostPort} of this machine is in use, stop what holds it, or publish another`;
+    case 'not permitted':
+      return `port ${hostPort} can't be opened at ${hostAddress}: no right to, or no such address`;
+    case 'too many ports':
+      return 'this network has too many published ports';
+  }
+}
+
+/** Those that this machine asks. Its own, on 127.0.0.53 say, are reached from here too. */
+function hostNameServers(): readonly Endpoint[] {
+  try {
+    return parseResolvConf(readFileSync(RESOLV_CONF, 'utf8'));
+  } catch {
+    return [];
+  }
+}
+
+/** resolv.conf(5). An address with a zone ("fe80::1%eth0") is the host's to understand. */
+export function parseResolvConf(text: string): readonly Endpoint[] {
+  return text
+    .split('\n')
+    .flatMap((line) => /^nameserver\s+(\S+)/.exec(line)?.[1] ?? [])
+    .filter((address) => isIP(address.replace(/%.*/, '')) !== 0)
+    .map((address) => ({ address, port: DNS_PORT }));
+}

@@ -1,0 +1,17 @@
+/** Station addresses on a network. */
+
+import { createHash } from 'node:crypto';
+import { formatMac } from '#targets/node/link';
+
+const MAC_BYTES = 6;
+
+/**
+ * The address of a unikernel on a network: the same each time, so that it gets the same lease; a
+ * local one.
+ */
+export function macOnNetwork(network: string, name: string): string {
+  const digest = createHash('sha256').update(`${network}/${name}`).digest();
+  const mac = Uint8Array.from(digest.subarray(0, MAC_BYTES));
+  mac[0] = (mac[0]! & 0xfc) | 0x02;
+  return formatMac(mac);
+}
