@@ -1,30 +1,49 @@
 /**
- * A NAT router: the hosts of the inside interface share the address of the outside one. Its
- * boot-time arguments are named after the interfaces.
+ * A router: hosts of the inside interface share the IPv4 address of the outside one, and have IPv6
+ * addresses of their own behind a firewall. Boot-time arguments are named after the interfaces.
  */
 
 import type { Start } from 'morgana';
-import { openSide, parseForwards, Router } from 'morgana/router';
+import {
+  openSide,
+  parseForwards,
+  parseRules,
+  Router,
+  routeIpv6,
+  serveAddresses,
+} from 'morgana/router';
 import type config from './morgana.config.ts';
 
-export const start: Start<typeof config> = async ({ inside, outside, args, ...environment }) => {
-  const { timers, entropy, log } = environment;
-  const forwards = parseForwards(args.forwards);
+export const start: Start<typeof config> = async ({ args, log, ...context }) => {
+  const around = { timers: context.timers, entropy: context.entropy, log };
+  const [forwards, rules] = [parseForwards(args.forwards), parseRules(args.allow)];
   if (!forwards.ok) throw new Error(`--forwards: ${forwards.error.message}`);
-  const sides = {
-    inside: openSide(inside, args['inside-ipv4'], '', environment),
-    outside: openSide(outside, args['outside-ipv4'], args['outside-gateway'], environment),
-  };
-  new Router({
-    ...{ ...sides, timers, entropy, clampsMss: args['clamp-mss'] },
-    nat: {
-      forwards: forwards.value,
-      filtering: args['open-filtering'] ? 'endpoint-independent' : 'address-and-port-dependent',
-      sessionsMax: args.sessions,
+  if (!rules.ok) throw new Error(`--allow: ${rules.error.message}`);
+  const isIpv6 = args['inside-ipv6'] !== '';
+  const inside = openSide(
+    context.inside,
+    { ipv4: args['inside-ipv4'], ipv6: isIpv6 ? args['inside-ipv6'] : 'off' },
+    around,
+  );
+  const outside = openSide(
+    context.outside,
+    {
+      ipv4: args['outside-ipv4'],
+      gateway: args['outside-gateway'],
+      ipv6: isIpv6 ? args['outside-ipv6'] : 'off',
+      ipv6Gateway: args['outside-ipv6-gateway'],
     },
-  });
-  const tell = (): void => log.info(`outside ${sides.outside.addresses().join(', ') || 'none'}`);
-  sides.outside.onConfiguration(tell);
-  tell();
-  log.info(`routing for inside ${sides.inside.addresses().join(', ')}`);
+    around,
+  );
+  const nat = {
+    forwards: forwards.value,
+    sessionsMax: args.sessions,
+    filtering: args['open-filtering'] ? 'endpoint-independent' : 'address-and-port-dependent',
+  } as const;
+  new Router({ inside, outside, ...around, nat, clampsMss: args['clamp-mss'] });
+  if (args.leases !== '') serveAddresses(inside, outside, args.leases, around);
+  const firewall = { rules: rules.value, flowsMax: args.sessions };
+  if (isIpv6) routeIpv6({ inside, outside, ...around, firewall }, around);
+  outside.onNames(() => log.info(`outside ${outside.addresses().join(', ') || 'without address'}`));
+  log.info(`routing ${inside.addresses().join(', ')} to ${outside.addresses().join(', ')}`);
 };

@@ -12,10 +12,12 @@ export * from './ip.ts';
 export * from './ip-address.ts';
 export * from './ip-family.ts';
 export type { InterfaceAddress } from './ipv4/interface-addresses.ts';
-export { ForwardingHop, type ForwardingParts, Ipv4Forwarding } from './ipv4/ipv4-forwarding.ts';
+export { type ForwardingParts, Ipv4Forwarding } from './ipv4/ipv4-forwarding.ts';
 export type { Ipv4RouteEntry } from './ipv4/routing-table.ts';
+export { type UpperHeader, upperHeader } from './ipv6/header-chain.ts';
 export { secretOfText } from './ipv6/interface-identifier.ts';
 export type { Ipv6Settings } from './ipv6/ipv6.ts';
+export { Ipv6Forwarding, type Ipv6ForwardingParts } from './ipv6/ipv6-forwarding.ts';
 export * from './ipv6-address.ts';
 export * from './ipv6-text.ts';
 export {
@@ -24,7 +26,8 @@ export {
   memoryBytesDefault,
   memoryBytesMin,
 } from './limits.ts';
-export type { LinkInput } from './link/ethernet-link.ts';
+export type { Ipv6LinkInput, LinkInput } from './link/ethernet-link.ts';
+export { ForwardingHop } from './link/forwarding-hop.ts';
 export { type MemoryAccount, MemoryBudget, type MemoryKind } from './memory-budget.ts';
 export {
   type AdvertisedConfiguration,

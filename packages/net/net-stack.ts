@@ -50,6 +50,7 @@ import { Ipv4Input } from './ipv4/ipv4-input.ts';
 import { Ipv4Output } from './ipv4/ipv4-output.ts';
 import { type Ipv4RouteEntry, RoutingTable } from './ipv4/routing-table.ts';
 import { Ipv6, type Ipv6Settings } from './ipv6/ipv6.ts';
+import type { Ipv6Forwarding, Ipv6ForwardingParts } from './ipv6/ipv6-forwarding.ts';
 import { isIpv6HostAddress, isIpv6LinkLocal } from './ipv6-address.ts';
 import { formatIpv6Address } from './ipv6-text.ts';
 import { configuredRoutesMax, memoryBytesDefault, mtuBytesMin } from './limits.ts';
@@ -263,6 +264,15 @@ export class NetStack {
     this.families.ipv6 = null;
     this.link.ipv6 = null;
     return false;
+  }
+
+  /** As `forwardIpv4`; once, after `startIpv6`. */
+  forwardIpv6(make: (parts: Ipv6ForwardingParts) => Ipv6Forwarding): Ipv6Forwarding {
+    const { ipv6, device } = this;
+    assert(ipv6 !== null);
+    const made = ipv6.forward((parts) => make({ ...parts, device }));
+    this.link.ipv6 = made.input;
+    return made;
   }
 
   /** Null before `startIpv6`. */

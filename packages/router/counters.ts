@@ -29,23 +29,21 @@ export function routerCounters() {
     /** From outside, for an address that isn't the router's. */
     dropNotOurs: 0,
     dropHairpin: 0,
+    /** SYNs that nobody asked for (held-syns.ts). */
+    synsHeld: 0,
+    synsAnswered: 0,
+    dropSyn: 0,
+    fragments: 0,
+    fragmentsHeld: 0,
+    dropFragment: 0,
   };
 }
 export type RouterCounters = ReturnType<typeof routerCounters>;
 
 export function natCounters() {
   return {
-    natSessions: 0,
-    natMappings: 0,
-    natHosts: 0,
     natSessionsCreated: 0,
     natSessionsExpired: 0,
-    /** For new sessions: of the whole table, of the inside host's share. */
-    natEvicted: 0,
-    natHostEvicted: 0,
-    /** Nothing could be evicted: all are established. */
-    natDropTableFull: 0,
-    natDropHostFull: 0,
     natPortsPreserved: 0,
     natPortsOther: 0,
     natDropNoPort: 0,
@@ -54,15 +52,51 @@ export function natCounters() {
     natDropNoMapping: 0,
     natDropStrayReset: 0,
     natDropIcmpType: 0,
-    natSynsHeld: 0,
-    natSynsAnswered: 0,
-    natDropSyn: 0,
     natErrorsTranslated: 0,
     natDropErrorMalformed: 0,
     natDropErrorStray: 0,
-    natFragments: 0,
-    natFragmentsHeld: 0,
-    natDropFragment: 0,
   };
 }
 export type NatCounters = ReturnType<typeof natCounters>;
+
+/** Of IPv6; shared with Egress by name. */
+export function router6Counters() {
+  return {
+    forwardedOut: 0,
+    forwardedIn: 0,
+    fragmented: 0,
+    segmented: 0,
+    parked: 0,
+    dropMalformed: 0,
+    dropShortTransport: 0,
+    dropBadOffload: 0,
+    dropSourceRouted: 0,
+    dropMartian: 0,
+    dropScope: 0,
+    dropSpoofed: 0,
+    dropHopLimit: 0,
+    dropNoRoute: 0,
+    dropTooLarge: 0,
+    dropTransmitFull: 0,
+    dropUnresolved: 0,
+    dropNotOurs: 0,
+    synsHeld: 0,
+    synsAnswered: 0,
+    dropSyn: 0,
+    fragments: 0,
+    fragmentsHeld: 0,
+    dropFragment: 0,
+  };
+}
+export type Router6Counters = ReturnType<typeof router6Counters>;
+
+export function firewallCounters() {
+  return {
+    /** From outside, without a flow or a rule. */
+    dropFiltered: 0,
+    dropStrayReset: 0,
+    /** Errors about nothing, and what never leaves a link. */
+    dropIcmp: 0,
+    errorsForwarded: 0,
+  };
+}

@@ -6,34 +6,72 @@
 
 import { hot, readU16be, writeU16be } from '#core';
 import type { ChecksumRequest, NetDevice } from '#device';
-import { type ForwardingHop, type Ipv4Forwarding, PROTOCOL_TCP } from '#net';
-import { ETHERNET_HEADER_BYTES, IPV4_DONT_FRAGMENT_BIT } from '#net/wire';
-import type { RouterCounters } from './counters.ts';
+import { ETHERNET_HEADER_BYTES, ETHERTYPE_IPV6, IPV4_DONT_FRAGMENT_BIT } from '#net/wire';
 import { fragmentsOf } from './fragment.ts';
-import { type Packet, PROTOCOL } from './packet.ts';
 import { cutSegment, fillChecksum } from './segment.ts';
 
 const NO_PARTS: readonly Uint8Array[] = [];
 /** What a packet that can't be fragmented is told. */
 export type SendResult = 'sent' | 'dropped' | 'too large';
 
-export class Egress {
-  private readonly forwarding: Ipv4Forwarding;
+/** Of either family: a hop, where packets wait for it, and a packet that was read. */
+export interface EgressHop {
+  readonly header: Uint8Array;
+  readonly mtuBytes: number;
+  readonly epoch: number;
+}
+
+export interface EgressLink<H extends EgressHop> {
+  readonly device: NetDevice;
+  park(
+    hop: H,
+    packet: {
+      readonly head: Uint8Array;
+      readonly parts: readonly Uint8Array[];
+      readonly checksum: ChecksumRequest | null;
+    },
+  ): void;
+}
+
+export interface EgressPacket {
+  readonly frame: Uint8Array;
+  /** Where the transport begins, and the packet ends. */
+  readonly at: number;
+  readonly end: number;
+  readonly request: ChecksumRequest | null;
+  /** Routers may send it in fragments. */
+  readonly mayFragment: boolean;
+  /** What is to be changed, into a copy of at least the headers. */
+  write(to: Uint8Array): void;
+}
+
+export interface EgressCounters {
+  fragmented: number;
+  segmented: number;
+  parked: number;
+  dropTransmitFull: number;
+}
+
+export class Egress<H extends EgressHop> {
+  private readonly forwarding: EgressLink<H>;
+  private readonly etherType: number;
   private readonly device: NetDevice;
-  private readonly counters: RouterCounters;
+  private readonly counters: EgressCounters;
   private readonly sums: boolean;
   private readonly segmentBytesMax: number;
 
-  constructor(forwarding: Ipv4Forwarding, counters: RouterCounters) {
+  constructor(forwarding: EgressLink<H>, etherType: number, counters: EgressCounters) {
     this.forwarding = forwarding;
+    this.etherType = etherType;
     this.device = forwarding.device;
     this.counters = counters;
     this.sums = this.device.offload.transmitChecksum;
-    this.segmentBytesMax = this.device.offload.segmentBytesMax;
+    const { segmentBytesMax, segmentBytesMaxIpv6 = 0 } = this.device.offload;
+    this.segmentBytesMax = etherType === ETHERTYPE_IPV6 ? segmentBytesMaxIpv6 : segmentBytesMax;
   }
 
   /** Sends `packet` to `hop`, whose epoch is current or -1. Nothing was sent when too large. */
-  send(packet: Packet, hop: ForwardingHop): SendResult {
+  send(packet: EgressPacket, hop: H): SendResult {
     const { end, request } = packet;
     if (end - ETHERNET_HEADER_BYTES > hop.mtuBytes) return this.sendLarge(packet, hop);
     if (hop.epoch === -1) return this.park(packet, hop);
@@ -56,7 +94,7 @@ export class Egress {
   }
 
   /** Frames that are as they are to leave, but for their link addresses. */
-  sendBuilt(frame: Uint8Array, hop: ForwardingHop): SendResult {
+  sendBuilt(frame: Uint8Array, hop: H): SendResult {
     if (hop.epoch === -1) {
       this.counters.parked += 1;
       this.forwarding.park(hop, { head: this.headed(frame, hop), parts: NO_PARTS, checksum: null });
@@ -74,7 +112,7 @@ export class Egress {
   }
 
   /** A built frame that may be too large for the way. */
-  sendInPieces(frame: Uint8Array, at: number, hop: ForwardingHop): SendResult {
+  sendInPieces(frame: Uint8Array, at: number, hop: H): SendResult {
     if (frame.length - ETHERNET_HEADER_BYTES <= hop.mtuBytes) return this.sendBuilt(frame, hop);
     if ((readU16be(frame, ETHERNET_HEADER_BYTES + 6) & IPV4_DONT_FRAGMENT_BIT) !== 0) {
       return 'too large';
@@ -88,14 +126,14 @@ export class Egress {
     return result;
   }
 
-  private build(packet: Packet, hop: ForwardingHop, to: Uint8Array, count: number): void {
+  private build(packet: EgressPacket, hop: H, to: Uint8Array, count: number): void {
     hot.copy(to, 0, packet.frame, 0, count);
     hot.copy(to, 0, hop.header, 0, ETHERNET_HEADER_BYTES);
     packet.write(to);
   }
 
   /** Until the link address is known. */
-  private park(packet: Packet, hop: ForwardingHop): SendResult {
+  private park(packet: EgressPacket, hop: H): SendResult {
     const { request, end } = packet;
     const head = new Uint8Array(end);
     this.build(packet, hop, head, end);
@@ -110,21 +148,21 @@ export class Egress {
   }
 
   /** With our own station as source; the destination's is written when it is known. */
-  private headed(frame: Uint8Array, hop: ForwardingHop): Uint8Array {
+  private headed(frame: Uint8Array, hop: H): Uint8Array {
     hot.copy(frame, 0, hop.header, 0, ETHERNET_HEADER_BYTES);
     hot.copy(frame, 6, this.device.mac, 0, 6);
-    writeU16be(frame, 12, 0x0800);
+    writeU16be(frame, 12, this.etherType);
     return frame;
   }
 
-  private sendLarge(packet: Packet, hop: ForwardingHop): SendResult {
-    const { request, fragment } = packet;
+  private sendLarge(packet: EgressPacket, hop: H): SendResult {
+    const { request } = packet;
     const { mtuBytes } = hop;
-    if (request !== null && request.segmentBytes !== 0 && packet.v[PROTOCOL] === PROTOCOL_TCP) {
+    if (request !== null && request.segmentBytes !== 0) {
       const segment = request.headerBytes - ETHERNET_HEADER_BYTES + request.segmentBytes;
       if (segment <= mtuBytes) return this.sendSegments(packet, hop, request);
     }
-    if ((fragment & IPV4_DONT_FRAGMENT_BIT) !== 0) return 'too large';
+    if (!packet.mayFragment) return 'too large';
     const whole = packet.frame.slice(0, packet.end);
     packet.write(whole);
     if (request === null) return this.sendInPieces(whole, packet.at, hop);
@@ -144,7 +182,7 @@ export class Egress {
   }
 
   /** One large TCP segment whose pieces fit the way. */
-  private sendSegments(packet: Packet, hop: ForwardingHop, request: ChecksumRequest): SendResult {
+  private sendSegments(packet: EgressPacket, hop: H, request: ChecksumRequest): SendResult {
     const { end, frame } = packet;
     const { headerBytes, segmentBytes } = request;
     const isWhole = end - ETHERNET_HEADER_BYTES <= this.segmentBytesMax;

@@ -1,4 +1,12 @@
 /** Forwarding between two interfaces, and network address translation. */
+
+export { type FirewallOptions, Router6, type Router6Options } from './ipv6/router6.ts';
+export {
+  type FirewallRule,
+  formatRule,
+  parseRules,
+  type RulesFault,
+} from './ipv6/rules.ts';
 export { natSessionsDefault, natSessionsMax, natSessionsMin } from './limits.ts';
 export {
   type ForwardsFault,

@@ -34,12 +34,12 @@ export const heldSynsMax = 256;
 export const heldSynBytesMax = 128;
 
 /** Datagrams whose fragments are under way; the next one forgets the oldest. */
-export const natDatagramsMax = 128;
+export const datagramsMax = 128;
 /** Fragments that came before their datagram's first; more are dropped. */
-export const natFragmentsHeldMax = 48;
+export const fragmentsHeldMax = 48;
 /** Of all datagrams together; more are dropped. */
-export const natFragmentBytesMax = 262_144;
-export const natFragmentTime = seconds(30);
+export const fragmentBytesMax = 262_144;
+export const fragmentTime = seconds(30);
 
 /** Port forwards; more are refused when they are read. */
 export const portForwardsMax = 256;
@@ -50,4 +50,9 @@ assert(natSessionsDefault >= natSessionsMin && natSessionsDefault <= natSessions
 // A port is never looked for in vain for long: most are free.
 assert(natSessionsMax < 64_512 && natPortSearchMax < 64_512);
 // The largest datagram over the smallest usual MTU, its first fragment last.
-assert(natFragmentsHeldMax * 1_480 >= 65_535);
+assert(fragmentsHeldMax * 1_480 >= 65_535);
+
+/** Extension headers of one IPv6 packet; more are dropped (RFC 8504 §5.3). */
+export const extensionsMax = 8;
+/** Rules of the firewall; more are refused when they are read. */
+export const firewallRulesMax = 256;

@@ -11,6 +11,7 @@ import { type Ipv4Address, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from '#ne
 import {
   checkIpv4,
   ETHERNET_HEADER_BYTES,
+  IPV4_DONT_FRAGMENT_BIT,
   IPV4_FRAGMENT_OFFSET_MASK,
   IPV4_HEADER_BYTES,
   IPV4_MORE_FRAGMENTS_BIT,
@@ -81,6 +82,10 @@ export class Packet {
 
   get isFragment(): boolean {
     return (this.fragment & FRAGMENT_MASK) !== 0;
+  }
+
+  get mayFragment(): boolean {
+    return (this.fragment & IPV4_DONT_FRAGMENT_BIT) === 0;
   }
 
   get hasTransport(): boolean {

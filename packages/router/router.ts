@@ -1,3 +1,4 @@
+// tidy: int32
 /**
  * Forwarding IPv4 between two interfaces, each with a stack of its own: an inside and an outside,
  * with translation between them or without (RFC 1812, RFC 4787). Read first: side.ts, packet.ts,
@@ -6,7 +7,7 @@
  * Deviates: RFC 1812 §5.2.7.2 (no redirects are sent), §5.2.4.3 (types of service are ignored).
  */
 
-import { assert, type TimerQueue } from '#core';
+import { assert, readU16be, type TimerQueue } from '#core';
 import type { Entropy } from '#device';
 import {
   type ForwardingHop,
@@ -17,13 +18,13 @@ import {
   PROTOCOL_TCP,
   PROTOCOL_UDP,
 } from '#net';
-import { isIcmpv4Error, TCP_ACK, TCP_RST, TCP_SYN } from '#net/wire';
+import { ETHERNET_HEADER_BYTES, isIcmpv4Error, TCP_ACK, TCP_RST, TCP_SYN } from '#net/wire';
 import { natCounters, routerCounters } from './counters.ts';
+import { FragmentTable } from './fragments.ts';
+import { HeldSyns, synKey } from './held-syns.ts';
 import { natSessionsDefault, natSessionsMax, natSessionsMin, waysMax } from './limits.ts';
 import { NatErrors } from './nat/errors.ts';
 import type { PortForward } from './nat/forwards.ts';
-import { NatFragments } from './nat/fragments.ts';
-import { HeldSyns } from './nat/held-syns.ts';
 import { type Filtering, Nat44 } from './nat/nat44.ts';
 import { sourceIn } from './nat/quoted.ts';
 import type { Session } from './nat/session.ts';
@@ -64,7 +65,7 @@ export class Router {
   private readonly nat: Nat44 | null;
   private readonly sessions: Sessions;
   private readonly errors: NatErrors;
-  private readonly fragments: NatFragments;
+  private readonly fragments: FragmentTable<Session>;
   private readonly syns: HeldSyns;
   private readonly options: RouterOptions;
   /** What stands for all inside hosts; IPV4_ANY while there is none. */
@@ -102,19 +103,16 @@ export class Router {
         ? null
         : new Nat44({ timers, sessions, forwards, filtering, counters: natTally });
     this.errors = new NatErrors(sessions, natTally);
-    this.fragments = new NatFragments(timers, natTally);
-    this.syns = new HeldSyns(timers, natTally, (frame) => this.outside.portUnreachable(frame));
+    this.fragments = new FragmentTable(timers, tally);
+    this.syns = new HeldSyns(timers, tally, (frame) => this.outside.portUnreachable(frame));
     outside.onConfiguration(() => this.configured());
     inside.onConfiguration(() => this.configured());
     this.configured();
   }
 
   counters(): Readonly<Record<string, number>> {
-    const { sessions, natTally } = this;
-    natTally.natSessions = sessions.size;
-    natTally.natMappings = sessions.mappingCount;
-    natTally.natHosts = sessions.hostCount;
-    return { ...this.tally, ...(this.nat === null ? {} : natTally) };
+    const { tally, natTally, sessions } = this;
+    return this.nat === null ? { ...tally } : { ...tally, ...natTally, ...sessions.counters() };
   }
 
   /** Plain data, for people and programs that look inside; at most `most` sessions. */
@@ -209,8 +207,9 @@ export class Router {
   /** A whole packet or a first fragment of `session` goes out, or to an inside host again. */
   private leave(nat: Nat44, packet: Packet, session: Session): void {
     const { outside, inside } = this;
-    if (packet.v[PROTOCOL] === PROTOCOL_TCP) {
-      this.syns.forget(session.remoteAddress, session.remotePort, session.mapping.outsidePort);
+    if (this.syns.size > 0 && packet.v[PROTOCOL] === PROTOCOL_TCP) {
+      const { remoteAddress, remotePort, mapping } = session;
+      this.syns.forget(synKey(remoteAddress, remotePort, mapping.outsidePort));
     }
     if (session.remoteAddress === this.outsideAddress) {
       this.hairpin(nat, packet, session);
@@ -307,7 +306,7 @@ export class Router {
     if (protocol === PROTOCOL_TCP) {
       const isOwn = !isRefused && this.isOwnPort(protocol, v[PORTS]! & 0xffff);
       if (!isOwn) {
-        if ((v[TCP_FLAGS]! & (TCP_SYN | TCP_ACK | TCP_RST)) === TCP_SYN) this.syns.hold(packet);
+        if ((v[TCP_FLAGS]! & (TCP_SYN | TCP_ACK | TCP_RST)) === TCP_SYN) this.holdSyn(packet);
         else if (!isRefused) this.natTally.natDropNoMapping += 1;
         return;
       }
@@ -316,6 +315,12 @@ export class Router {
       if (this.errorFromOutside(packet)) return;
     }
     this.outside.own.frame(frame, fields, false, checksumGood);
+  }
+
+  private holdSyn(packet: Packet): void {
+    const ports = packet.v[PORTS]!;
+    const key = synKey(packet.source, ports >>> 16, ports & 0xffff);
+    this.syns.hold(key, packet.frame, packet.end);
   }
 
   private errorFromInside(packet: Packet, isHairpin: boolean): void {
@@ -345,8 +350,8 @@ export class Router {
   private firstFragment(side: Side, packet: Packet, fate: Session | 'own' | 'dropped'): void {
     const { nat } = this;
     assert(nat !== null);
-    this.natTally.natFragments += 1;
-    const held = this.fragments.decide(packet, side.name, fate);
+    this.tally.fragments += 1;
+    const held = this.fragments.decide(fragmentKey(packet, side), fate);
     if (typeof fate !== 'string') {
       if (side === this.inside) this.leave(nat, packet, fate);
       else this.enter(nat, packet, fate);
@@ -359,11 +364,12 @@ export class Router {
   }
 
   private fragmentFrom(side: Side, packet: Packet, fields: Int32Array): void {
-    const fate = this.fragments.fateOf(packet, side.name);
-    this.natTally.natFragments += 1;
-    if (fate === null) this.fragments.hold(packet, side.name, fields);
+    const key = fragmentKey(packet, side);
+    const fate = this.fragments.fateOf(key);
+    this.tally.fragments += 1;
+    if (fate === null) this.fragments.hold(key, packet.frame, packet.end, fields);
     else if (fate === 'own') side.own.frame(packet.frame, fields, false, false);
-    else if (fate === 'dropped') this.natTally.natDropFragment += 1;
+    else if (fate === 'dropped') this.tally.dropFragment += 1;
     else if (side === this.inside) this.laterOut(packet, fate);
     else this.laterIn(packet, fate);
   }
@@ -371,7 +377,7 @@ export class Router {
   private laterOut(packet: Packet, session: Session): void {
     const { mapping, remoteAddress } = session;
     if (remoteAddress === this.outsideAddress) {
-      this.natTally.natDropFragment += 1; // Deviates: fragments don't hairpin.
+      this.tally.dropFragment += 1; // Deviates: fragments don't hairpin.
       return;
     }
     const hop = this.outside.hopTo(session.hop, remoteAddress);
@@ -436,4 +442,11 @@ export class Router {
     else this.findWay(source)?.side.hostUnreachable(head);
     return true;
   }
+}
+
+/** What tells datagrams apart (RFC 791 §3.2), on the side that they came from. */
+function fragmentKey(packet: Packet, side: Side): string {
+  const identification = readU16be(packet.frame, ETHERNET_HEADER_BYTES + 4);
+  const { source, destination, v } = packet;
+  return `${side.name} ${source} ${destination} ${v[PROTOCOL]} ${identification}`;
 }

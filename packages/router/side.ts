@@ -17,6 +17,7 @@ import {
 import {
   checkIpv4Options,
   ETHERNET_HEADER_BYTES,
+  ETHERTYPE_IPV4,
   hasIpv4Option,
   ICMPV4_CODE_FRAGMENTATION_NEEDED,
   ICMPV4_CODE_HOST,
@@ -45,7 +46,7 @@ export class Side implements LinkInput {
   readonly name: 'inside' | 'outside';
   readonly forwarding: Ipv4Forwarding;
   readonly device: NetDevice;
-  readonly egress: Egress;
+  readonly egress: Egress<ForwardingHop>;
   readonly own: LinkInput;
   private readonly counters: RouterCounters;
   private readonly take: Taker;
@@ -66,7 +67,7 @@ export class Side implements LinkInput {
     this.device = net.device;
     this.counters = counters;
     this.take = take;
-    this.egress = new Egress(this.forwarding, counters);
+    this.egress = new Egress(this.forwarding, ETHERTYPE_IPV4, counters);
   }
 
   frame(frame: Uint8Array, fields: Int32Array, isGroup: boolean, checksumGood: boolean): void {

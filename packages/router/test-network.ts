@@ -3,13 +3,14 @@
  * packets. Every address of a link but the router's is the peer's.
  */
 
-import { instantOfMicros } from '#core';
+import { hot, instantOfMicros, readU16be, writeU16be, writeU32be } from '#core';
 import { type Ipv4Address, NetStack, parseIpv4Address } from '#net';
 import {
   ARP_REPLY,
   ARP_REQUEST,
   ETHERTYPE_ARP,
   ETHERTYPE_IPV4,
+  ETHERTYPE_IPV6,
   emitArp,
   emitEthernet,
   emitIcmpv4,
@@ -48,6 +49,7 @@ export class Peer {
   readonly heard: Uint8Array[] = [];
   /** Whether it answers ARP requests. */
   answers = true;
+  onIpv6: (frame: Uint8Array) => void = () => {};
   private readonly stack: NetStack;
   private readonly own: Ipv4Address;
 
@@ -86,6 +88,7 @@ export class Peer {
     if (!parsed.ok) return;
     const { etherType, payload } = parsed.value;
     if (etherType === ETHERTYPE_IPV4) this.heard.push(payload);
+    if (etherType === ETHERTYPE_IPV6) this.onIpv6(frame);
     if (etherType !== ETHERTYPE_ARP || !this.answers) return;
     const arp = parseArp(payload);
     if (!arp.ok || arp.value.operation !== ARP_REQUEST) return;
@@ -269,4 +272,57 @@ export function seenIcmp(repr: Ipv4Repr | undefined): Icmpv4Repr {
   const parsed = parseIcmpv4(repr.payload);
   if (!parsed.ok) throw new TypeError(JSON.stringify(parsed.error));
   return parsed.value;
+}
+
+export interface TcpParts {
+  readonly flags: number;
+  readonly seq: number;
+  readonly options: Uint8Array;
+  readonly body: Uint8Array;
+}
+
+/** A segment with its checksum. */
+export function tcp(
+  source: Ipv4Address,
+  sourcePort: number,
+  destination: Ipv4Address,
+  destinationPort: number,
+  parts: Partial<TcpParts>,
+): Partial<Ipv4Repr> {
+  const { flags = 0x10, seq = 1, options = new Uint8Array(0), body = new Uint8Array(0) } = parts;
+  const headerBytes = 20 + options.length;
+  const payload = new Uint8Array(headerBytes + body.length);
+  writeU16be(payload, 0, sourcePort);
+  writeU16be(payload, 2, destinationPort);
+  writeU32be(payload, 4, seq);
+  payload[12] = (headerBytes / 4) << 4;
+  payload[13] = flags;
+  payload.set(options, 20);
+  payload.set(body, headerBytes);
+  const sum = pseudoHeaderSum(source, destination, 6, payload.length);
+  writeU16be(payload, 16, 0xffff - hot.checksum(payload, 0, payload.length, sum));
+  return { protocol: 6, source, destination, payload, dontFragment: true };
+}
+
+export interface SeenTcp {
+  readonly source: Ipv4Address;
+  readonly sourcePort: number;
+  readonly destination: Ipv4Address;
+  readonly destinationPort: number;
+  readonly flags: number;
+}
+
+/** The segment of a packet; throws when its checksum is wrong. */
+export function seenTcp(repr: Ipv4Repr | undefined): SeenTcp {
+  if (repr === undefined || repr.protocol !== 6) throw new TypeError('no segment');
+  const { source, destination, payload } = repr;
+  const sum = pseudoHeaderSum(source, destination, 6, payload.length);
+  if (hot.checksum(payload, 0, payload.length, sum) !== 0xffff) throw new TypeError('bad sum');
+  return {
+    source,
+    sourcePort: readU16be(payload, 0),
+    destination,
+    destinationPort: readU16be(payload, 2),
+    flags: payload[13]!,
+  };
 }

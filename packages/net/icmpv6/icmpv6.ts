@@ -167,6 +167,11 @@ export class Icmpv6 implements TransportInput, Ipv6Errors {
     this.sendError(ICMPV6_UNREACHABLE, FOREIGN_CODES[fault], 0, frame, end);
   }
 
+  /** About a packet that came to us for another host, and can't go on (RFC 4443 §3). */
+  forwardingError(type: number, code: number, word: number, frame: Uint8Array, end: number): void {
+    this.sendError(type, code, word, frame, end);
+  }
+
   checkInvariants(): void {
     this.budget.checkInvariants();
   }

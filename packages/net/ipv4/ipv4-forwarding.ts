@@ -12,29 +12,11 @@ import type { Ipv4Address } from '../ip.ts';
 import { isHostAddress } from '../ip-address.ts';
 import { routesMax } from '../limits.ts';
 import type { LinkInput } from '../link/ethernet-link.ts';
-import type { Neighbor, WaitingPacket } from '../link/neighbor.ts';
-import { ETHERNET_HEADER_BYTES, ETHERTYPE_IPV4, emitEthernetHeader } from '../wire/ethernet.ts';
+import { ForwardingHop } from '../link/forwarding-hop.ts';
+import type { WaitingPacket } from '../link/neighbor.ts';
+import { ETHERTYPE_IPV4, emitEthernetHeader } from '../wire/ethernet.ts';
 import type { InterfaceAddresses } from './interface-addresses.ts';
 import type { RoutingTable } from './routing-table.ts';
-
-/** A neighbour that packets are forwarded to. Usable while `epoch` is the neighbour's. */
-export class ForwardingHop {
-  /** The Ethernet header of what goes there. */
-  readonly header = new Uint8Array(ETHERNET_HEADER_BYTES);
-  readonly address: Ipv4Address;
-  readonly mtuBytes: number;
-  neighbor: Neighbor;
-  /** -1: the link address isn't known. */
-  epoch = -1;
-  /** Addresses or routes changed since: look up another one. */
-  isDead = false;
-
-  constructor(address: Ipv4Address, neighbor: Neighbor, mtuBytes: number) {
-    this.address = address;
-    this.neighbor = neighbor;
-    this.mtuBytes = mtuBytes;
-  }
-}
 
 /** What a stack shows of its insides for that (NetStack.forwardIpv4). */
 export interface ForwardingParts {

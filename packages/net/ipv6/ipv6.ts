@@ -37,6 +37,7 @@ import { IPV6_MTU_BYTES_MIN } from '../wire/ipv6.ts';
 import type { RouterAdvertisement } from '../wire/ndp.ts';
 import { Ipv6AddressCache } from './address-cache.ts';
 import { InterfaceIdentifiers, SECRET_BYTES } from './interface-identifier.ts';
+import type { Ipv6Forwarding, Ipv6ForwardingParts } from './ipv6-forwarding.ts';
 import { type Ipv6Destinations, Ipv6Input } from './ipv6-input.ts';
 import { Ipv6Output, type Ipv6Ways } from './ipv6-output.ts';
 import { hopLimitDefault } from './limits.ts';
@@ -88,6 +89,7 @@ export class Ipv6 implements Ipv6Ways, Ipv6Destinations, AddressEvents {
   private advertisements: RouterAdvertisements | null = null;
   private dhcp: Dhcpv6Client | null = null;
   private asked: () => void = () => {};
+  private forwarding: Ipv6Forwarding | null = null;
 
   constructor(parts: Ipv6Parts) {
     const { device, timers, entropy, logger, memory, reassembly } = parts;
@@ -107,6 +109,7 @@ export class Ipv6 implements Ipv6Ways, Ipv6Destinations, AddressEvents {
       {
         advertised: (message, router, mac) => this.advertised(message, router, mac),
         asked: () => this.asked(),
+        unresolved: (head) => this.forwarding?.unresolved(head),
         lost: (neighbor) => {
           if (this.routers.silence(neighbor)) this.changed();
         },
@@ -182,6 +185,15 @@ export class Ipv6 implements Ipv6Ways, Ipv6Destinations, AddressEvents {
     if (asked === null && this.ndp.isRouter) this.mld.leave(group);
     this.ndp.isRouter = asked !== null;
     this.asked = asked ?? (() => {});
+  }
+
+  /** Of NetStack.forwardIpv6; once. */
+  forward(make: (parts: Omit<Ipv6ForwardingParts, 'device'>) => Ipv6Forwarding): Ipv6Forwarding {
+    assert(this.forwarding === null);
+    const { neighbors } = this.ndp;
+    this.forwarding = make({ ways: this, neighbors, errors: this.icmp, own: this.input });
+    this.forwarding.reset(this.link.mtuBytes);
+    return this.forwarding;
   }
 
   /** To all nodes of the link; false when no address of ours is surely ours yet. */
@@ -302,6 +314,7 @@ export class Ipv6 implements Ipv6Ways, Ipv6Destinations, AddressEvents {
   changed(): void {
     this.output.hopLimit = this.link.hopLimit;
     this.output.reset(this.link.mtuBytes);
+    this.forwarding?.reset(this.link.mtuBytes);
     this.input.reset();
     this.tell();
   }
@@ -332,6 +345,7 @@ export class Ipv6 implements Ipv6Ways, Ipv6Destinations, AddressEvents {
     this.mld.checkInvariants();
     this.paths.checkInvariants();
     this.dhcp?.checkInvariants();
+    this.forwarding?.checkInvariants();
   }
 
   private fix(slaac: Slaac, fixed: NonNullable<Ipv6Settings['fixed']>): void {

@@ -34,6 +34,8 @@ export interface NeighborEvents {
   solicit(target: Ipv6Address, mac: Uint8Array | null): boolean;
   /** It doesn't answer, or says that it isn't a router any more. */
   lost(address: Ipv6Address): void;
+  /** A packet that waited for it is dropped; borrows its head. */
+  unresolved(head: Uint8Array): void;
 }
 
 /** What an advertisement says. */
@@ -285,8 +287,10 @@ export class NdpNeighbors {
   private askAgain(entry: Ipv6Neighbor, now: Instant): void {
     if (entry.requestsSent >= ndpSolicitationsMax) {
       this.counters.ndpGaveUp += 1;
+      const waiting = [...entry.waiting];
       this.remove(entry);
       this.events.lost(entry.address);
+      for (const { head } of waiting) this.events.unresolved(head);
       return;
     }
     const mac = entry.state === 'probing' ? entry.mac : null;

@@ -57,6 +57,8 @@ export interface NdpEvents {
   advertised(message: RouterAdvertisement, router: Ipv6Address, mac: Uint8Array | null): void;
   /** A valid question for routers. */
   asked(): void;
+  /** A packet (from its Ethernet header on, without parts) whose neighbour doesn't answer. */
+  unresolved(head: Uint8Array): void;
   /** A neighbour doesn't answer, or isn't a router any more. */
   lost(neighbor: Ipv6Address): void;
   unique(own: OwnAddress): void;
@@ -106,6 +108,7 @@ export class Ndp {
     this.neighbors = new NdpNeighbors(device, timers, memory, {
       solicit: (target, mac) => this.solicit(target, mac),
       lost: (address) => events.lost(address),
+      unresolved: (head) => events.unresolved(head),
     });
     this.duplicates = new DuplicateDetection(timers, entropy, {
       ask: (target, nonce) => this.ask(target, nonce),

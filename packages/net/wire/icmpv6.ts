@@ -29,7 +29,9 @@ export const ICMPV6_ECHO_REPLY = 129;
 /** From here on messages inform; below they are errors (RFC 4443 §2.1). */
 export const ICMPV6_INFORMATION_MIN = 128;
 /** Codes of ICMPV6_UNREACHABLE. */
+export const ICMPV6_CODE_NO_ROUTE = 0;
 export const ICMPV6_CODE_PROHIBITED = 1;
+export const ICMPV6_CODE_SCOPE = 2;
 export const ICMPV6_CODE_ADDRESS = 3;
 export const ICMPV6_CODE_PORT = 4;
 /** Codes of ICMPV6_TIME_EXCEEDED. */

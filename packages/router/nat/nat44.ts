@@ -189,11 +189,10 @@ export class Nat44 {
       counters.natDropFiltered += 1;
       return this.refuse();
     }
-    const session = sessions.open(mapping, packet.source, remotePort);
-    if (session === null) return this.refuse();
     // What others send keeps no mapping alive (RFC 4787 REQ-6).
-    if (!mapping.isForward && protocol === PROTOCOL_UDP) session.usedAt = mapping.usedAt;
-    return session;
+    const isAging = !mapping.isForward && protocol === PROTOCOL_UDP;
+    const usedAt = isAging ? mapping.usedAt : this.timers.now;
+    return sessions.open(mapping, packet.source, remotePort, usedAt) ?? this.refuse();
   }
 
   private refuse(): null {

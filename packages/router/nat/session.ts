@@ -7,16 +7,14 @@
 import { type Instant, Timer } from '#core';
 import { type ForwardingHop, type Ipv4Address, PROTOCOL_ICMP } from '#net';
 import { adjusted, folded, wordDelta } from '../packet.ts';
+import { HostSessions, type Listed } from '../session-lists.ts';
 
 /** An inside host with sessions. */
-export class Host {
+export class Host extends HostSessions<Session> {
   readonly address: Ipv4Address;
-  sessions = 0;
-  /** In the order of eviction: those that aren't established, and those that are. */
-  readonly transitory = new Set<Session>();
-  readonly established = new Set<Session>();
 
   constructor(address: Ipv4Address) {
+    super();
     this.address = address;
   }
 }
@@ -111,7 +109,7 @@ export class Mapping {
   }
 }
 
-export class Session {
+export class Session implements Listed {
   readonly mapping: Mapping;
   readonly remoteAddress: Ipv4Address;
   /** 0 for ICMP. */
@@ -119,7 +117,6 @@ export class Session {
   /** The way to the remote endpoint; null before it was needed. */
   hop: ForwardingHop | null = null;
   usedAt: Instant;
-  /** When it got its place among those to be evicted. */
   listedAt: Instant;
   /** tcp-state.ts; 0 for others. */
   state = 0;

@@ -1,11 +1,7 @@
 /**
  * The tables of address translation: mappings by inside endpoint and by outside port, sessions
- * below them; what expires, what is evicted, which port is given. Read first: session.ts, RFC 4787
- * §4. Not here: packets (nat44.ts).
- *
- * Full, a table evicts: of the inside host that is over its share one of its own, else of all the
- * one that isn't established and was used longest ago. Established connections are never evicted
- * for new ones: then the new one is refused.
+ * below them; what expires, which port is given. Read first: session.ts, RFC 4787 §4. Not here:
+ * packets (nat44.ts), who leaves a full table (session-lists.ts).
  */
 
 import { after, assert, type Duration, type Instant, readU16be, type TimerQueue } from '#core';
@@ -14,14 +10,13 @@ import { type Ipv4Address, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from '#ne
 import type { NatCounters } from '../counters.ts';
 import {
   icmpTimeout,
-  natEvictionLooksMax,
-  natHostShare,
   natPortSearchMax,
   natPortTries,
   tcpEstablishedTimeout,
   tcpTransitoryTimeout,
   udpTimeout,
 } from '../limits.ts';
+import { SessionLists } from '../session-lists.ts';
 import { forwardedPort, type PortForward } from './forwards.ts';
 import { endpointKey, Host, Mapping, Session } from './session.ts';
 import { isEstablished } from './tcp-state.ts';
@@ -49,21 +44,19 @@ export class Sessions {
   readonly tcp = new ProtocolTable();
   readonly udp = new ProtocolTable();
   readonly icmp = new ProtocolTable();
-  readonly hostSessionsMax: number;
+  private readonly lists: SessionLists<Session>;
   private readonly options: SessionsOptions;
   private readonly hosts = new Map<Ipv4Address, Host>();
-  private readonly transitory = new Set<Session>();
-  private readonly established = new Set<Session>();
   private readonly random = new Uint8Array(2);
   private readonly expire = (session: Session, now: Instant): void => this.expired(session, now);
 
   constructor(options: SessionsOptions) {
     this.options = options;
-    this.hostSessionsMax = Math.floor(options.sessionsMax * natHostShare);
+    this.lists = new SessionLists(options.sessionsMax, (session) => this.remove(session));
   }
 
   get size(): number {
-    return this.transitory.size + this.established.size;
+    return this.lists.size;
   }
 
   table(protocol: number): ProtocolTable {
@@ -103,54 +96,58 @@ export class Sessions {
     return made;
   }
 
-  /** A session of `mapping`; null, and counted, when there is no room. */
-  open(mapping: Mapping, address: Ipv4Address, port: number): Session | null {
-    if (!this.makeRoom(mapping.host)) {
+  /** A session of `mapping`, used at `usedAt`; null, and counted, when there is no room. */
+  open(
+    mapping: Mapping,
+    address: Ipv4Address,
+    port: number,
+    usedAt: Instant = this.options.timers.now,
+  ): Session | null {
+    if (!this.lists.makeRoom(mapping.host)) {
       if (mapping.recent === null) this.unmap(mapping);
       return null;
     }
     this.reinstate(mapping);
     const { timers, counters } = this.options;
-    const session = new Session(mapping, address, port, timers.now, this.expire);
+    const session = new Session(mapping, address, port, usedAt, this.expire);
     mapping.add(session);
-    mapping.host.sessions += 1;
-    mapping.host.transitory.add(session);
-    this.transitory.add(session);
+    this.lists.add(session, mapping.host);
     counters.natSessionsCreated += 1;
-    timers.arm(session.timer, after(timers.now, this.timeoutOf(session)));
+    timers.arm(session.timer, after(usedAt, this.timeoutOf(session)));
     return session;
   }
 
   /** TCP's state changed. */
   setState(session: Session, state: number): void {
     session.state = state;
-    const { timers } = this.options;
     const isSettled = isEstablished(state);
-    if (isSettled !== session.isEstablished) {
-      const { host } = session.mapping;
-      (isSettled ? this.transitory : this.established).delete(session);
-      (isSettled ? host.transitory : host.established).delete(session);
-      (isSettled ? this.established : this.transitory).add(session);
-      (isSettled ? host.established : host.transitory).add(session);
-      session.isEstablished = isSettled;
-      session.listedAt = timers.now;
-      session.usedAt = timers.now;
-      timers.arm(session.timer, after(timers.now, this.timeoutOf(session)));
-    }
+    if (isSettled === session.isEstablished) return;
+    const { timers } = this.options;
+    this.lists.settle(session, session.mapping.host, isSettled, timers.now);
+    session.usedAt = timers.now;
+    timers.arm(session.timer, after(timers.now, this.timeoutOf(session)));
   }
 
   /** Everything: the outside address changed. */
   clear(): void {
-    for (const session of [...this.transitory, ...this.established]) this.remove(session);
+    for (const session of [...this.lists.list()]) this.remove(session);
   }
 
-  *list(): Generator<Session> {
-    yield* this.established;
-    yield* this.transitory;
+  list(): Generator<Session> {
+    return this.lists.list();
   }
 
-  get hostCount(): number {
-    return this.hosts.size;
+  counters(): Readonly<Record<string, number>> {
+    const { evicted, hostEvicted, dropTableFull, dropHostFull } = this.lists.counters;
+    return {
+      natSessions: this.size,
+      natMappings: this.mappingCount,
+      natHosts: this.hosts.size,
+      natEvicted: evicted,
+      natHostEvicted: hostEvicted,
+      natDropTableFull: dropTableFull,
+      natDropHostFull: dropHostFull,
+    };
   }
 
   get mappingCount(): number {
@@ -170,7 +167,6 @@ export class Sessions {
   }
 
   checkInvariants(): void {
-    assert(this.size <= this.options.sessionsMax);
     let sessions = 0;
     for (const table of [this.tcp, this.udp, this.icmp]) {
       assert(table.byInside.size === table.byOutside.size);
@@ -182,16 +178,8 @@ export class Sessions {
       }
     }
     assert(sessions === this.size);
-    let ofHosts = 0;
-    for (const [address, host] of this.hosts) {
-      assert(host.address === address && host.sessions > 0);
-      assert(host.sessions === host.transitory.size + host.established.size);
-      assert(host.sessions <= this.hostSessionsMax);
-      ofHosts += host.sessions;
-    }
-    assert(ofHosts === sessions);
-    for (const session of this.established) assert(session.isEstablished);
-    for (const session of this.transitory) assert(!session.isEstablished);
+    for (const [address, host] of this.hosts) assert(host.address === address);
+    this.lists.checkInvariants(this.hosts.values());
   }
 
   private expired(session: Session, now: Instant): void {
@@ -206,11 +194,8 @@ export class Sessions {
 
   private remove(session: Session): void {
     const { mapping } = session;
-    const { host } = mapping;
     this.options.timers.stop(session.timer);
-    (session.isEstablished ? this.established : this.transitory).delete(session);
-    (session.isEstablished ? host.established : host.transitory).delete(session);
-    host.sessions -= 1;
+    this.lists.delete(session, mapping.host);
     if (mapping.remove(session)) this.unmap(mapping);
   }
 
@@ -219,7 +204,7 @@ export class Sessions {
     const table = this.table(mapping.protocol);
     table.byInside.delete(endpointKey(insideAddress, insidePort));
     table.byOutside.delete(outsidePort);
-    if (host.sessions === 0) this.hosts.delete(insideAddress);
+    if (host.size === 0) this.hosts.delete(insideAddress);
   }
 
   /** What was evicted may have been the mapping's, or its host's, only session. */
@@ -229,46 +214,6 @@ export class Sessions {
     table.byInside.set(endpointKey(insideAddress, insidePort), mapping);
     table.byOutside.set(outsidePort, mapping);
     this.hosts.set(insideAddress, host);
-  }
-
-  /** For one session more of `host`. */
-  private makeRoom(host: Host): boolean {
-    const { counters, sessionsMax } = this.options;
-    if (host.sessions >= this.hostSessionsMax) {
-      const victim = this.victimOf(host.transitory);
-      if (victim === null) {
-        counters.natDropHostFull += 1;
-        return false;
-      }
-      counters.natHostEvicted += 1;
-      this.remove(victim);
-      return true;
-    }
-    if (this.size < sessionsMax) return true;
-    const victim = this.victimOf(this.transitory);
-    if (victim === null) {
-      counters.natDropTableFull += 1;
-      return false;
-    }
-    counters.natEvicted += 1;
-    this.remove(victim);
-    return true;
-  }
-
-  /**
-   * The one used longest ago of those looked at: one that was used since it got its place goes to
-   * the end. O(natEvictionLooksMax).
-   */
-  private victimOf(sessions: Set<Session>): Session | null {
-    for (let looks = 0; looks < natEvictionLooksMax; looks++) {
-      const first = firstOf(sessions);
-      if (first === null) return null;
-      if (first.usedAt <= first.listedAt) return first;
-      first.listedAt = first.usedAt;
-      sessions.delete(first);
-      sessions.add(first);
-    }
-    return firstOf(sessions);
   }
 
   /** RFC 4787 REQ-1, REQ-3: the inside port when it is free, else a random one of its range. */
@@ -302,9 +247,4 @@ export class Sessions {
     }
     return !isOwnPort(protocol, port);
   }
-}
-
-function firstOf(sessions: Set<Session>): Session | null {
-  for (const session of sessions) return session;
-  return null;
 }

@@ -5,9 +5,13 @@
  */
 
 import { after, assert, type Instant, Timer, type TimerQueue } from '#core';
-import type { NatCounters } from '../counters.ts';
-import { heldSynBytesMax, heldSynsMax, heldSynTime } from '../limits.ts';
-import { type Packet, PORTS } from '../packet.ts';
+import { heldSynBytesMax, heldSynsMax, heldSynTime } from './limits.ts';
+
+export interface SynCounters {
+  synsHeld: number;
+  synsAnswered: number;
+  dropSyn: number;
+}
 
 interface HeldSyn {
   readonly frame: Uint8Array;
@@ -16,14 +20,14 @@ interface HeldSyn {
 
 export class HeldSyns {
   private readonly timers: TimerQueue;
-  private readonly counters: NatCounters;
+  private readonly counters: SynCounters;
   private readonly answer: (frame: Uint8Array) => void;
   /** In order of coming, which is that of answering. By both endpoints. */
   private readonly held = new Map<string, HeldSyn>();
   private readonly timer = new Timer((now) => this.due(now));
 
   /** `answer` tells the sender of a packet, from its Ethernet header on. */
-  constructor(timers: TimerQueue, counters: NatCounters, answer: (frame: Uint8Array) => void) {
+  constructor(timers: TimerQueue, counters: SynCounters, answer: (frame: Uint8Array) => void) {
     this.timers = timers;
     this.counters = counters;
     this.answer = answer;
@@ -33,24 +37,22 @@ export class HeldSyns {
     return this.held.size;
   }
 
-  hold(packet: Packet): void {
-    const { v, frame, end } = packet;
-    const key = keyOf(packet.source, v[PORTS]!);
+  /** `key`: both endpoints (`synKey`). Keeps the beginning of frame[0..end). */
+  hold(key: string, frame: Uint8Array, end: number): void {
     if (this.held.has(key)) return;
     if (this.held.size >= heldSynsMax) {
-      this.counters.natDropSyn += 1;
+      this.counters.dropSyn += 1;
       return;
     }
-    this.counters.natSynsHeld += 1;
+    this.counters.synsHeld += 1;
     const until = after(this.timers.now, heldSynTime);
     this.held.set(key, { frame: frame.slice(0, Math.min(end, heldSynBytesMax)), until });
     if (this.held.size === 1) this.timers.arm(this.timer, until);
   }
 
-  /** An inside host opens a connection to that end: it is what the SYN wanted. */
-  forget(remoteAddress: number, remotePort: number, outsidePort: number): void {
-    if (this.held.size > 0)
-      this.held.delete(keyOf(remoteAddress, (remotePort << 16) | outsidePort));
+  /** An inside host opens a connection between these: it is what the SYN wanted. */
+  forget(key: string): void {
+    this.held.delete(key);
   }
 
   clear(): void {
@@ -68,11 +70,12 @@ export class HeldSyns {
         return;
       }
       this.held.delete(key);
-      this.counters.natSynsAnswered += 1;
+      this.counters.synsAnswered += 1;
       this.answer(frame);
     }
   }
 }
 
-/** `ports`: theirs, ours. */
-const keyOf = (address: number, ports: number): string => `${address} ${ports}`;
+/** Their address (IPv4's, or the key of an IPv6 one), their port, and ours. */
+export const synKey = (address: number, port: number, ours: number): string =>
+  `${address} ${port} ${ours}`;
