@@ -208,6 +208,9 @@ test('published TCP › a client of the host reaches a guest by name; none › r
   await net.until(() => box.ending !== null);
   box.ending!.flow.write(bytesOf('hello'));
   await net.until(() => box.ending!.text === 'hello');
+  const { address, published: list, leases, connections } = net.gateway.snapshot();
+  assert.deepEqual([address, leases.length, connections.length], ['10.77.0.1/24', 1, 1]);
+  assert.deepEqual(list, [{ protocol: 'tcp', host: '*:8080', guest: 'web:80' }]);
   const again = await net.gateway.publish({ ...port, hostPort: 8080 });
   assert.deepEqual(again, { ok: false, error: { kind: 'port in use', port: 8080 } });
   published.value.close();

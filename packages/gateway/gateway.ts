@@ -51,6 +51,24 @@ export interface GatewayOptions {
   readonly leasesChanged?: () => void;
 }
 
+export interface GatewaySnapshot {
+  /** "10.77.0.1/24". */
+  readonly address: string;
+  readonly host: string | null;
+  readonly allowsHost: boolean;
+  readonly domain: string;
+  readonly leases: readonly LeaseInfo[];
+  readonly published: readonly {
+    readonly protocol: 'tcp' | 'udp';
+    /** "127.0.0.1:8080", "*:8080". */
+    readonly host: string;
+    /** "web:80", "10.77.0.16:80". */
+    readonly guest: string;
+  }[];
+  /** With guests, the gateway's side: see TcpStack.connections. */
+  readonly connections: ReturnType<TcpStack['connections']>;
+}
+
 export class Gateway {
   readonly network: GatewayNetwork;
   /** The gateway's own stack, for inspection. */
@@ -141,6 +159,24 @@ export class Gateway {
       foreignSynsHeld: this.foreignTcp.heldCount,
       udpFlows: this.foreignUdp.flowCount,
       udpMappings: this.udpNat.size,
+    };
+  }
+
+  /** All of it as plain data, for inspection; counters are `counters()`. */
+  snapshot(): GatewaySnapshot {
+    const { address, prefixBits, hostAddress, allowsHost, domain } = this.network;
+    return {
+      address: `${formatIpv4Address(address)}/${prefixBits}`,
+      host: hostAddress === null ? null : formatIpv4Address(hostAddress),
+      allowsHost,
+      domain,
+      leases: this.leases(),
+      published: this.published.map(({ protocol, hostAddress, hostPort, guest, guestPort }) => ({
+        protocol,
+        host: `${hostAddress ?? '*'}:${hostPort}`,
+        guest: `${typeof guest === 'number' ? formatIpv4Address(guest) : guest}:${guestPort}`,
+      })),
+      connections: this.tcp.connections(),
     };
   }
 

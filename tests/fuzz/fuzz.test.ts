@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SimRandom } from '#targets/sim/index';
 import { canary, type PlantedBug } from './canary.ts';
+import { runHostileGateway } from './hostile-gateway.ts';
 import { runHostile } from './hostile-stack.ts';
 import { registry } from './registry.ts';
 import { fuzz, WireViolation } from './wire-case.ts';
@@ -37,4 +38,15 @@ test('hostile network › headers rewritten, checksums mended › nothing throws
     }
   }
   assert(rewritten > 2_000 && opened > 500, `${rewritten} rewritten, ${opened} opened`);
+});
+
+test('hostile guest of a gateway › headers rewritten › nothing throws, nothing stays', async () => {
+  let rewritten = 0;
+  let opened = 0;
+  for (let seed = 1; seed <= 4; seed++) {
+    const tally = await runHostileGateway(seed, 10);
+    rewritten += tally.rewritten;
+    opened += tally.opened;
+  }
+  assert(rewritten > 100 && opened > 20, `${rewritten} rewritten, ${opened} opened`);
 });

@@ -15,7 +15,7 @@ import { mend } from './mend.ts';
 const PORT = 80;
 
 /** Changes some bytes of a frame's headers, mostly, and mends its checksums, mostly. */
-function rewrite(frame: Uint8Array, random: SimRandom): void {
+export function rewrite(frame: Uint8Array, random: SimRandom): void {
   const end = random.chance(0.8) ? Math.min(frame.length, 74) : frame.length;
   for (let i = random.between(1, 3); i > 0; i--) {
     const at = random.between(12, end - 1);
@@ -27,7 +27,7 @@ function rewrite(frame: Uint8Array, random: SimRandom): void {
 }
 
 /** Takes anything, answers with as much, and breaks off now and then. */
-function chatter(flow: Flow, random: SimRandom): void {
+export function chatter(flow: Flow, random: SimRandom): void {
   let isOpen = true;
   flow.attach({
     data(bytes) {
