@@ -95,7 +95,7 @@ async function soon(request: OpenRequest): Promise<unknown> {
 const nothing = (): boolean => true;
 
 /** A snapshot with up to `count` connections, in as many requests as that takes. */
-async function look(
+export async function look(
   source: InspectSource,
   count: number,
   heap: boolean,
