@@ -18,7 +18,6 @@ import { readDirectory } from './directory.ts';
 import { HostStack } from './host-stack.ts';
 import { createMachine } from './launch.ts';
 import { NodeLoop } from './loop.ts';
-import { hostNameServers, parseNameServer } from './name-servers.ts';
 
 const PATIENCE_MS = 20_000;
 const HOST = '127.0.0.1';
@@ -186,13 +185,4 @@ test('launch › SIGTERM, SIGINT › 0', async () => {
     child.stdout.once('data', () => child.kill(signal));
     assert.equal(await ended, 0);
   }
-});
-
-test('name servers › as the host has them; a port and a scope told apart', () => {
-  assert.deepEqual(parseNameServer('192.0.2.1'), { address: '192.0.2.1', port: 53 });
-  assert.deepEqual(parseNameServer('192.0.2.1:5353'), { address: '192.0.2.1', port: 5353 });
-  assert.deepEqual(parseNameServer('2001:db8::1'), { address: '2001:db8::1', port: 53 });
-  assert.deepEqual(parseNameServer('[2001:db8::1]:99'), { address: '2001:db8::1', port: 99 });
-  assert.equal(parseNameServer('fe80::1%eth0'), null);
-  for (const { address, port } of hostNameServers()) assert(net.isIP(address) > 0 && port > 0);
 });

@@ -5,7 +5,10 @@
  */
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { freePort, type Tool, Workspace } from '../cli/cli.ts';
 import { cannotBoot, output } from '../helpers/machine.ts';
@@ -66,6 +69,18 @@ describe('one network', { skip, timeout: 120_000 }, () => {
       );
     });
   }
+
+  test('each › fetch to a server of this machine’s loopback, as host.internal', async () => {
+    const server = http.createServer((_, response) => response.end('the host'));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const place = `host.internal:${(server.address() as AddressInfo).port}`;
+    for (const from of TARGETS) {
+      assert.equal(await curl(from, `/?ask=${place}`), `${place} says: the host`);
+    }
+    server.closeAllConnections();
+    server.close();
+  });
 
   test('status › names, leases, ports; tcpdump › reads the capture while it is written', async () => {
     const { stdout } = await work.run(['switch', '--network=lab', '--status', '--json'], env);
