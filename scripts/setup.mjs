@@ -69,6 +69,30 @@ const PULSE_MS = 5_000;
 
 class SetupError extends Error {}
 
+const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
+
+/**
+ * What `begin` starts; signals that would end us end it first, and then us, with its code or the
+ * signal's. They are listened for before: one that came meanwhile would end us alone.
+ */
+export function endingWith(begin) {
+  let ending = null;
+  const handlers = Object.keys(SIGNALS).map((signal) => {
+    const handler = () => {
+      ending = signal;
+      child.kill(signal);
+    };
+    process.on(signal, handler);
+    return () => process.off(signal, handler);
+  });
+  const child = begin();
+  child.once('close', (code) => {
+    for (const remove of handlers) remove();
+    if (ending !== null) process.exit(code ?? SIGNALS[ending]);
+  });
+  return child;
+}
+
 function say(line) {
   process.stderr.write(`setup: ${line}\n`);
 }
@@ -79,11 +103,8 @@ function say(line) {
  */
 async function run(command, args, mend, env = {}) {
   const started = Date.now();
-  const child = spawn(command, args, {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env },
-  });
+  const options = { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } };
+  const child = endingWith(() => spawn(command, args, options));
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text) => {

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { main, projectEnvironment } from './setup.mjs';
+import { endingWith, main, projectEnvironment } from './setup.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -15,12 +15,10 @@ await main(['--for=start'], () => {
   if (!isSet('publish')) args.push('--publish=8080:80');
   if (!isSet('memory')) args.push('--memory=16');
   args.push(...given);
-  const child = spawn('node', args, { cwd: root, stdio: 'inherit', env: projectEnvironment() });
-  // We end with the child. A terminal sends Ctrl-C to it too; another sender may not.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-    process.on(signal, () => child.kill(signal));
-  }
+  const options = { cwd: root, stdio: 'inherit', env: projectEnvironment() };
+  // A terminal sends Ctrl-C to it too; another sender may not.
+  const child = endingWith(() => spawn('node', args, options));
   child.on('exit', (code) => {
-    process.exitCode = code ?? 0;
+    process.exitCode = code ?? 2;
   });
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import net from 'node:net';
 import { test } from 'node:test';
-import { freePort, Workspace } from './cli.ts';
+import { freePort, processesWith, Workspace } from './cli.ts';
 
 const handler = (text: string): string =>
   `import { mark } from './mark.ts';
@@ -41,6 +41,7 @@ test('a change › built and served; an error › shown, the old version serves 
   await assert.rejects(read(port));
 });
 
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 /** The longest wait for an answer, on a busy machine. */
 const READ_MS_MAX = 10_000;
 
@@ -56,14 +57,19 @@ class Kept {
       this.text += text;
       this.wake();
     });
+    this.socket.on('error', () => this.socket.destroy());
     this.socket.on('close', () => {
       this.text += '<closed>';
       this.wake();
     });
   }
 
-  send(path: string, fields = ''): void {
-    this.socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`);
+  opened(): Promise<void> {
+    return new Promise((resolve) => this.socket.once('connect', resolve));
+  }
+
+  send(path: string): void {
+    this.socket.write(GET.replace('/', path));
   }
 
   /** What came up to and with `pattern`. */
@@ -219,6 +225,25 @@ test('an application that starts with errors › served once they are mended', a
   } finally {
     tool.child.kill('SIGINT');
     await tool.ended;
+    work.remove();
+  }
+});
+
+test('an application that is busy for ever › SIGTERM ends it all the same', async () => {
+  const work = new Workspace({
+    'app.ts': 'export default { fetch(): Response { for (;;) Math.random(); } };\n',
+  });
+  const port = await freePort();
+  const tool = work.start(['dev', 'app.ts', `--port=${port}`]);
+  try {
+    await tool.wrote(/listening on/);
+    const busy = new Kept(port);
+    await busy.opened();
+    await new Promise<void>((resolve) => busy.socket.write(GET, () => resolve()));
+  } finally {
+    tool.child.kill('SIGTERM');
+    assert.equal((await tool.ended).code, 0);
+    assert.deepEqual(processesWith(work.directory), []);
     work.remove();
   }
 });

@@ -195,7 +195,7 @@ test('links › the cards in their order, on both kinds of machine', async () =>
   }
   const few = await work.run(['run', 'two.img', '--link=unix:a']);
   assert.equal(few.code, 2);
-  assert.match(few.stderr, /^error: two needs 2 networks, and has 1, give it --link/m);
+  assert.match(few.stderr, /^error: two needs 2 networks, and has 1, give it --network=NAME/m);
 });
 
 test('an image on target node › refused', async () => {

@@ -16,14 +16,44 @@ for (const [name, end] of ENDINGS) {
     startAndEnd(end));
 }
 
-async function startAndEnd(end: (child: ChildProcess) => void): Promise<void> {
-  const port = await freePort();
+/** When a signal comes: as soon as the tool is there, and just after the machine was started. */
+const EARLY: readonly [string, (tool: Tool, port: number) => Promise<void>][] = [
+  ['the tool begins', (_, port) => until(() => processesWith(toolOn(port)).length > 0)],
+  ['the machine begins', (tool) => tool.wrote(/QEMU microvm/)],
+];
+
+for (const [when, reached] of EARLY) {
+  test(`npm start › SIGTERM when ${when} › it ends, nothing is left`, async () => {
+    const port = await freePort();
+    const child = startOn(port);
+    const tool = new Tool(child);
+    await reached(tool, port);
+    child.kill('SIGTERM');
+    assert.equal((await tool.ended).code, 143);
+    assert.deepEqual(processesWith(`--publish=${port}:80`), []);
+    assert.deepEqual(processesWith(`hostfwd=tcp:127.0.0.1:${port}-:80`), []);
+  });
+}
+
+/** Only the tool's own words, in a row. */
+const toolOn = (port: number): string => `--memory=16\0--publish=${port}:80`;
+
+async function until(reached: () => boolean): Promise<void> {
+  while (!reached()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+function startOn(port: number): ChildProcess {
   const script = path.join(root, 'scripts/start.mjs');
-  const child = spawn(process.execPath, [script, `--publish=${port}:80`], {
+  return spawn(process.execPath, [script, `--publish=${port}:80`], {
     cwd: root,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+}
+
+async function startAndEnd(end: (child: ChildProcess) => void): Promise<void> {
+  const port = await freePort();
+  const child = startOn(port);
   const tool = new Tool(child);
   try {
     await tool.wrote(/answered \d+ ms after start/);

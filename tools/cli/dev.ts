@@ -7,16 +7,18 @@ import path from 'node:path';
 import { type App, type AppPath, detectApp, nameOf } from './app.ts';
 import { DevelopmentBuilder, type Version } from './build-development.ts';
 import { Development, say } from './development.ts';
+import { hasOwnStack } from './entry.ts';
 import { Failure, usageFailure } from './failure.ts';
 import type { CommandLine, Publish } from './flags.ts';
 import { startProcess } from './linux-process.ts';
 import { loadApp } from './load.ts';
 import { checkPorts, findQemu, type Running, startMachine } from './machine.ts';
 import { checkMachineLinks, parseMachineLinks } from './machine-links.ts';
+import { runOnNetworks } from './network/run-on-network.ts';
 import { startDirectNode, startNode } from './node-process.ts';
 import { chosenAccelerator } from './run.ts';
 import { supervised } from './supervision.ts';
-import { type Platform, platformOf, targetOf, type VERBS } from './verbs.ts';
+import { type Platform, platformOf, type VERBS } from './verbs.ts';
 
 type Line = CommandLine<typeof VERBS.dev.flags>;
 type Found = Exclude<AppPath, { kind: 'image' }>;
@@ -26,37 +28,82 @@ export async function devVerb(line: Line): Promise<number> {
   if (found.kind === 'image') {
     throw usageFailure('dev takes an application, not an image', 'use "morgana run"');
   }
-  const platform = platformOf(line.flags.target, line.flags.net);
+  const { port, target, name, network } = line.flags;
+  // On a network of our own a process needs a stack of our own.
+  const platform = platformOf(target, network.length > 0 ? 'direct' : line.flags.net);
   checkFlags(line, platform);
-  const { port } = line.flags;
-  if (isPublished(line, platform)) {
-    await checkPorts(publishedPorts(line, 80), `--port=${port === 8_081 ? 8_082 : 8_081}`);
-  }
-  const about = {
-    app: await nameOfApp(found),
-    source: homeOf(found),
-    target: targetOf(platform),
-    network: null,
-  };
-  return supervised(line.flags.name, about, say, (channel) => {
-    const builder = new DevelopmentBuilder(platform);
-    return new Development({
-      found,
-      builder,
-      controlSocket: channel && path.join(path.dirname(channel), 'control.sock'),
-      start: (version) => start({ line, platform, builder, channel }, version),
-      place: isPublished(line, platform) ? `http://localhost:${port}` : line.flags.link.join(', '),
-    }).run();
+  // One that can't be loaded yet is told of when it is built.
+  const app = await loadApp(found).catch((error: unknown) => {
+    if (error instanceof Failure) return null;
+    throw error;
   });
+  const publish = isPublished(line, platform) ? publishedPorts(line, app) : [];
+  if (publish.length > 0) {
+    await checkPorts(publish, `--port=${port === 8_081 ? 8_082 : 8_081}`);
+  }
+  const source = homeOf(found);
+  const about = { app: app?.name ?? nameOf(source), source, target, network: network[0] ?? null };
+  return supervised(name, about, say, async (channel, ownName) => {
+    const development = (around: Around): Development =>
+      new Development({
+        found,
+        builder: around.builder,
+        controlSocket: channel && path.join(path.dirname(channel), 'control.sock'),
+        start: (version) => start(line, around, version),
+        place: publish.length > 0 ? `http://localhost:${port}` : line.flags.link.join(', '),
+      });
+    const around = { platform, builder: new DevelopmentBuilder(platform), channel, publish };
+    const bootArguments = line.rest ?? [];
+    if (network.length === 0) {
+      return development({
+        ...around,
+        links: line.flags.link,
+        bootArguments,
+        hostname: null,
+      }).run();
+    }
+    const wish = {
+      networks: network,
+      name: ownName,
+      description: null,
+      bootArguments,
+      publish,
+      say,
+    };
+    return runOnNetworks(wish, async (on) => {
+      const running = development({ ...around, ...on, hostname: ownName });
+      return { ended: running.run(), stdout: null, stop: () => running.stop() };
+    });
+  });
+}
+
+/** What a machine is given, each time that it is started. */
+interface Around {
+  readonly platform: Platform;
+  readonly builder: DevelopmentBuilder;
+  /** Where its control channel leads. */
+  readonly channel: string | null;
+  /** Ports of this machine that lead to it; on a network they are its switch's. */
+  readonly publish: readonly Publish[];
+  /** Of --link or --network. */
+  readonly links: readonly string[];
+  readonly bootArguments: readonly string[];
+  /** What it is called on a network. */
+  readonly hostname: string | null;
 }
 
 /** Whether ports of this machine lead to it: not where it has addresses of its own on links. */
 const isPublished = (line: Line, platform: Platform): boolean =>
-  platform === 'node' || (platform === 'pvh' && line.flags.link.length === 0);
+  line.flags.network.length > 0 ||
+  platform === 'node' ||
+  (platform === 'pvh' && line.flags.link.length === 0);
 
 /** Refuses what the target would silently ignore. */
 function checkFlags(line: Line, platform: Platform): void {
-  const { publish, link, disk, net, target } = line.flags;
+  const { publish, link, disk, net, target, network } = line.flags;
+  if (network.length > 0 && link.length > 0) {
+    throw usageFailure('--network does not go with --link', 'leave one out');
+  }
   if (platform === 'node' && link.length > 0) {
     throw usageFailure('--link goes with our own stack', 'give it --net=direct too');
   }
@@ -78,77 +125,59 @@ const homeOf = (found: Found): string =>
       ? found.main
       : path.dirname(found.config);
 
-/** Of its configuration, where that can be read. */
-async function nameOfApp(found: Found): Promise<string> {
-  try {
-    return (await loadApp(found)).name;
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    return nameOf(homeOf(found));
-  }
-}
-
 /** `--port` leads to the application's own port, what --publish says besides. */
-function publishedPorts(line: Line, guestPort: number): Publish[] {
+function publishedPorts(line: Line, app: App | null): readonly Publish[] {
   const { port: hostPort, publish } = line.flags;
+  const guestPort = guestPortOf(app, line.rest ?? []);
   return [{ hostAddress: '127.0.0.1', hostPort, guestPort, protocol: 'tcp' }, ...publish];
 }
 
-interface Starting {
-  readonly line: Line;
-  readonly platform: Platform;
-  readonly builder: DevelopmentBuilder;
-  /** Where the machine's control channel leads. */
-  readonly channel: string | null;
+/** A wrong port is the application's to refuse: any will do for the forwarding until then. */
+function guestPortOf(app: App | null, bootArguments: readonly string[]): number {
+  const word = bootArguments.find((text) => text.startsWith('--port='));
+  const port = Number(word?.slice('--port='.length) ?? app?.args.port?.default ?? 80);
+  return Number.isInteger(port) && port > 0 && port < 65_536 ? port : 80;
 }
 
-function start({ line, platform, builder, channel }: Starting, version: Version): Running {
-  const { app } = version;
+function start(line: Line, around: Around, version: Version): Running {
+  const { platform, builder, channel: control, publish, links } = around;
   const { file, contents } = builder.write(version);
-  const { link, disk, memory } = line.flags;
-  const bootArguments = line.rest ?? [];
-  const publish = publishedPorts(line, guestPortOf(app, bootArguments));
+  const bootArguments = argumentsOf(around, version.app);
   const node = { content: contents };
   switch (platform) {
     case 'node':
-      return startNode(file, node, publish, bootArguments, channel, 'pipe');
+      return startNode(file, node, publish, bootArguments, control, 'pipe');
     case 'node-direct':
-      checkLinks(app, link);
-      return startDirectNode(file, node, link, bootArguments, channel, 'pipe');
+      checkLinks(version.app, links);
+      return startDirectNode(file, node, links, bootArguments, control, 'pipe');
     case 'process': {
-      checkLinks(app, link);
-      const options = { links: link, disks: disk, memoryMib: memory, control: channel };
-      return startProcess(file, { ...options, bootArguments }, 'pipe');
+      checkLinks(version.app, links);
+      const { disk: disks, memory: memoryMib } = line.flags;
+      return startProcess(file, { links, disks, memoryMib, control, bootArguments }, 'pipe');
     }
     case 'pvh':
-      return boot(line, app, file, channel, publish, bootArguments);
+      if (links.length > 0) checkLinks(version.app, links);
+      return boot(line, file, { ...around, bootArguments });
   }
 }
 
-function boot(
-  line: Line,
-  app: App,
-  image: string,
-  control: string | null,
-  publish: readonly Publish[],
-  bootArguments: readonly string[],
-): Running {
-  const { link, machine, memory } = line.flags;
-  const links = parseMachineLinks(link);
-  if (links.length > 0) checkLinks(app, link);
+/** With --hostname, where the program has it and the user gave none. */
+function argumentsOf({ bootArguments, hostname, platform }: Around, app: App): readonly string[] {
+  const isGiven = bootArguments.some((word) => word.startsWith('--hostname='));
+  if (hostname === null || isGiven || !hasOwnStack(app, platform)) return bootArguments;
+  return [...bootArguments, `--hostname=${hostname}`];
+}
+
+function boot(line: Line, image: string, around: Around): Running {
+  const { machine, memory: memoryMib } = line.flags;
+  const { channel: control, bootArguments } = around;
+  const links = parseMachineLinks(around.links);
   checkMachineLinks(links);
   const qemu = findQemu();
-  const options = {
-    image,
-    machine,
-    accelerator: chosenAccelerator(qemu, line.flags.accelerator),
-    memoryMib: memory,
-    publish: links.length > 0 ? [] : publish,
-    links,
-    control,
-    bootArguments,
-  };
-  return startMachine(qemu, options, 'pipe');
+  const accelerator = chosenAccelerator(qemu, line.flags.accelerator);
+  const publish = links.length > 0 ? [] : around.publish;
+  const options = { image, machine, accelerator, memoryMib, publish, links, control };
+  return startMachine(qemu, { ...options, bootArguments }, 'pipe');
 }
 
 /** Refuses fewer interfaces than the program's graph has. */
@@ -158,13 +187,6 @@ function checkLinks(app: App, links: readonly string[]): void {
   const wanted = count === 1 ? 'a network' : `${count} networks`;
   throw new Failure({
     what: `${app.name} needs ${wanted}, and has ${links.length || 'none'}`,
-    mend: 'give it --link=tap:NAME or --link=unix:PATH',
+    mend: 'give it --network=NAME, --link=tap:NAME or --link=unix:PATH',
   });
-}
-
-/** A wrong port is the application's to refuse: any will do for the forwarding until then. */
-function guestPortOf(app: App, bootArguments: readonly string[]): number {
-  const word = bootArguments.find((text) => text.startsWith('--port='));
-  const port = Number(word?.slice('--port='.length) ?? app.args.port?.default ?? 80);
-  return Number.isInteger(port) && port > 0 && port < 65_536 ? port : 80;
 }

@@ -36,6 +36,7 @@ export class Development {
   /** What `running` runs: of its content, what it was told. */
   private current: Version | null = null;
   private stopping = false;
+  private end: () => void = () => {};
   /** Builds stand in line: two at once would start two processes on one port. */
   private building: Promise<void> = Promise.resolve();
 
@@ -43,15 +44,14 @@ export class Development {
     this.options = options;
   }
 
-  /** Until Ctrl-C. */
+  /** Until Ctrl-C or `stop`. */
   async run(): Promise<number> {
     const end = new Promise<void>((resolve) => {
-      for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-        process.once(name, () => {
-          this.stopping = true;
-          resolve();
-        });
-      }
+      this.end = () => {
+        this.stopping = true;
+        resolve();
+      };
+      for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, this.end);
     });
     // From before the first build on: a change while it runs must not be missed.
     this.watcher.watch(watchedBefore(this.options.found));
@@ -59,11 +59,16 @@ export class Development {
     await end;
     await this.building;
     this.watcher.close();
-    await this.stop();
+    await this.stopRunning();
     return EXIT_OK;
   }
 
-  private async stop(): Promise<void> {
+  /** As Ctrl-C does. */
+  stop(): void {
+    this.end();
+  }
+
+  private async stopRunning(): Promise<void> {
     const { running } = this;
     this.running = null;
     running?.stop();
@@ -139,7 +144,7 @@ export class Development {
   /** `why`: this machine's connections could have gone on, but for that. */
   private async restart(version: Version, why: string | null): Promise<void> {
     const before = this.running;
-    await this.stop();
+    await this.stopRunning();
     if (this.stopping) return;
     const running = this.options.start(version);
     this.running = running;

@@ -32,9 +32,10 @@ does when its main module exports reload(previous); else all is started again, a
 While a change has errors they are shown and the old version keeps serving.
 
   --target=node         a process on this machine's sockets (the default)
-  --target=process      a Linux process on --link
+  --target=process      a Linux process on --network or --link
   --target=pvh          a virtual machine
   --port=PORT           port of this machine, 1 to 65535 (default 8080); not with --link
+  --network=NAME        joins a network of this machine, as of "morgana run"; may be repeated
   --publish=HOST:IMAGE  another port, as of "morgana run"; may be repeated
   --net=host|direct     node: its sockets (the default), or our own TCP/IP on --link
   --link=LINK           an Ethernet interface, as of "morgana run"; may be repeated

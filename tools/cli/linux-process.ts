@@ -1,7 +1,7 @@
 /** Runs an image of target process: it is a program of this machine. */
 
 import { spawn } from 'node:child_process';
-import { type Output, type Running, supervise } from './machine.ts';
+import { leashed, type Output, type Running, supervise } from './machine.ts';
 
 export interface ProcessOptions {
   /** Of the image's own command line: base/plat/process/main.c. */
@@ -30,8 +30,7 @@ export function startProcess(
   options: ProcessOptions,
   output: Output = 'inherit',
 ): Running {
-  const child = spawn(image, processArguments(options), {
-    stdio: ['ignore', output, 'inherit'],
-  });
-  return supervise(child, (status) => status);
+  const [command, args] = leashed(image, processArguments(options));
+  const begin = () => spawn(command, args, { stdio: ['ignore', output, 'inherit'] });
+  return supervise(begin, (status) => status);
 }

@@ -17,6 +17,8 @@ import { imageExitCode, type MachineOptions, qemuArguments } from './qemu.ts';
 
 const QEMU = 'qemu-system-x86_64';
 const PROBE_MS = 3_000;
+/** A child that was asked to end is made to after so long. */
+const TERM_MS_MAX = 2_000;
 /** The code with which a base without a payload leaves: base_abi.h, BASE_EXIT_BAD_IMAGE. */
 const EXIT_BAD_IMAGE = 126;
 
@@ -60,7 +62,7 @@ function startsWithKvm(qemu: string): boolean {
   const image = baseImage('pvh');
   const options = { machine: 'microvm', accelerator: 'kvm', memoryMib: 16 } as const;
   const args = qemuArguments({ ...options, image, publish: [], bootArguments: [] });
-  const probe = spawnSync(qemu, args, {
+  const probe = spawnSync(...leashed(qemu, args), {
     timeout: PROBE_MS,
     killSignal: 'SIGKILL',
     stdio: 'ignore',
@@ -110,7 +112,7 @@ function tryListen(host: string, port: number): Promise<string | null> {
  * Ends the child with its parent, also when the parent is killed: setpriv is in Debian's util-
  * linux.
  */
-function leashed(command: string, args: string[]): [string, string[]] {
+export function leashed(command: string, args: string[]): [string, string[]] {
   const setpriv = '/usr/bin/setpriv';
   if (!existsSync(setpriv)) return [command, args];
   return [setpriv, ['--pdeathsig', 'SIGTERM', '--', command, ...args]];
@@ -134,12 +136,15 @@ export function startMachine(
   output: Output = 'inherit',
 ): Running {
   const [command, args] = leashed(qemu, qemuArguments(options));
-  const child = spawn(command, args, { stdio: ['ignore', output, 'pipe'] });
   let complaint = '';
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    complaint += text;
-  });
-  return supervise(child, (status) => {
+  const begin = (): ChildProcess => {
+    const child = spawn(command, args, { stdio: ['ignore', output, 'pipe'] });
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      complaint += text;
+    });
+    return child;
+  };
+  return supervise(begin, (status) => {
     const code = imageExitCode(status);
     if (code !== null) return code;
     const line = complaint.trim().split('\n')[0] ?? '';
@@ -152,20 +157,26 @@ export function startMachine(
   });
 }
 
-/** Passes Ctrl-C and its kin on, and waits for the child in any case: nothing is left running. */
-export function supervise(child: ChildProcess, codeOf: (status: number) => number): Running {
+/**
+ * Passes Ctrl-C and its kin on, and waits for the child in any case: nothing is left running. They
+ * are listened for before `begin`: one that comes while the child is made would end us alone.
+ */
+export function supervise(begin: () => ChildProcess, codeOf: (status: number) => number): Running {
   const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
   let stopped: number | null = null;
   const stop = (code: number): void => {
     stopped = code;
     child.kill('SIGTERM');
+    // One that is busy with itself doesn't hear it.
+    setTimeout(() => child.kill('SIGKILL'), TERM_MS_MAX).unref();
   };
+  const handlers = Object.entries(signals).map(([name, code]) => {
+    const handler = (): void => stop(code);
+    process.on(name, handler);
+    return () => process.off(name, handler);
+  });
+  const child = begin();
   const ended = new Promise<number>((resolve, reject) => {
-    const handlers = Object.entries(signals).map(([name, code]) => {
-      const handler = (): void => stop(code);
-      process.on(name, handler);
-      return () => process.off(name, handler);
-    });
     child.once('error', reject);
     child.once('close', (status) => {
       for (const remove of handlers) remove();

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import type { App } from './app.ts';
 import { tapLinkTool } from './base.ts';
 import type { Publish } from './flags.ts';
-import { type Output, type Running, supervise } from './machine.ts';
+import { leashed, type Output, type Running, supervise } from './machine.ts';
 
 /** `file` is what buildModule made; its console goes to stdout. */
 export function startNode(
@@ -23,8 +23,10 @@ export function startNode(
     MORGANA_CONTENT: JSON.stringify(app.content),
     MORGANA_PUBLISH: JSON.stringify(publish),
   };
-  const child = spawn(process.execPath, args, { stdio: ['ignore', output, 'inherit'], env });
-  return supervise(child, (status) => status);
+  return supervise(
+    () => spawn(...leashed(process.execPath, args), { stdio: ['ignore', output, 'inherit'], env }),
+    (status) => status,
+  );
 }
 
 /** Also when there is none: a tool that a unikernel started would pass on its own. */
@@ -49,6 +51,8 @@ export function startDirectNode(
     MORGANA_TAP_LINK: tapLinkTool() ?? 'tap-link',
   };
   const args = ['--enable-source-maps', file, ...words];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', output, 'inherit'], env });
-  return supervise(child, (status) => status);
+  return supervise(
+    () => spawn(...leashed(process.execPath, args), { stdio: ['ignore', output, 'inherit'], env }),
+    (status) => status,
+  );
 }

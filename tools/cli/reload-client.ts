@@ -14,7 +14,7 @@ export const RELOAD_BYTES_MAX = 4_000_000;
 /** And of the request itself: requestBytesMax, less what the client adds. */
 export const REQUEST_BYTES_MAX = 65_000;
 /** A `reload(previous)` that takes longer is taken for one that never returns. */
-const ANSWER_MS_MAX = 10_000;
+export const ANSWER_MS_MAX = 5_000;
 
 /** What a unikernel runs, as far as a new version of it must know. */
 export interface Contents {
@@ -60,7 +60,11 @@ function changesOf(
 }
 
 /** Sends it; what the unikernel says, or why it said nothing. */
-export async function sendReload(socketPath: string, reload: Reload): Promise<UpdateResult> {
+export async function sendReload(
+  socketPath: string,
+  reload: Reload,
+  answerMsMax: number = ANSWER_MS_MAX,
+): Promise<UpdateResult> {
   const { request, bytes } = reload;
   const restart = (why: string): UpdateResult => ({ kind: 'restart', why });
   if (bytes.length > RELOAD_BYTES_MAX || JSON.stringify(request).length > REQUEST_BYTES_MAX) {
@@ -72,8 +76,8 @@ export async function sendReload(socketPath: string, reload: Reload): Promise<Up
   socket.on('error', (error) => client.end(error.message));
   socket.on('close', () => client.end('the unikernel closed its control channel'));
   const late = setTimeout(
-    () => client.end(`its reload(previous) has not returned for ${ANSWER_MS_MAX / 1_000} s`),
-    ANSWER_MS_MAX,
+    () => client.end(`its reload(previous) has not returned for ${answerMsMax / 1_000} s`),
+    answerMsMax,
   );
   try {
     const answer = await client.ask('reload', { ...request }, undefined, bytes);

@@ -48,6 +48,7 @@ export const VERBS = {
       net: choiceFlag(NETS, 'host'),
       publish: publishFlag,
       link: linkFlag,
+      network: networkFlag,
       disk: diskFlag,
       memory: integerFlag(3, 4_096, 32),
       machine: choiceFlag(['microvm', 'q35'], 'microvm'),
