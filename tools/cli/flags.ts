@@ -68,6 +68,13 @@ export const decimalFlag = (max: number, what: string): Flag<number> => ({
   absent: 0,
 });
 
+/** How many there should be; all when it isn't given. */
+export const countFlag = (max: number): Flag<number | null> => ({
+  read: (text) => readInteger(text, 0, max),
+  expected: `an integer, 0 to ${max}`,
+  absent: null,
+});
+
 /** A port of the host that is forwarded to one of the image. */
 export interface Publish {
   readonly hostAddress: string;

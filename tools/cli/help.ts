@@ -6,6 +6,7 @@ export const HELP = `morgana: TypeScript unikernels
   morgana dev [APP]     run it on this machine, and again on every change
   morgana build [APP]   make a bootable image
   morgana run [APP]     boot it as a virtual machine
+  morgana compose WORD  several unikernels and their networks: up, down, ps, logs
   morgana inspect       what a running unikernel does: connections, drops, CPU, frames
   morgana switch        a network of virtual machines and processes, without root
   morgana describe      what is in an image, why, and what it costs
@@ -87,6 +88,23 @@ stdout, the image's exit code is this command's; Ctrl-C stops the machine.
   --inspect=on|off      as of "morgana build", as is:
   --management
   --keep-image=FILE     leaves the built image at FILE
+`,
+  compose: `morgana compose up [--file=FILE] [--detach]
+morgana compose down [--file=FILE|--project=NAME]
+morgana compose ps [--file=FILE|--project=NAME] [--json]
+morgana compose logs [NAME...] [--file=FILE|--project=NAME] [--follow] [--tail=N]
+
+Runs the unikernels of a morgana.compose.ts together, on networks of their own. "up" builds and
+starts them in the order that the file says, waits until they are healthy, and shows what they
+say; Ctrl-C takes all down, a second one at once. The others ask, also from another terminal:
+"ps" how each is, "logs" what they said.
+
+  --file=FILE           the file (default morgana.compose.ts here)
+  --project=NAME        a project that is up, by its name, in place of its file
+  --detach              up: leaves it running in the background once all is up
+  --follow              logs: goes on with what they say from now on
+  --tail=N              logs: the last N lines of each
+  --json                ps: for programs
 `,
   inspect: `morgana inspect [NAME|unix:SOCKET|HOST:PORT] [flags]
 

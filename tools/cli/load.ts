@@ -120,12 +120,15 @@ export function declaredAt(node: DeviceNode): string {
   return file === undefined ? '' : `declared at ${shown(file)}:${line}`;
 }
 
+const evaluateConfig = async (file: string): Promise<UnikernelConfig> =>
+  checkShape(await evaluateFile(file, 'config.mjs'), file);
+
 /**
- * Bundles and runs the configuration in this process, with a source map, so that lines are its
- * own.
+ * What the file exports as default: bundles it as `bundleName` and runs it in this process, with a
+ * source map, so that lines are its own.
  */
-async function evaluateConfig(file: string): Promise<UnikernelConfig> {
-  const bundle = path.join(appCacheDirectory(path.dirname(file)), 'config.mjs');
+export async function evaluateFile(file: string, bundleName: string): Promise<unknown> {
+  const bundle = path.join(appCacheDirectory(path.dirname(file)), bundleName);
   try {
     const built = await esbuild.build({
       entryPoints: [file],
@@ -147,9 +150,8 @@ async function evaluateConfig(file: string): Promise<UnikernelConfig> {
   try {
     const fresh = `${pathToFileURL(bundle).href}?at=${Date.now()}`;
     const module: { default?: unknown } = await import(fresh);
-    return checkShape(module.default, file);
+    return module.default;
   } catch (error) {
-    if (error instanceof Failure) throw error;
     throw new Failure({
       what: `${shown(file)}: ${error instanceof Error ? error.message : error}`,
       mend: 'correct the configuration',
@@ -161,6 +163,7 @@ async function evaluateConfig(file: string): Promise<UnikernelConfig> {
 export const morganaAlias: Record<string, string> = {
   morgana: path.join(packageRoot, 'packages/morgana/index.ts'),
   'morgana/config': path.join(packageRoot, 'packages/morgana/config.ts'),
+  'morgana/compose': path.join(packageRoot, 'packages/morgana/compose.ts'),
   'morgana/http': path.join(packageRoot, 'packages/morgana/http.ts'),
   'morgana/router': path.join(packageRoot, 'packages/morgana/router.ts'),
 };

@@ -39,6 +39,10 @@ async function runVerb(verb: Verb, argv: readonly string[]): Promise<number> {
       const line = read(verb, argv, VERBS.run);
       return (await import('./run.ts')).runVerb(line);
     }
+    case 'compose': {
+      const line = read(verb, argv, VERBS.compose);
+      return (await import('./compose/compose.ts')).composeVerb(line);
+    }
     case 'inspect': {
       const line = read(verb, argv, VERBS.inspect);
       return (await import('./inspect.ts')).inspectVerb(line);

@@ -1,6 +1,7 @@
 /**
- * What runs on this machine, as files: `networks/NAME/` of each network's switch and
- * `unikernels/NAME/` of each unikernel, below one directory that only its owner may use. What a
+ * What runs on this machine, as files: `networks/NAME/` of each network's switch,
+ * `unikernels/NAME/` of each unikernel and `projects/NAME/` of `morgana compose`, below one
+ * directory that only its owner may use. What a
  * process that has died left behind is recognised by its number and start time, and removed by
  * whoever meets it.
  *
@@ -176,15 +177,31 @@ function numbered(base: string, number: number): string {
 
 function tryClaim(name: string, about: UnikernelAbout): ClaimedUnikernel | null {
   const home = path.join(runtimeDirectory(), 'unikernels');
+  const controlSocket = socketPath(path.join(home, name, 'control.sock'));
+  const info: UnikernelInfo = { name, ...about, ...thisProcess(), startedMillis: Date.now() };
+  const directory = putInPlace(home, name, info);
+  if (directory === null) return null;
+  const release = (): void => rmSync(directory, { recursive: true, force: true });
+  return { info, directory, controlSocket, release };
+}
+
+/** Of every info.json: the process that holds the name. */
+export interface Holder {
+  readonly pid: number;
+  readonly pidStart: string;
+}
+
+export const thisProcess = (): Holder => ({
+  pid: process.pid,
+  pidStart: startOf(process.pid) ?? '',
+});
+
+/**
+ * Makes the directory `home`/`name` with `info` in its info.json; null when it is there and its
+ * holder lives.
+ */
+export function putInPlace(home: string, name: string, info: Holder): string | null {
   const directory = path.join(home, name);
-  const controlSocket = socketPath(path.join(directory, 'control.sock'));
-  const info: UnikernelInfo = {
-    name,
-    ...about,
-    pid: process.pid,
-    pidStart: startOf(process.pid) ?? '',
-    startedMillis: Date.now(),
-  };
   mkdirSync(home, { recursive: true, mode: PRIVATE_MODE });
   // Made whole elsewhere and put in place in one step, which fails when somebody was faster.
   const made = mkdtempSync(path.join(home, '.new-'));
@@ -192,8 +209,7 @@ function tryClaim(name: string, about: UnikernelAbout): ClaimedUnikernel | null 
   for (let tries = 0; tries < 2; tries++) {
     try {
       renameSync(made, directory);
-      const release = (): void => rmSync(directory, { recursive: true, force: true });
-      return { info, directory, controlSocket, release };
+      return directory;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
@@ -208,7 +224,7 @@ function tryClaim(name: string, about: UnikernelAbout): ClaimedUnikernel | null 
  * Takes away what a dead process left. It is moved before it is looked at again: another may have
  * done the same and put its own there meanwhile, which then goes back.
  */
-function removeStale(directory: string): boolean {
+export function removeStale(directory: string): boolean {
   if (isHeld(directory)) return false;
   const grave = mkdtempSync(path.join(path.dirname(directory), '.old-'));
   try {
@@ -230,7 +246,7 @@ const isHeld = (directory: string): boolean => {
   return info !== null && isRunning(info.pid, info.pidStart);
 };
 
-function readInfo(directory: string): UnikernelInfo | null {
+export function readInfo<I extends Holder = UnikernelInfo>(directory: string): I | null {
   try {
     const info = JSON.parse(readFileSync(path.join(directory, 'info.json'), 'utf8'));
     return Number.isInteger(info?.pid) && typeof info.pidStart === 'string' ? info : null;
@@ -257,7 +273,7 @@ export function findUnikernel(name: string): UnikernelPlaces | null {
   return { info, directory, controlSocket: path.join(directory, 'control.sock') };
 }
 
-function namesIn(kind: 'networks' | 'unikernels'): readonly string[] {
+export function namesIn(kind: 'networks' | 'unikernels' | 'projects'): readonly string[] {
   try {
     return readdirSync(path.join(runtimeDirectory(), kind)).filter(isRuntimeName).sort();
   } catch (error) {

@@ -1,7 +1,9 @@
 /** The verbs and their flags: the whole surface of the command line. */
 
+import { COMPOSE_UNIKERNELS_MAX } from '../../packages/morgana/compose-check.ts';
 import {
   choiceFlag,
+  countFlag,
   decimalFlag,
   diskFlag,
   integerFlag,
@@ -84,6 +86,19 @@ export const VERBS = {
       machine: choiceFlag(['microvm', 'q35'], 'microvm'),
       accelerator: choiceFlag(['auto', 'kvm', 'tcg'], 'auto'),
       'keep-image': textFlag,
+    },
+  },
+  compose: {
+    // A word of its own, and the names of unikernels.
+    wordsMax: 1 + COMPOSE_UNIKERNELS_MAX,
+    rest: false,
+    flags: {
+      file: textFlag,
+      project: textFlag,
+      detach: switchFlag,
+      follow: switchFlag,
+      tail: countFlag(100_000),
+      json: switchFlag,
     },
   },
   inspect: {

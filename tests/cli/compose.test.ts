@@ -1,0 +1,255 @@
+/**
+ * `morgana compose` as its users have it, on this machine's sockets: order, restarts, what it says
+ * when one fails, and that nothing is left. Its parts: compose-parts.test.ts; networks:
+ * tests/interop/compose.test.ts.
+ */
+
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { askProject } from '../../tools/cli/compose/ask.ts';
+import type { ProjectStatus } from '../../tools/cli/compose/messages.ts';
+import { findProject, projectNames } from '../../tools/cli/compose/project-directory.ts';
+import { freePort, processesWith, Workspace } from './cli.ts';
+
+const CONFIG = `import { arg, defineUnikernel, net } from 'morgana/config';
+export default defineUnikernel({
+  name: 'service',
+  main: './main.ts',
+  devices: { stack: net.stack() },
+  args: {
+    port: arg.port({ default: 80, doc: 'TCP port' }),
+    status: arg.int({ default: 200, doc: 'what requests are answered with' }),
+    exit: arg.int({ default: -1, doc: 'ends with it, unless negative' }),
+  },
+});
+`;
+const MAIN = `import type { Start } from 'morgana';
+import { fetchHandler, serveHttp } from 'morgana/http';
+import type config from './morgana.config.ts';
+export const start: Start<typeof config> = async ({ stack, args, ...environment }) => {
+  const { log } = environment;
+  if (args.exit >= 0) {
+    log.info('about to fail');
+    return args.exit;
+  }
+  const app = {
+    fetch(request: Request): Response {
+      const { pathname } = new URL(request.url);
+      if (pathname !== '/ready') log.info('asked for ' + pathname);
+      // From the next turn on it is deaf.
+      if (pathname === '/hang') setTimeout(() => { for (;;); }, 0);
+      return new Response('hello from ' + args.port + '\\n', { status: args.status });
+    },
+  };
+  await serveHttp(stack, args.port, fetchHandler(app, { log }), environment);
+};
+`;
+const HEAD = `import { defineCompose } from 'morgana/compose';
+const common = { app: './service', target: 'node', networks: [] } as const;
+`;
+
+const work = new Workspace({ 'service/morgana.config.ts': CONFIG, 'service/main.ts': MAIN });
+after(async () => {
+  for (const name of projectNames()) await askProject(findProject(name)!, { ask: 'down' }, 30_000);
+  work.remove();
+});
+
+const ports = { web: 0, db: 0, other: 0, sick: 0 };
+before(async () => {
+  for (const name of ['web', 'db', 'other', 'sick'] as const) ports[name] = await freePort();
+  work.write(
+    'morgana.compose.ts',
+    `${HEAD}export default defineCompose({
+  name: 'crew',
+  unikernels: {
+    web: {
+      ...common,
+      args: { port: 81 },
+      publish: ['${ports.web}:81'],
+      after: { db: 'healthy', crasher: 'started' },
+      health: { http: '/ready', port: 81 },
+    },
+    db: { ...common, args: { port: ${ports.db} }, health: { tcp: ${ports.db} } },
+    crasher: { ...common, args: { exit: 3 }, restart: 'on-failure' },
+  },
+});
+`,
+  );
+  work.write(
+    'other.compose.ts',
+    `${HEAD}export default defineCompose({
+  name: 'other',
+  unikernels: {
+    db: { ...common, publish: ['${ports.other}:80'], health: { log: /listening on port/ } },
+    job: { ...common, args: { exit: 0 }, after: { db: 'healthy' } },
+  },
+});
+`,
+  );
+  work.write(
+    'sick.compose.ts',
+    `${HEAD}export default defineCompose({
+  name: 'sick',
+  unikernels: {
+    patient: {
+      ...common,
+      args: { port: ${ports.sick}, status: 503 },
+      health: { http: '/ready', port: ${ports.sick}, startPeriodMs: 1_500 },
+    },
+    never: { ...common, after: { patient: 'healthy' } },
+  },
+});
+`,
+  );
+});
+
+process.env.MORGANA_RUNTIME_DIR = work.path('.run');
+const compose = (...words: string[]) => work.run(['compose', ...words]);
+
+/** What the supervisor says, without a tool between. */
+async function ps(project = 'crew'): Promise<ProjectStatus> {
+  const places = findProject(project);
+  assert.ok(places);
+  return (await askProject(places, { ask: 'ps' }, 10_000)) as ProjectStatus;
+}
+
+/** Processes of the unikernels: their modules are in this workspace's cache. */
+const children = (): number[] => processesWith(work.path('.cache/apps'));
+
+async function gone(pids: readonly number[]): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (children().some((pid) => pids.includes(pid))) {
+    assert.ok(performance.now() < deadline, `${children()} are left`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+let supervisor = 0;
+
+test('up --detach › in the order of health, and on when the shell has its prompt', async () => {
+  const { code, stdout, stderr } = await compose('up', '--detach');
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout, '');
+  assert.match(stderr, /'db' is healthy \d+ ms.*\n(.*\n)*.*'web' is healthy \d+ ms/);
+  assert.match(stderr, /^morgana: crew is up in the background \(process \d+\)/m);
+  supervisor = (await ps()).pid;
+});
+
+test('up again › refused while the project is up', async () => {
+  const { code, stderr } = await compose('up');
+  assert.equal(code, 2);
+  assert.equal(
+    stderr,
+    `error: the project 'crew' is up (process ${supervisor}), take it down first (morgana compose down --project=crew)\n`,
+  );
+});
+
+test('ps › states, health and published ports; the one that fails is started again', async () => {
+  const response = await fetch(`http://127.0.0.1:${ports.web}/`);
+  assert.equal(await response.text(), 'hello from 81\n');
+  let status = await ps();
+  const deadline = performance.now() + 20_000;
+  while (status.unikernels[1]!.restarts < 2 && performance.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    status = await ps();
+  }
+  const shown = status.unikernels.map(({ name, health, published }) => ({
+    name,
+    health,
+    published,
+  }));
+  assert.deepEqual(shown, [
+    { name: 'db', health: 'healthy', published: [] },
+    { name: 'crasher', health: null, published: [] },
+    { name: 'web', health: 'healthy', published: [`127.0.0.1:${ports.web}->81/tcp`] },
+  ]);
+  const crasher = status.unikernels[1]!;
+  assert.ok(crasher.restarts >= 2 && crasher.exitCode === 3, JSON.stringify(crasher));
+  const { code, stdout } = await compose('ps', '--json');
+  assert.equal(code, 0);
+  assert.equal(JSON.parse(stdout).unikernels[0].pid, status.unikernels[0]!.pid);
+});
+
+test('logs › the last lines, of all or of some, and what comes', async () => {
+  const last = await compose('logs', '--tail=1', 'crasher', 'db', '--project=crew');
+  assert.match(last.stdout, /^db +\| .*listening on port/m);
+  assert.equal(last.stdout.match(/^crasher \|.*about to fail$/gm)?.length, 1);
+  const all = await compose('logs', '--project=crew');
+  assert.match(all.stdout, /^- +\| 'crasher' ended with exit code 3; restart 1 of 10 in 0.25 s$/m);
+  assert.ok((all.stdout.match(/^crasher \|/gm)?.length ?? 0) >= 3);
+  const odd = await compose('logs', 'nobody', '--project=crew');
+  assert.equal(odd.stderr, "error: 'crew' has no unikernel 'nobody', only db, crasher, web\n");
+  const following = work.start([
+    'compose',
+    'logs',
+    '--follow',
+    '--tail=0',
+    'web',
+    '--project=crew',
+  ]);
+  for (let i = 0; i < 100 && following.stdout === ''; i++) {
+    await fetch(`http://127.0.0.1:${ports.web}/follow`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.match(following.stdout, /^web +\| .*asked for \/follow\n/);
+  following.child.kill('SIGINT');
+  await following.ended;
+});
+
+test('two projects side by side; one hangs › Ctrl-C waits, a second one doesn’t', async () => {
+  const before = children();
+  const other = work.start(['compose', 'up', '--file=other.compose.ts']);
+  await other.wrote(/morgana: other is up; Ctrl-C takes it down/);
+  await other.wrote(/'job' ended with exit code 0/);
+  await fetch(`http://127.0.0.1:${ports.other}/hang`);
+  const status = await ps('other');
+  assert.deepEqual(
+    status.unikernels.map(({ state, exitCode }) => [state, exitCode]),
+    [
+      ['running', null],
+      ['ended', 0],
+    ],
+  );
+  const pid = status.unikernels[0]!.pid!;
+  other.child.kill('SIGINT');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.ok(children().includes(pid), 'it is deaf');
+  other.child.kill('SIGINT');
+  assert.equal((await other.ended).code, 130);
+  await gone([pid]);
+  assert.ok(before.every((one) => children().includes(one) || one !== status.pid));
+  assert.equal((await ps()).unikernels[2]!.health, 'healthy');
+  assert.deepEqual(readdirSync(work.path('.run/projects')), ['crew']);
+});
+
+test('one never becomes healthy › its last words, all down, exit code 2', async () => {
+  const { code, stdout, stderr } = await compose('up', '--file=sick.compose.ts');
+  assert.equal(code, 2, stderr);
+  assert.match(stderr, /^error: 'patient' did not become healthy within 1\.5 s: \/ready was /m);
+  // On a machine that is busy enough it doesn't come as far as that.
+  if (stderr.includes('answered with 503')) {
+    assert.match(stderr, /^patient \| .*listening on port.*\n/m);
+  }
+  assert.doesNotMatch(stdout, /^never/m);
+  assert.deepEqual(readdirSync(work.path('.run/projects')), ['crew']);
+});
+
+test('the supervisor is killed › so are all; another up finds nothing in its way', async () => {
+  const pids = (await ps()).unikernels.flatMap(({ pid }) => pid ?? []);
+  assert.ok(pids.length >= 2);
+  process.kill(supervisor, 'SIGKILL');
+  await gone(pids);
+  const none = await compose('ps');
+  assert.equal(none.stderr, "error: the project 'crew' is not up, no project is\n");
+  assert.ok(!existsSync(work.path('.run/projects/crew')));
+  assert.equal((await compose('up', '--detach')).code, 0);
+  const status = await ps();
+  const down = await compose('down');
+  assert.deepEqual([down.code, down.stderr], [0, 'morgana: crew is down\n']);
+  await gone(status.unikernels.flatMap(({ pid }) => pid ?? []));
+  assert.deepEqual(children(), []);
+  for (const kind of ['projects', 'unikernels']) {
+    assert.deepEqual(readdirSync(work.path(`.run/${kind}`)), []);
+  }
+});
