@@ -4,7 +4,14 @@
  */
 
 import { after, assert, hot, readU16be, Timer, writeU16be } from '#core';
-import type { DatagramHandler, DatagramSocket, Endpoint, Flow, FlowHandler } from '#device';
+import type {
+  DatagramHandler,
+  DatagramSocket,
+  Endpoint,
+  Flow,
+  FlowHandler,
+  Listener,
+} from '#device';
 import type { Forwarder } from './forwarder.ts';
 import { DNS_HEADER_BYTES } from './wire/index.ts';
 
@@ -12,15 +19,20 @@ export class ForwarderServer implements DatagramHandler {
   readonly counters = { dnsStreamsServed: 0, dnsStreamsFull: 0, dnsStreamsIdle: 0, dnsNotSent: 0 };
   readonly forwarder: Forwarder;
   private socket: DatagramSocket | null = null;
+  private listener: Listener | null = null;
   private readonly streams = new Set<ClientStream>();
 
   constructor(forwarder: Forwarder) {
     this.forwarder = forwarder;
   }
 
-  /** Answers come from `socket`, which was bound with this as its handler. */
-  serve(socket: DatagramSocket): void {
+  /**
+   * Answers come from `socket`, which was bound with this as its handler; `listener` gives its
+   * connections to `accept`. Both are its own from now on.
+   */
+  serve(socket: DatagramSocket, listener: Listener): void {
     this.socket = socket;
+    this.listener = listener;
   }
 
   receive(bytes: Uint8Array, from: Endpoint, to: string): void {
@@ -53,7 +65,9 @@ export class ForwarderServer implements DatagramHandler {
 
   close(): void {
     this.socket?.close();
+    this.listener?.close();
     this.socket = null;
+    this.listener = null;
     for (const stream of [...this.streams]) stream.abort();
     this.forwarder.close();
   }

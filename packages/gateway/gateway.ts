@@ -255,7 +255,7 @@ export class Gateway {
     const bound = net.udp.bind(DNS_PORT, server);
     const listening = tcp.listen(DNS_PORT, (flow) => server.accept(flow));
     assert(bound.ok && listening.ok, 'port 53 of a new stack is free');
-    server.serve(bound.value);
+    server.serve(bound.value, listening.value);
     return server;
   }
 

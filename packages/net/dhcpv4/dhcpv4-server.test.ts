@@ -233,6 +233,10 @@ test('DECLINE › the address is nobody’s for ten minutes, its client gets ano
   assert.deepEqual([x.counter('dhcpServerDeclines'), x.server.leases()[0]?.state], [1, 'declined']);
   assert.equal(x.bind(A), SECOND);
   assert.equal(x.send(DHCPV4_REQUEST, B, [asking(FIRST)])[0]?.type, DHCPV4_NAK);
+  const C = macOf(3);
+  const [renewed] = x.send(DHCPV4_REQUEST, C, [], { clientAddress: FIRST }, OURS);
+  assert.equal(renewed?.type, DHCPV4_ACK, 'the one that was found to have it');
+  x.send(DHCPV4_DECLINE, C, [server, asking(FIRST)]);
   x.link.wait(dhcpDeclinedHold / 1_000);
   assert.equal(x.send(DHCPV4_REQUEST, B, [asking(FIRST)])[0]?.type, DHCPV4_ACK);
 });

@@ -241,23 +241,26 @@ export class Dhcpv4Server implements UdpReceiver {
     const server = dhcpv4OptionI32(message, dhcpv4Option.serverIdentifier);
     const asked = dhcpv4OptionI32(message, dhcpv4Option.requestedAddress);
     const { table } = this;
+    const { now } = this.timers;
     const known = table.of(client);
     if (server !== null && server !== this.options.serve.address) {
       // It took another server's offer (§3.1 (4)).
-      if (known?.state === 'offered') table.end(known, this.timers.now);
+      if (known?.state === 'offered') table.end(known, now);
       return false;
     }
     const wanted = clientAddress !== IPV4_ANY || asked === null ? clientAddress : asked;
     if (wanted === IPV4_ANY) return false;
     const address = ipv4AddressOf(wanted);
     const isOther = known !== null && known.state !== 'ended' && known.address !== address;
+    // Who renews a declined address from it is the one that was found to have it.
+    const claimed = table.at(address);
+    if (clientAddress === address && claimed?.state === 'declined') table.end(claimed, now);
     if (isOther || !table.mayHave(client, clientMac, address)) {
       this.counters.dhcpServerNaks += 1;
       this.reply(message, DHCPV4_NAK, IPV4_ANY, 0);
       return true;
     }
     const leaseSeconds = this.secondsFor(message);
-    const { now } = this.timers;
     const lease = table.bind(client, clientMac, address, now, after(now, seconds(leaseSeconds)));
     table.name(lease, table.fixedFor(clientMac)?.hostName ?? this.hostNameIn(message));
     this.counters.dhcpServerAcks += 1;
