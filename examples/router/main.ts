@@ -40,7 +40,10 @@ export const start: Start<typeof config> = async ({ args, log, ...context }) => 
     sessionsMax: args.sessions,
     filtering: args['open-filtering'] ? 'endpoint-independent' : 'address-and-port-dependent',
   } as const;
-  new Router({ inside, outside, ...around, nat, clampsMss: args['clamp-mss'] });
+  const router = new Router({ inside, outside, ...around, nat, clampsMss: args['clamp-mss'] });
+  context.inspect.stack('inside', () => inside.inspect());
+  context.inspect.stack('outside', () => outside.inspect());
+  context.inspect.section('router', () => router.counters());
   if (args.leases !== '') serveAddresses(inside, outside, args.leases, around);
   const firewall = { rules: rules.value, flowsMax: args.sessions };
   if (isIpv6) routeIpv6({ inside, outside, ...around, firewall }, around);

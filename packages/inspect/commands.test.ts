@@ -92,6 +92,19 @@ test('snapshot › what the machine is; the heap only when asked; no boot argume
   assert.ok(walked.ok);
 });
 
+test('snapshot › what the program adds, the last of a name', async () => {
+  const { client, commands } = made();
+  commands.program.section('jobs', () => assert.fail('replaced'));
+  commands.program.section('jobs', () => ({ done: 1 }));
+  commands.program.stack('inside', () => ({ mac: '02:00:00:00:00:01' }));
+  const answer = await client.ask('snapshot');
+  assert.ok(answer.ok);
+  const { program, stacks } = answer.value as UnikernelSnapshot;
+  assert.deepEqual(program, { jobs: { done: 1 } });
+  assert.equal(stacks.inside?.mac, '02:00:00:00:00:01');
+  assert.equal(stacks.inside?.connections.count, 0);
+});
+
 test('log › levels are told, set, refused; lines are followed', async () => {
   const { client, log } = made();
   assert.deepEqual(await client.ask('log', { levels: 'warn,tcp:debug' }), {

@@ -5,7 +5,14 @@
  */
 
 import { after, hot, type Log, seconds, setLevels, Timer } from '#core';
-import { type CpuProfile, type Machine, PROFILE_HZ_MAX, PROFILE_HZ_MIN, type Stack } from '#device';
+import {
+  type CpuProfile,
+  type Machine,
+  PROFILE_HZ_MAX,
+  PROFILE_HZ_MIN,
+  type Stack,
+  type StackSnapshot,
+} from '#device';
 import type { ControlServer, ControlStream } from './control-server.ts';
 import { Inspector, snapshotRequestOf } from './inspector.ts';
 import { capturesMax, profileSecondsMax } from './limits.ts';
@@ -20,6 +27,13 @@ const PROFILE_HZ_DEFAULT = 1_000;
 /** What a request carries beside its id and name. */
 type Options = Omit<ControlRequest, 'id' | 'ask'>;
 
+/** A stack that tells less. */
+const BARE_STACK: StackSnapshot = {
+  addresses: [],
+  connections: { count: 0, list: [] },
+  counters: {},
+};
+
 /** Why a command isn't done: its message is the answer. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
@@ -32,7 +46,8 @@ export class Commands {
   private readonly machine: Machine;
   private readonly programLog: Log;
   private readonly points: readonly TapPoint[];
-  private readonly stacks = new Map<string, Stack>();
+  private readonly stacks = new Map<string, Pick<Stack, 'inspect'>>();
+  private readonly programSections = new Map<string, () => unknown>();
   private captures = 0;
 
   /** Before the owners of the machine's interfaces attach themselves. */
@@ -65,9 +80,21 @@ export class Commands {
   }
 
   /** A stack of the program: the snapshot has it from now on. */
-  addStack(device: string, stack: Stack): void {
+  addStack(device: string, stack: Pick<Stack, 'inspect'>): void {
     this.stacks.set(device, stack);
   }
+
+  /** What a program's `start` gets, to add to its snapshots: ProgramInspection of `morgana`. */
+  readonly program = {
+    section: (name: string, take: () => unknown): void => {
+      if (this.programSections.size === 0) {
+        this.inspector.section('program', () => this.programSnapshot());
+      }
+      this.programSections.set(name, take);
+    },
+    stack: (name: string, take: () => Partial<StackSnapshot>): void =>
+      this.addStack(name, { inspect: () => ({ ...BARE_STACK, ...take() }) }),
+  };
 
   register(server: ControlServer): void {
     server.command('snapshot', (request) => this.snapshot(request));
@@ -75,6 +102,12 @@ export class Commands {
     server.command('profile', (request, stream) => this.profile(request, stream));
     server.command('pcap', (request, stream) => this.pcap(request, stream));
     this.inspector.section('control', () => ({ ...server.counters }));
+  }
+
+  private programSnapshot(): Record<string, unknown> {
+    const all: Record<string, unknown> = {};
+    for (const [name, take] of this.programSections) all[name] = take();
+    return all;
   }
 
   /** `connections` of them from number `from` on; `heap`: true walks it. */

@@ -38,6 +38,10 @@ const SNAPSHOT: UnikernelSnapshot = {
     silent: null,
   },
   control: { controlRequests: 11 },
+  program: {
+    jobs: { done: 3, queue: { waiting: 2 }, name: 'x', list: [7] },
+    many: Array(300).fill(1),
+  },
 };
 
 /** Samples by their name and labels. */
@@ -65,8 +69,12 @@ test('a snapshot › samples with conventional names; drops by reason', () => {
     'morgana_stack_memory_refused_total{stack="first",account="received"}': '1',
     'morgana_heap_kind_bytes{kind="strings"}': '7',
     morgana_control_requests_total: '11',
+    'morgana_program{section="jobs",name="queue.waiting"}': '2',
+    'morgana_program{section="jobs",name="list.0"}': '7',
+    'morgana_program{section="many",name="255"}': '1',
   };
   for (const [name, value] of Object.entries(expected)) assert.equal(found.get(name), value, name);
+  assert.ok(!found.has('morgana_program{section="many",name="256"}'), 'one past the bound');
 });
 
 test('turns of the loop › a histogram whose buckets add up', () => {
@@ -87,7 +95,7 @@ test('families › stand together, each with one HELP and one TYPE before its sa
       assert.ok(!seen.has(current), `${current} twice`);
       seen.add(current);
     } else if (line.startsWith('#'))
-      assert.match(line, new RegExp(`^# TYPE ${current} (counter|gauge|histogram)$`));
+      assert.match(line, new RegExp(`^# TYPE ${current} (counter|gauge|histogram|untyped)$`));
     else assert.ok(line.startsWith(current) && /^[{_ ]/.test(line.slice(current.length)), line);
   }
   assert.ok(seen.size > 20);

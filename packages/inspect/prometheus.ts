@@ -10,7 +10,7 @@ import type { UnikernelSnapshot } from './snapshot.ts';
 export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 type Labels = Readonly<Record<string, string>>;
-type Type = 'counter' | 'gauge' | 'histogram';
+type Type = 'counter' | 'gauge' | 'histogram' | 'untyped';
 
 interface Family {
   readonly type: Type;
@@ -67,7 +67,34 @@ export function formatMetrics(snapshot: UnikernelSnapshot): string {
       out.add('counter', `${words}_total`, `Of the way in: ${counter}.`, {}, Number(value));
     }
   }
+  for (const [section, value] of Object.entries(snapshot.program ?? {})) {
+    addProgram(out, section, '', value, { left: PROGRAM_NUMBERS_MAX });
+  }
   return out.text();
+}
+
+/** Numbers of one section of the program's that become samples; the rest don't. */
+const PROGRAM_NUMBERS_MAX = 256;
+
+/** Every number in it, under its path: a program's own data has no types. */
+function addProgram(
+  out: Exposition,
+  section: string,
+  path: string,
+  value: unknown,
+  bound: { left: number },
+): void {
+  if (typeof value === 'number') {
+    if (bound.left <= 0) return;
+    bound.left -= 1;
+    const help = 'What the program tells of itself.';
+    out.add('untyped', 'morgana_program', help, { section, name: path }, value);
+  } else if (typeof value === 'object' && value !== null) {
+    for (const [key, item] of Object.entries(value)) {
+      if (bound.left <= 0) return;
+      addProgram(out, section, path === '' ? key : `${path}.${key}`, item, bound);
+    }
+  }
 }
 
 /** Turns and late timers by powers of two of a millisecond: packages/device/vitals.ts. */

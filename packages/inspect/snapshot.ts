@@ -27,6 +27,6 @@ export interface UnikernelSnapshot {
   /** Counters of the management port and of syslog, where they are on. */
   readonly management?: Readonly<Record<string, number>>;
   readonly syslog?: Readonly<Record<string, number>>;
-  /** Sections of others. */
-  readonly [section: string]: unknown;
+  /** What the program itself tells (`inspect.section` of its context), by section. */
+  readonly program?: Readonly<Record<string, unknown>>;
 }

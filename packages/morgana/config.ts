@@ -24,7 +24,15 @@ export interface UnikernelConfig<
 }
 
 /** Names that `start` receives besides the devices. */
-const RESERVED_DEVICES = new Set(['args', 'log', 'clock', 'entropy', 'timers', 'memoryBytes']);
+const RESERVED_DEVICES = new Set([
+  'args',
+  'log',
+  'clock',
+  'entropy',
+  'timers',
+  'memoryBytes',
+  'inspect',
+]);
 /** Arguments that every image may have already: see run.ts and packages/stack. */
 const RESERVED_ARGS = new Set([
   'help',

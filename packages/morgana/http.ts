@@ -15,7 +15,12 @@ export async function serveHttp(
   stack: Stack,
   port: number,
   handler: HttpHandler,
-  { timers, clock, log, memoryBytes }: Omit<Environment, 'entropy'>,
+  {
+    timers,
+    clock,
+    log,
+    memoryBytes,
+  }: Pick<Environment, 'timers' | 'clock' | 'log' | 'memoryBytes'>,
 ): Promise<HttpServer> {
   // A handler may hold a whole body, twice for a moment.
   const bodyBytesMax = Math.min(DEFAULT_LIMITS.bodyBytesMax, Math.floor(memoryBytes / 4));

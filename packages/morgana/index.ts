@@ -4,7 +4,7 @@
  */
 
 import type { Logger, TimerQueue } from '#core';
-import type { Clock, Entropy } from '#device';
+import type { Clock, Entropy, StackSnapshot } from '#device';
 import type { ArgSpec, ArgSpecs, ArgValues } from './arguments.ts';
 import type { UnikernelConfig } from './config.ts';
 import type { DeviceSpec, DeviceSpecs, DeviceValues } from './devices.ts';
@@ -39,6 +39,18 @@ export interface Environment {
   readonly timers: TimerQueue;
   /** Memory that the machine has. */
   readonly memoryBytes: number;
+  readonly inspect: ProgramInspection;
+}
+
+/**
+ * What a program adds to its snapshots (`morgana inspect`), each made when somebody looks. A name
+ * given again replaces what it meant before. Nothing happens where nobody can look.
+ */
+export interface ProgramInspection {
+  /** Plain data, as JSON can carry it, under `program.NAME`. Numbers are metrics too. */
+  section(name: string, take: () => unknown): void;
+  /** A stack of the program's own making, beside those of its devices. */
+  stack(name: string, take: () => Partial<StackSnapshot>): void;
 }
 
 export type Context<D extends DeviceSpecs, A extends ArgSpecs> = DeviceValues<D> &

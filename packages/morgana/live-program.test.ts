@@ -53,6 +53,7 @@ function bench(kind: LiveOptions['kind'], first: Uint8Array | null, devices: obj
     entropy: { fill: () => {} },
     timers: new TimerQueue(instantOfMicros(0)),
     memoryBytes: 1 << 24,
+    inspect: { section() {}, stack() {} },
     stack,
     ...devices,
   };

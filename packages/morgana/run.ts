@@ -92,6 +92,9 @@ export async function runUnikernel(machine: Machine, unikernel: Unikernel): Prom
   return startUnikernel(machine, unikernel, values, log);
 }
 
+/** Where nobody can look. */
+const UNSEEN = { section() {}, stack() {} };
+
 async function startUnikernel(
   machine: Machine,
   unikernel: Unikernel,
@@ -108,7 +111,8 @@ async function startUnikernel(
   const { clock, entropy, timers, memoryBytes } = machine;
   const args: Record<string, string | number | boolean> = {};
   for (const name of Object.keys(unikernel.args)) args[name] = values[name]!;
-  const environment = { log: logger, clock, entropy, timers, memoryBytes };
+  const inspect = inspection?.commands.program ?? UNSEEN;
+  const environment = { log: logger, clock, entropy, timers, memoryBytes, inspect };
   const context: AnyContext = { ...devices, args, ...environment };
   try {
     const code = await unikernel.start(context);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { CpuProfile, StackSnapshot } from '#device';
 import type { UnikernelSnapshot } from '#inspect';
 import { snapshotLines } from '../../tools/cli/inspect-text.ts';
-import { printable } from '../../tools/cli/printable.ts';
+import { printable, printableJson } from '../../tools/cli/printable.ts';
 import {
   byFunction,
   cpuprofileJson,
@@ -123,6 +123,7 @@ const SNAPSHOT: UnikernelSnapshot = {
     },
   },
   stacks: { stack: STACK },
+  program: { router: { forwarded: 7, dropTtl: 0, nat: { sessions: 2 } } },
 };
 
 const LATER: UnikernelSnapshot = {
@@ -190,6 +191,9 @@ test('names from the network › with control characters › are shown, not obey
   assert.doesNotMatch(text, new RegExp('[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f\\u2028\\u202e]'));
   assert.ok(text.includes('\\x1b]0;owned\\x07\\x0d\\x9b2J\\u202egnp\\u2028'));
   assert.equal(printable('räksmörgås 東京'), 'räksmörgås 東京');
+  const value = { evil: `${evil}\u{e0041}` };
+  assert.deepEqual(JSON.parse(printableJson(value)), value);
+  assert.match(printableJson(value), /^[ -~\n]*$/);
 });
 
 const PROFILE: CpuProfile = {

@@ -29,6 +29,9 @@ export function snapshotLines(
     const seconds = before === null ? 0 : (now.uptimeMicros - before.uptimeMicros) / 1_000_000;
     lines.push('', ...stackLines(name, stack, earlier, seconds, options));
   }
+  for (const [name, value] of Object.entries(now.program ?? {})) {
+    lines.push('', `${name}: ${dataText(value)}`);
+  }
   lines.push('', `log ${pairs(now.logLevels)}`);
   return lines.map((line) => printable(line).slice(0, options.columns).trimEnd());
 }
@@ -284,6 +287,18 @@ function aligned(rows: readonly (readonly string[])[]): string[] {
     const cells = row.flatMap((cell, i) => (widths[i] === 0 ? [] : [cell.padEnd(widths[i]!)]));
     return `    ${cells.join('  ')}`.trimEnd();
   });
+}
+
+/** Plain data of a program's own, without what is 0. */
+function dataText(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return String(value);
+  const parts = Object.entries(value)
+    .filter(([, item]) => item !== 0)
+    .map(([key, item]) => {
+      if (typeof item !== 'object' || item === null) return `${key} ${item}`;
+      return `${key} (${dataText(item)})`;
+    });
+  return parts.length === 0 ? 'nothing' : parts.join(', ');
 }
 
 const list16 = (ports: readonly number[]): string =>

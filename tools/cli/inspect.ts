@@ -8,7 +8,7 @@ import { EXIT_OK, Failure, usageFailure } from './failure.ts';
 import type { CommandLine } from './flags.ts';
 import { type InspectSource, openSource } from './inspect-source.ts';
 import { snapshotLines } from './inspect-text.ts';
-import { printable } from './printable.ts';
+import { printable, printableJson } from './printable.ts';
 import { byFunction, cpuprofileJson, hottest, speedscopeJson } from './profile-files.ts';
 import { baseSymbols } from './symbols.ts';
 import type { VERBS } from './verbs.ts';
@@ -39,7 +39,7 @@ export async function inspectVerb(line: Line): Promise<number> {
     else if (flags.log !== null || flags.follow) await log(source, flags.log, flags.follow);
     else if (flags.json) {
       const snapshot = await look(source, flags.connections, true);
-      process.stdout.write(`${JSON.stringify(snapshot, null, 2)}\n`);
+      process.stdout.write(`${printableJson(snapshot)}\n`);
     } else if (flags.once || !process.stdout.isTTY) await once(source, flags.connections);
     else await refresh(source, line);
     return EXIT_OK;
