@@ -143,6 +143,12 @@ test('a server that fails, refuses or is silent › the next one; none › what 
   assert.equal(none.heard[0]?.code, dnsCode.serverFailure, 'at once');
 });
 
+test('a server’s address › spelled as others spell it', () => {
+  const x = new Bench({ '2001:db8::53': answers('192.0.2.1') });
+  x.forwarder.configure([{ address: '2001:0DB8:0:0::0053', port: 53 }]);
+  assert.deepEqual(texts(x.ask(query('a.org'))), ['192.0.2.1']);
+});
+
 test('a late answer of a server that was given up › is as good', () => {
   const x = new Bench({ [NS]: silent, [OTHER]: silent });
   x.send(bytesOf(query('a.org')));

@@ -7,6 +7,7 @@
 
 import { after, assert, hot, readU16be, Timer, type TimerQueue, writeU16be } from '#core';
 import type { Endpoint, Entropy } from '#device';
+import { formatIpv6Text, parseIpv6Text } from './address-text.ts';
 import { DEFAULT_FORWARDER_LIMITS, type ForwarderLimits } from './limits.ts';
 import { answerLocally, type LocalNames } from './local-zone.ts';
 import type { DnsExchange, DnsTransport } from './transport.ts';
@@ -87,7 +88,11 @@ export class Forwarder {
 
   /** Asks these servers from now on, as many as are used. */
   configure(servers: readonly Endpoint[]): void {
-    this.servers = servers.slice(0, this.limits.serversMax);
+    // Spelled as the host spells those who answer.
+    this.servers = servers.slice(0, this.limits.serversMax).map(({ address, port }) => {
+      const bytes = parseIpv6Text(address);
+      return { address: bytes === null ? address : formatIpv6Text(bytes), port };
+    });
   }
 
   get pending(): number {

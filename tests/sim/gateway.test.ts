@@ -167,6 +167,55 @@ async function household(seed: number): Promise<void> {
   assert(x.refusals >= 2 && x.gateway.counters().tcpNatOpened! >= 6);
 }
 
+test('gateway › a thousand short connections, 40 at a time, frames lost › all whole, none stays', async () => {
+  const x = new Household(1);
+  await x.open();
+  x.world.checkEvery = 500;
+  for (const network of [x.world.network, x.outside]) {
+    network.faults = { ...noFaults(), lossShare: 0.005 };
+  }
+  const page = new Uint8Array(2_000).fill(0x5a);
+  const port = 8_000;
+  x.server.tcp.listen(port, (flow) => {
+    const answer = (): void => {
+      flow.write(page);
+      flow.shutdown();
+    };
+    flow.attach({ data: answer, drained() {}, end() {}, closed() {} });
+  });
+  const [guest] = x.guests;
+  await x.run(30, () => guest!.address() !== null);
+  let [started, whole] = [0, 0];
+  const next = (): void => {
+    if (started >= 1_000) return;
+    started += 1;
+    guest!.tcp.connect(SERVER, port, (result) => {
+      assert(result.ok);
+      const flow = result.value;
+      let bytes = 0;
+      flow.attach({
+        data: (piece) => {
+          bytes += piece.length;
+        },
+        drained() {},
+        end: () => flow.shutdown(),
+        closed(how) {
+          assert.deepEqual([bytes, how], [page.length, 'closed']);
+          whole += 1;
+          next();
+        },
+      });
+      flow.write(Uint8Array.of(1));
+    });
+  };
+  for (let i = 0; i < 40; i++) next();
+  await x.run(3_600, () => whole === 1_000);
+  await x.run(120, () => false);
+  const { relays, foreignSynsHeld, connections, tcpNatOpened } = x.gateway.counters();
+  assert.deepEqual([whole, relays, foreignSynsHeld, connections], [1_000, 0, 0, 0]);
+  assert.equal(tcpNatOpened, 1_000);
+});
+
 for (let seed = 1; seed <= SEEDS; seed++) {
   test(`gateway › two lossy networks, a guest crashes › all done, nothing stays (seed ${seed})`, () =>
     household(seed));
