@@ -67,7 +67,8 @@ async function stop(tool: Tool, signal: NodeJS.Signals = 'SIGINT'): Promise<numb
 }
 
 test('a switch › ports join and leave, Ctrl-C removes its socket', async () => {
-  const tool = work.start(['switch', '--socket=s', '--loss=0.5', '--delay=1', '--pcap=a.pcap']);
+  const words = ['--gateway=off', '--loss=0.5', '--delay=1', '--pcap=a.pcap'];
+  const tool = work.start(['switch', '--socket=s', ...words]);
   await tool.wrote(/switch at s; plug in with --link=unix:s/);
   const socket = net.connect(work.path('s'));
   await tool.wrote(/port 1 joined/);
