@@ -1,8 +1,8 @@
 /**
  * Whole stacks on ports of our own switch (packages/switch), in virtual time: two switches with a
  * cable between them, hosts on cables that lose, repeat, reorder and corrupt; hosts crash, are cut
- * off, and move to other ports, of the other switch too. Then all is mended, and everything that was
- * begun must end well.
+ * off, and move to other ports, of the other switch too. Then all is mended, and everything that
+ * was begun must end well.
  */
 
 import { after, assert, instantOfMicros, micros, millis, seconds, Timer, writeU32be } from '#core';

@@ -1,6 +1,6 @@
 /**
- * One end of a measurement between two unikernels: sends as fast as it can, or counts what comes and
- * says so twice a second.
+ * One end of a measurement between two unikernels: sends as fast as it can, or counts what comes
+ * and says so twice a second.
  */
 
 import type { Start } from 'morgana';

@@ -87,7 +87,10 @@ export class Network {
   static async open(options: NetworkOptions): Promise<Network> {
     const network = new Network(options);
     const listening = await network.server.listen(options.switchSocket);
-    if (!listening.ok) throw listenFailure(options.switchSocket, listening.error);
+    if (!listening.ok) {
+      await network.close();
+      throw listenFailure(options.switchSocket, listening.error);
+    }
     if (options.controlSocket !== null) await network.control.listen(options.controlSocket);
     network.linger();
     return network;
