@@ -32,6 +32,7 @@ import {
   parseUdp,
 } from '#net/wire';
 import type { SimRandom } from '#targets/sim/index';
+import { composeCases } from './compose-cases.ts';
 import { dnsCases } from './dns-cases.ts';
 import { httpCases } from './http-cases.ts';
 import { inspectCases } from './inspect-cases.ts';
@@ -248,4 +249,5 @@ export const registry: readonly WireCase[] = [
   ...inspectCases,
   ...otherCases,
   ...switchCases,
+  ...composeCases,
 ];

@@ -107,6 +107,18 @@ export const publishToFlag: Flag<readonly PublishTo[]> = {
   join: (before, next) => [...before, ...next],
 };
 
+/** An address that a network's station always gets. */
+export const leaseFlag: Flag<readonly { readonly mac: string; readonly address: string }[]> = {
+  read(text) {
+    const station = /^([0-9a-f][02468ace](?::[0-9a-f]{2}){5})=(\d{1,3}(?:\.\d{1,3}){3})$/;
+    const found = station.exec(text ?? '');
+    return found === null ? null : [{ mac: found[1]!, address: found[2]! }];
+  },
+  expected: 'MAC=ADDRESS, as 02:00:00:00:00:01=10.77.0.9',
+  absent: [],
+  join: (before, next) => [...before, ...next],
+};
+
 /** A flag whose every occurrence is one word of a shape. */
 const wordsFlag = (shape: RegExp, expected: string): Flag<readonly string[]> => ({
   read: (text) => (text !== null && shape.test(text) ? [text] : null),

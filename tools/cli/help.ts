@@ -140,6 +140,7 @@ joins a network, and starts one without these flags when it doesn't run.
                         as 10.77.0.0/24 (the default depends on the name)
   --publish=HOST:NAME:PORT  leads a port of 127.0.0.1 to one of a unikernel, as 8080:web:80; may be
                         repeated; also ADDRESS:HOST:NAME:PORT and HOST:NAME:PORT/udp
+  --lease=MAC=ADDRESS   the address that DHCP always gives that station; may be repeated
   --pcap=FILE           writes all that passes to FILE, or stdout (-), for Wireshark and tcpdump
   --loss=PERCENT        drops so many frames (default 0)
   --delay=MS            delays each frame so long (default 0)

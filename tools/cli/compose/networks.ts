@@ -8,7 +8,12 @@ import type { ComposedUnikernel, NetworkSpec } from '../../../packages/morgana/c
 import { Failure } from '../failure.ts';
 import { NetworkClient } from '../network/control-client.ts';
 import { macOnNetwork } from '../network/mac.ts';
-import type { NetworkName } from '../network/messages.ts';
+import {
+  type NetworkName,
+  type NetworkStatus,
+  PROBE_MILLIS_MAX,
+  type PublishedAt,
+} from '../network/messages.ts';
 import { networkPlaces } from '../runtime-directory.ts';
 import { Child } from './child.ts';
 import type { ComposeProject, Member } from './compose-file.ts';
@@ -17,6 +22,8 @@ import { LAST_LINES } from './limits.ts';
 
 const START_MILLIS_MAX = 10_000;
 const LOOK_AGAIN_MILLIS = 20;
+
+const wordsOf = (error: Error): string => error.message;
 
 interface OpenNetwork {
   /** As the file has it. */
@@ -29,14 +36,18 @@ interface OpenNetwork {
 
 export class Networks {
   private readonly project: ComposeProject;
-  private readonly say: (text: string) => void;
   private readonly open = new Map<string, OpenNetwork>();
   private readonly children: Child[] = [];
   private isStopping = false;
+  /** Resolves with the name of a network that ended by itself: nobody on it can go on. */
+  readonly lost: Promise<string>;
+  private lose: (name: string) => void = () => {};
 
-  constructor(project: ComposeProject, say: (text: string) => void) {
+  constructor(project: ComposeProject) {
     this.project = project;
-    this.say = say;
+    this.lost = new Promise((resolve) => {
+      this.lose = resolve;
+    });
   }
 
   /** What this machine calls the networks that a unikernel is on. */
@@ -79,7 +90,8 @@ export class Networks {
         clients.push(client);
         await client.ask({ ask: 'join', name: member, mac: this.macOf(member, index) });
         if (index > 0) continue;
-        for (const one of publish) await client.ask({ ask: 'publish', ...one, guest: member });
+        const guest = this.guestOf(member);
+        for (const one of publish) await client.ask({ ask: 'publish', ...one, guest });
       }
       return await run();
     } finally {
@@ -118,10 +130,16 @@ export class Networks {
   }
 
   /** A port that it is asked at gets one of this machine's, any free one, for ever. */
-  private reachOn(network: string, guest: string): Reach {
+  private reachOn(network: string, member: string): Reach {
     const places = new Map<number, Place>();
+    const guest = this.guestOf(member);
     return {
-      connect: async () => 'not yet',
+      connect: async (guestPort, timeoutMs) => {
+        const timeoutMillis = Math.min(timeoutMs, PROBE_MILLIS_MAX);
+        const ask = { ask: 'probe', guest, guestPort, timeoutMillis } as const;
+        const answer = await this.open.get(network)?.client.ask(ask).catch(wordsOf);
+        return answer === undefined ? 'its network is gone' : (answer as string | null);
+      },
       place: async (port) => {
         const known = places.get(port);
         if (known !== undefined) return known;
@@ -129,8 +147,11 @@ export class Networks {
         if (client === undefined) return 'its network is gone';
         const host = '127.0.0.1';
         const asked = { hostAddress: host, hostPort: 0, protocol: 'tcp', guest } as const;
-        const answer = await client.ask({ ask: 'publish', ...asked, guestPort: port });
-        const place = { host, port: (answer as { hostPort: number }).hostPort };
+        const answer = await client
+          .ask({ ask: 'publish', ...asked, guestPort: port })
+          .catch(wordsOf);
+        if (typeof answer === 'string') return answer;
+        const place = { host, port: (answer as PublishedAt).hostPort };
         places.set(port, place);
         return place;
       },
@@ -139,6 +160,13 @@ export class Networks {
 
   private spec(member: string): ComposedUnikernel {
     return this.project.config.unikernels[member]!;
+  }
+
+  /** How its first network finds it: by its address when that is fixed, else by its name. */
+  private guestOf(member: string): string {
+    const { args, address } = this.spec(member);
+    const fixed = /^([\d.]+)\//.exec(String(args.ipv4 ?? ''))?.[1];
+    return fixed ?? address ?? String(args.hostname ?? member);
   }
 
   private fullName(name: string): string {
@@ -177,14 +205,16 @@ export class Networks {
     let isOver = false;
     void child.ended.then(() => {
       isOver = true;
-      if (this.open.has(name) && !this.isStopping) this.say(`the network '${name}' has ended`);
+      if (this.open.has(name) && !this.isStopping) this.lose(name);
     });
     const deadline = performance.now() + START_MILLIS_MAX;
     for (;;) {
       const client = isOver ? null : await NetworkClient.connect(places.controlSocket);
       if (client !== null) {
         const { switchSocket } = places;
-        this.open.set(name, { name, child, client, switchSocket, gateway: null });
+        const { gateway } = (await client.ask({ ask: 'status' })) as NetworkStatus;
+        const network = gateway?.network ?? null;
+        this.open.set(name, { name, child, client, switchSocket, gateway: network });
         return;
       }
       if (isOver || performance.now() > deadline) {
@@ -195,8 +225,15 @@ export class Networks {
     }
   }
 
-  private flagsOf(_name: string, { loss, delayMs, rateMbit }: NetworkSpec): readonly string[] {
+  private flagsOf(name: string, spec: NetworkSpec): readonly string[] {
+    const { subnet, gateway, loss, delayMs, rateMbit } = spec;
+    const leases = this.project.members
+      .filter((member) => member.spec.networks[0] === name && member.spec.address !== undefined)
+      .map((member) => `--lease=${this.macOf(member.name, 0)}=${member.spec.address}`);
+    const network = gateway === 'off' ? 'off' : subnet;
     return [
+      ...(network === undefined ? [] : [`--gateway=${network}`]),
+      ...leases,
       ...(loss === undefined ? [] : [`--loss=${loss * 100}`]),
       ...(delayMs === undefined ? [] : [`--delay=${delayMs}`]),
       ...(rateMbit === undefined ? [] : [`--rate=${rateMbit}`]),

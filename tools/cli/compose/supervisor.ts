@@ -54,7 +54,7 @@ export class Supervisor {
     this.output = output;
     this.stop = stop;
     this.isDetached = isDetached;
-    this.networks = new Networks(project, (text) => this.say(text));
+    this.networks = new Networks(project);
     const members = project.members.map((member) => this.unikernelOf(member));
     this.unikernels = new Project(project.config, members);
     this.control = new ComposeControlServer({
@@ -90,10 +90,11 @@ export class Supervisor {
     const starting = this.bringUp();
     starting.catch(() => {});
     try {
-      const stopped = await Promise.race([stop.asked, starting]);
+      const lost = this.lost();
+      const stopped = await Promise.race([stop.asked, lost, starting]);
       if (stopped !== null) return stopped;
       this.output.up();
-      const ends = this.isDetached ? [stop.asked] : [stop.asked, this.unikernels.ended()];
+      const ends = [stop.asked, lost, ...(this.isDetached ? [] : [this.unikernels.ended()])];
       return (await Promise.race(ends)) ?? this.allEnded();
     } catch (error) {
       throw this.failureOf(error);
@@ -113,6 +114,12 @@ export class Supervisor {
     await this.networks.up();
     if (!this.stop.isAsked) await this.unikernels.up();
     return null;
+  }
+
+  /** Rejects when a network is gone. */
+  private async lost(): Promise<never> {
+    const name = await this.networks.lost;
+    throw new Failure({ what: `the network '${name}' has ended`, mend: 'start all again' });
   }
 
   private allEnded(): number {

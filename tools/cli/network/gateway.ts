@@ -5,13 +5,14 @@ import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { isIP } from 'node:net';
 import { Log, wallTimeOfMillis } from '#core';
 import type { Endpoint } from '#device';
-import { Gateway, gatewayNetwork, type PublishError } from '#gateway';
-import { formatIpv4Address, parseIpv4Address } from '#net';
+import { Gateway, type GatewayNetwork, gatewayNetwork, type PublishError } from '#gateway';
+import { type FixedLease, formatIpv4Address, parseIpv4Address } from '#net';
 import { type Switch, SwitchNetDevice } from '#switch';
 import { HostStack } from '#targets/node/host-stack';
 import type { NodeLoop } from '#targets/node/loop';
 import { usageFailure } from '../failure.ts';
-import type { PublishAsk } from './messages.ts';
+import { parseMacText } from './mac.ts';
+import type { ProbeAsk, PublishAsk } from './messages.ts';
 
 const RESOLV_CONF = '/etc/resolv.conf';
 const DNS_PORT = 53;
@@ -31,6 +32,7 @@ export class NetworkGateway {
   /** As "10.77.0.0/24". */
   readonly network: string;
   private readonly gateway: Gateway;
+  private readonly loop: NodeLoop;
   private readonly refresh: () => void;
 
   /** Throws a Failure when `text` is no network that a gateway can have. */
@@ -39,10 +41,13 @@ export class NetworkGateway {
     network: Switch,
     mac: Uint8Array,
     text: string,
+    leases: readonly StaticLease[],
     say: (line: string) => void,
   ) {
     const known = gatewayNetwork(text, { nameServers: hostNameServers() });
     if (!known.ok) throw usageFailure(`--gateway: ${known.error.message}`, 'give it 10.77.0.0/24');
+    const fixed = fixedLeases(leases, known.value);
+    this.loop = loop;
     this.network = text;
     this.gateway = new Gateway({
       device: new SwitchNetDevice(loop.timers, network, 'gateway', mac),
@@ -51,7 +56,7 @@ export class NetworkGateway {
       entropy: { fill: (out) => void randomFillSync(out) },
       clock: { wall: () => wallTimeOfMillis(Date.now()) },
       logger: new Log(say, 'warn').source('gateway'),
-      network: known.value,
+      network: { ...known.value, fixed },
     });
     this.refresh = () => loop.turn(() => this.gateway.useNameServers(hostNameServers()));
     watchFile(RESOLV_CONF, { persistent: false, interval: LOOK_AGAIN_MS }, this.refresh);
@@ -68,11 +73,32 @@ export class NetworkGateway {
     return lease?.address ?? null;
   }
 
-  /** A function that undoes it, or one sentence. */
-  async publish(ask: PublishAsk): Promise<(() => void) | string> {
+  /** Where it is published and what undoes that, or one sentence. */
+  async publish(ask: PublishAsk): Promise<{ hostPort: number; close(): void } | string> {
     const guest = parseIpv4Address(ask.guest) ?? ask.guest;
     const published = await this.gateway.publish({ ...ask, guest });
-    return published.ok ? () => published.value.close() : sentenceOf(ask, published.error);
+    return published.ok ? published.value : sentenceOf(ask, published.error);
+  }
+
+  /** Opens a connection to the guest, and closes it; null, or why it didn't come to be. */
+  probe({ guest, guestPort, timeoutMillis }: ProbeAsk): Promise<string | null> {
+    return new Promise((resolve) => {
+      const address = parseIpv4Address(guest) ?? this.gateway.addressOf(guest);
+      if (address === null) return resolve(`nobody is called '${guest}' yet`);
+      this.loop.turn(() => {
+        const connecting = this.gateway.tcp.connect(address, guestPort, (opened) => {
+          clearTimeout(late);
+          if (!opened.ok) return resolve(`the connection failed: ${opened.error.kind}`);
+          opened.value.attach({ data() {}, drained() {}, end() {}, closed() {} });
+          opened.value.shutdown();
+          resolve(null);
+        });
+        const late = setTimeout(() => {
+          this.loop.turn(() => connecting.cancel());
+          resolve(`no connection within ${timeoutMillis} ms`);
+        }, timeoutMillis);
+      });
+    });
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -83,6 +109,32 @@ export class NetworkGateway {
     unwatchFile(RESOLV_CONF, this.refresh);
     this.gateway.close();
   }
+}
+
+/** What --lease says: the address that a station always gets. */
+export interface StaticLease {
+  readonly mac: string;
+  readonly address: string;
+}
+
+/** Throws a Failure for one that the network can't give. */
+function fixedLeases(leases: readonly StaticLease[], network: GatewayNetwork): FixedLease[] {
+  const { address: own, hostAddress, prefixBits } = network;
+  const taken = new Set<number | null>([own, hostAddress]);
+  const stations = new Set<string>();
+  return leases.map(({ mac, address: text }) => {
+    const refuse = (why: string): Error =>
+      usageFailure(`--lease=${mac}=${text}: ${why}`, 'give it another address of the network');
+    const address = parseIpv4Address(text);
+    const size = 2 ** (32 - prefixBits);
+    const index = address === null ? 0 : address - (own - 1);
+    if (address === null || index < 1 || index >= size - 1) throw refuse('no host of the network');
+    if (taken.has(address)) throw refuse('that address is taken');
+    if (stations.has(mac)) throw refuse('that station has a lease already');
+    taken.add(address);
+    stations.add(mac);
+    return { mac: parseMacText(mac), address };
+  });
 }
 
 function sentenceOf({ hostAddress, hostPort }: PublishAsk, error: PublishError): string {

@@ -15,3 +15,7 @@ export function macOnNetwork(network: string, name: string): string {
   mac[0] = (mac[0]! & 0xfc) | 0x02;
   return formatMac(mac);
 }
+
+/** Six bytes, out of "52:54:00:00:00:01". */
+export const parseMacText = (text: string): Uint8Array =>
+  Uint8Array.from(text.split(':'), (part) => Number.parseInt(part, 16));

@@ -4,8 +4,10 @@
  * `{"id":1,"error":"..."}`.
  *
  *     join       name, mac: the network stays, and knows the name, while the socket is open
- *     publish    hostAddress, hostPort, protocol, guest, guestPort: until the socket is closed
+ *     publish    hostAddress, hostPort (0: any free one), protocol, guest, guestPort: until the
+ *                socket is closed
  *     unpublish  hostAddress, hostPort, protocol
+ *     probe      guest, guestPort, timeoutMillis: whether it takes a connection; null, or why not
  *     names      who is on the network
  *     status     ports, counters, addresses, names, what is published
  *
@@ -26,10 +28,26 @@ export interface PublishAsk {
   readonly guestPort: number;
 }
 
+/** The answer to `publish`. */
+export interface PublishedAt {
+  /** Never 0. */
+  readonly hostPort: number;
+}
+
+export interface ProbeAsk {
+  readonly guest: string;
+  readonly guestPort: number;
+  readonly timeoutMillis: number;
+}
+
+/** Who asks for longer is refused: the answer must come before the asker's patience ends. */
+export const PROBE_MILLIS_MAX = 8_000;
+
 export type NetworkAsk =
   | { readonly ask: 'join'; readonly name: string; readonly mac: string }
   | ({ readonly ask: 'publish' } & PublishAsk)
   | ({ readonly ask: 'unpublish' } & Pick<PublishAsk, 'hostAddress' | 'hostPort' | 'protocol'>)
+  | ({ readonly ask: 'probe' } & ProbeAsk)
   | { readonly ask: 'names' }
   | { readonly ask: 'status' };
 
@@ -118,12 +136,22 @@ function askOf(fields: Fields): NetworkAsk | string {
       }
       return { ask: 'publish', ...host, guest, guestPort };
     }
+    case 'probe': {
+      const { guest, guestPort, timeoutMillis } = fields;
+      if (!isText(guest, 253) || !isNumber(guestPort, 1, 65_535)) {
+        return 'probe needs guest and guestPort';
+      }
+      if (!isNumber(timeoutMillis, 1, PROBE_MILLIS_MAX)) {
+        return `timeoutMillis is not 1 to ${PROBE_MILLIS_MAX}`;
+      }
+      return { ask: 'probe', guest, guestPort, timeoutMillis };
+    }
     case 'unpublish': {
       const host = hostOf(fields);
       return typeof host === 'string' ? host : { ask: 'unpublish', ...host };
     }
     default:
-      return 'ask is none of join, publish, unpublish, names, status';
+      return 'ask is none of join, publish, unpublish, probe, names, status';
   }
 }
 

@@ -10,8 +10,8 @@ import { PcapFile } from '#targets/node/pcap-file';
 import { formatPortEnd, type SwitchListenError, SwitchServer } from '#targets/node/switch-server';
 import { Failure } from '../failure.ts';
 import { type ControlClient, NetworkControlServer } from './control-server.ts';
-import { NetworkGateway } from './gateway.ts';
-import { macOnNetwork } from './mac.ts';
+import { NetworkGateway, type StaticLease } from './gateway.ts';
+import { macOnNetwork, parseMacText } from './mac.ts';
 import type {
   Joined,
   NetworkAsk,
@@ -19,6 +19,7 @@ import type {
   NetworkStatus,
   PortStatus,
   PublishAsk,
+  PublishedAt,
 } from './messages.ts';
 
 export interface NetworkOptions {
@@ -31,6 +32,7 @@ export interface NetworkOptions {
   readonly impairment: Impairment | null;
   /** The gateway's network, as "10.77.0.0/24"; null: there is none. */
   readonly gateway: string | null;
+  readonly leases: readonly StaticLease[];
   readonly seed: number;
   /** Ends when nobody was on it for so long; 0: stays. */
   readonly lingerMillis: number;
@@ -76,7 +78,9 @@ export class Network {
     });
     const mac = parseMacText(macOnNetwork(name ?? '', 'gateway'));
     this.gateway =
-      gateway === null ? null : new NetworkGateway(this.loop, this.network, mac, gateway, say);
+      gateway === null
+        ? null
+        : new NetworkGateway(this.loop, this.network, mac, gateway, options.leases, say);
     this.pcap = pcap === null ? null : this.capture(pcap);
     this.deserted = new Promise((resolve) => {
       this.desert = resolve;
@@ -153,23 +157,30 @@ export class Network {
         return ok(this.status());
       case 'publish':
         return this.publish(ask, client);
+      case 'probe':
+        if (this.gateway === null) return err('this network has no gateway to ask from');
+        return ok(await this.gateway.probe(ask));
       case 'unpublish':
         return this.unpublish(ask);
     }
   }
 
   /** Leads a port of this machine to one on the network; `client` null: for as long as it runs. */
-  async publish(ask: PublishAsk, client: ControlClient | null): Promise<Result<null, string>> {
+  async publish(
+    ask: PublishAsk,
+    client: ControlClient | null,
+  ): Promise<Result<PublishedAt, string>> {
     if (this.gateway === null) {
       return err('this network has no gateway, so nothing can be published on it');
     }
-    const { hostAddress, hostPort, protocol, guest, guestPort } = ask;
-    const undo = await this.gateway.publish(ask);
-    if (typeof undo === 'string') return err(undo);
+    const { hostAddress, protocol, guest, guestPort } = ask;
+    const found = await this.gateway.publish(ask);
+    if (typeof found === 'string') return err(found);
+    const { hostPort } = found;
     const published = { hostAddress, hostPort, protocol, guest, guestPort };
-    this.published.add({ ask: published, client, undo });
+    this.published.add({ ask: published, client, undo: () => found.close() });
     if (client !== null && this.gone.has(client)) this.leave(client);
-    return ok(null);
+    return ok({ hostPort });
   }
 
   private unpublish(ask: Omit<PublishAsk, 'guest' | 'guestPort'>): Result<null, string> {
@@ -250,9 +261,6 @@ function dropsOf(port: SwitchPort): string {
   if (drops.length === 0) return '';
   return `; dropped: ${drops.map(([reason, count]) => `${reason} ${count}`).join(', ')}`;
 }
-
-const parseMacText = (text: string): Uint8Array =>
-  Uint8Array.from(text.split(':'), (part) => Number.parseInt(part, 16));
 
 /** 48 bits as "52:54:00:00:00:01". */
 const macText = (address: number): string =>

@@ -56,6 +56,7 @@ async function serve(line: Line, places: NetworkPlaces | null): Promise<number> 
     pcap: flags.pcap,
     impairment: impairmentOf(line),
     gateway: gateway === 'off' ? null : (gateway ?? usualNetwork(places?.name ?? null)),
+    leases: flags.lease,
     seed: flags.seed,
     lingerMillis: flags.linger * 1_000,
     say,
