@@ -22,6 +22,7 @@ const DROPS_IN = new Set(
     'ipv6Malformed ipv6BadSource ipv6SourceOurs ipv6NotOurs ipv6NotJoined ipv6GroupForTcp ' +
     'ipv6BadHeader ipv6BadOption ipv6TooManyHeaders ipv6Routed ipv6BadFragment ' +
     'ipv6FragmentedControl ipv6NoNextHeader ipv6UnknownHeader ' +
+    'ipv6ForeignSource ipv6ForeignHops icmpv6EchoProhibited ' +
     'icmpv6Malformed icmpv6EchoIgnored icmpv6ErrorsStray icmpv6Ignored ' +
     'mldMalformed mldInvalid dhcpv6Malformed dhcpv6Foreign ' +
     'malformed checksum badOptions unacceptable noAck badAck noSyn paws noTimestamps badCookie ' +

@@ -12,17 +12,16 @@ import { messages, rsyslogCommand } from './rsyslog.ts';
 const TOKEN = 'sixteen-letters!';
 const work = new Workspace(HELLO_SITE);
 let management = 0;
+let syslog = 0;
 let tool: Tool;
-
-async function run(...bootArguments: string[]): Promise<Tool> {
-  const port = await freePort();
-  const words = ['run', 'htdocs', '--target=node', '--management'];
-  return work.start([...words, `--publish=${port}:80`, '--', ...bootArguments]);
-}
 
 before(async () => {
   management = await freePort();
-  tool = await run(`--management-port=${management}`, `--management-token=${TOKEN}`);
+  syslog = await freePort();
+  const port = await freePort();
+  const given = [`--management-port=${management}`, `--management-token=${TOKEN}`];
+  const words = ['run', 'htdocs', '--target=node', '--management', `--publish=${port}:80`, '--'];
+  tool = work.start([...words, ...given, `--syslog=tcp://127.0.0.1:${syslog}`]);
   await tool.wrote(/info management: management on port/);
 });
 after(async () => {
@@ -105,18 +104,14 @@ test('morgana inspect HOST:PORT › by the token in a file', async () => {
 
 describe('syslog over TCP', { skip: without('rsyslogd') }, () => {
   test('rsyslogd reads the octet counting, on a connection made when it came', async () => {
-    const [udp, tcp] = [await freePort(), await freePort()];
-    const sending = await run(`--syslog=tcp://127.0.0.1:${tcp}`);
-    await sending.wrote(/listening on port/);
-    const [command = '', ...rest] = rsyslogCommand(work, '127.0.0.1', udp, tcp);
+    const udp = await freePort();
+    const [command = '', ...rest] = rsyslogCommand(work, '127.0.0.1', udp, syslog);
     const server = spawn(...leashed(command, rest), { stdio: 'ignore' });
     const found = await eventually('a message', () => {
       const lines = messages(work, 'htdocs');
       return lines.length > 0 ? lines : null;
     });
-    assert.match(found[0]!, /^30 1 \S+ \S+ htdocs htdocs \[meta .*\] .*listening on port 80$/);
+    assert.match(found[0]!, /^30 1 \S+ \S+ htdocs management \[meta .*\] .*on port \d+$/);
     server.kill('SIGKILL');
-    sending.child.kill('SIGTERM');
-    await sending.ended;
   });
 });
