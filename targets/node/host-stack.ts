@@ -320,6 +320,10 @@ function connectErrorKind(code: string | undefined): ConnectError['kind'] {
       return 'timeout';
     case 'EADDRNOTAVAIL':
     case 'EAGAIN':
+    // No more sockets to be had, or no memory for one.
+    case 'EMFILE':
+    case 'ENFILE':
+    case 'ENOBUFS':
       return 'no port';
     default:
       return nameErrorKind(code) ?? 'unreachable';

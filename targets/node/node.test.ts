@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -77,6 +78,31 @@ test('HostStack › publish › bound where it says, under its own number to the
   const taken = await new HostStack(new NodeLoop(), publish).listen(80, () => assert.fail());
   assert.deepEqual(taken, { ok: false, error: { kind: 'port in use', port: 80 } });
   listening.value.close();
+});
+
+test('HostStack › no more sockets to be had › no port', async () => {
+  const server = net.createServer().listen(0, HOST);
+  await once(server, 'listening');
+  const { port } = server.address() as net.AddressInfo;
+  const program = `
+    const { HostStack } = await import(process.env.FOLDER + '/host-stack.ts');
+    const { NodeLoop } = await import(process.env.FOLDER + '/loop.ts');
+    const stack = new HostStack(new NodeLoop());
+    let left = 60;
+    for (let i = 0; i < 60; i++) stack.connect('${HOST}', ${port}, (result) => {
+      if (result.ok) result.value.attach({ data() {}, drained() {}, end() {}, closed() {} });
+      else if (result.error.kind !== 'no port') process.exit(1);
+      else process.exitCode = 7;
+      if (--left === 0) process.exit();
+    });`;
+  const node = [process.execPath, '--input-type=module', '-e', program];
+  const child = spawn('sh', ['-c', 'ulimit -n 50 && exec "$@"', 'sh', ...node], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, FOLDER: import.meta.dirname },
+  });
+  const [code] = await once(child, 'close');
+  assert.equal(code, 7);
+  server.close();
 });
 
 test('HostDatagramSocket › too long › RangeError; port 0 › dropped', async () => {
