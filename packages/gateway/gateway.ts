@@ -155,6 +155,7 @@ export class Gateway {
       ...this.advertiser?.counters,
       ...this.names.counters,
       ...this.names.forwarder.counters,
+      ...this.names.forwarder.transport.counters(),
       relays: this.relays.size,
       foreignSynsHeld: this.foreignTcp.heldCount,
       udpFlows: this.foreignUdp.flowCount,

@@ -4,12 +4,14 @@
  */
 
 import { SimRandom } from '#targets/sim/index';
+import { runHostileGateway } from './hostile-gateway.ts';
 import { runHostile } from './hostile-stack.ts';
 import { registry } from './registry.ts';
 import { fuzz, WireViolation } from './wire-case.ts';
 
 const ROUNDS = 2_000;
 const HOSTILE = 'hostile';
+const HOSTILE_GATEWAY = 'hostile gateway';
 const HOSTILE_SECONDS = 20;
 
 export interface Arguments {
@@ -24,25 +26,26 @@ export function argumentsOf(
   seconds: number,
   only: string | undefined,
 ): Arguments | null {
-  const all = [...registry.map((wire) => wire.name), HOSTILE];
+  const all = [...registry.map((wire) => wire.name), HOSTILE, HOSTILE_GATEWAY];
   const names = all.filter((name) => only === undefined || only === name);
   return names.length > 0 ? { seed, deadline: performance.now() + seconds * 1_000, names } : null;
 }
 
 /** Runs one fuzzer with one seed; returns what was tried. */
-function runOne(name: string, seed: number): number {
+async function runOne(name: string, seed: number): Promise<number> {
   const wire = registry.find((entry) => entry.name === name);
   if (wire !== undefined) return fuzz(wire, new SimRandom(seed), ROUNDS).runs;
-  return runHostile(seed, HOSTILE_SECONDS).rewritten;
+  const run = name === HOSTILE ? runHostile : runHostileGateway;
+  return (await run(seed, HOSTILE_SECONDS)).rewritten;
 }
 
 /** Returns the exit code. */
-export function runMessages(given: Arguments): number {
+export async function runMessages(given: Arguments): Promise<number> {
   let runs = 0;
   for (let seed = given.seed; performance.now() < given.deadline; seed++) {
     for (const name of given.names) {
       try {
-        runs += runOne(name, seed);
+        runs += await runOne(name, seed);
       } catch (error) {
         console.error(error instanceof Error ? error.stack : String(error));
         console.error(
