@@ -25,6 +25,13 @@ export type Task =
       readonly from: readonly [string, number];
       readonly to: readonly [string, number];
     }
+  /** How many connections, one after the other in so many lanes, come and go in a time. */
+  | {
+      readonly op: 'churn';
+      readonly to: readonly [string, number];
+      readonly lanes: number;
+      readonly millis: number;
+    }
   /** Datagrams to flows that weren't asked for, since the last time. */
   | { readonly op: 'strays' };
 
@@ -127,6 +134,29 @@ async function flows(specs: readonly FlowSpec[]): Promise<string[][]> {
   return seen;
 }
 
+function visit([host, port]: readonly [string, number]): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect({ host, port });
+    socket.on('error', () => resolve(false));
+    socket.on('close', () => resolve(socket.bytesRead > 0));
+    socket.resume();
+  });
+}
+
+async function churn(
+  to: readonly [string, number],
+  lanes: number,
+  millis: number,
+): Promise<number> {
+  const end = performance.now() + millis;
+  let count = 0;
+  const lane = async (): Promise<void> => {
+    while (performance.now() < end) if (await visit(to)) count += 1;
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+  return count;
+}
+
 async function run(task: Task): Promise<unknown> {
   switch (task.op) {
     case 'serve':
@@ -136,6 +166,8 @@ async function run(task: Task): Promise<unknown> {
     case 'send':
       servers.get(task.from.join(':'))?.send(STRAY, task.to[1], task.to[0]);
       return null;
+    case 'churn':
+      return churn(task.to, task.lanes, task.millis);
     case 'strays': {
       const found = strays;
       strays = [];
