@@ -71,6 +71,8 @@ export class Packet {
   private readonly ownRequest = { startAt: 0, fieldAt: 0, segmentBytes: 0, headerBytes: 0 };
   /** Flags and offset. */
   fragment = 0;
+  /** TCP, UDP or ICMP, whole and without options: what nearly all packets are. */
+  isPlain = false;
   /** Index in `v` of the transport's checksum; 0: none was read. */
   private sumIndex = 0;
   private layout = IP_LAYOUT;
@@ -112,6 +114,7 @@ export class Packet {
   ): ReadResult {
     this.frame = frame;
     this.request = null;
+    this.isPlain = false;
     const result = this.readFields(frame, fields);
     if (!checksumGood || result !== 'ok') return result;
     const request = device.receivedRequest?.() ?? null;
@@ -153,6 +156,7 @@ export class Packet {
       this.layout = IP_LAYOUT;
       this.sumIndex = 0;
     }
+    this.isPlain = this.sumIndex !== 0;
     hot.unpack(this.layout, frame, FIELDS_AT, this.v);
     return 'ok';
   }
@@ -210,7 +214,8 @@ export class Packet {
   age(): void {
     const { v } = this;
     v[TTL]! -= 1;
-    v[HEADER_SUM] = adjusted(v[HEADER_SUM]!, HOP_DELTA);
+    const sum = 0xffff - v[HEADER_SUM]! + HOP_DELTA;
+    v[HEADER_SUM] = 0xffff - ((sum & 0xffff) + (sum >> 16));
   }
 
   /**
@@ -220,7 +225,8 @@ export class Packet {
   setSource(address: number, port: number, addressDelta: number, delta: number): void {
     const { v } = this;
     v[SOURCE] = address;
-    v[HEADER_SUM] = adjusted(v[HEADER_SUM]!, addressDelta);
+    const sum = 0xffff - v[HEADER_SUM]! + addressDelta;
+    v[HEADER_SUM] = 0xffff - ((sum & 0xffff) + (sum >> 16));
     if (v[PROTOCOL] === PROTOCOL_ICMP) v[ICMP_IDENTIFIER] = port;
     else v[PORTS] = (port << 16) | (v[PORTS]! & 0xffff);
     this.adjustTransport(addressDelta, delta);
@@ -229,7 +235,8 @@ export class Packet {
   setDestination(address: number, port: number, addressDelta: number, delta: number): void {
     const { v } = this;
     v[DESTINATION] = address;
-    v[HEADER_SUM] = adjusted(v[HEADER_SUM]!, addressDelta);
+    const sum = 0xffff - v[HEADER_SUM]! + addressDelta;
+    v[HEADER_SUM] = 0xffff - ((sum & 0xffff) + (sum >> 16));
     if (v[PROTOCOL] === PROTOCOL_ICMP) v[ICMP_IDENTIFIER] = port;
     else v[PORTS] = (v[PORTS]! & -0x10000) | port;
     this.adjustTransport(addressDelta, delta);
@@ -263,6 +270,10 @@ export class Packet {
     if (request !== null) {
       // The pseudo-header's sum, as it is: ports are summed later.
       v[sumIndex] = folded(v[sumIndex]! + addressDelta);
+    } else if (sumIndex === TCP_SUM) {
+      // `adjusted`, without the call.
+      const sum = 0xffff - v[TCP_SUM]! + delta;
+      v[TCP_SUM] = 0xffff - ((sum & 0xffff) + (sum >> 16));
     } else if (sumIndex === ICMP_SUM) this.adjustSum(folded(delta + 0xffff - addressDelta));
     else this.adjustSum(delta);
   }

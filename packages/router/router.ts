@@ -151,24 +151,18 @@ export class Router {
 
   private fromInside(frame: Uint8Array, fields: Int32Array, checksumGood: boolean): void {
     const { packet, inside, nat } = this;
-    if (inside.isOurs(fields[8]!)) {
-      inside.own.frame(frame, fields, false, checksumGood);
-      return;
-    }
     const result = packet.read(frame, fields, checksumGood, inside.device);
-    if (result !== 'ok') {
-      inside.drop(result);
-      return;
-    }
-    if (!inside.mayGoOn(packet)) return;
-    if (nat !== null && packet.hasTransport && !packet.isFragment) {
+    // No session is with an address of the inside, so what is known needn't be asked whose it is.
+    if (nat !== null && result === 'ok' && packet.isPlain) {
       const session = nat.known(packet);
       if (session !== null) {
-        this.leave(nat, packet, session);
+        if (inside.mayGoOn(packet)) this.leave(nat, packet, session);
         return;
       }
     }
-    this.beginInside(packet, fields);
+    if (inside.isOurs(fields[8]!)) inside.own.frame(frame, fields, false, checksumGood);
+    else if (result !== 'ok') inside.drop(result);
+    else if (inside.mayGoOn(packet)) this.beginInside(packet, fields);
   }
 
   /** A packet from inside of no known session. */
@@ -266,11 +260,17 @@ export class Router {
       }
       return;
     }
+    if (packet.isPlain) {
+      const known = nat.incoming(packet);
+      if (known !== null) this.enter(nat, packet, known);
+      else this.strange(packet, nat.isRefused, fields, checksumGood);
+      return;
+    }
     if (packet.isLaterFragment) {
       this.fragmentFrom(outside, packet, fields);
       return;
     }
-    const session = packet.hasTransport ? nat.incoming(packet) : null;
+    const session = nat.incoming(packet);
     if (packet.isFragment) {
       const fate = session ?? (nat.isRefused ? 'dropped' : 'own');
       if (fate === 'own') outside.own.frame(frame, fields, false, checksumGood);

@@ -12,7 +12,15 @@ import { assert, type TimerQueue } from '#core';
 import { type Ipv4Address, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from '#net';
 import { ICMPV4_ECHO_REPLY, ICMPV4_ECHO_REQUEST, TCP_ACK, TCP_RST, TCP_SYN } from '#net/wire';
 import type { NatCounters } from '../counters.ts';
-import { ICMP_IDENTIFIER, type Packet, PORTS, PROTOCOL, TCP_FLAGS } from '../packet.ts';
+import {
+  DESTINATION,
+  ICMP_IDENTIFIER,
+  type Packet,
+  PORTS,
+  PROTOCOL,
+  SOURCE,
+  TCP_FLAGS,
+} from '../packet.ts';
 import { forwardOf, type PortForward } from './forwards.ts';
 import type { Mapping, Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
@@ -57,16 +65,16 @@ export class Nat44 {
     let remotePort = 0;
     if (protocol === PROTOCOL_TCP) {
       const ports = v[PORTS]!;
-      mapping = this.sessions.tcp.byInside.get(packet.source * 65_536 + (ports >>> 16));
+      mapping = this.sessions.tcp.byInside.get(v[SOURCE]! * 65_536 + (ports >>> 16));
       remotePort = ports & 0xffff;
     } else if (protocol === PROTOCOL_UDP) {
       const ports = v[PORTS]!;
-      mapping = this.sessions.udp.byInside.get(packet.source * 65_536 + (ports >>> 16));
+      mapping = this.sessions.udp.byInside.get(v[SOURCE]! * 65_536 + (ports >>> 16));
       remotePort = ports & 0xffff;
     } else if (protocol === PROTOCOL_ICMP && isQuery(v[PORTS]! >> 8)) {
-      mapping = this.sessions.icmp.byInside.get(packet.source * 65_536 + v[ICMP_IDENTIFIER]!);
+      mapping = this.sessions.icmp.byInside.get(v[SOURCE]! * 65_536 + v[ICMP_IDENTIFIER]!);
     }
-    return mapping === undefined ? null : mapping.find(packet.destination, remotePort);
+    return mapping === undefined ? null : mapping.find(v[DESTINATION]!, remotePort);
   }
 
   /**
@@ -97,7 +105,7 @@ export class Nat44 {
       return null;
     }
     const { sessions } = this;
-    const known = sessions.table(protocol).byInside.get(packet.source * 65_536 + insidePort);
+    const known = sessions.table(protocol).byInside.get(v[SOURCE]! * 65_536 + insidePort);
     const mapping =
       known ?? sessions.map(protocol, packet.source, insidePort, outsideAddress, null);
     return mapping === null ? null : sessions.open(mapping, packet.destination, remotePort);
@@ -137,7 +145,7 @@ export class Nat44 {
       mapping = this.sessions.icmp.byOutside.get(port);
     } else return null;
     if (mapping !== undefined) {
-      const session = mapping.find(packet.source, remotePort);
+      const session = mapping.find(v[SOURCE]!, remotePort);
       if (session !== null) return session;
     }
     return this.admit(packet, mapping ?? null, port, remotePort);
