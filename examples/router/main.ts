@@ -11,6 +11,7 @@ import {
   Router,
   routeIpv6,
   serveAddresses,
+  showRouter,
 } from 'morgana/router';
 import type config from './morgana.config.ts';
 
@@ -41,12 +42,10 @@ export const start: Start<typeof config> = async ({ args, log, ...context }) => 
     filtering: args['open-filtering'] ? 'endpoint-independent' : 'address-and-port-dependent',
   } as const;
   const router = new Router({ inside, outside, ...around, nat, clampsMss: args['clamp-mss'] });
-  context.inspect.stack('inside', () => inside.inspect());
-  context.inspect.stack('outside', () => outside.inspect());
-  context.inspect.section('router', () => router.counters());
-  if (args.leases !== '') serveAddresses(inside, outside, args.leases, around);
+  const leases = args.leases === '' ? null : serveAddresses(inside, outside, args.leases, around);
   const firewall = { rules: rules.value, flowsMax: args.sessions };
-  if (isIpv6) routeIpv6({ inside, outside, ...around, firewall }, around);
+  const router6 = isIpv6 ? routeIpv6({ inside, outside, ...around, firewall }, around) : null;
+  showRouter(context.inspect, { inside, outside }, { router, router6, leases });
   outside.onNames(() => log.info(`outside ${outside.addresses().join(', ') || 'without address'}`));
   log.info(`routing ${inside.addresses().join(', ')} to ${outside.addresses().join(', ')}`);
 };

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instantOfMicros } from '#core';
+import { parseIpAddress } from '#net';
 import { SimWorld } from '#targets/sim/index';
-import { openSide, Router, routeIpv6, serveAddresses } from './router.ts';
+import { openSide, Router, routeIpv6, serveAddresses, showRouter } from './router.ts';
 
 function sides(inside = '192.168.7.1/24') {
   const world = new SimWorld(5);
@@ -25,9 +26,13 @@ function sides(inside = '192.168.7.1/24') {
 
 test('a router › a host that plugs in › has an IPv4 address, an IPv6 one, and ways out', () => {
   const { world, around, inside, outside } = sides();
-  new Router({ inside, outside, ...around, nat: { forwards: [] } });
-  const server = serveAddresses(inside, outside, '192.168.7.100-192.168.7.110', around);
-  routeIpv6({ inside, outside, ...around, firewall: { rules: [] } }, around);
+  const router = new Router({ inside, outside, ...around, nat: { forwards: [] } });
+  const leases = serveAddresses(inside, outside, '192.168.7.100-192.168.7.110', around);
+  const firewall = { rules: [] };
+  const router6 = routeIpv6({ inside, outside, ...around, firewall }, around);
+  const shown = new Map<string, () => unknown>();
+  const show = (name: string, take: () => unknown): void => void shown.set(name, take);
+  showRouter({ section: show, stack: show }, { inside, outside }, { router, router6, leases });
   const guest = world.addHost('guest');
   const log = guest.log.source('guest');
   const host = openSide(guest.device, { ipv4: '', ipv6: '' }, { ...around, log });
@@ -36,7 +41,16 @@ test('a router › a host that plugs in › has an IPv4 address, an IPv6 one, an
   assert.match(ipv4!, /^192\.168\.7\.1\d\d\/24$/);
   assert.match(ipv6!, /^2001:db8:7:[:0-9a-f]+\/64$/);
   assert.equal(host.ipv6?.routers.defaultRouters.length, 1);
-  assert.equal(server.leases().length, 1);
+  assert.equal(leases.leases().length, 1);
+  assert.deepEqual([...shown.keys()], ['inside', 'outside', 'router', 'firewall', 'leases']);
+  const socket = host.udp.open(5_001, { datagram() {} });
+  assert.ok(socket.ok);
+  socket.value.send(new Uint8Array(4), parseIpAddress('203.0.113.5')!, 53);
+  socket.value.send(new Uint8Array(4), parseIpAddress('2001:db8:9::5')!, 53);
+  world.run(instantOfMicros(11_000_000));
+  const text = JSON.stringify([...shown.values()].map((take) => take()));
+  assert.match(text, /"remote":"203\.0\.113\.5:53"/);
+  assert.match(text, /"remote":"\[2001:db8:9::5\]:53"/);
   assert.ok(host.configuration?.gateway);
 });
 

@@ -12,7 +12,7 @@ import {
   parseIpv4Address,
   RouterAdvertiser,
 } from '#net';
-import { Router6, type Router6Options } from '#router';
+import { type Router, Router6, type Router6Options } from '#router';
 import { ipv6Options, stackOptions } from '#stack';
 import type { Environment } from './index.ts';
 
@@ -126,6 +126,32 @@ export function routeIpv6(options: Router6Options, around: Surroundings): Router
   outside.onNames(follow);
   follow();
   return router;
+}
+
+/** Sessions and flows that one look shows; counts say how many there are. */
+const SHOWN_MAX = 200;
+
+/** What `morgana inspect` sees of a router: both stacks, counters, sessions, flows, leases. */
+export function showRouter(
+  inspect: Environment['inspect'],
+  { inside, outside }: Pick<Router6Options, 'inside' | 'outside'>,
+  parts: {
+    readonly router: Router;
+    readonly router6?: Router6 | null;
+    readonly leases?: Dhcpv4Server | null;
+  },
+): void {
+  const { router, router6, leases } = parts;
+  inspect.stack('inside', () => inside.inspect());
+  inspect.stack('outside', () => outside.inspect());
+  inspect.section('router', () => ({ counters: router.counters(), ...router.tables(SHOWN_MAX) }));
+  if (router6) {
+    inspect.section('firewall', () => ({
+      counters: router6.counters(),
+      ...router6.tables(SHOWN_MAX),
+    }));
+  }
+  if (leases) inspect.section('leases', () => leases.leases());
 }
 
 /** What the inside is told. */

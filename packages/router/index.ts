@@ -16,4 +16,4 @@ export {
 } from './nat/forwards.ts';
 export type { Filtering } from './nat/nat44.ts';
 export { type NatOptions, Router, type RouterOptions } from './router.ts';
-export type { NatSessionSnapshot, NatTables } from './tables.ts';
+export type { FirewallTables, FlowSnapshot, NatSessionSnapshot, NatTables } from './tables.ts';

@@ -34,6 +34,7 @@ import { firewallCounters, router6Counters } from '../counters.ts';
 import { FragmentTable } from '../fragments.ts';
 import { HeldSyns, synKey } from '../held-syns.ts';
 import { natSessionsDefault, natSessionsMax, natSessionsMin } from '../limits.ts';
+import { type FirewallTables, firewallTablesOf } from '../tables.ts';
 import { type Flow, type FlowEnds, Flows } from './flows.ts';
 import { echoIdentifier, Packet6 } from './packet6.ts';
 import { type FirewallRule, isAllowed } from './rules.ts';
@@ -63,6 +64,7 @@ export class Router6 {
   readonly flows: Flows;
   readonly rules: readonly FirewallRule[];
   private readonly isOpen: boolean;
+  private readonly timers: TimerQueue;
   private readonly packet: Packet6;
   private readonly tally = router6Counters();
   private readonly firewallTally = firewallCounters();
@@ -78,6 +80,7 @@ export class Router6 {
     this.outside = new Side6('outside', outside, tally, fromOutside, unresolved);
     this.packet = new Packet6(this.inside.forwarding.ways);
     this.isOpen = firewall === null;
+    this.timers = timers;
     this.rules = firewall?.rules ?? [];
     const flowsMax = firewall?.flowsMax ?? natSessionsDefault;
     assert(flowsMax >= natSessionsMin && flowsMax <= natSessionsMax);
@@ -92,6 +95,11 @@ export class Router6 {
   counters(): Readonly<Record<string, number>> {
     const { tally, firewallTally, flows } = this;
     return this.isOpen ? { ...tally } : { ...tally, ...firewallTally, ...flows.snapshot() };
+  }
+
+  /** Plain data, for people and programs that look inside; at most `most` flows. */
+  tables(most: number): FirewallTables {
+    return firewallTablesOf(this.flows, this.rules, this.timers.now, most);
   }
 
   checkInvariants(): void {
