@@ -34,7 +34,7 @@ export function askProject(
     socket.on('error', () => fail(hangs));
     socket.on('close', () => {
       clearTimeout(late);
-      reject(new Failure({ what: `the project '${info.name}' has ended` }));
+      reject(new Failure({ what: `the project '${info.name}' closed the connection` }));
     });
   });
 }

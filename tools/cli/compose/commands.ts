@@ -71,3 +71,7 @@ export function commandOf(
 /** The unikernel's own exit code, out of its process's. */
 export const exitCodeOf = (platform: Platform, status: number): number =>
   platform === 'pvh' ? (imageExitCode(status) ?? EXIT_FAILED) : status;
+
+/** A line that isn't the unikernel's, and that everybody expects: QEMU tells who ended it. */
+export const isNoise = (platform: Platform, text: string): boolean =>
+  platform === 'pvh' && /^qemu-system-\S+: terminating on signal 15 /.test(text);

@@ -20,13 +20,20 @@ export interface ComposeAnswers {
   logs(ask: LogsAsk): readonly NamedLine[] | string;
 }
 
+interface Follower {
+  /** Of unikernels; none: all. */
+  readonly names: readonly string[];
+  /** With more than this waiting for him he is dropped. */
+  readonly queueBytesMax: number;
+}
+
 export class ComposeControlServer {
   private readonly answers: ComposeAnswers;
   private readonly server = net.createServer((socket) => this.take(socket));
   private readonly sockets = new Set<Socket>();
   private readonly answering = new Set<Promise<void>>();
-  /** Those who want to hear of new lines: of which names; none: of all. */
-  private readonly followers = new Map<Socket, readonly string[]>();
+  /** Those who want to hear of new lines. */
+  private readonly followers = new Map<Socket, Follower>();
 
   constructor(answers: ComposeAnswers) {
     this.answers = answers;
@@ -54,8 +61,10 @@ export class ComposeControlServer {
 
   /** A unikernel said something. */
   line(line: NamedLine): void {
-    for (const [socket, names] of this.followers) {
-      if (names.length === 0 || names.includes(line.name)) say(socket, { line });
+    for (const [socket, { names, queueBytesMax }] of this.followers) {
+      if (names.length > 0 && !names.includes(line.name)) continue;
+      if (socket.writableLength > queueBytesMax) socket.destroy();
+      else say(socket, { line });
     }
   }
 
@@ -108,7 +117,9 @@ export class ComposeControlServer {
         const text = lines.map((line) => `${JSON.stringify({ line })}\n`);
         socket.write(text.join(''));
         if (ask.follow) {
-          this.followers.set(socket, ask.names);
+          // The lines that there were are his to read, however slowly.
+          const queueBytesMax = socket.writableLength + CLIENT_QUEUE_BYTES_MAX;
+          this.followers.set(socket, { names: ask.names, queueBytesMax });
           return;
         }
         say(socket, { value: null });
@@ -121,12 +132,6 @@ export class ComposeControlServer {
 /** Who doesn't read the rest of his answer within this is cut off. */
 const LINGER_MILLIS = 2_000;
 
-/** What its own log was is his to read, however slowly; what is new, only up to a bound. */
 function say(socket: Socket, answer: ComposeAnswer): void {
-  if (socket.destroyed) return;
-  if (socket.writableLength > CLIENT_QUEUE_BYTES_MAX) {
-    socket.destroy();
-    return;
-  }
-  socket.write(`${JSON.stringify(answer)}\n`);
+  if (!socket.destroyed) socket.write(`${JSON.stringify(answer)}\n`);
 }

@@ -38,5 +38,5 @@ export const CLIENT_QUEUE_BYTES_MAX = 4_194_304;
 export const MESSAGE_CHARACTERS_MAX = 262_144;
 
 assert(BACKOFF_MILLIS_MIN < BACKOFF_MILLIS_MAX && STOP_MILLIS_MAX < DOWN_MILLIS_MAX);
-// The log of one unikernel, which is sent line by line to whoever asks, fits what waits for him.
-assert(2 * LOG_FILE_BYTES_MAX < CLIENT_QUEUE_BYTES_MAX);
+// A line of a log, escaped as JSON in the worst way, is one message.
+assert(6 * LINE_CHARACTERS_MAX < MESSAGE_CHARACTERS_MAX);

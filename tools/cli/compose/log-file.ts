@@ -3,7 +3,7 @@
  * NAME.log.1 with what was before. One process writes and reads it.
  */
 
-import { appendFileSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { LOG_FILE_BYTES_MAX } from './limits.ts';
 
 export interface LogLine {
@@ -14,6 +14,7 @@ export interface LogLine {
 
 export class LogFile {
   private readonly file: string;
+  private handle: number | null = null;
   private bytes = 0;
 
   /** Begins anew: what an earlier project of the name left goes. */
@@ -25,19 +26,25 @@ export class LogFile {
 
   /** False when the disk doesn't take it, which is no reason to stop anything. */
   append({ at, text }: LogLine): boolean {
-    const line = `${at} ${text}\n`;
+    const line = Buffer.from(`${at} ${text}\n`);
     try {
-      if (this.bytes + Buffer.byteLength(line) > LOG_FILE_BYTES_MAX) {
+      if (this.bytes + line.length > LOG_FILE_BYTES_MAX) {
+        this.close();
         renameSync(this.file, `${this.file}.1`);
-        this.bytes = 0;
       }
-      appendFileSync(this.file, line);
-      this.bytes += Buffer.byteLength(line);
+      this.handle ??= openSync(this.file, 'a', 0o600);
+      this.bytes += writeSync(this.handle, line);
       return true;
     } catch {
-      this.bytes = statSync(this.file, { throwIfNoEntry: false })?.size ?? 0;
       return false;
     }
+  }
+
+  /** Until the next line. */
+  close(): void {
+    if (this.handle !== null) closeSync(this.handle);
+    this.handle = null;
+    this.bytes = 0;
   }
 
   /** The last `count` lines, or all that there are. */

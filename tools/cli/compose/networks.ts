@@ -20,7 +20,7 @@ import type { ComposeProject, Member } from './compose-file.ts';
 import { askConnect, type Place, type Reach } from './health.ts';
 import { LAST_LINES } from './limits.ts';
 
-const START_MILLIS_MAX = 10_000;
+const START_MILLIS_MAX = 20_000;
 const LOOK_AGAIN_MILLIS = 20;
 
 const wordsOf = (error: Error): string => error.message;
@@ -188,6 +188,8 @@ export class Networks {
   }
 
   private async start(name: string, spec: NetworkSpec): Promise<void> {
+    // A build that went on while all was taken down.
+    if (this.isStopping) return;
     const places = networkPlaces(this.fullName(name));
     const last: string[] = [];
     const words = ['switch', `--network=${places.name}`, ...this.flagsOf(name, spec)];

@@ -9,7 +9,7 @@ import { checkPorts } from '../machine.ts';
 import { runtimeNameOf } from '../runtime-directory.ts';
 import { supervised } from '../supervision.ts';
 import { buildMembers } from './build-members.ts';
-import { type Built, commandOf, exitCodeOf, platformOfUnikernel } from './commands.ts';
+import { type Built, commandOf, exitCodeOf, isNoise, platformOfUnikernel } from './commands.ts';
 import type { ComposeProject, Member } from './compose-file.ts';
 import { ComposeControlServer } from './control-server.ts';
 import { LAST_LINES } from './limits.ts';
@@ -24,6 +24,9 @@ import { Unikernel } from './unikernel.ts';
 
 /** Under which the supervisor's own words are in the log: no unikernel can have it. */
 export const OWN_NAME = '-';
+
+/** How much later than a build's failure the signal may be heard of that caused it. */
+const SETTLE_MILLIS = 60;
 
 /** Where the project's words go while it runs. */
 export interface Output {
@@ -97,12 +100,17 @@ export class Supervisor {
       const ends = [stop.asked, lost, ...(this.isDetached ? [] : [this.unikernels.ended()])];
       return (await Promise.race(ends)) ?? this.allEnded();
     } catch (error) {
+      // Ctrl-C ends the bundler and the compiler too, maybe before we hear of it.
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_MILLIS));
+      if (stop.isAsked) return stop.asked;
       throw this.failureOf(error);
     } finally {
+      if (stop.isAsked) this.say('going down');
       const kill = (): void => this.unikernels.kill();
       void stop.insisted.then(kill);
       await this.unikernels.down();
       await this.networks.down();
+      for (const log of this.logs.values()) log.close();
     }
   }
 
@@ -110,7 +118,8 @@ export class Supervisor {
   private async bringUp(): Promise<null> {
     const { members } = this.project;
     this.built = await buildMembers(this.project);
-    for (const { publish } of members) await checkPorts(publish, 'another of its publish');
+    if (this.stop.isAsked) return null;
+    for (const { name, publish } of members) await checkPorts(publish, `publish of '${name}'`);
     await this.networks.up();
     if (!this.stop.isAsked) await this.unikernels.up();
     return null;
@@ -155,7 +164,9 @@ export class Supervisor {
       },
       exitCode: (status) => exitCodeOf(platform, status),
       reach: this.networks.reach(member),
-      line: (text) => this.line(name, text),
+      line: (text) => {
+        if (!isNoise(platform, text)) this.line(name, text);
+      },
       say: (text) => this.say(text),
     });
   }

@@ -5,7 +5,6 @@
  */
 
 import type { ComposedUnikernel, HealthCheck } from '../../../packages/morgana/compose.ts';
-import { Failure } from '../failure.ts';
 import type { Command } from '../node-process.ts';
 import { Child } from './child.ts';
 import { askHealth, type Reach } from './health.ts';
@@ -94,13 +93,20 @@ export class Unikernel {
       .hold((channel) => this.run(channel))
       .then(
         (code) => this.fail(`'${this.name}' ended with exit code ${code}`),
-        (error: unknown) => this.fail(error instanceof Failure ? error.message : `${error}`),
+        (error: Error) => this.refuse(error.message),
       )
       .finally(() => {
         this.now.state = 'ended';
         this.now.health = null;
       });
     if (this.spec.health !== undefined) void this.judge(this.spec.health);
+  }
+
+  /** It can't be started, or not again. */
+  private refuse(why: string): void {
+    const what = `'${this.name}' can't be started: ${why}`;
+    if (this.started.isReached) this.around.say(what);
+    this.fail(what);
   }
 
   /** Resolves when no process of it is left, and none will be; at once when there was none. */
@@ -167,11 +173,7 @@ export class Unikernel {
     this.now.state = 'running';
     this.now.health = health === undefined ? null : 'starting';
     this.now.startedMillis = Date.now();
-    try {
-      this.now.pid = await child.started;
-    } catch (error) {
-      throw new Failure({ what: `'${this.name}' can't be started: ${(error as Error).message}` });
-    }
+    this.now.pid = await child.started;
     this.started.reach();
     const asking = health === undefined || hasLog ? null : this.watch(health, child);
     const code = await child.ended;

@@ -30,7 +30,9 @@ export async function up(file: string | null, detach: boolean): Promise<number> 
   try {
     const project = await loadCompose(file);
     if (detach) return await startDetached(project, stop);
-    return await new Supervisor(project, terminal(project, stop), stop, false).run();
+    const code = await new Supervisor(project, terminal(project, stop), stop, false).run();
+    // A build that nobody waits for any more would hold the prompt.
+    return stop.isAsked ? process.exit(code) : code;
   } finally {
     stop.close();
   }
@@ -83,6 +85,10 @@ async function startDetached({ config, file }: ComposeProject, stop: StopSignal)
   return EXIT_OK;
 }
 
+/** Nobody would see its trace otherwise. */
+const bugOf = ({ message, stack }: Error): Failure =>
+  new Failure({ what: message, detail: (stack ?? '').split('\n') });
+
 /** The process in the background. Who started it may leave once all is up, not before. */
 async function superviseDetached(file: string | null): Promise<number> {
   const stop = new StopSignal();
@@ -106,10 +112,10 @@ async function superviseDetached(file: string | null): Promise<number> {
   try {
     const exitCode = await new Supervisor(await loadCompose(file), output, stop, true).run();
     tell({ kind: 'ended', exitCode });
-    return exitCode;
+    return stop.isAsked && !process.connected ? process.exit(exitCode) : exitCode;
   } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    const { message: what, exitCode, detail } = error;
+    const known = error instanceof Failure ? error : bugOf(error as Error);
+    const { message: what, exitCode, detail } = known;
     tell({ kind: 'failed', what, exitCode, detail });
     return exitCode;
   } finally {
