@@ -5,6 +5,7 @@ import {
   CONTROL_PAYLOAD_BYTES_MAX,
   ControlReader,
   controlFrame,
+  controlMark,
   emitControlHead,
 } from './control-framing.ts';
 
@@ -52,6 +53,32 @@ test('half a head, half a payload › nothing, then what there is', () => {
   assert.deepEqual(seen, []);
   reader.push(stream.subarray(CONTROL_HEAD_BYTES, CONTROL_HEAD_BYTES + 2));
   assert.deepEqual(seen, [[7, 'he']]);
+});
+
+test('a mark between frames › nothing; restart › what is left of the old stream is skipped', () => {
+  for (let cut = 0; cut < stream.length; cut++) {
+    const { reader, seen } = rig();
+    assert.equal(reader.push(Buffer.concat([controlMark(), stream.subarray(0, cut)])), null);
+    reader.restart();
+    seen.length = 0;
+    const left = stream.subarray(cut);
+    for (const bytes of [left, controlMark().subarray(0, 5)])
+      assert.equal(reader.push(bytes), null);
+    assert.deepEqual(seen, []);
+    assert.equal(reader.push(Buffer.concat([controlMark().subarray(5), stream])), null);
+    assert.equal(seen.length, 3);
+  }
+});
+
+test('restart › after a fault, or behind bytes that look like some of a mark › read again', () => {
+  const { reader, seen } = rig();
+  assert.notEqual(reader.push(Uint8Array.of(0x80, 0, 0, 0, 0, 0, 0, 0)), null);
+  reader.restart();
+  assert.equal(reader.push(new Uint8Array(7).fill(0xff)), null);
+  assert.equal(reader.push(Uint8Array.of(0, 0xff)), null);
+  assert.equal(reader.push(controlMark()), null);
+  assert.equal(reader.push(stream), null);
+  assert.equal(seen.length, 3);
 });
 
 test('payload › the largest › read; one byte more › a fault, and nothing is read any more', () => {

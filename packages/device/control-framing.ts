@@ -6,6 +6,11 @@
  * A client is a number that the supervisor chose; its payloads, put together, are one stream of
  * bytes, and a frame without payload ends it, whoever sends it. Numbers aren't used again while the
  * channel is open. Not here: what the clients' streams say (packages/inspect).
+ *
+ * The stream of whoever connects to a channel begins with a mark, eight bytes 0xff, which no frame
+ * can begin with: where another connection takes the place of the last one, what still comes of the
+ * old stream (`restart`) is told from the new one by it. The machine's begins with one too where
+ * that can be. Between frames bytes 0xff mean nothing.
  */
 
 import { readU32be, type WireFault, writeU32be } from '#core';
@@ -13,6 +18,12 @@ import { readU32be, type WireFault, writeU32be } from '#core';
 export const CONTROL_HEAD_BYTES = 8;
 /** A longer stretch of a client's stream goes in several frames, so that others get a turn. */
 export const CONTROL_PAYLOAD_BYTES_MAX = 65_536;
+
+const MARK_BYTE = 0xff;
+const MARK_BYTES = 8;
+
+/** What a stream begins with, in memory of its own. */
+export const controlMark = (): Uint8Array => new Uint8Array(MARK_BYTES).fill(MARK_BYTE);
 
 const at = { payloadBytes: 0, client: 4 } as const;
 
@@ -50,6 +61,8 @@ export class ControlReader {
   private client = 0;
   /** What the frame whose head was read still lacks. */
   private payloadLeft = 0;
+  /** How much of a mark is still to be found; 0 when none is looked for. */
+  private markLeft = 0;
   private fault: WireFault | null = null;
 
   constructor(frames: ControlFrames) {
@@ -63,9 +76,27 @@ export class ControlReader {
   push(bytes: Uint8Array): WireFault | null {
     let from = 0;
     while (from < bytes.length && this.fault === null) {
-      from = this.payloadLeft > 0 ? this.readPayload(bytes, from) : this.readHead(bytes, from);
+      if (this.markLeft > 0) from = this.findMark(bytes, from);
+      else if (this.payloadLeft > 0) from = this.readPayload(bytes, from);
+      else from = this.readHead(bytes, from);
     }
     return this.fault;
+  }
+
+  /** Another stream follows: forgets the old one, and skips all that comes before the next mark. */
+  restart(): void {
+    this.headBytes = 0;
+    this.payloadLeft = 0;
+    this.fault = null;
+    this.markLeft = MARK_BYTES;
+  }
+
+  private findMark(bytes: Uint8Array, from: number): number {
+    for (let next = from; next < bytes.length; next++) {
+      if (bytes[next] !== MARK_BYTE) this.markLeft = MARK_BYTES;
+      else if (--this.markLeft === 0) return next + 1;
+    }
+    return bytes.length;
   }
 
   private readPayload(bytes: Uint8Array, from: number): number {
@@ -78,6 +109,7 @@ export class ControlReader {
   private readHead(bytes: Uint8Array, from: number): number {
     const { head } = this;
     let next = from;
+    if (this.headBytes === 0) while (bytes[next] === MARK_BYTE) next++;
     while (this.headBytes < CONTROL_HEAD_BYTES && next < bytes.length) {
       head[this.headBytes++] = bytes[next++]!;
     }

@@ -18,7 +18,10 @@ export interface ControlHandler {
   data(bytes: Uint8Array): void;
   /** The queue fell under CONTROL_QUEUE_BYTES_LOW. */
   drained(): void;
-  /** Another end is there: its stream begins here, and what was queued for the old one is gone. */
+  /**
+   * Another end is there, and what was queued for the old one is gone. The next bytes may still be
+   * some of the old stream: ControlReader.restart finds the new one.
+   */
   reopened?(): void;
 }
 

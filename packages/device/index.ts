@@ -11,6 +11,7 @@ export {
   type ControlFrames,
   ControlReader,
   controlFrame,
+  controlMark,
   emitControlHead,
 } from './control-framing.ts';
 export type { DatagramHandler, DatagramSocket } from './datagram.ts';

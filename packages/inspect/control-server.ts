@@ -123,7 +123,7 @@ export class ControlServer implements ControlFrames {
   private readonly dead = new Set<number>();
   private readonly commands = new Map<string, Command>();
   private readonly clients = new Map<number, Client>();
-  private reader: ControlReader;
+  private readonly reader: ControlReader;
   /** Frames that wait for room in the channel, in order, and their bytes. */
   private outbox: Uint8Array[] = [];
   private outboxBytes = 0;
@@ -197,7 +197,7 @@ export class ControlServer implements ControlFrames {
 
   /** Another supervisor: nothing that was is any more. */
   private reset(): void {
-    this.reader = new ControlReader(this);
+    this.reader.restart();
     this.isBroken = false;
     this.outbox = [];
     this.outboxBytes = 0;

@@ -9,6 +9,7 @@ import {
   type ControlHandler,
   ControlReader,
   controlFrame,
+  controlMark,
 } from '#device';
 import { ControlClient } from './control-client.ts';
 
@@ -87,6 +88,7 @@ export class TestChannel implements ControlChannel {
     this.clients.clear();
     this.reader = this.newReader();
     this.handler?.reopened?.();
+    this.receive(controlMark());
   }
 
   private newReader(): ControlReader {

@@ -25,7 +25,10 @@ export interface LoopDevice {
  * something woke the loop, and every RARE_TURNS turns, as a busy loop may never sleep.
  */
 export interface RareDevice {
-  /** As of LoopDevice. Whatever it sees later than this wakes the loop. */
+  /**
+   * As of LoopDevice; true: it is looked at again in the next turn. When false, whatever it has
+   * later than this wakes the loop.
+   */
   poll(woken: number): boolean;
 }
 
@@ -66,7 +69,10 @@ export function createLoop(
     let busy = timers.run(now);
     if (rare !== null && (woken !== 0 || --turnsLeft === 0)) {
       turnsLeft = RARE_TURNS;
-      if (rare.poll(woken)) busy = true;
+      if (rare.poll(woken)) {
+        busy = true;
+        turnsLeft = 1;
+      }
     }
     const count = devices.length;
     for (let i = 0; i < count; i++) if (devices[i]!.poll(woken)) busy = true;

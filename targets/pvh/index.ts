@@ -10,6 +10,7 @@ import { baseEntropy, baseMachine, drain, EXIT, start } from '../base/launch.ts'
 import type { Base } from './base.ts';
 import { type CommandLine, parseCommandLine } from './cmdline.ts';
 import { CONSOLE_DEVICE_ID, VirtioConsole } from './virtio/console.ts';
+import type { ControlPort } from './virtio/control-port.ts';
 import { discover } from './virtio/discovery.ts';
 import { formatVirtioFault, type VirtioFault } from './virtio/fault.ts';
 import { NET_CONFIG, NET_DEVICE_ID, type NetConfig, VirtioNet } from './virtio/net.ts';
@@ -28,7 +29,7 @@ export function launch(
   const line = parseCommandLine(base.cmdline);
   if (!line.ok) boot.fail(`can't read "${line.error.word}" in the command line`, EXIT.badImage);
   const machine = boot.machine(line.value);
-  start(base, machine, program, boot.nets, null);
+  start(base, machine, program, boot.nets, boot.control);
 }
 
 const ambientBase = (): Base => (globalThis as unknown as { readonly __base: Base }).__base;
@@ -69,7 +70,7 @@ class Boot {
       bootArguments: line.bootArguments,
       interfaces: this.nets,
       blocks: [],
-      control: null,
+      control: this.control,
       evaluate: null,
       exit: (code) => this.exit(code),
     };
@@ -89,10 +90,15 @@ class Boot {
       if (opened.ok) this.rng = opened.value;
       else this.report(name, opened.error);
     } else if (transport.deviceId === CONSOLE_DEVICE_ID && this.copy === null) {
-      const opened = VirtioConsole.open(base, transport);
+      const opened = VirtioConsole.open(base, transport, (fault) => this.report(name, fault));
       if (opened.ok) this.copy = opened.value;
       else this.report(name, opened.error);
     }
+  }
+
+  /** A console device's second port: whether its host named it ours is known later. */
+  get control(): ControlPort | null {
+    return this.copy?.control ?? null;
   }
 
   private report(name: string, fault: VirtioFault): void {

@@ -6,6 +6,7 @@ import {
   CONTROL_QUEUE_BYTES_MAX,
   type ControlChannel,
   type ControlHandler,
+  controlMark,
 } from '#device';
 
 export class SimControl implements ControlChannel {
@@ -59,12 +60,13 @@ export class SimControl implements ControlChannel {
     this.handler?.drained();
   }
 
-  /** Another end comes in place of the one that there was. */
+  /** Another end comes in place of the one that there was: its stream begins with a mark. */
   reopen(): void {
     this.queue.length = 0;
     this.queuedBytes = 0;
     this.wasHigh = false;
     this.handler?.reopened?.();
+    this.send(controlMark());
   }
 
   private take(): void {

@@ -31,6 +31,22 @@ test('microvm › virtio over MMIO, ports forwarded', () => {
   assert.match(args, /-kernel a\.img -append -- --port=80$/);
 });
 
+test('control channel › a named port of a console device, on both kinds of machine', () => {
+  for (const [machine, bus] of [
+    ['microvm', 'virtio-serial-device'],
+    ['q35', 'virtio-serial-pci,disable-legacy=on'],
+  ] as const) {
+    const args = qemuArguments({ ...OPTIONS, machine, control: '/run/a,b' });
+    const at = args.indexOf('-chardev');
+    assert.deepEqual(args.slice(at, at + 6), [
+      ...['-chardev', 'socket,id=control,path=/run/a,,b'],
+      ...['-device', `${bus},max_ports=2`],
+      ...['-device', 'virtserialport,chardev=control,name=morgana.control'],
+    ]);
+    assert.ok(!qemuArguments({ ...OPTIONS, machine, control: null }).includes('-chardev'));
+  }
+});
+
 test('q35 › virtio over PCI, no option ROM, no display adapter', () => {
   const args = qemuArguments({ ...OPTIONS, machine: 'q35', accelerator: 'kvm' }).join(' ');
   assert.match(args, /^-M q35 -accel kvm -cpu host /);

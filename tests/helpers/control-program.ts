@@ -55,7 +55,7 @@ export const controlProgram: Program = async (machine) => {
       },
       end: (id) => void clients.delete(id),
     });
-  let incoming = reader();
+  const incoming = reader();
   control.attach({
     data(bytes) {
       const fault = incoming.push(bytes);
@@ -66,7 +66,7 @@ export const controlProgram: Program = async (machine) => {
       machine.console.writeLine('reopened');
       clients.clear();
       out.clear();
-      incoming = reader();
+      incoming.restart();
     },
   });
   machine.console.writeLine('ready');
@@ -111,7 +111,7 @@ async function answerTo(machine: Machine, line: string): Promise<unknown> {
       return machine.control!.counters();
     case 'keep':
       for (let i = 0; i < Number(argument); i++) kept.push({ number: i, text: `${i} kept` });
-      kept.push(new ArrayBuffer(Number(argument) * 10));
+      kept.push(new ArrayBuffer(Number(argument) * 100));
       return kept.length;
     case 'spin':
       return burnOuter(Number(argument), machine);

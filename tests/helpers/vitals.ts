@@ -22,17 +22,22 @@ export function checkProfile({ nodes, samples, idle, hz, micros }: CpuProfile): 
   assert.ok(hz === 1_000 && micros > 10_000);
 }
 
-/** `count` objects of two properties, as many texts, an array of them, a buffer of ten times that. */
+/**
+ * `count` objects of two properties, as many texts, an array of them, a buffer of a hundred bytes for each.
+ * What was garbage before may have gone meanwhile: hence a tenth less.
+ */
 export function checkGrowth(before: HeapVitals, after: HeapVitals, count: number): void {
-  const grown = (kind: string, what: 'count' | 'bytes'): number =>
-    after.kinds[kind]![what] - before.kinds[kind]![what];
-  assert.ok(grown('objects', 'count') >= count && grown('objects', 'count') < 2 * count);
-  assert.ok(grown('objects', 'bytes') >= count * 48);
-  assert.ok(grown('properties', 'bytes') >= count * 32);
-  assert.ok(grown('strings', 'count') >= count);
-  assert.ok(grown('arrays', 'bytes') >= count * 16);
-  assert.ok(grown('arrayBuffers', 'bytes') >= count * 10);
-  assert.ok(grown('arrayBuffers', 'bytes') < count * 10 + 100_000);
+  const least = (kind: string, what: 'count' | 'bytes', expected: number): void => {
+    const grown = after.kinds[kind]![what] - before.kinds[kind]![what];
+    assert.ok(grown >= expected * 0.9, `${kind}: ${grown} ${what}, not ${expected}`);
+    assert.ok(grown <= expected * 4 + 100_000, `${kind}: ${grown} ${what}, not ${expected}`);
+  };
+  least('objects', 'count', count);
+  least('objects', 'bytes', count * 48);
+  least('properties', 'bytes', count * 32);
+  least('strings', 'count', count);
+  least('arrays', 'bytes', count * 16);
+  least('arrayBuffers', 'bytes', count * 100);
   assert.ok(after.usedBytes - before.usedBytes >= count * 100);
   assert.ok(after.usedBytes <= after.totalBytes);
 }

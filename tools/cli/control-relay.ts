@@ -10,7 +10,7 @@
 
 import { once } from 'node:events';
 import net from 'node:net';
-import { CONTROL_PAYLOAD_BYTES_MAX, ControlReader, controlFrame } from '#device';
+import { CONTROL_PAYLOAD_BYTES_MAX, ControlReader, controlFrame, controlMark } from '#device';
 
 /** More clients than this are refused. */
 export const CLIENTS_MAX = 32;
@@ -49,9 +49,9 @@ export class ControlRelay {
     return relay;
   }
 
-  /** Drops everybody and removes both sockets. */
+  /** Drops everybody and removes both sockets. Once more is no harm. */
   async close(): Promise<void> {
-    const servers = [this.channelServer, this.clientServer];
+    const servers = [this.channelServer, this.clientServer].filter(({ listening }) => listening);
     const closed = servers.map((one) => once(one, 'close'));
     for (const server of servers) server.close();
     this.machine?.destroy();
@@ -82,6 +82,7 @@ export class ControlRelay {
     socket.on('drain', () => this.resumeClients());
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.loseMachine());
+    socket.write(controlMark());
     this.resumeClients();
   }
 

@@ -49,8 +49,21 @@ export function qemuArguments(options: MachineOptions): string[] {
       ...['-device', `${net},netdev=n${index}${mac}`],
     ]),
     ...['-device', rng],
+    ...controlPort(options),
     ...['-kernel', options.image],
     ...['-append', commandLine(options.bootArguments)],
+  ];
+}
+
+/** A port of a console device: targets/pvh/virtio/control-port.ts. */
+function controlPort({ machine, control = null }: MachineOptions): string[] {
+  if (control === null) return [];
+  const bus =
+    machine === 'microvm' ? 'virtio-serial-device' : 'virtio-serial-pci,disable-legacy=on';
+  return [
+    ...['-chardev', `socket,id=control,path=${control.replaceAll(',', ',,')}`],
+    ...['-device', `${bus},max_ports=2`],
+    ...['-device', 'virtserialport,chardev=control,name=morgana.control'],
   ];
 }
 

@@ -7,22 +7,24 @@ import { MmioTransport } from './transport-mmio.ts';
 
 const ADDRESS = 0xfeb00000;
 
-function rig(queueSizes = [64, 4]) {
+/** `features`: 7 with several ports. */
+function rig(queueSizes = [64, 4], features = 5, config = new Uint8Array(12)) {
   const base = new SimulatedBase();
   const device = new SimulatedDevice(base, {
     address: ADDRESS,
     deviceId: 3,
-    features: 7,
+    features,
     queueSizes,
+    config,
   });
   const probed = MmioTransport.probe(base, { address: ADDRESS, bytes: 512, gsi: 5 });
   assert.ok(probed.ok && probed.value !== null);
-  return { device, opened: VirtioConsole.open(base, probed.value) };
+  return { device, opened: VirtioConsole.open(base, probed.value, () => assert.fail()) };
 }
 
 const text = (pieces: readonly Uint8Array[]): string => Buffer.concat(pieces).toString();
 
-test('writeLine › arrives with a newline; no feature is taken', () => {
+test('writeLine › arrives with a newline; no feature is taken but that of several ports', () => {
   const { device, opened } = rig();
   assert.ok(opened.ok);
   assert.equal(device.driverFeatures, 0);
@@ -58,7 +60,29 @@ test('writeLine › the device lies › it is stopped and nothing else happens',
   assert.equal(device.take(1), null);
 });
 
+test('a device with one port at most, whatever it offers › there is no control channel', () => {
+  const one = new Uint8Array(12);
+  one[4] = 1;
+  for (const { opened, device } of [rig(), rig([64, 4, 8, 8], 7, one)]) {
+    assert.ok(opened.ok && opened.value.control === null);
+    opened.value.writeLine('here');
+    assert.equal(text(device.take(1)!.readable), 'here\n');
+  }
+});
+
 test('open › missing queues › a fault', () => {
+  const two = new Uint8Array(12);
+  two[4] = 2;
+  const several = [
+    [64, 4],
+    [64, 4, 8],
+    [64, 4, 8, 8],
+    [64, 4, 8, 8, 8],
+  ];
+  for (const sizes of several) {
+    const { opened } = rig(sizes, 7, two);
+    assert.ok(!opened.ok && opened.error.kind === 'malformed');
+  }
   for (const sizes of [[0, 4], [4], []]) {
     const { opened } = rig(sizes);
     assert.ok(!opened.ok && opened.error.kind === 'malformed');

@@ -1,0 +1,6 @@
+/** Serves its control channel. */
+
+import { launch } from '#targets/pvh/index';
+import { controlProgram } from '../../helpers/control-program.ts';
+
+launch(controlProgram);
