@@ -16,7 +16,14 @@ import type { Forwarder } from './forwarder.ts';
 import { DNS_HEADER_BYTES } from './wire/index.ts';
 
 export class ForwarderServer implements DatagramHandler {
-  readonly counters = { dnsStreamsServed: 0, dnsStreamsFull: 0, dnsStreamsIdle: 0, dnsNotSent: 0 };
+  readonly counters = {
+    dnsStreamsServed: 0,
+    dnsStreamsFull: 0,
+    dnsStreamsIdle: 0,
+    /** Clients that took no answers: their questions wait. */
+    dnsStreamsPaused: 0,
+    dnsNotSent: 0,
+  };
   readonly forwarder: Forwarder;
   private socket: DatagramSocket | null = null;
   private listener: Listener | null = null;
@@ -92,6 +99,7 @@ class ClientStream implements FlowHandler {
   private pending = 0;
   private isEnded = false;
   private isOver = false;
+  private isPaused = false;
 
   constructor(owner: ForwarderServer, flow: Flow, number: number) {
     this.owner = owner;
@@ -99,6 +107,7 @@ class ClientStream implements FlowHandler {
     this.key = `tcp ${number}`;
     this.begun = new Uint8Array(2 + owner.forwarder.limits.streamQueryBytesMax);
     flow.attach(this);
+    flow.lowWaterBytes = owner.forwarder.limits.streamAnswerBytesMax;
     this.arm();
   }
 
@@ -113,9 +122,18 @@ class ClientStream implements FlowHandler {
       at += count;
       if (this.begunBytes >= 2 && !this.takeMessage()) return;
     }
+    // A client that asks and doesn't listen is asked to wait.
+    if (this.isOver || this.isPaused || this.flow.queuedBytes <= this.flow.lowWaterBytes) return;
+    this.isPaused = true;
+    this.owner.counters.dnsStreamsPaused += 1;
+    this.flow.pause();
   }
 
-  drained(): void {}
+  drained(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    this.flow.resume();
+  }
 
   end(): void {
     this.isEnded = true;

@@ -262,15 +262,25 @@ class FakeFlow {
   written: number[] = [];
   isShut = false;
   isAborted = false;
+  isPaused = false;
+  queuedBytes = 0;
+  lowWaterBytes = 0;
 
   attach(handler: FlowHandler): void {
     this.handler = handler;
   }
   write(bytes: Uint8Array): void {
     this.written.push(...bytes);
+    this.queuedBytes += bytes.length;
   }
   shutdown(): void {
     this.isShut = true;
+  }
+  pause(): void {
+    this.isPaused = true;
+  }
+  resume(): void {
+    this.isPaused = false;
   }
   abort(): void {
     this.isAborted = true;
@@ -344,4 +354,18 @@ test('stream › idle, too many questions, a length that none has, too many stre
   server.checkInvariants();
   server.close();
   assert(all.every((flow) => flow.isAborted));
+});
+
+test('stream › a client that asks and takes no answers › its questions wait until it does', () => {
+  const { server, open } = streamed({ [NS]: silent });
+  const flow = open();
+  const { streamAnswerBytesMax } = DEFAULT_FORWARDER_LIMITS;
+  const question = framed(query('web.internal', {}, dnsType.aaaa));
+  for (let id = 0; !flow.isPaused && id < 5_000; id++) flow.handler!.data(question);
+  assert(flow.isPaused && server.counters.dnsStreamsPaused === 1);
+  assert(flow.queuedBytes > streamAnswerBytesMax && flow.queuedBytes < streamAnswerBytesMax + 200);
+  flow.queuedBytes = 0;
+  flow.handler!.drained();
+  assert.equal(flow.isPaused, false);
+  flow.handler!.drained();
 });

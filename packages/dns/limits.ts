@@ -84,6 +84,8 @@ export interface ForwarderLimits {
   readonly streamQueriesMax: number;
   /** The longest question on a stream; a longer one: the connection is reset. */
   readonly streamQueryBytesMax: number;
+  /** Answers that wait for a client that doesn't read; more: its questions wait too. */
+  readonly streamAnswerBytesMax: number;
   /** A connection on which nothing happens for so long is reset (RFC 7766 §6.2.3). */
   readonly streamIdle: Duration;
 }
@@ -97,6 +99,7 @@ export const DEFAULT_FORWARDER_LIMITS: ForwarderLimits = {
   streamsMax: 128,
   streamQueriesMax: 32,
   streamQueryBytesMax: 4_096,
+  streamAnswerBytesMax: 65_536,
   streamIdle: seconds(30),
 };
 

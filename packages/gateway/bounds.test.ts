@@ -14,6 +14,7 @@ import {
   relayBytesMin,
   relaysMax,
   udpMappingsMax,
+  udpWaitingBytesMax,
   udpWaitingMax,
 } from './limits.ts';
 import { gatewayNetwork } from './network.ts';
@@ -302,6 +303,21 @@ test('UDP › before the host gave a socket › so many wait, more are dropped, 
   assert.equal(host.sent[0], '192.0.2.7:7 0');
   handler.closed();
   assert.deepEqual([nat.size, host.closed], [0, 1]);
+});
+
+test('UDP › what waits in all mappings › so many bytes, one more is dropped; gone with its flow', () => {
+  const nat = new UdpNat(new FakeHost(), new Destinations(network));
+  const half = new Uint8Array(udpWaitingBytesMax / 2);
+  const handlers = [1, 2, 3].map((port) => nat.opening(udpFlow(port))!);
+  for (const handler of handlers) handler.datagram(half);
+  assert.deepEqual([nat.waitingBytes, nat.counters.udpNatWaitingFull], [udpWaitingBytesMax, 1]);
+  handlers[0]!.closed();
+  handlers[2]!.datagram(half);
+  handlers[2]!.datagram(Uint8Array.of(1));
+  assert.equal(nat.counters.udpNatWaitingFull, 2);
+  for (const handler of handlers) handler.closed();
+  assert.equal(nat.waitingBytes, 0);
+  nat.checkInvariants();
 });
 
 test('UDP › as many mappings as there may be › one more is refused; a flow of a known one isn’t', () => {

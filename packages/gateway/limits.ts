@@ -23,8 +23,12 @@ export const relayIdleAsk = seconds(120);
 
 /** The host's sockets for guests' datagrams, one a guest's port. Beyond: the datagram is lost. */
 export const udpMappingsMax = 1_024;
-/** Datagrams that wait for the host's socket, which it gives later; more are dropped. */
+/**
+ * Datagrams that wait for a socket of the host's, which it gives later, and what those of all
+ * mappings take; more are dropped.
+ */
 export const udpWaitingMax = 16;
+export const udpWaitingBytesMax = 1_048_576;
 
 /** Published ports; publishing more is refused. */
 export const publishedMax = 256;

@@ -8,7 +8,7 @@ import { assert } from '#core';
 import type { DatagramHandler, DatagramSocket, Endpoint, Stack } from '#device';
 import type { ForeignUdpFlow, ForeignUdpFlowHandler, ForeignUdpHandler } from '#net';
 import type { Destinations } from './destinations.ts';
-import { udpMappingsMax, udpWaitingMax } from './limits.ts';
+import { udpMappingsMax, udpWaitingBytesMax, udpWaitingMax } from './limits.ts';
 
 export class UdpNat implements ForeignUdpHandler {
   readonly counters = {
@@ -26,6 +26,8 @@ export class UdpNat implements ForeignUdpHandler {
   readonly host: Stack;
   private readonly destinations: Destinations;
   private readonly mappings = new Map<string, Mapping>();
+  /** In all mappings. */
+  waitingBytes = 0;
 
   constructor(host: Stack, destinations: Destinations) {
     this.host = host;
@@ -62,7 +64,8 @@ export class UdpNat implements ForeignUdpHandler {
   }
 
   checkInvariants(): void {
-    assert(this.mappings.size <= udpMappingsMax);
+    assert(this.mappings.size <= udpMappingsMax && this.waitingBytes <= udpWaitingBytesMax);
+    assert(this.mappings.size > 0 || this.waitingBytes === 0);
     for (const mapping of this.mappings.values()) mapping.checkInvariants();
   }
 }
@@ -124,21 +127,34 @@ class Mapping implements DatagramHandler {
     const { socket, owner, waiting } = this;
     if (socket !== null) {
       if (!socket.send(bytes, to)) owner.counters.udpNatNotSent += 1;
-    } else if (waiting.length >= udpWaitingMax) owner.counters.udpNatWaitingFull += 1;
-    else waiting.push({ bytes: bytes.slice(), to });
+      return;
+    }
+    const isFull =
+      waiting.length >= udpWaitingMax || owner.waitingBytes + bytes.length > udpWaitingBytesMax;
+    if (isFull) {
+      owner.counters.udpNatWaitingFull += 1;
+      return;
+    }
+    owner.waitingBytes += bytes.length;
+    waiting.push({ bytes: bytes.slice(), to });
   }
 
   private bound(socket: DatagramSocket): void {
     this.socket = socket;
+    for (const { bytes, to } of this.takeWaiting()) this.send(bytes, to);
+  }
+
+  private takeWaiting(): readonly { readonly bytes: Uint8Array; readonly to: Endpoint }[] {
     const { waiting } = this;
     this.waiting = [];
-    for (const { bytes, to } of waiting) this.send(bytes, to);
+    for (const { bytes } of waiting) this.owner.waitingBytes -= bytes.length;
+    return waiting;
   }
 
   private close(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
-    this.waiting = [];
+    this.takeWaiting();
     this.socket?.close();
     this.owner.ended(this.key);
   }
