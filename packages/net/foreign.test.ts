@@ -405,6 +405,7 @@ test('echo › answered in the name of whom we may; for others prohibited; the l
   assert.deepEqual(ping(NEAR), [['10.0.2.77', 0, 0]]);
   assert.deepEqual(ping(WORLD), [['10.0.2.15', 3, 13]]);
   assert.deepEqual(ping(WORLD, 1), [['10.0.2.15', 11, 0]]);
+  assert.deepEqual(ping(NEAR, 1), [['10.0.2.77', 0, 0]], 'no farther than we are');
   assert.deepEqual(ping(FORBIDDEN), []);
   assert.equal(x.link.counter('icmpEchoProhibited'), 1);
   assert.equal(x.link.counter('ipv4ForeignTtl'), 1);

@@ -276,13 +276,20 @@ export class Ipv4Input implements LinkInput, FragmentOwner {
       this.counters.ipv4ForeignSource += 1;
       return false;
     }
-    if (ipv4Ttl(b) <= 1) {
+    if (this.isLastHop(b, destination)) {
       this.counters.ipv4ForeignTtl += 1;
       return true;
     }
     this.goodForeign = destination;
     this.goodForeignSource = source;
     return true;
+  }
+
+  /** Whether a packet for a host that is farther than we are comes no farther than to us. */
+  private isLastHop(b: Uint8Array, destination: Ipv4Address): boolean {
+    const { foreign } = this;
+    if (ipv4Ttl(b) > 1 || foreign?.takes(destination) !== true) return false;
+    return !foreign.isOnOurStation(destination);
   }
 
   /**
@@ -358,7 +365,7 @@ export class Ipv4Input implements LinkInput, FragmentOwner {
     const b = frame.subarray(ETHERNET_HEADER_BYTES);
     const destination = ipv4Destination(b);
     const protocol = ipv4Protocol(b);
-    if (this.foreign !== null && ipv4Ttl(b) <= 1 && this.foreign.takes(destination)) {
+    if (this.foreign !== null && this.isLastHop(b, destination)) {
       this.errors.timeExceeded(frame, end);
       return;
     }
