@@ -15,7 +15,7 @@ export const directStackConnector: Connector<'net.stack'> = {
 
 /** The stack of `request`, with `more` besides what the arguments say. */
 export async function connectDirect(
-  { machine, needs, args, log }: ConnectRequest,
+  { machine, node, needs, args, log, inspection }: ConnectRequest,
   more: Pick<StackOptions, 'names' | 'nameServers'>,
 ): Promise<Stack | { readonly lacks: string }> {
   const [ipv4, gateway] = [String(args.ipv4), String(args.gateway)];
@@ -25,6 +25,8 @@ export async function connectDirect(
   const ipv6 = ipv6Options(address, router, String(args['ipv6-secret']));
   if (!ipv6.ok) return { lacks: `${ipv6.error.kind}: ${ipv6.error.message}` };
   const memoryBytes = Number(args['net-memory']) * 1_024;
-  const given = { ...options.value, ipv6: ipv6.value, memoryBytes, ...more };
+  // Where no address comes, somebody will want to look why.
+  const early = (stack: Stack): void => inspection?.connected(node, stack);
+  const given = { ...options.value, ipv6: ipv6.value, memoryBytes, early, ...more };
   return directStack(machine, needs[0] as NetDevice, given, log.source('stack'));
 }

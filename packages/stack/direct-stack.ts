@@ -40,6 +40,8 @@ export interface StackOptions {
   readonly memoryBytes?: number;
   /** Makes names; absent: the stack connects to numeric addresses only. */
   readonly names?: NamesMaker;
+  /** Told of the stack before it has an address: for whoever looks into it. */
+  readonly early?: (stack: Stack) => void;
   /** Asked for names in place of those that the network tells; absent or none: those. */
   readonly nameServers?: readonly Endpoint[];
 }
@@ -178,6 +180,7 @@ export function directStack(
     order: (texts) => net.sortDestinations(parsed(texts)).map(formatIpAddress),
   });
   const stack = joined(net, tcp, names);
+  options.early?.(stack);
   followNames(net, names, options);
   startIpv6(net, options.ipv6 ?? null, logger);
   const { addresses, gateway, routes } = options;

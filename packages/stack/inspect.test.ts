@@ -116,6 +116,22 @@ test('many connections › a page of them, from anywhere, each once; and their n
   assert.equal(page(1e9, 10).list.length, 0);
 });
 
+test('before there is an address › it can be looked into, and is', async () => {
+  const world = new SimWorld(5);
+  const options = stackOptions('', '', '');
+  assert.ok(options.ok);
+  const { device, entropy, log } = world.addHost('client');
+  const seen: Stack[] = [];
+  const early = (stack: Stack) => void seen.push(stack);
+  const given = { ...options.value, early };
+  void directStack({ timers: world.timers, entropy }, device, given, log.source('stack'));
+  world.run(instantOfMicros(seconds(20)));
+  const { lease, addresses } = seen[0]!.inspect!(ALL);
+  assert.equal(lease!.state, 'selecting');
+  assert.deepEqual([lease!.address, lease!.expireSeconds], [null, null]);
+  assert.deepEqual(addresses, []);
+});
+
 test('a lease › its times run down', async () => {
   const world = new SimWorld(3);
   const network = world.addHost('server');
