@@ -12,6 +12,8 @@ export const COMPOSE_MILLIS_MAX = 3_600_000;
 const MEMORY_MIB_MIN = 3;
 const MEMORY_MIB_MAX = 4_096;
 const PORT_MAX = 65_535;
+/** As `morgana switch` takes them. */
+const DELAY_MILLIS_MAX = 60_000;
 const RATE_MBIT_MAX = 100_000;
 
 export interface Compose {
@@ -94,11 +96,11 @@ function checkNetwork(place: string, spec: NetworkSpec): void {
   checkFields(place, spec, ['subnet', 'gateway', 'loss', 'delayMs', 'rateMbit']);
   checkChoice(`${place}.gateway`, spec.gateway, ['on', 'off']);
   checkNumber(`${place}.loss`, spec.loss, 0, 1);
-  checkNumber(`${place}.delayMs`, spec.delayMs, 0, COMPOSE_MILLIS_MAX);
+  checkNumber(`${place}.delayMs`, spec.delayMs, 0, DELAY_MILLIS_MAX);
   checkNumber(`${place}.rateMbit`, spec.rateMbit, 0.001, RATE_MBIT_MAX);
   if (spec.subnet === undefined) return;
   if (subnetOf(spec.subnet) === null) {
-    const expected = 'a network from /16 to /27, as 10.77.0.0/24';
+    const expected = 'a private network from /16 to /27, as 10.77.0.0/24';
     throw wrong(`${place}.subnet`, `'${spec.subnet}' is not ${expected}`);
   }
   if (spec.gateway === 'off') throw wrong(`${place}.subnet`, 'has no meaning without a gateway');
@@ -115,8 +117,19 @@ function subnetOf(text: string): Subnet | null {
   const bits = /^\d\d$/.test(bitsText) ? Number(bitsText) : 0;
   if (prefix === null || bits < 16 || bits > 27 || more.length > 0) return null;
   const hosts = 2 ** (32 - bits);
-  return prefix % hosts === 0 ? { prefix, hosts } : null;
+  const isPrivate = PRIVATE.some(
+    ([first, count]) => prefix >= numberOf(first)! && prefix < numberOf(first)! + count,
+  );
+  return isPrivate && prefix % hosts === 0 ? { prefix, hosts } : null;
 }
+
+/** RFC 1918, and RFC 6598's shared space: first addresses, and how many there are. */
+const PRIVATE = [
+  ['10.0.0.0', 2 ** 24],
+  ['172.16.0.0', 2 ** 20],
+  ['192.168.0.0', 2 ** 16],
+  ['100.64.0.0', 2 ** 22],
+] as const;
 
 /** Of an IPv4 address as everybody writes it; else null. */
 function numberOf(address: unknown): number | null {

@@ -21,9 +21,10 @@ import {
 import { LineSplitter } from '../../tools/cli/compose/line-splitter.ts';
 import { LogFile } from '../../tools/cli/compose/log-file.ts';
 import { type MemberStatus, parseComposeAsk } from '../../tools/cli/compose/messages.ts';
+import { networkFlags } from '../../tools/cli/compose/networks.ts';
 import { lineFormat } from '../../tools/cli/compose/output.ts';
 import { psText } from '../../tools/cli/compose/ps-text.ts';
-import { backoffMillis } from '../../tools/cli/compose/unikernel.ts';
+import { pauseBeforeRestart } from '../../tools/cli/compose/unikernel.ts';
 import { Failure } from '../../tools/cli/failure.ts';
 import { parseCommandLine } from '../../tools/cli/flags.ts';
 import { VERBS } from '../../tools/cli/verbs.ts';
@@ -114,10 +115,11 @@ const same = (value: object, key: string, expected: unknown): boolean =>
   JSON.stringify((value as Record<string, unknown>)[key]) === JSON.stringify(expected);
 
 test('the pause before a restart › doubled, up to the longest', () => {
-  const pauses = Array.from({ length: RESTARTS_MAX }, (_, index) => backoffMillis(index));
+  const pauses = Array.from({ length: RESTARTS_MAX }, (_, inRow) => pauseBeforeRestart(inRow));
   assert.deepEqual(pauses.slice(0, 3), [250, 500, 1_000]);
   assert.equal(pauses[RESTARTS_MAX - 1], BACKOFF_MILLIS_MAX);
-  assert.ok(pauses.every((pause) => pause <= BACKOFF_MILLIS_MAX));
+  assert.ok(pauses.every((pause) => pause !== null && pause <= BACKOFF_MILLIS_MAX));
+  assert.equal(pauseBeforeRestart(RESTARTS_MAX), null);
 });
 
 const child = (script: string, lines: string[] = []): Child =>
@@ -267,6 +269,18 @@ const member = (change: Partial<MemberStatus>): MemberStatus => ({
   addresses: [{ network: 'lab', address: '10.77.0.16' }],
   published: ['127.0.0.1:8080->80/tcp'],
   ...change,
+});
+
+test('a network › what its switch is told, in numbers that it reads', () => {
+  const { flags } = VERBS.switch;
+  const impaired = networkFlags({ loss: 0.07, delayMs: 0.25, rateMbit: 1e-3 });
+  const line = parseCommandLine(impaired, flags, 0);
+  assert.ok(line.ok);
+  const { loss, delay, rate, gateway } = line.value.flags;
+  assert.deepEqual([loss, delay, rate, gateway], [7, 0.25, 0.001, null]);
+  assert.deepEqual(networkFlags({}), []);
+  assert.deepEqual(networkFlags({ gateway: 'off' }), ['--gateway=off']);
+  assert.deepEqual(networkFlags({ subnet: '10.77.0.0/24' }), ['--gateway=10.77.0.0/24']);
 });
 
 test('ps › a table', () => {

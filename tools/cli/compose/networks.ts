@@ -34,6 +34,20 @@ interface OpenNetwork {
   readonly gateway: string | null;
 }
 
+/** What `morgana switch` is told of a network. */
+export function networkFlags(spec: NetworkSpec): readonly string[] {
+  const { subnet, gateway, loss, delayMs, rateMbit } = spec;
+  const network = gateway === 'off' ? 'off' : subnet;
+  // With a fixed number of digits: no exponents, and 0.07 * 100 is 7.
+  const shown = (value: number): string => value.toFixed(6);
+  return [
+    ...(network === undefined ? [] : [`--gateway=${network}`]),
+    ...(loss === undefined ? [] : [`--loss=${shown(loss * 100)}`]),
+    ...(delayMs === undefined ? [] : [`--delay=${shown(delayMs)}`]),
+    ...(rateMbit === undefined ? [] : [`--rate=${shown(rateMbit)}`]),
+  ];
+}
+
 export class Networks {
   private readonly project: ComposeProject;
   private readonly open = new Map<string, OpenNetwork>();
@@ -228,18 +242,10 @@ export class Networks {
   }
 
   private flagsOf(name: string, spec: NetworkSpec): readonly string[] {
-    const { subnet, gateway, loss, delayMs, rateMbit } = spec;
     const leases = this.project.members
       .filter((member) => member.spec.networks[0] === name && member.spec.address !== undefined)
       .map((member) => `--lease=${this.macOf(member.name, 0)}=${member.spec.address}`);
-    const network = gateway === 'off' ? 'off' : subnet;
-    return [
-      ...(network === undefined ? [] : [`--gateway=${network}`]),
-      ...leases,
-      ...(loss === undefined ? [] : [`--loss=${loss * 100}`]),
-      ...(delayMs === undefined ? [] : [`--delay=${delayMs}`]),
-      ...(rateMbit === undefined ? [] : [`--rate=${rateMbit}`]),
-    ];
+    return [...networkFlags(spec), ...leases];
   }
 
   private async connect(name: string): Promise<NetworkClient> {

@@ -145,11 +145,11 @@ export class Unikernel {
         this.around.say(`'${this.name}' ended with exit code ${code}`);
         return code;
       }
-      if (inRow >= RESTARTS_MAX) {
-        this.around.say(`'${this.name}' failed ${inRow + 1} times, and is left alone`);
+      const pauseMs = pauseBeforeRestart(inRow++);
+      if (pauseMs === null) {
+        this.around.say(`'${this.name}' failed ${inRow} times in a row, and is left alone`);
         return code;
       }
-      const pauseMs = backoffMillis(inRow++);
       const which = `restart ${inRow} of ${RESTARTS_MAX}`;
       this.around.say(
         `'${this.name}' ended with exit code ${code}; ${which} in ${pauseMs / 1_000} s`,
@@ -248,9 +248,9 @@ export class Unikernel {
   }
 }
 
-/** Before the restart with that index: doubled each time. */
-export const backoffMillis = (index: number): number =>
-  Math.min(BACKOFF_MILLIS_MIN * 2 ** index, BACKOFF_MILLIS_MAX);
+/** Milliseconds, after so many restarts in a row: doubled each time. Null: it is left alone. */
+export const pauseBeforeRestart = (inRow: number): number | null =>
+  inRow >= RESTARTS_MAX ? null : Math.min(BACKOFF_MILLIS_MIN * 2 ** inRow, BACKOFF_MILLIS_MAX);
 
 /** A regular expression with the flags g or y remembers where it was. */
 function matches(pattern: RegExp, text: string): boolean {
