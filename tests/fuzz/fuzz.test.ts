@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { SimRandom } from '#targets/sim/index';
 import { canary, type PlantedBug } from './canary.ts';
 import { runHostileGateway } from './hostile-gateway.ts';
+import { runHostileRouter } from './hostile-router.ts';
 import { runHostile } from './hostile-stack.ts';
 import { registry } from './registry.ts';
 import { fuzz, WireViolation } from './wire-case.ts';
@@ -49,4 +50,22 @@ test('hostile guest of a gateway › headers rewritten › nothing throws, nothi
     opened += tally.opened;
   }
   assert(rewritten > 100 && opened > 20, `${rewritten} rewritten, ${opened} opened`);
+});
+
+test('hostile hosts on both sides of a router › headers rewritten › nothing throws', () => {
+  let rewritten = 0;
+  let opened = 0;
+  let reasons = 0;
+  for (let seed = 1; seed <= 4; seed++) {
+    try {
+      const tally = runHostileRouter(seed, 10);
+      rewritten += tally.rewritten;
+      opened += tally.opened;
+      reasons = Math.max(reasons, tally.reasons);
+    } catch (error) {
+      throw new Error(`seed ${seed}`, { cause: error });
+    }
+  }
+  const text = `${rewritten} rewritten, ${opened} opened, ${reasons} reasons`;
+  assert(rewritten > 1_000 && opened > 50 && reasons > 10, text);
 });
