@@ -73,7 +73,11 @@ const codeOf = (count: number): Reload => ({
 });
 const SILENT: readonly [string, (socket: net.Socket) => void, RegExp][] = [
   ['closes', (socket) => socket.destroy(), /closed its control channel|EPIPE|ECONNRESET/],
-  ['says nothing', (socket) => socket.resume(), /has not returned for 0\.05 s/],
+  [
+    'says nothing',
+    (socket) => socket.resume(),
+    /neither it nor its reload\(previous\) answered for 0\.05 s/,
+  ],
   ['lies', (socket) => socket.write('\0\0\0\x01\x07'), /sent what is no message/],
 ];
 for (const [what, answer, why] of SILENT) {

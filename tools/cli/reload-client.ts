@@ -76,7 +76,7 @@ export async function sendReload(
   socket.on('error', (error) => client.end(error.message));
   socket.on('close', () => client.end('the unikernel closed its control channel'));
   const late = setTimeout(
-    () => client.end(`its reload(previous) has not returned for ${answerMsMax / 1_000} s`),
+    () => client.end(`neither it nor its reload(previous) answered for ${answerMsMax / 1_000} s`),
     answerMsMax,
   );
   try {
