@@ -49,7 +49,12 @@ const notFound = `<!doctype html>
 </html>
 `;
 
-const handler = (name: string): string => `const started = performance.now();
+const handler = (name: string): string => `import type { Reload } from 'morgana';
+
+const started = performance.now();
+
+/** "morgana dev" then puts changes in place: open connections go on. */
+export const reload: Reload = () => {};
 
 export default {
   async fetch(request: Request): Promise<Response> {

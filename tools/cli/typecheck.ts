@@ -67,15 +67,20 @@ const checkedName = (app: App): string =>
 function checkSource(app: App): string {
   const main = JSON.stringify(app.main);
   if (app.kind === 'handler') {
-    return `import handler from ${main};
+    return `import type { HandlerConfig, Reload } from 'morgana';
+import handler from ${main};
+import * as app from ${main};
 type Handler = { fetch(request: Request): Response | Promise<Response> };
 export const checked: Handler = handler;
+export const live: { default: unknown; reload?: Reload<HandlerConfig, never> } = app;
 `;
   }
-  return `import type { Start } from 'morgana';
+  return `import type { Reload, Start } from 'morgana';
 import type config from ${JSON.stringify(app.config)};
 import { start } from ${main};
+import * as app from ${main};
 export const checked: Start<typeof config> = start;
+export const live: { start: unknown; reload?: Reload<typeof config, never> } = app;
 `;
 }
 
