@@ -5,7 +5,7 @@
  */
 
 import { Buffer } from 'node:buffer';
-import { createWriteStream, type WriteStream } from 'node:fs';
+import { createWriteStream, openSync, type WriteStream } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import type { Instant } from '#core';
 import { emitPcapRecord, PCAP_RECORD_BYTES, pcapHead } from '#device';
@@ -14,6 +14,7 @@ import type { NodeLoop } from './loop.ts';
 /** What may wait for the reader, one buffer that is being filled included. */
 export const PCAP_QUEUE_BYTES_MAX = 8 * 1_048_576;
 const BUFFER_BYTES = 262_144;
+const STDOUT = 1;
 
 export class PcapFile {
   /** Frames that the capture lacks. */
@@ -28,13 +29,14 @@ export class PcapFile {
   private isOver = false;
 
   /**
-   * `place`: a file, or '-' for stdout. `onEnd` is called once when it can't be written any more,
-   * with the reason.
+   * `place`: a file, or '-' for stdout; throws Node's error when it can't be opened. `onEnd` is
+   * called once when it can't be written any more, with the reason.
    */
   constructor(loop: NodeLoop, place: string, onEnd: (error: NodeJS.ErrnoException) => void) {
     // A stream on the file descriptor: process.stdout would wait for a pipe's reader.
-    this.stream =
-      place === '-' ? createWriteStream('', { fd: 1, autoClose: false }) : createWriteStream(place);
+    const isOut = place === '-';
+    const fd = isOut ? STDOUT : openSync(place, 'w');
+    this.stream = createWriteStream('', { fd, autoClose: !isOut });
     this.zeroMicros = Math.round(performance.timeOrigin * 1_000);
     this.stream.on('error', (error) => {
       if (!this.isOver) onEnd(error);

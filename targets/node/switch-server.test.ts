@@ -264,15 +264,17 @@ test('a capture › head, and a record of what passed, written while it passes',
   await pcap.close();
 });
 
-test('a capture that can not be written › said once, frames go on', async () => {
+test('a capture that can not be opened › thrown; no room on its disk › said once, frames go on', async () => {
   const { plug, network, loop } = await serve();
   const errors: NodeJS.ErrnoException[] = [];
-  const pcap = new PcapFile(loop, path.join(directory, 'no/such'), (error) => errors.push(error));
+  const nowhere = path.join(directory, 'no/such');
+  assert.throws(() => new PcapFile(loop, nowhere, () => {}), { code: 'ENOENT', path: nowhere });
+  const pcap = new PcapFile(loop, '/dev/full', (error) => errors.push(error));
   network.tap = pcap.tap;
   await until(() => errors.length === 1);
   const [a, b] = [await plug(), await plug()];
   a.socket.write(framed(BROADCAST, 1, 7));
   await until(() => b.marks().length === 1);
   await pcap.close();
-  assert.equal(errors[0]?.code, 'ENOENT');
+  assert.equal(errors[0]?.code, 'ENOSPC');
 });

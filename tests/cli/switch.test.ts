@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import type { Failure } from '../../tools/cli/failure.ts';
+import { asFailure } from '../../tools/cli/failure.ts';
 import { parseCommandLine } from '../../tools/cli/flags.ts';
 import { NetworkClient } from '../../tools/cli/network/control-client.ts';
 import { parseResolvConf } from '../../tools/cli/network/gateway.ts';
@@ -90,6 +90,7 @@ const REFUSED: readonly [string, string[], number, RegExp][] = [
   ['status of no network', ['--network=none', '--status'], 2, /'none' does not run, start it/],
   ['status without a name', ['--socket=a', '--status'], 1, /of a network with a name/],
   ['json without status', ['--network=a', '--json'], 1, /--json goes with --status/],
+  ['a capture in no directory', ['--socket=/tmp/x', '--pcap=/no/x'], 2, /\/no\/x: no such file/],
   ['a file', [`--socket=${work.path('wait/main.ts')}`], 2, /is a file, take another --socket/],
   ['no directory', ['--socket=/no/such'], 2, /can't listen at \/no\/such/],
   ['a long path', [`--socket=/${'x'.repeat(107)}`], 2, /107 are the most/],
@@ -99,7 +100,8 @@ for (const [what, words, exitCode, message] of REFUSED) {
     const parsed = parseCommandLine(words, VERBS.switch.flags, 0);
     if (!parsed.ok) return assert.match(parsed.error, message);
     process.env.MORGANA_RUNTIME_DIR = runtime;
-    await assert.rejects(switchVerb(parsed.value), (error: Failure) => {
+    await assert.rejects(switchVerb(parsed.value), (thrown: Error) => {
+      const error = asFailure(thrown)!;
       assert.match(error.message, message);
       assert.equal(error.exitCode, exitCode);
       return true;

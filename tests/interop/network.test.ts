@@ -5,12 +5,14 @@
  */
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { freePort, type Tool, Workspace } from '../cli/cli.ts';
+import { freePort, root, type Tool, Workspace } from '../cli/cli.ts';
 import { cannotBoot, output } from '../helpers/machine.ts';
 import { without } from '../helpers/namespace.ts';
 
@@ -26,6 +28,7 @@ const APP = `export default {
 };
 `;
 
+const MAIN = path.join(root, 'tools/cli/main.ts');
 const work = new Workspace({ 'app.ts': APP });
 const runtime = work.path('rt');
 const env = { MORGANA_RUNTIME_DIR: runtime };
@@ -97,6 +100,30 @@ describe('one network', { skip, timeout: 120_000 }, () => {
     assert.match(text, new RegExp(`ARP, Request who-has ${escaped} `));
     assert.match(text, new RegExp(`IP 10\\.78\\.0\\.\\d+\\.\\d+ > ${escaped}\\.80: Flags \\[S`));
     assert.match(text, /BOOTP\/DHCP, Reply/);
+  });
+
+  test('--pcap=- into tcpdump, which leaves › it reads at once; the switch stays', async () => {
+    const tcpdump = spawn('tcpdump', ['-l', '-n', '-r', '-', '-c', '1'], { stdio: 'pipe' });
+    const words = [MAIN, 'switch', '--network=pipe', '--pcap=-'];
+    const network = spawn(process.execPath, words, {
+      stdio: ['ignore', tcpdump.stdin, 'pipe'],
+      env: { ...process.env, ...env },
+    });
+    tcpdump.stdin.destroy();
+    let said = '';
+    const left = new Promise<void>((resolve) => {
+      network.stderr!.setEncoding('utf8').on('data', (text: string) => {
+        said += text;
+        if (said.includes('the capture has ended: its reader left')) resolve();
+      });
+    });
+    const read = String((await once(tcpdump.stdout, 'data'))[0]);
+    assert.match(read, /ARP, Request who-has 10\.77\.\d+\.1 tell 10\.77/);
+    await left;
+    const { code } = await work.run(['switch', '--network=pipe', '--status'], env);
+    assert.equal(code, 0);
+    network.kill('SIGTERM');
+    assert.deepEqual(await once(network, 'exit'), [0, null]);
   });
 
   test('a unikernel ends › its name and its published port go with it', async () => {

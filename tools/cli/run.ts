@@ -174,7 +174,8 @@ async function boot(
   const { control, bootArguments } = around;
   if (around.links.length > 0) checkLinks(line, description, around.links);
   const links = parseMachineLinks(around.links);
-  checkMachineLinks(links);
+  // A network's has just answered.
+  if (line.flags.network.length === 0) checkMachineLinks(links);
   const qemu = findQemu();
   const accelerator = chosenAccelerator(qemu, line.flags.accelerator);
   const bytes = description?.image.bytes ?? readFileSync(image).length;

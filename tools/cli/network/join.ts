@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { Failure } from '../failure.ts';
-import { type NetworkPlaces, networkPlaces } from '../runtime-directory.ts';
+import { type NetworkPlaces, networkPlaces, runtimeDirectory } from '../runtime-directory.ts';
 import { NetworkClient } from './control-client.ts';
 import { macOnNetwork } from './mac.ts';
 import type { Joined, PublishAsk } from './messages.ts';
@@ -85,6 +85,8 @@ function start(places: NetworkPlaces): Starting {
   const words = ['switch', `--network=${places.name}`, `--linger=${LINGER_SECONDS}`];
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...words], {
     cwd: '/',
+    // As we found it: a relative path would lead elsewhere from there.
+    env: { ...process.env, MORGANA_RUNTIME_DIR: runtimeDirectory() },
     detached: true,
     stdio: ['ignore', log, log],
   });

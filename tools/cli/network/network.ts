@@ -3,7 +3,7 @@
  * socket beside it. It ends when it is told to, or when nobody was on it for as long as it lingers.
  */
 
-import { err, ok, type Result, SeededRandom } from '#core';
+import { assert, err, ok, type Result, SeededRandom } from '#core';
 import { type Impairment, Switch, type SwitchPort } from '#switch';
 import { NodeLoop } from '#targets/node/loop';
 import { PcapFile } from '#targets/node/pcap-file';
@@ -63,7 +63,7 @@ export class Network {
   private desert: () => void = () => {};
 
   private constructor(options: NetworkOptions) {
-    const { name, pcap, impairment, gateway, seed, say } = options;
+    const { pcap, impairment, gateway, seed, say } = options;
     this.options = options;
     this.network = new Switch(this.loop.timers, new SeededRandom(seed));
     this.network.impairment = impairment;
@@ -76,12 +76,9 @@ export class Network {
       answer: (ask, client) => this.answer(ask, client),
       left: (client) => this.leave(client),
     });
-    const mac = parseMacText(macOnNetwork(name ?? '', 'gateway'));
-    this.gateway =
-      gateway === null
-        ? null
-        : new NetworkGateway(this.loop, this.network, mac, gateway, options.leases, say);
+    // From the first frame on, which is the gateway's.
     this.pcap = pcap === null ? null : this.capture(pcap);
+    this.gateway = gateway === null ? null : this.openGateway(gateway);
     this.deserted = new Promise((resolve) => {
       this.desert = resolve;
     });
@@ -120,6 +117,18 @@ export class Network {
     this.loop.stop();
   }
 
+  /** In a turn, so that what it wants to do later is planned. */
+  private openGateway(text: string): NetworkGateway {
+    const { name, leases, say } = this.options;
+    const mac = parseMacText(macOnNetwork(name ?? '', 'gateway'));
+    let opened: NetworkGateway | null = null;
+    this.loop.turn(() => {
+      opened = new NetworkGateway(this.loop, this.network, mac, text, leases, say);
+    });
+    assert(opened !== null);
+    return opened;
+  }
+
   private capture(place: string): PcapFile {
     const pcap = new PcapFile(this.loop, place, (error) => {
       this.network.tap = null;
@@ -148,6 +157,8 @@ export class Network {
   }
 
   private async answer(ask: NetworkAsk, client: ControlClient): Promise<Result<unknown, string>> {
+    // Leases and addresses age by the loop's clock, which stood still while nothing happened.
+    this.loop.turn(() => {});
     switch (ask.ask) {
       case 'join':
         return ok(this.join(ask.name, ask.mac, client));
