@@ -3,11 +3,13 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Failure } from '../../tools/cli/failure.ts';
-import { leaseFlag } from '../../tools/cli/flags.ts';
+import { leaseFlag, parseCommandLine } from '../../tools/cli/flags.ts';
 import { NetworkClient } from '../../tools/cli/network/control-client.ts';
-import type { StaticLease } from '../../tools/cli/network/gateway.ts';
+import { LEASES_MAX, type StaticLease } from '../../tools/cli/network/gateway.ts';
 import { PROBE_MILLIS_MAX, parseRequest } from '../../tools/cli/network/messages.ts';
 import { Network } from '../../tools/cli/network/network.ts';
+import { switchVerb } from '../../tools/cli/network/switch-verb.ts';
+import { VERBS } from '../../tools/cli/verbs.ts';
 import { Workspace } from './cli.ts';
 
 const work = new Workspace();
@@ -75,6 +77,22 @@ for (const [what, leases, message] of REFUSED) {
     });
   });
 }
+
+test('fixed leases › as many as may be beside the largest pool, and one more', async () => {
+  const many = (count: number): StaticLease[] =>
+    Array.from({ length: count }, (_, i) => {
+      return { mac: `02:00:00:00:01:${(i + 16).toString(16)}`, address: `10.77.200.${i + 1}` };
+    });
+  await (await open('many', '10.77.0.0/16', many(LEASES_MAX))).close();
+  await assert.rejects(open('many', '10.77.0.0/16', many(LEASES_MAX + 1)), /65 are too many --lea/);
+});
+
+test('fixed leases › without a gateway › refused', async () => {
+  const words = ['--socket=none.sock', '--gateway=off', '--lease=02:00:00:00:00:01=10.77.0.9'];
+  const line = parseCommandLine(words, VERBS.switch.flags, 0);
+  assert.ok(line.ok);
+  await assert.rejects(switchVerb(line.value), /^Failure: --lease is given by the gateway, leave/);
+});
 
 test('a fixed lease › the first and the last address that can be given', async () => {
   const leases = [

@@ -80,7 +80,7 @@ export class NetworkGateway {
     return published.ok ? published.value : sentenceOf(ask, published.error);
   }
 
-  /** Opens a connection to the guest, and closes it; null, or why it didn't come to be. */
+  /** Opens a connection to the guest, and breaks it off; null, or why it didn't come to be. */
   probe({ guest, guestPort, timeoutMillis }: ProbeAsk): Promise<string | null> {
     return new Promise((resolve) => {
       const address = parseIpv4Address(guest) ?? this.gateway.addressOf(guest);
@@ -89,8 +89,8 @@ export class NetworkGateway {
         const connecting = this.gateway.tcp.connect(address, guestPort, (opened) => {
           clearTimeout(late);
           if (!opened.ok) return resolve(`the connection failed: ${opened.error.kind}`);
-          opened.value.attach({ data() {}, drained() {}, end() {}, closed() {} });
-          opened.value.shutdown();
+          // Not by a FIN: a service that stays half open would keep one of each probe.
+          opened.value.abort();
           resolve(null);
         });
         const late = setTimeout(() => {
@@ -111,6 +111,9 @@ export class NetworkGateway {
   }
 }
 
+/** Beside the largest pool these fit the table of the DHCP server. */
+export const LEASES_MAX = 64;
+
 /** What --lease says: the address that a station always gets. */
 export interface StaticLease {
   readonly mac: string;
@@ -122,6 +125,9 @@ function fixedLeases(leases: readonly StaticLease[], network: GatewayNetwork): F
   const { address: own, hostAddress, prefixBits } = network;
   const taken = new Set<number | null>([own, hostAddress]);
   const stations = new Set<string>();
+  if (leases.length > LEASES_MAX) {
+    throw usageFailure(`${leases.length} are too many --lease`, `${LEASES_MAX} are the most`);
+  }
   return leases.map(({ mac, address: text }) => {
     const refuse = (why: string): Error =>
       usageFailure(`--lease=${mac}=${text}: ${why}`, 'give it another address of the network');

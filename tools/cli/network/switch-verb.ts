@@ -49,6 +49,9 @@ export async function switchVerb(line: Line): Promise<number> {
 async function serve(line: Line, places: NetworkPlaces | null): Promise<number> {
   const { flags } = line;
   const { gateway } = flags;
+  if (gateway === 'off' && flags.lease.length > 0) {
+    throw usageFailure('--lease is given by the gateway', 'leave --gateway=off out');
+  }
   const network = await Network.open({
     name: places?.name ?? null,
     switchSocket: places?.switchSocket ?? socketPath(flags.socket!),
