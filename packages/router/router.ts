@@ -310,7 +310,7 @@ export class Router {
         else if (!isRefused) this.natTally.natDropNoMapping += 1;
         return;
       }
-    } else if (isRefused) return;
+    } else if (isRefused && !this.isOwnPort(protocol, v[PORTS]! & 0xffff)) return;
     if (protocol === PROTOCOL_ICMP && isIcmpv4Error(v[PORTS]! >> 8)) {
       if (this.errorFromOutside(packet)) return;
     }

@@ -49,6 +49,8 @@ export class Peer {
   readonly heard: Uint8Array[] = [];
   /** Whether it answers ARP requests. */
   answers = true;
+  /** Addresses that were asked for. */
+  readonly asked: Ipv4Address[] = [];
   onIpv6: (frame: Uint8Array) => void = () => {};
   private readonly stack: NetStack;
   private readonly own: Ipv4Address;
@@ -94,6 +96,7 @@ export class Peer {
     if (!arp.ok || arp.value.operation !== ARP_REQUEST) return;
     const { senderMac, senderAddress, targetAddress } = arp.value;
     if (targetAddress === this.own || senderAddress === 0) return;
+    this.asked.push(targetAddress);
     const bytes = new Uint8Array(28);
     emitArp(bytes, 0, {
       operation: ARP_REPLY,

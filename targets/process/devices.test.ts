@@ -121,6 +121,26 @@ describe('tap', () => {
     assert.deepEqual(recorder.good, [false, true, true]);
   });
 
+  test('a checksum, or segments, left to do › told while the frame is in hand', () => {
+    const { base, tap, device, recorder } = rig();
+    const requests: unknown[] = [];
+    recorder.receive = () => void requests.push(structuredClone(device.receivedRequest()));
+    const first = behind(1, testFrame(device, device, 60, 1));
+    first.set([0, 0, 0, 0, 0, 34, 0, 6, 0], 1);
+    const large = behind(1, testFrame(device, device, 5_000, 2));
+    large.set([1, 54, 0, 0xb4, 0x05, 34, 0, 16, 0], 1);
+    const summed = behind(2, testFrame(device, device, 5_000, 3));
+    summed.set([1, 54, 0, 0xb4, 0x05], 1);
+    tap.arriving.push(first, large, summed, behind(2, testFrame(device, device, 60, 4)));
+    base.run();
+    assert.deepEqual(requests, [
+      { startAt: 34, fieldAt: 6, segmentBytes: 0, headerBytes: 0 },
+      { startAt: 34, fieldAt: 16, segmentBytes: 1_460, headerBytes: 54 },
+      { startAt: 0, fieldAt: 0, segmentBytes: 1_460, headerBytes: 54 },
+      null,
+    ]);
+  });
+
   test('the largest frame › received; shorter than a header or an Ethernet header › counted', () => {
     const { base, tap, device, recorder } = rig();
     const large = testFrame(device, device, FRAME_BYTES_MAX, 1);

@@ -45,6 +45,7 @@ export class Ipv4Forwarding {
   private readonly arp: NeighborCache;
   private readonly hops = new Map<Ipv4Address, ForwardingHop>();
   private mtuBytes: number;
+  private generation = 0;
 
   constructor(parts: ForwardingParts, input: LinkInput, unresolved: (head: Uint8Array) => boolean) {
     this.device = parts.device;
@@ -61,7 +62,7 @@ export class Ipv4Forwarding {
   /** Addresses, routes or the MTU changed. */
   reset(mtuBytes: number): void {
     this.mtuBytes = mtuBytes;
-    for (const hop of this.hops.values()) hop.isDead = true;
+    this.generation += 1;
     this.hops.clear();
   }
 
@@ -87,7 +88,7 @@ export class Ipv4Forwarding {
         break;
       }
     }
-    const made = new ForwardingHop(next, this.arp.neighbor(next), mtuBytes);
+    const made = new ForwardingHop(next, this.arp.neighbor(next), mtuBytes, this.generation);
     this.hops.set(next, made);
     return this.refresh(made);
   }
@@ -97,7 +98,7 @@ export class Ipv4Forwarding {
    * while the link address isn't known, and packets are parked. Null: there is no way any more.
    */
   renew(hop: ForwardingHop, destination: Ipv4Address): ForwardingHop | null {
-    return hop.isDead ? this.hop(destination) : this.refresh(hop);
+    return hop.generation !== this.generation ? this.hop(destination) : this.refresh(hop);
   }
 
   /** Keeps a packet until `hop` has a link address, which takes its first six bytes. */
@@ -108,7 +109,8 @@ export class Ipv4Forwarding {
 
   checkInvariants(): void {
     assert(this.hops.size <= routesMax);
-    for (const [address, hop] of this.hops) assert(hop.address === address && !hop.isDead);
+    for (const [address, hop] of this.hops)
+      assert(hop.address === address && hop.generation === this.generation);
   }
 
   private refresh(hop: ForwardingHop): ForwardingHop {

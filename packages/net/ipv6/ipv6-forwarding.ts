@@ -44,6 +44,7 @@ export class Ipv6Forwarding {
   /** By the address's key. */
   private readonly hops = new Map<number, ForwardingHop<Ipv6Address>>();
   private mtuBytes: number;
+  private generation = 0;
 
   constructor(
     parts: Ipv6ForwardingParts,
@@ -63,7 +64,7 @@ export class Ipv6Forwarding {
   /** Addresses, routers or the MTU changed. */
   reset(mtuBytes: number): void {
     this.mtuBytes = mtuBytes;
-    for (const hop of this.hops.values()) hop.isDead = true;
+    this.generation += 1;
     this.hops.clear();
   }
 
@@ -87,7 +88,12 @@ export class Ipv6Forwarding {
         break;
       }
     }
-    const made = new ForwardingHop(next, this.neighbors.neighbor(next), this.mtuBytes);
+    const made = new ForwardingHop(
+      next,
+      this.neighbors.neighbor(next),
+      this.mtuBytes,
+      this.generation,
+    );
     this.hops.set(next.key, made);
     return this.refresh(made);
   }
@@ -97,7 +103,7 @@ export class Ipv6Forwarding {
     hop: ForwardingHop<Ipv6Address>,
     destination: Ipv6Address,
   ): ForwardingHop<Ipv6Address> | null {
-    return hop.isDead ? this.hop(destination) : this.refresh(hop);
+    return hop.generation !== this.generation ? this.hop(destination) : this.refresh(hop);
   }
 
   /** Keeps a packet until `hop` has a link address, which takes its first six bytes. */
@@ -109,7 +115,8 @@ export class Ipv6Forwarding {
 
   checkInvariants(): void {
     assert(this.hops.size <= ipv6WaysMax);
-    for (const [key, hop] of this.hops) assert(hop.address.key === key && !hop.isDead);
+    for (const [key, hop] of this.hops)
+      assert(hop.address.key === key && hop.generation === this.generation);
   }
 
   private refresh(hop: ForwardingHop<Ipv6Address>): ForwardingHop<Ipv6Address> {

@@ -13,12 +13,13 @@ export class ForwardingHop<A extends IpAddress = Ipv4Address> {
   neighbor: Neighbor<A>;
   /** -1: the link address isn't known. */
   epoch = -1;
-  /** Addresses or routes changed since: look up another one. */
-  isDead = false;
+  /** Of the interface's addresses and routes when it was found: later ones may lead elsewhere. */
+  readonly generation: number;
 
-  constructor(address: A, neighbor: Neighbor<A>, mtuBytes: number) {
+  constructor(address: A, neighbor: Neighbor<A>, mtuBytes: number, generation: number) {
     this.address = address;
     this.neighbor = neighbor;
     this.mtuBytes = mtuBytes;
+    this.generation = generation;
   }
 }

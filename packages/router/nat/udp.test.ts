@@ -68,6 +68,41 @@ test('REQ-3 › a port that the router uses itself › another one', () => {
   assert.notEqual(sentPort(network, HOST, 123, REMOTE, 123), 123);
 });
 
+test('a socket of the router on a port that an inside host has already › hears others', () => {
+  const network = new TestNetwork();
+  network.out(udp(HOST, 5000, REMOTE, 53));
+  let heard = 0;
+  assert.ok(network.outsideStack.udp.open(5000, { datagram: () => heard++ }).ok);
+  assert.deepEqual(network.in(udp(REMOTE2, 53, OUTSIDE, 5000)), []);
+  assert.equal(network.in(udp(REMOTE, 53, OUTSIDE, 5000)).length, 1);
+  assert.equal(heard, 1);
+});
+
+test('more next hops than are kept, then another route › all go the new way', () => {
+  const network = new TestNetwork();
+  const far = (i: number) => ip(`198.51.${100 + (i >> 8)}.${i & 255}`);
+  const none = { dnsServers: [], domain: null, mtuBytes: null };
+  const addresses = [{ address: OUTSIDE, prefixBits: 16 }];
+  network.outsideStack.configure({ addresses, gateway: null, ...none });
+  network.wait(4_000);
+  for (let i = 10; i < 290; i++) network.out(udp(HOST, 5000, far(i), 53));
+  network.outsideStack.configure({
+    addresses: [{ address: OUTSIDE, prefixBits: 24 }],
+    gateway: ip('198.51.100.1'),
+    ...none,
+  });
+  network.wait(4_000);
+  network.outside.asked.length = 0;
+  for (let i = 10; i < 290; i++) {
+    // The broadcast address of the new prefix is no host's.
+    assert.equal(network.out(udp(HOST, 5000, far(i), 53)).length, i === 255 ? 0 : 1);
+  }
+  // Of the old ways none is left, though sessions remember them; .100 is on the link still.
+  const strangers = network.outside.asked.filter((address) => (address & 0xff00) !== 0x6400);
+  assert.deepEqual(strangers, []);
+  assert.equal(network.counter('dropUnresolved'), 0);
+});
+
 test('REQ-5, REQ-6 › five minutes after the last packet from inside › gone, whatever came in', () => {
   const network = new TestNetwork();
   network.out(udp(HOST, 5000, REMOTE, 53));
