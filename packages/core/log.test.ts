@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isLogLevel, Log } from './log.ts';
+import { isLogLevel, LOG_LEVELS_MAX, Log, setLevels } from './log.ts';
 
 test('levels › per source › override the default, whenever they are set', () => {
   const lines: string[] = [];
@@ -43,4 +43,12 @@ test('isLogLevel › other text › is refused', () => {
   assert.equal(isLogLevel('info'), true);
   assert.equal(isLogLevel('verbose'), false);
   assert.equal(isLogLevel('toString'), false);
+});
+
+test('setLevels › as many sources as may have levels, one more, one of them again', () => {
+  const log = new Log(() => {}, 'info');
+  for (let i = 1; i < LOG_LEVELS_MAX; i++) assert.equal(setLevels(log, `s${i}:debug`), null);
+  assert.match(setLevels(log, 'more:debug')!, /more than 256 sources/);
+  assert.equal(setLevels(log, 'warn,s1:off'), null);
+  assert.equal(Object.keys(log.levelsBySource()).length, LOG_LEVELS_MAX);
 });

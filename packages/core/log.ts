@@ -5,6 +5,9 @@ const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3, o
 
 export const isLogLevel = (text: string): text is LogLevel => Object.hasOwn(RANK, text);
 
+/** Sources with a level of their own; setLevels refuses one more. */
+export const LOG_LEVELS_MAX = 256;
+
 /**
  * Applies "LEVEL" or "LEVEL,source:LEVEL,..." to all of its parts up to a wrong one; one sentence
  * about that when there is one.
@@ -21,6 +24,7 @@ export function setLevels(log: Log, text: string): string | null {
     }
     if (seen.has(source)) return `'${source}' is given twice`;
     seen.add(source);
+    if (!log.mayHaveLevel(source)) return `more than ${LOG_LEVELS_MAX} sources have levels`;
     log.setLevel(source, level);
   }
   return null;
@@ -94,6 +98,11 @@ export class Log {
   setLevel(source: string, level: LogLevel): void {
     this.levels.set(source, level);
     for (const [name, logger] of this.loggers) logger.setLevel(this.levelOf(name));
+  }
+
+  /** Whether `source` has a level of its own, or one more source may have. */
+  mayHaveLevel(source: string): boolean {
+    return this.levels.has(source) || this.levels.size < LOG_LEVELS_MAX;
   }
 
   /** Those set, and those of all sources so far. */

@@ -2,8 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { freePort, HELLO_SITE, type Tool, Workspace } from '../cli/cli.ts';
+import { freePort, HELLO_SITE, root, type Tool, Workspace } from '../cli/cli.ts';
 import { leashed } from '../helpers/machine.ts';
 import { without } from '../helpers/namespace.ts';
 import { eventually } from '../interop/linux/network.ts';
@@ -77,6 +79,27 @@ test('the token › each path with its method; others are refused', async () => 
   }
   const long = await ask('/log', TOKEN, 'PUT', 'x'.repeat(5_000));
   assert.equal(long.status, 413);
+});
+
+test('on a terminal › refreshes until Ctrl-C, and gives the cursor back', async () => {
+  const words = [process.execPath, path.join(root, 'tools/cli/main.ts'), 'inspect', '--interval=1'];
+  const env = { ...process.env, MORGANA_RUNTIME_DIR: work.path('.run') };
+  // A terminal of script(1)'s, for the tool asks whether it has one.
+  const args = ['-qfec', words.join(' '), '/dev/null'];
+  const child = spawn(...leashed('script', args), { env, stdio: ['pipe', 'pipe', 'ignore'] });
+  let text = '';
+  child.stdout.on('data', (chunk) => {
+    text += chunk;
+  });
+  const ended = once(child, 'close');
+  await eventually('two looks', () => text.split('htdocs on node').length > 2 || null);
+  child.stdin.write('\x03');
+  await ended;
+  assert.ok(
+    text.startsWith('\x1b[?25l\x1b[2J\x1b[Hhtdocs on node'),
+    JSON.stringify(text.slice(0, 80)),
+  );
+  assert.ok(text.trimEnd().endsWith('\x1b[?25h'));
 });
 
 test('morgana inspect HOST:PORT › by the token in a file', async () => {

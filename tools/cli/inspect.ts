@@ -141,7 +141,8 @@ async function refresh(source: InspectSource, { flags }: Line): Promise<void> {
     for (let count = 0; !isOver; count++) {
       let now = await look(source, flags.connections, count % HEAP_EVERY === 0);
       if (now.heap === null && before?.heap) now = { ...now, heap: before.heap };
-      const { rows = 24, columns = 80 } = process.stdout;
+      // A terminal that doesn't know its size says 0.
+      const [rows, columns] = [process.stdout.rows || 24, process.stdout.columns || 80];
       const connectionsMax = Math.max(5, rows - 24);
       const lines = snapshotLines(now, before, { connectionsMax, columns }).slice(0, rows - 1);
       process.stdout.write(`\x1b[H${lines.map((text) => `${text}\x1b[K\n`).join('')}\x1b[J`);
