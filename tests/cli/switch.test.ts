@@ -1,10 +1,11 @@
 /** `morgana switch` and `morgana run --network`: who starts what, who ends when. */
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { after, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { asFailure } from '../../tools/cli/failure.ts';
 import { parseCommandLine } from '../../tools/cli/flags.ts';
 import { NetworkClient } from '../../tools/cli/network/control-client.ts';
@@ -59,8 +60,11 @@ const status = async (name: string): Promise<NetworkStatus | null> => {
   client.close();
   return answer;
 };
-const run = (...words: string[]): Tool =>
-  work.start(['run', 'wait', '--target=node', ...words], env);
+const run = (...words: string[]): Tool => work.start(['run', 'wait.elf', ...words], env);
+before(async () => {
+  const built = await work.run(['build', 'wait', '--target=process', '--output=wait.elf']);
+  assert.equal(built.code, 0, built.stderr);
+});
 async function stop(tool: Tool, signal: NodeJS.Signals = 'SIGINT'): Promise<number | null> {
   tool.child.kill(signal);
   return (await tool.ended).code;
@@ -186,6 +190,34 @@ test('published ports › of the connection that asked, until it goes; one in us
   await assert.rejects(second.ask(refused), /can't be opened at 192.0.2.1/);
   assert.equal(await stop(own), 0);
   await second.closed;
+});
+
+test('a hostile client of the control socket › cut off or told so; others are answered', async () => {
+  const own = work.start(['switch', '--network=foe', '--gateway=off'], env);
+  await own.wrote(/network 'foe'/);
+  const place = path.join(runtime, 'networks/foe/control.sock');
+  const [long, silly] = [net.connect(place), net.connect(place)];
+  long.on('error', () => {});
+  const cut = once(long, 'close');
+  long.write(Buffer.alloc(LINE_BYTES_MAX + 1, 0x61));
+  long.resume();
+  await cut;
+  silly.write('{"id":5,"ask":"join"}\nnonsense\n{"id":6,"ask":"names"}\n{"id":7,');
+  const [answers] = await once(silly, 'data');
+  const told = String(answers)
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const errors = told.map(({ id, error }) => [id, typeof error === 'string']);
+  const expected = [
+    [5, true],
+    [0, true],
+    [6, false],
+  ];
+  assert.deepEqual(errors, expected.slice(0, told.length));
+  silly.destroy();
+  assert.equal((await status('foe'))?.names.length, 0);
+  assert.equal(await stop(own), 0);
 });
 
 test('resolv.conf › its name servers', () => {
