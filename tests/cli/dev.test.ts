@@ -88,8 +88,6 @@ class Kept {
   }
 }
 
-const RELOAD = 'export const reload = (): void => {};\n';
-
 test('a website › a changed page › in place: the connection stays, its ETag changes', async () => {
   const files = { 'index.html': 'first', 'sub/page.html': 'a', 'old.html': 'old' };
   const work = new Workspace(
@@ -185,27 +183,12 @@ type Before = { visits: number; streams: (() => void)[] };
     await tool.wrote(/(listening on[\s\S]*){2}/);
     await kept.read(/<closed>/);
     assert.equal(await read(port), 'six 1');
-  } finally {
-    tool.child.kill('SIGINT');
-    await tool.ended;
-    work.remove();
-  }
-});
 
-test('a change that wants another system › restarted, and why', async () => {
-  const text = (more: string) => `export default { fetch: async () => new Response(${more}) };\n`;
-  const work = new Workspace({ 'app.ts': text("'one'") + RELOAD });
-  const port = await freePort();
-  const tool = work.start(['dev', 'app.ts', `--port=${port}`]);
-  try {
-    await tool.wrote(/listening on/);
-    work.write(
-      'app.ts',
-      text('(await fetch("http://127.0.0.1:1").catch(() => "none")) + ""') + RELOAD,
-    );
+    const fetches = `${app('seven', takeOver)}export const ask = () => fetch('http://a/');\n`;
+    work.write('app.ts', fetches);
     await tool.wrote(/restarted, connections broke: it uses fetch now/);
-    await tool.wrote(/(listening on[\s\S]*){2}/);
-    assert.equal(await read(port), 'none');
+    await tool.wrote(/(listening on[\s\S]*){3}/);
+    assert.equal(await read(port), 'seven 1');
   } finally {
     tool.child.kill('SIGINT');
     await tool.ended;

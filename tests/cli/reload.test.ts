@@ -16,10 +16,12 @@ import { freePort, root, type Tool, Workspace } from './cli.ts';
 const hasProcess = existsSync(path.join(root, 'build/base/process.elf'));
 const skipProcess = hasProcess ? false : 'build/base/process.elf is missing: npm run setup';
 const hasQemu = existsSync('/usr/bin/qemu-system-x86_64');
+const skipQemu = hasQemu ? false : 'QEMU is not installed';
 
 /** Holds a request until the next version takes over, and streams until then. */
 const HANDLER = (text: string, more = ''): string => `import type { Reload } from 'morgana';
 export const endings: (() => void)[] = [];
+export const name = '${text} ';
 const bytes = (text: string) => new TextEncoder().encode(text);
 export default {
   async fetch(request: Request): Promise<Response> {
@@ -47,7 +49,7 @@ const TAKES_OVER = `export const reload: Reload = (previous) => {
 };
 `;
 
-const work = new Workspace({ 'process/app.ts': HANDLER('one'), 'pvh/app.ts': HANDLER('one') });
+const work = new Workspace({ 'app.ts': HANDLER('one') });
 const runtime = work.path('rt');
 mkdirSync(runtime, { mode: 0o700 });
 const env = { MORGANA_RUNTIME_DIR: runtime };
@@ -95,51 +97,61 @@ async function stop(tool: Tool): Promise<void> {
   assert.equal((await tool.ended).code, 0, tool.stderr);
 }
 
-const TARGETS: readonly [string, string[], string | false][] = [
-  ['process', ['--target=process', '--network=reload'], skipProcess],
-  ['pvh', ['--target=pvh', '--accelerator=tcg'], hasQemu ? false : 'QEMU is not installed'],
-];
-for (const [target, words, skip] of TARGETS) {
-  test(`${target} › curl keeps its connection; what is in progress ends in the old code`, {
-    skip,
-  }, async () => {
-    const port = await freePort();
-    const app = `${target}/app.ts`;
-    const tool = work.start(['dev', app, ...words, `--port=${port}`], env);
-    try {
-      await tool.wrote(/listening on/);
-      const at = (path: string): string => `http://127.0.0.1:${port}/${path}`;
-      const kept = new Curl('-w', 'connects %{num_connects}\\n', at('a'), at('hold'), at('c'));
-      const streamed = new Curl('-N', at('stream'));
-      await tool.wrote(/a request is held/);
-      await streamed.wrote(/begun by one\n/);
-
-      work.write(app, HANDLER('broken', `${TAKES_OVER}throw new Error('at once');\n`));
-      await tool.wrote(
-        /Error: at once\n.*app\.ts:27:\d+\)\nerror: .* failed during its evaluation/,
-      );
-
-      work.write(app, HANDLER('two', TAKES_OVER));
-      await tool.wrote(/reloaded in \d+ ms: connections go on/);
-      assert.equal(await kept.ended, 0);
-      assert.equal(kept.text, 'one\nconnects 1\none\nconnects 0\ntwo\nconnects 0\n');
-      assert.equal(await streamed.ended, 0);
-      assert.equal(streamed.text, 'begun by one\nended by one\n');
-    } finally {
-      await stop(tool);
-    }
-  });
+/**
+ * curl, over one reload of the application that `write` changes: one connection for all it asks,
+ * and what is in progress meanwhile ends in the old code. Broken code before it changes nothing.
+ */
+async function reloadUnderCurl(
+  tool: Tool,
+  port: number,
+  write: (text: string, more?: string) => void,
+): Promise<void> {
+  const at = (path: string): string => `http://127.0.0.1:${port}/${path}`;
+  const kept = new Curl('-w', 'connects %{num_connects}\n', at('a'), at('hold'), at('c'));
+  const streamed = new Curl('-N', at('stream'));
+  await tool.wrote(/a request is held/);
+  await streamed.wrote(/begun by one\n/);
+  write('broken', `throw new Error('at once');\n`);
+  await tool.wrote(
+    /Error: at once\n.*app\.ts:\d+:\d+\)\n(.*\n)*error: .* failed during its evaluation/,
+  );
+  write('two');
+  await tool.wrote(/reloaded in \d+ ms: connections go on/);
+  assert.equal(await kept.ended, 0);
+  assert.equal(kept.text, 'one\nconnects 1\none\nconnects 0\ntwo\nconnects 0\n');
+  assert.equal(await streamed.ended, 0);
+  assert.equal(streamed.text, 'begun by one\nended by one\n');
 }
 
-/** Echoes lines with its name in front; its listener and connections outlive it. */
-const ECHO = (
-  text: string,
-  more = '',
-): string => `import type { Flow, Reload, Start } from 'morgana';
+test('QEMU › curl keeps its connection; what is in progress ends in the old code', {
+  skip: skipQemu,
+}, async () => {
+  const port = await freePort();
+  const words = ['--target=pvh', '--accelerator=tcg', `--port=${port}`];
+  const tool = work.start(['dev', 'app.ts', ...words], env);
+  try {
+    await tool.wrote(/listening on/);
+    await reloadUnderCurl(tool, port, (text, more = '') =>
+      work.write('app.ts', HANDLER(text, TAKES_OVER + more)),
+    );
+    assert.match(tool.stderr, /at once\n.*app\.ts:28:\d+\)\nerror:/, 'its place in the source');
+  } finally {
+    await stop(tool);
+  }
+});
+
+/** The same handler, and an echo with the version's name in front: all outlives a version. */
+const MAIN = `import type { Flow, Reload, Start } from 'morgana';
+import { fetchHandler, type HttpServer, serveHttp } from 'morgana/http';
+import handler, { endings, name } from './app.ts';
 import type config from './morgana.config.ts';
-type State = { flows: Set<Flow>; accept(flow: Flow): void };
-export let state: State = { flows: new Set(), accept };
-const name = '${text}';
+interface State {
+  readonly flows: Set<Flow>;
+  accept(flow: Flow): void;
+  server: HttpServer | null;
+  endings: (() => void)[];
+}
+export let state: State = { flows: new Set(), accept, server: null, endings };
 function accept(flow: Flow): void {
   state.flows.add(flow);
   flow.attach({
@@ -149,28 +161,31 @@ function accept(flow: Flow): void {
     closed: () => void state.flows.delete(flow),
   });
 }
-export const start: Start<typeof config> = async ({ stack }) => {
+export const start: Start<typeof config> = async (context) => {
   const shared = state;
-  const listening = await stack.listen(7, (flow) => shared.accept(flow));
+  const listening = await context.stack.listen(7, (flow) => shared.accept(flow));
   if (!listening.ok) throw new Error(listening.error.kind);
+  shared.server = await serveHttp(context.stack, 80, fetchHandler(handler, context), context);
 };
-${more}`;
-const ECHO_TAKES_OVER = `export const reload: Reload<typeof config, { state: State }> = (previous) => {
+export const reload: Reload<typeof config, { state: State }> = (previous, context) => {
   state = previous.state;
+  for (const end of state.endings) end();
+  state.endings = endings;
   state.accept = accept;
   for (const flow of state.flows) accept(flow);
+  state.server!.replaceHandler(fetchHandler(handler, context));
 };
 `;
-const ECHO_CONFIG = `import { arg, defineUnikernel, net } from 'morgana/config';
+const CONFIG = `import { arg, defineUnikernel, net } from 'morgana/config';
 export default defineUnikernel({
-  name: 'echo',
+  name: 'graph',
   main: './main.ts',
   devices: { stack: net.stack() },
-  args: { port: arg.port({ default: 7, doc: 'not read' }) },
+  args: { port: arg.port({ default: 80, doc: 'not read' }) },
 });
 `;
 
-/** Of these a machine has no room for five; they take over as ECHO_TAKES_OVER does. */
+/** Of these a machine has no room for five; they take over as MAIN does. */
 const HEAVY = (index: number): string => `(function(require, module, exports) {
 const heavy = new Uint8Array(4 << 20).fill(${index});
 const { TextEncoder } = require('packages/web/encoding.ts');
@@ -217,25 +232,27 @@ async function heapBytes(controlSocket: string): Promise<number> {
   return (answer.value as { heap: { usedBytes: number } }).heap.usedBytes;
 }
 
-test('process › raw connections live through reload(previous), a hundred times in bounded memory', {
+test('process › curl and raw connections live through a hundred versions, in bounded memory', {
   skip: skipProcess,
 }, async () => {
-  work.write('echo/morgana.config.ts', ECHO_CONFIG);
-  work.write('echo/main.ts', ECHO('one '));
-  const port = await freePort();
-  const words = ['--target=process', '--network=reload', '--memory=24', `--port=${port}`];
-  const tool = work.start(['dev', 'echo', ...words], env);
+  work.write('graph/morgana.config.ts', CONFIG);
+  work.write('graph/main.ts', MAIN);
+  work.write('graph/app.ts', HANDLER('one'));
+  const [port, echoPort] = [await freePort(), await freePort()];
+  const ports = [`--port=${port}`, `--publish=${echoPort}:7`];
+  const words = ['--target=process', '--network=reload', '--memory=24', ...ports];
+  const tool = work.start(['dev', 'graph', ...words], env);
   try {
-    await tool.wrote(/info stack: .* for \d+ s/);
-    const kept = connect(port);
+    await tool.wrote(/listening on/);
+    const kept = connect(echoPort);
     assert.equal(await ask(kept, 'a'), 'one a');
-    work.write('echo/main.ts', ECHO('two ', ECHO_TAKES_OVER));
-    await tool.wrote(/reloaded in \d+ ms/);
+    await reloadUnderCurl(tool, port, (text, more = '') =>
+      work.write('graph/app.ts', HANDLER(text, more)),
+    );
     assert.equal(await ask(kept, 'b'), 'two b');
-    const later = connect(port);
+    const later = connect(echoPort);
     assert.equal(await ask(later, 'c'), 'two c');
-
-    const control = path.join(runtime, 'unikernels/echo/control.sock');
+    const control = path.join(runtime, 'unikernels/graph/control.sock');
     const heaps: number[] = [];
     for (let i = 1; i <= 100; i++) {
       const bytes = new TextEncoder().encode(HEAVY(i));
@@ -248,7 +265,7 @@ test('process › raw connections live through reload(previous), a hundred times
     // All scripts but the last are gone, and all clients that brought them.
     assert.ok(heaps.at(-1)! <= heaps[0]! + 4_096, `${heaps}`);
 
-    work.write('echo/morgana.config.ts', ECHO_CONFIG.replace("'not read'", "'still not read'"));
+    work.write('graph/morgana.config.ts', CONFIG.replace("'not read'", "'still not read'"));
     await tool.wrote(/restarted, connections broke: its configuration changed/);
     await assert.rejects(ask(kept, 'f'));
     later.destroy();
@@ -260,10 +277,9 @@ test('process › raw connections live through reload(previous), a hundred times
 test('a production image › has neither the command nor what it needs', {
   skip: skipProcess,
 }, async () => {
-  work.write('production/app.ts', HANDLER('one', TAKES_OVER));
   const words = ['--target=process', '--network=reload', '--name=production'];
   const image = work.path('production.elf');
-  const run = ['run', 'production/app.ts', ...words, `--keep-image=${image}`];
+  const run = ['run', 'app.ts', ...words, `--keep-image=${image}`];
   const tool = work.start(run, env);
   try {
     await tool.wrote(/listening on/);
