@@ -6,6 +6,8 @@ export function routerCounters() {
     forwardedOut: 0,
     forwardedIn: 0,
     hairpinned: 0,
+    /** Pings from inside to the outside address, which are answered for it. */
+    pinged: 0,
     /** Sent in pieces; cut into segments in software; MSS lowered. */
     fragmented: 0,
     segmented: 0,

@@ -18,7 +18,15 @@ import {
   PROTOCOL_TCP,
   PROTOCOL_UDP,
 } from '#net';
-import { ETHERNET_HEADER_BYTES, isIcmpv4Error, TCP_ACK, TCP_RST, TCP_SYN } from '#net/wire';
+import {
+  ETHERNET_HEADER_BYTES,
+  ICMPV4_ECHO_REPLY,
+  ICMPV4_ECHO_REQUEST,
+  isIcmpv4Error,
+  TCP_ACK,
+  TCP_RST,
+  TCP_SYN,
+} from '#net/wire';
 import { natCounters, routerCounters } from './counters.ts';
 import { FragmentTable } from './fragments.ts';
 import { HeldSyns, synKey } from './held-syns.ts';
@@ -26,7 +34,7 @@ import { natSessionsDefault, natSessionsMax, natSessionsMin, waysMax } from './l
 import { NatErrors } from './nat/errors.ts';
 import type { PortForward } from './nat/forwards.ts';
 import { type Filtering, Nat44 } from './nat/nat44.ts';
-import { sourceIn } from './nat/quoted.ts';
+import { addressMessage, sourceIn } from './nat/quoted.ts';
 import type { Session } from './nat/session.ts';
 import { Sessions } from './nat/sessions.ts';
 import { Packet, PORTS, PROTOCOL, TCP_FLAGS, TTL } from './packet.ts';
@@ -55,6 +63,8 @@ export interface RouterOptions {
 }
 
 const IP_AND_TCP_BYTES = 40;
+const TTL_AT = ETHERNET_HEADER_BYTES + 8;
+const PING_TTL = 64;
 
 export class Router {
   readonly inside: Side;
@@ -184,8 +194,13 @@ export class Router {
       return;
     }
     if (packet.v[PROTOCOL] === PROTOCOL_ICMP && packet.hasTransport) {
-      if (isIcmpv4Error(packet.v[PORTS]! >> 8)) {
+      const type = packet.v[PORTS]! >> 8;
+      if (isIcmpv4Error(type)) {
         this.errorFromInside(packet, isHairpin);
+        return;
+      }
+      if (isHairpin && type === ICMPV4_ECHO_REQUEST && !packet.isFragment) {
+        this.answerPing(packet);
         return;
       }
     }
@@ -235,6 +250,17 @@ export class Router {
     }
     nat.translateIn(packet, target);
     if (this.inside.send(packet, mapping.hop, this.inside, this.mss)) this.tally.hairpinned += 1;
+  }
+
+  /** From inside to the outside address, which the inside's stack doesn't have. */
+  private answerPing(packet: Packet): void {
+    const hop = this.inside.forwarding.hop(packet.source);
+    if (hop === null) return;
+    const reply = packet.frame.slice(0, packet.end);
+    reply[packet.at] = ICMPV4_ECHO_REPLY;
+    reply[TTL_AT] = PING_TTL + 1;
+    addressMessage(reply, packet.at, this.outsideAddress, packet.source);
+    if (this.inside.egress.sendInPieces(reply, packet.at, hop) === 'sent') this.tally.pinged += 1;
   }
 
   private fromOutside(frame: Uint8Array, fields: Int32Array, checksumGood: boolean): void {

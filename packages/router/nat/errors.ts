@@ -7,7 +7,7 @@ import { type Ipv4Address, PROTOCOL_ICMP } from '#net';
 import type { NatCounters } from '../counters.ts';
 import type { Packet } from '../packet.ts';
 import {
-  addressError,
+  addressMessage,
   type Quoted,
   quoteInside,
   quoteOutside,
@@ -41,7 +41,7 @@ export class NatErrors {
     const frame = packet.frame.slice(0, packet.end);
     const { mapping } = session;
     quoteInside(frame, quoted, mapping);
-    addressError(frame, packet.at, packet.source, mapping.insideAddress);
+    addressMessage(frame, packet.at, packet.source, mapping.insideAddress);
     return { frame, to: mapping.insideAddress };
   }
 
@@ -68,7 +68,7 @@ export class NatErrors {
     quoteOutside(frame, quoted, session.mapping);
     if (sender !== null) quoteInside(frame, quoted, sender.mapping);
     const to = sender === null ? packet.destination : sender.mapping.insideAddress;
-    addressError(frame, packet.at, outsideAddress, to);
+    addressMessage(frame, packet.at, outsideAddress, to);
     return { frame, to };
   }
 

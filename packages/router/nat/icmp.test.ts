@@ -65,6 +65,17 @@ test('REQ-2 › a query without traffic › forgotten after 60 seconds', () => {
   assert.deepEqual(network.in(icmp(REMOTE, OUTSIDE, { type: 0, word0: 7 })), []);
 });
 
+test('the outside address pinged from inside › answers', () => {
+  const network = new TestNetwork();
+  const body = Uint8Array.from({ length: 57 }, (_, i) => i);
+  network.out(icmp(HOST, OUTSIDE, { word0: 3, word1: 4, body }));
+  const [reply, ...more] = network.inside.take();
+  assert.deepEqual([reply?.source, reply?.destination, reply?.ttl], [OUTSIDE, HOST, 64]);
+  assert.deepEqual(seenIcmp(reply), { type: 0, code: 0, word0: 3, word1: 4, body });
+  assert.deepEqual([more.length, network.counter('pinged')], [0, 1]);
+  assert.equal(network.counter('natSessions'), 0);
+});
+
 test('timestamps › as echo', () => {
   const network = new TestNetwork();
   const body = new Uint8Array(12);

@@ -102,8 +102,8 @@ function rewrite(
   writeU16be(frame, sumAt, quotedSum(protocol, sum, addressDelta, delta));
 }
 
-/** Addresses of the error itself, one hop less, and both its checksums. */
-export function addressError(
+/** Addresses of an ICMP message itself, one hop less, and both its checksums. */
+export function addressMessage(
   frame: Uint8Array,
   at: number,
   source: Ipv4Address,

@@ -198,6 +198,31 @@ test('a frame over many buffers › merged › arrives whole', () => {
   for (let i = 0; i < 5; i++) assert.deepEqual(got[2 * i], frame.subarray(i));
 });
 
+test('a checksum, or segments, left to do › told while the frame is in hand', () => {
+  const { base, nic, net } = rig({ features: everything }, { ...SMALL, receiveBuffers: 32 });
+  const requests: unknown[] = [];
+  const told = (): void => void requests.push({ ...net.receivedRequest() });
+  net.attach(handler(told));
+  const partial = Uint8Array.of(1, 0, 0, 0, 0, 0, 34, 0, 6, 0, 0, 0);
+  const large = Uint8Array.of(1, 1, 54, 0, 0xb4, 0x05, 34, 0, 16, 0, 0, 0);
+  const summed = Uint8Array.of(2, 1, 54, 0, 0xb4, 0x05, 0, 0, 0, 0, 0, 0);
+  for (const [header, bytes] of [
+    [partial, 60],
+    [large, 5_000],
+    [summed, 5_000],
+    [Uint8Array.of(2), 60],
+  ] as const) {
+    nic.deliver(new Uint8Array(bytes), header);
+    base.run();
+  }
+  assert.deepEqual(requests, [
+    { startAt: 34, fieldAt: 6, segmentBytes: 0, headerBytes: 0 },
+    { startAt: 34, fieldAt: 16, segmentBytes: 1_460, headerBytes: 54 },
+    { startAt: 0, fieldAt: 0, segmentBytes: 1_460, headerBytes: 54 },
+    {},
+  ]);
+});
+
 test('mtu larger than a buffer › is cut to what a buffer holds', () => {
   const { net } = rig({ config: nicConfig(MAC, 9000) });
   assert.equal(net.mtuBytes, 2048 - 16 - 14);
