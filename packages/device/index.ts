@@ -54,6 +54,7 @@ export {
   type CpuProfile,
   type HeapKind,
   type HeapVitals,
+  isProfileHz,
   type LoopVitals,
   PROFILE_HZ_MAX,
   PROFILE_HZ_MIN,

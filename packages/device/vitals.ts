@@ -10,8 +10,8 @@ export interface Vitals {
   /** O(1). */
   loop(): LoopVitals;
   /**
-   * Samples what runs, `hz` times a second (PROFILE_HZ_MIN to PROFILE_HZ_MAX; the machine may round
-   * it). False when this machine can't, or samples already.
+   * Samples what runs, `hz` times a second (`isProfileHz`; the machine may round it). False when
+   * this machine can't, samples already, or there is no such rate.
    */
   startProfile(hz: number): Promise<boolean>;
   /** Ends it; null when none ran. A tree of 4,096 nodes at most. */
@@ -20,6 +20,10 @@ export interface Vitals {
 
 export const PROFILE_HZ_MIN = 20;
 export const PROFILE_HZ_MAX = 20_000;
+
+/** Whole rates within the two only. */
+export const isProfileHz = (hz: number): boolean =>
+  Number.isInteger(hz) && hz >= PROFILE_HZ_MIN && hz <= PROFILE_HZ_MAX;
 
 /** How many there are of a kind, where that is known, and their bytes. */
 export interface HeapKind {

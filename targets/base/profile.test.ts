@@ -92,6 +92,9 @@ test('Profiler › one at a time; a base that can not › false, and nothing to 
     lost: 1,
     nodes: [],
   });
+  for (const hz of [20.5, 19, 20_001, Number.NaN, -20, Number.POSITIVE_INFINITY]) {
+    assert.ok(!profiler.start(hz));
+  }
   can = false;
   assert.ok(!profiler.start(100));
   assert.equal(profiler.stop(), null);

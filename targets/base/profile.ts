@@ -4,7 +4,7 @@
  */
 
 import { assert } from '#core';
-import type { CpuProfile, ProfileNode } from '#device';
+import { type CpuProfile, isProfileHz, type ProfileNode } from '#device';
 import type { Base } from './base.ts';
 
 /** struct profile: four words, then NODES_MAX nodes of four words. */
@@ -29,10 +29,10 @@ export class Profiler {
     this.base = base;
   }
 
-  /** False when it can't, or runs already. */
+  /** False when it can't, or runs already, or at no such rate. */
   start(hz: number): boolean {
     const { base } = this;
-    if (this.table !== null || base.profile === undefined) return false;
+    if (this.table !== null || base.profile === undefined || !isProfileHz(hz)) return false;
     const table = new Uint8Array(PROFILE_TABLE_BYTES);
     this.startedMicros = base.clockMonotonic();
     if (!base.profile(hz, table)) {

@@ -39,6 +39,7 @@ test('loop › a slow turn and a late timer are counted', async () => {
 test('profile › names the module that burnt the time; one at a time', async () => {
   const vitals = new NodeVitals(new NodeLoop());
   assert.equal(await vitals.stopProfile(), null);
+  for (const hz of [20.5, 19, 20_001, Number.NaN]) assert.ok(!(await vitals.startProfile(hz)));
   assert.ok(await vitals.startProfile(1_000));
   assert.ok(!(await vitals.startProfile(1_000)));
   burnForTest(performance.now() + 200);

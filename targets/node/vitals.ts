@@ -6,7 +6,14 @@
 import { Session } from 'node:inspector/promises';
 import { performance } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8';
-import type { CpuProfile, HeapKind, HeapVitals, ProfileNode, Vitals } from '#device';
+import {
+  type CpuProfile,
+  type HeapKind,
+  type HeapVitals,
+  isProfileHz,
+  type ProfileNode,
+  type Vitals,
+} from '#device';
 import type { NodeLoop } from './loop.ts';
 
 export class NodeVitals implements Vitals {
@@ -34,7 +41,7 @@ export class NodeVitals implements Vitals {
   }
 
   async startProfile(hz: number): Promise<boolean> {
-    if (this.session !== null) return false;
+    if (this.session !== null || !isProfileHz(hz)) return false;
     const session = new Session();
     this.session = session;
     this.hz = hz;

@@ -128,6 +128,7 @@ test('a client that never reads › dropped at its bound; others go on', async (
   ];
   deaf.pause();
   const got = heard(good);
+  deaf.write('x');
   const piece = controlFrame(1, new Uint8Array(CONTROL_PAYLOAD_BYTES_MAX));
   for (let sent = 0; sent < 2 * CLIENT_QUEUE_BYTES_MAX; sent += CONTROL_PAYLOAD_BYTES_MAX) {
     machine.write(piece);
@@ -137,6 +138,59 @@ test('a client that never reads › dropped at its bound; others go on', async (
   assert.ok(Number(relay.counters().strayBytes) > 0);
   good.write('still here');
   await until(() => got.text() === 'STILL HERE');
+});
+
+test('a machine that sends byte by byte › a client that never reads is dropped as early', async () => {
+  const { relay, places } = await rig();
+  const { machine } = await echoing(places.channelSocket);
+  const deaf = await connected(places.controlSocket);
+  deaf.pause();
+  const pieces = Array.from({ length: 8_000 }, () => controlFrame(1, Uint8Array.of(1)));
+  const many = Buffer.concat(pieces);
+  const before = process.memoryUsage().rss;
+  let sent = 0;
+  while (relay.counters().dropped === 0 && sent++ < 100) {
+    if (!machine.write(many)) await once(machine, 'drain');
+    await setImmediate();
+  }
+  await until(() => relay.counters().clients === 0);
+  assert.equal(relay.counters().dropped, 1);
+  assert.ok(process.memoryUsage().rss - before < 100 * 1_048_576);
+});
+
+test('a machine that ends a client again and again › once', async () => {
+  const { relay, places } = await rig();
+  const { machine } = await echoing(places.channelSocket);
+  const [client, other] = [
+    await connected(places.controlSocket),
+    await connected(places.controlSocket),
+  ];
+  // It doesn't read its end.
+  client.pause();
+  const warnings: Error[] = [];
+  const warned = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', warned);
+  const ends = Array.from({ length: 8_000 }, () => controlFrame(1, new Uint8Array(0)));
+  machine.write(Buffer.concat(ends));
+  const got = heard(other);
+  other.write('over');
+  await until(() => got.text() === 'OVER');
+  process.off('warning', warned);
+  assert.deepEqual(warnings, []);
+  assert.ok(Number(relay.counters().clients) >= 1);
+});
+
+test('clients that come and go without a word › the machine is not told', async () => {
+  const { relay, places } = await rig();
+  const { ended } = await echoing(places.channelSocket);
+  for (let i = 0; i < 5; i++) (await connected(places.controlSocket)).end();
+  const last = await connected(places.controlSocket);
+  const got = heard(last);
+  last.write('a');
+  await until(() => got.text() === 'A' && relay.counters().clients === 1);
+  last.end();
+  await until(() => ended.length > 0);
+  assert.deepEqual(ended, [6]);
 });
 
 test('a machine that never reads › clients are held up at the bound, nothing is lost', async () => {

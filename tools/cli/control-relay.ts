@@ -11,10 +11,11 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { CONTROL_PAYLOAD_BYTES_MAX, ControlReader, controlFrame, controlMark } from '#device';
+import { Outlet } from './outlet.ts';
 
 /** More clients than this are refused. */
 export const CLIENTS_MAX = 32;
-/** What may wait for a client that reads slowly; more, and it is dropped. */
+/** What may wait for a client that reads slowly, as Outlet counts; more, and it is dropped. */
 export const CLIENT_QUEUE_BYTES_MAX = 4_194_304;
 /** With more than this on its way to the machine no client is read. */
 export const MACHINE_QUEUE_BYTES_MAX = 1_048_576;
@@ -30,11 +31,16 @@ export interface RelayPlaces {
   readonly controlSocket: string;
 }
 
+interface Client extends Outlet {
+  /** The machine has heard of it. */
+  isKnown?: boolean;
+}
+
 export class ControlRelay {
   private readonly channelServer = net.createServer((socket) => this.takeMachine(socket));
   private readonly clientServer = net.createServer((socket) => this.takeClient(socket));
-  private machine: net.Socket | null = null;
-  private readonly clients = new Map<number, net.Socket>();
+  private machine: Outlet | null = null;
+  private readonly clients = new Map<number, Client>();
   private nextClient = 1;
   private readonly tally = { served: 0, refused: 0, dropped: 0, strayBytes: 0, badChannels: 0 };
 
@@ -54,8 +60,8 @@ export class ControlRelay {
     const servers = [this.channelServer, this.clientServer].filter(({ listening }) => listening);
     const closed = servers.map((one) => once(one, 'close'));
     for (const server of servers) server.close();
-    this.machine?.destroy();
-    for (const client of this.clients.values()) client.destroy();
+    this.machine?.socket.destroy();
+    this.dropClients();
     await Promise.all(closed);
   }
 
@@ -69,7 +75,7 @@ export class ControlRelay {
       socket.destroy();
       return;
     }
-    this.machine = socket;
+    this.machine = new Outlet(socket);
     const reader = new ControlReader({
       piece: (client, bytes) => this.toClient(client, bytes),
       end: (client) => this.endClient(client),
@@ -82,13 +88,17 @@ export class ControlRelay {
     socket.on('drain', () => this.resumeClients());
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.loseMachine());
-    socket.write(controlMark());
+    this.machine.write(controlMark());
     this.resumeClients();
   }
 
   private loseMachine(): void {
     this.machine = null;
-    for (const client of this.clients.values()) client.destroy();
+    this.dropClients();
+  }
+
+  private dropClients(): void {
+    for (const { socket } of this.clients.values()) socket.destroy();
   }
 
   private takeClient(socket: net.Socket): void {
@@ -98,7 +108,7 @@ export class ControlRelay {
       return;
     }
     const client = this.nextClient++;
-    this.clients.set(client, socket);
+    this.clients.set(client, new Outlet(socket));
     this.tally.served++;
     socket.on('data', (chunk: Uint8Array) => this.toMachine(client, chunk));
     socket.on('error', () => socket.destroy());
@@ -107,43 +117,45 @@ export class ControlRelay {
   }
 
   private loseClient(client: number): void {
+    const isKnown = this.clients.get(client)?.isKnown;
     this.clients.delete(client);
     // Also when the machine said so first: to it a second end of a client means nothing.
-    this.machine?.write(controlFrame(client, NO_BYTES));
+    if (isKnown) this.machine?.write(controlFrame(client, NO_BYTES));
   }
 
   private toMachine(client: number, chunk: Uint8Array): void {
+    this.clients.get(client)!.isKnown = true;
     for (let at = 0; at < chunk.length; at += CONTROL_PAYLOAD_BYTES_MAX) {
       const bytes = chunk.subarray(at, at + CONTROL_PAYLOAD_BYTES_MAX);
       this.machine?.write(controlFrame(client, bytes));
     }
     if (this.takesMore()) return;
-    for (const one of this.clients.values()) one.pause();
+    for (const { socket } of this.clients.values()) socket.pause();
   }
 
   private takesMore(): boolean {
-    return this.machine !== null && this.machine.writableLength < MACHINE_QUEUE_BYTES_MAX;
+    return this.machine !== null && this.machine.queuedBytes < MACHINE_QUEUE_BYTES_MAX;
   }
 
   private resumeClients(): void {
-    for (const client of this.clients.values()) client.resume();
+    for (const { socket } of this.clients.values()) socket.resume();
   }
 
-  private toClient(client: number, bytes: Uint8Array): void {
-    const socket = this.clients.get(client);
-    if (socket === undefined || !socket.writable) {
+  private toClient(number: number, bytes: Uint8Array): void {
+    const client = this.clients.get(number);
+    if (!client?.socket.writable) {
       this.tally.strayBytes += bytes.length;
       return;
     }
-    socket.write(bytes);
-    if (socket.writableLength <= CLIENT_QUEUE_BYTES_MAX) return;
+    client.write(bytes);
+    if (client.queuedBytes <= CLIENT_QUEUE_BYTES_MAX) return;
     this.tally.dropped++;
-    socket.destroy();
+    client.socket.destroy();
   }
 
-  private endClient(client: number): void {
-    const socket = this.clients.get(client);
-    if (socket === undefined) return;
+  private endClient(number: number): void {
+    const socket = this.clients.get(number)?.socket;
+    if (!socket?.writable) return;
     socket.end();
     const late = setTimeout(() => socket.destroy(), LINGER_MILLIS);
     socket.once('close', () => clearTimeout(late));
