@@ -79,6 +79,23 @@ test('a look › connections of both families, with positions that differ by wha
   assert.deepEqual(server.listeners, [80]);
 });
 
+test('losses › segments sent again are counted by connection; one without has none', async () => {
+  const pair = await new Pair().start();
+  const [lossy, clean] = [await pair.connect('10.0.0.2'), await pair.connect('10.0.0.2')];
+  clean.write(new Uint8Array(1_000));
+  await pair.until(() => clean.queuedBytes === 0);
+  pair.world.network.faults.lossShare = 0.05;
+  lossy.write(new Uint8Array(400_000));
+  await pair.until(() => lossy.queuedBytes === 0);
+  const { connections, counters } = pair.client.inspect!(ALL);
+  const of = ({ local }: Flow) =>
+    connections.list.find((one) => one.local === `${local.address}:${local.port}`)!;
+  assert.ok(of(lossy).retransmitted! > 0);
+  assert.ok(of(lossy).retransmitted! <= counters.retransmitted!);
+  assert.ok(of(lossy).slowStartThresholdBytes! > 0);
+  assert.deepEqual([of(clean).retransmitted, of(clean).slowStartThresholdBytes], [0, null]);
+});
+
 test('a look › neighbours, addresses, routes, memory and counters', async () => {
   const pair = await new Pair().start();
   await pair.until(() => pair.world.timers.now > seconds(3));
