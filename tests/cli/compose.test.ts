@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { askProject } from '../../tools/cli/compose/ask.ts';
-import type { ProjectStatus } from '../../tools/cli/compose/messages.ts';
+import type { NamedLine, ProjectStatus } from '../../tools/cli/compose/messages.ts';
 import { findProject, projectNames } from '../../tools/cli/compose/project-directory.ts';
 import { runningUnikernels } from '../../tools/cli/runtime-directory.ts';
 import { freePort, processesWith, Workspace } from './cli.ts';
@@ -84,6 +84,17 @@ before(async () => {
   unikernels: {
     db: { ...common, publish: ['${ports.other}:80'], health: { log: /listening on port/ } },
     job: { ...common, args: { exit: 0 }, after: { db: 'healthy' } },
+  },
+});
+`,
+  );
+  work.write(
+    'ends.compose.ts',
+    `${HEAD}export default defineCompose({
+  name: 'ends',
+  unikernels: {
+    good: { ...common, args: { exit: 0 } },
+    bad: { ...common, args: { exit: 5 } },
   },
 });
 `,
@@ -182,14 +193,18 @@ test('ps › states, health and published ports; the one that fails is started a
 });
 
 test('logs › the last lines, of all or of some, and what comes', async () => {
-  const last = await compose('logs', '--tail=1', 'crasher', 'db', '--project=crew');
-  assert.match(last.stdout, /^db +\| .*listening on port/m);
-  assert.equal(last.stdout.match(/^crasher \|.*about to fail$/gm)?.length, 1);
+  const last: NamedLine[] = [];
+  const ask = { ask: 'logs', names: ['crasher', 'db'], tail: 1, follow: false } as const;
+  await askProject(findProject('crew')!, ask, 10_000, (line) => last.push(line));
+  const texts = new Map(last.map(({ name, text }) => [name, text]));
+  assert.deepEqual([last.length, texts.size], [2, 2]);
+  assert.match(texts.get('db')!, /listening on port \d+$/);
+  assert.match(texts.get('crasher')!, /about to fail$/);
   const all = await compose('logs', '--project=crew');
   assert.match(all.stdout, /^- +\| 'crasher' ended with exit code 3; restart 1 of 10 in 0.25 s$/m);
   assert.ok((all.stdout.match(/^crasher \|/gm)?.length ?? 0) >= 3);
-  const odd = await compose('logs', 'nobody', '--project=crew');
-  assert.equal(odd.stderr, "error: 'crew' has no unikernel 'nobody', only db, crasher, web\n");
+  const odd = askProject(findProject('crew')!, { ...ask, names: ['nobody'] }, 10_000);
+  await assert.rejects(odd, { message: "'crew' has no unikernel 'nobody', only db, crasher, web" });
   const following = work.start([
     'compose',
     'logs',
@@ -198,7 +213,7 @@ test('logs › the last lines, of all or of some, and what comes', async () => {
     'web',
     '--project=crew',
   ]);
-  for (let i = 0; i < 100 && following.stdout === ''; i++) {
+  for (let i = 0; i < 400 && following.stdout === ''; i++) {
     await fetch(`http://127.0.0.1:${ports.web}/follow`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
@@ -240,6 +255,13 @@ test('another of that name, one of which never becomes healthy › its last word
   assert.deepEqual(readdirSync(work.path('.run/projects')), ['crew']);
   const none = await compose('ps', '--project=other');
   assert.equal(none.stderr, "error: the project 'other' is not up, these are: crew\n");
+});
+
+test('all have ended › so does up, and says whether one failed', async () => {
+  const { code, stderr } = await compose('up', '--file=ends.compose.ts');
+  assert.equal(code, 2);
+  assert.match(stderr, /^morgana: 'bad' ended with exit code 5$/m);
+  assert.match(stderr, /^morgana: all have ended$/m);
 });
 
 test('down › waits for one that hangs, until Ctrl-C says at once; nothing is left', async () => {
