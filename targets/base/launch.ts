@@ -76,7 +76,7 @@ export function baseEntropy(base: Base, console: Console): Entropy | null {
 
 /**
  * Runs `program` and the event loop of its devices; `rare` is its control channel, or null. The
- * program gets `machine` with its vitals.
+ * program gets `machine` with its vitals. `samplesIdle`: profiles have the idle wait in them.
  */
 export function start(
   base: Base,
@@ -84,9 +84,10 @@ export function start(
   program: Program,
   devices: readonly LoopDevice[],
   rare: RareDevice | null,
+  samplesIdle: boolean,
 ): void {
   const loop = createLoop(base, machine.timers, devices, rare);
-  const profiler = new Profiler(base);
+  const profiler = new Profiler(base, samplesIdle ? null : () => loop.vitals().busyMicros);
   base.onTurn(loop.turn);
   profileAsAsked(base, machine, profiler);
   const vitals: Vitals = {

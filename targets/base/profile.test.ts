@@ -81,7 +81,7 @@ test('Profiler › one at a time; a base that can not › false, and nothing to 
       return can;
     },
   };
-  const profiler = new Profiler(base);
+  const profiler = new Profiler(base, null);
   assert.equal(profiler.stop(), null);
   assert.ok(profiler.start(100) && !profiler.start(100));
   assert.deepEqual(profiler.stop(), {
@@ -104,5 +104,32 @@ test('Profiler › one at a time; a base that can not › false, and nothing to 
     [100, true],
     [0, false],
   ]);
-  assert.ok(!new Profiler({ clockMonotonic: () => 0 }).start(100));
+  assert.ok(!new Profiler({ clockMonotonic: () => 0 }, null).start(100));
 });
+
+for (const [what, asked, samples, idle, busyMicros, expected] of [
+  ['a machine, as asked', 1_000, 3_000, 2_000, null, { hz: 1_000, samples: 3_000, idle: 2_000 }],
+  ['a machine that lost some', 1_000, 1_500, 500, null, { hz: 500, samples: 1_500, idle: 500 }],
+  ['a process at Linux 250 Hz', 1_000, 150, 0, 600_000, { hz: 250, samples: 750, idle: 600 }],
+  ['a process that was busy', 100, 310, 0, 3_000_000, { hz: 100, samples: 310, idle: 0 }],
+  ['nothing was sampled', 100, 0, 0, 900, { hz: 100, samples: 300, idle: 300 }],
+] as const) {
+  test(`rate › ${what} › what the samples stand for`, () => {
+    let now = 0;
+    let busy = 0;
+    const base = {
+      clockMonotonic: () => now,
+      functionName: nameOf,
+      profile(_: number, table: Uint8Array | null) {
+        if (table !== null) new Uint32Array(table.buffer).set([samples, idle, 0]);
+        return true;
+      },
+    };
+    const profiler = new Profiler(base, busyMicros === null ? null : () => busy);
+    assert.ok(profiler.start(asked));
+    now = 3_000_000;
+    busy = busyMicros ?? 0;
+    const profile = profiler.stop()!;
+    assert.deepEqual({ hz: profile.hz, samples: profile.samples, idle: profile.idle }, expected);
+  });
+}

@@ -16,17 +16,25 @@ const NODE = { keyLow: 0, keyHigh: 1, parent: 2, samples: 3 } as const;
 /** The low bits of a key: LAYOUT_FRAME_* of base/engine/layout.h. */
 const KINDS = ['', 'script', 'native', 'code'] as const;
 const ADDRESS_SHIFT = 4;
+const MICROS_PER_SECOND = 1_000_000;
 
 type ProfilerBase = Pick<Base, 'clockMonotonic' | 'profile' | 'functionName'>;
 
 export class Profiler {
   private readonly base: ProfilerBase;
+  private readonly busyMicros: (() => number) | null;
+  private busyBefore = 0;
   private table: Uint32Array | null = null;
   private hz = 0;
   private startedMicros = 0;
 
-  constructor(base: ProfilerBase) {
+  /**
+   * `busyMicros`: how long the loop has been busy, where samples are taken of that time alone and
+   * none of the idle wait, as in a process; else null.
+   */
+  constructor(base: ProfilerBase, busyMicros: (() => number) | null) {
     this.base = base;
+    this.busyMicros = busyMicros;
   }
 
   /** False when it can't, or runs already, or at no such rate. */
@@ -41,6 +49,7 @@ export class Profiler {
     }
     this.table = new Uint32Array(table.buffer);
     this.hz = hz;
+    this.busyBefore = this.busyMicros?.() ?? 0;
     return true;
   }
 
@@ -50,14 +59,31 @@ export class Profiler {
     if (table === null) return null;
     base.profile!(0, null);
     this.table = null;
+    const micros = base.clockMonotonic() - this.startedMicros;
     return {
-      hz: this.hz,
-      micros: base.clockMonotonic() - this.startedMicros,
-      samples: table[HEAD.samples]!,
-      idle: table[HEAD.idle]!,
+      ...this.rate(table[HEAD.samples]!, table[HEAD.idle]!, micros),
+      micros,
       lost: table[HEAD.lost]!,
       nodes: readNodes(table, (address) => base.functionName!(address)),
     };
+  }
+
+  /**
+   * At what rate the samples came: a machine may lose some, and Linux looks at a process's timer
+   * no more often than it ticks. With those of the idle wait, which a process hasn't taken.
+   */
+  private rate(
+    samples: number,
+    idle: number,
+    micros: number,
+  ): Pick<CpuProfile, 'hz' | 'samples' | 'idle'> {
+    const sampledMicros =
+      this.busyMicros === null ? micros : Math.min(this.busyMicros() - this.busyBefore, micros);
+    const found = Math.round((samples * MICROS_PER_SECOND) / Math.max(sampledMicros, 1));
+    const hz = samples === 0 ? this.hz : Math.min(Math.max(found, 1), this.hz);
+    if (this.busyMicros === null) return { hz, samples, idle };
+    const all = Math.max(Math.round((micros * hz) / MICROS_PER_SECOND), samples);
+    return { hz, samples: all, idle: all - samples };
   }
 }
 

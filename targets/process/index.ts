@@ -46,7 +46,7 @@ export function launch(program: Program, base: ProcessBase = ambientBase()): voi
       return base.exit(code);
     },
   };
-  start(base, machine, program, links, control);
+  start(base, machine, program, links, control, false);
 }
 
 const ambientBase = (): ProcessBase =>

@@ -29,7 +29,7 @@ export function launch(
   const line = parseCommandLine(base.cmdline);
   if (!line.ok) boot.fail(`can't read "${line.error.word}" in the command line`, EXIT.badImage);
   const machine = boot.machine(line.value);
-  start(base, machine, program, boot.nets, boot.control);
+  start(base, machine, program, boot.nets, boot.control, true);
 }
 
 const ambientBase = (): Base => (globalThis as unknown as { readonly __base: Base }).__base;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { freePort, HELLO_SITE, processesWith, Workspace } from './cli.ts';
@@ -48,6 +48,7 @@ const work = new Workspace({
   ...TWO_CARDS,
   ...HELLO_SITE,
   'app.ts': "let count = 0;\nexport default { fetch: () => new Response('visit ' + ++count) };\n",
+  'spin.ts': "export default { fetch: () => { console.log('spinning'); for (;;); } };\n",
   'ender/morgana.config.ts': CONFIG.replace(', net', ''),
   'ender/main.ts': MAIN,
 });
@@ -83,6 +84,26 @@ test('the tool is killed › so is the machine', async () => {
   const deadline = performance.now() + 5_000;
   while (processesWith(forward).length > 0) {
     assert.ok(performance.now() < deadline, 'QEMU outlives its parent');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+});
+
+test('the tool is killed › so is a Node process that never comes to its signals', async () => {
+  const port = await freePort();
+  const tool = work.start(['run', 'spin.ts', '--target=node', `--publish=${port}:80`]);
+  await tool.wrote(/listening on port 80/);
+  const mine = work.path('.cache');
+  const asked = connect(port, '127.0.0.1');
+  asked.on('error', () => asked.destroy());
+  asked.write('GET /spin HTTP/1.1\r\nhost: a\r\n\r\n');
+  await tool.wrote(/spinning/);
+  assert.ok(processesWith(mine).length > 0);
+  tool.child.kill('SIGKILL');
+  await tool.ended;
+  asked.destroy();
+  const deadline = performance.now() + 5_000;
+  while (processesWith(mine).length > 0) {
+    assert.ok(performance.now() < deadline, 'it outlives its parent');
     await new Promise((resolve) => setImmediate(resolve));
   }
 });

@@ -109,17 +109,13 @@ function tryListen(host: string, port: number): Promise<string | null> {
 }
 
 /**
- * Ends the child with its parent, also when the parent is killed: setpriv is in Debian's util-
- * linux.
+ * Ends the child with its parent, also when the parent is killed, whatever the child is doing:
+ * nobody is left who could wait for it. setpriv is in Debian's util-linux.
  */
-export function leashed(
-  command: string,
-  args: readonly string[],
-  signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM',
-): [string, string[]] {
+export function leashed(command: string, args: readonly string[]): [string, string[]] {
   const setpriv = '/usr/bin/setpriv';
   if (!existsSync(setpriv)) return [command, [...args]];
-  return [setpriv, ['--pdeathsig', signal, '--', command, ...args]];
+  return [setpriv, ['--pdeathsig', 'SIGKILL', '--', command, ...args]];
 }
 
 /** Where a machine's console goes: to this process's stdout, or to whoever reads `Running`. */

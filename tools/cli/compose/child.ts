@@ -27,7 +27,7 @@ export class Child {
     exitCode: (status: number) => number,
     line: (text: string) => void,
   ) {
-    const [file, args] = leashed(command.file, command.args, 'SIGKILL');
+    const [file, args] = leashed(command.file, command.args);
     const { env } = command;
     this.child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env });
     const { child } = this;
