@@ -161,6 +161,13 @@ test('a child › deaf to SIGTERM › killed after the patience, what it started
   }
 });
 
+test('a child › ends, and leaves one that holds its console › has ended soon after', async () => {
+  const lines: string[] = [];
+  const parent = child('setsid sleep 30 & echo $!; exit 6', lines);
+  assert.equal(await parent.ended, 6);
+  process.kill(Number(lines[0]), 'SIGKILL');
+});
+
 test('a child › no such program › rejects, and has ended', async () => {
   const none = new Child({ file: work.path('none'), args: [] }, Number, () => {});
   const [started, ended] = await Promise.allSettled([none.started, none.ended]);
@@ -173,20 +180,32 @@ test('health › http › 200 to 399 within the time', async () => {
   const server = createServer((request, response) => {
     const status = Number(request.url!.slice(1));
     if (status === 0) return;
-    response.writeHead(status).end();
+    if (status === 101) {
+      request.socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\r\n');
+    } else if (status === 1) request.socket.destroy();
+    else response.writeHead(status).end();
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const place = { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
-  assert.equal(await askHttp(place, '/200', 2_000), null);
-  assert.equal(await askHttp(place, '/399', 2_000), null);
-  assert.equal(await askHttp(place, '/400', 2_000), '/400 was answered with 400');
-  assert.equal(await askHttp(place, '/0', 30), '/0 was not answered within 30 ms');
-  assert.equal(await askConnect(place, 2_000), null);
+  const { signal } = new AbortController();
+  const ask = (target: string, timeoutMs = 2_000) => askHttp(place, target, timeoutMs, signal);
+  assert.equal(await ask('/200'), null);
+  assert.equal(await ask('/399'), null);
+  assert.equal(await ask('/400'), '/400 was answered with 400');
+  assert.equal(await ask('/101'), '/101 was answered with 101');
+  assert.match((await ask('/1')) ?? '', /^\/1 was not answered/);
+  assert.equal(await ask('/0', 30), '/0 was not answered within 30 ms');
+  assert.equal(await askConnect(place, 2_000, signal), null);
+  const aborted = new AbortController();
+  const long = askHttp(place, '/0', 3_600_000, aborted.signal);
+  setImmediate(() => aborted.abort());
+  assert.match((await long) ?? '', /^\/0 was not answered/);
+  assert.notEqual(await askConnect(place, 3_600_000, aborted.signal), null);
   server.closeAllConnections();
   server.close();
   await once(server, 'close');
-  assert.equal(await askConnect(place, 2_000), 'the connection is refused');
-  assert.equal(await askHttp(place, '/', 2_000), '/ was not answered: the connection is refused');
+  assert.equal(await askConnect(place, 2_000, signal), 'the connection is refused');
+  assert.equal(await ask('/'), '/ was not answered: the connection is refused');
 });
 
 const REFUSED: readonly [string[], number, RegExp][] = [

@@ -25,7 +25,7 @@ interface Play {
 function play(
   scripts: Readonly<Record<string, string>>,
   specs: Readonly<Record<string, Partial<UnikernelSpec<'default'>>>> = {},
-  reach: (name: string) => string | null = () => null,
+  reach: (name: string) => Promise<string | null> = async () => null,
 ): Play {
   const common = { app: '.', target: 'node', networks: [] } as const;
   const unikernels = Object.fromEntries(
@@ -41,7 +41,7 @@ function play(
         return { file: '/bin/sh', args: ['-c', script] };
       },
       exitCode: (status) => status,
-      reach: { connect: async () => reach(name), place: async () => 'nowhere' },
+      reach: { connect: () => reach(name), place: async () => 'nowhere' },
       line: (text) => heard.push(`${name}: ${text}`),
       say: (text) => heard.push(text.replace(/ \d+ ms after its start/, '')),
     });
@@ -138,7 +138,7 @@ test('restart › stopped in the pause before it › it doesn’t come', async (
 test('healthy › three misses in a row › unhealthy; an answer › healthy again', async () => {
   let wrong: string | null = null;
   let misses = 0;
-  const asked = (): string | null => {
+  const asked = async (): Promise<string | null> => {
     if (wrong !== null) misses++;
     return wrong;
   };
@@ -163,9 +163,18 @@ test('healthy › three misses in a row › unhealthy; an answer › healthy aga
   ]);
 });
 
+test('a question that is never answered › holds nothing up', async () => {
+  const specs = { web: { health: { tcp: 80 }, restart: 'on-failure' } } as const;
+  const { project, heard } = play({ web: 'exit 5' }, specs, () => new Promise(() => {}));
+  const up = project.up();
+  await until(() => heard.some((line) => line.includes('restart 2 of 10')));
+  await project.down();
+  await assert.rejects(up, MissedMilestone);
+});
+
 test('never healthy › told in time, with the last answer', async () => {
   const spec = { health: { tcp: 80, startPeriodMs: 30 } } as const;
-  const { project } = play({ web: CIVIL }, { web: spec }, () => 'the connection is refused');
+  const { project } = play({ web: CIVIL }, { web: spec }, async () => 'the connection is refused');
   await assert.rejects(project.up(), {
     message: "'web' did not become healthy within 0.03 s: the connection is refused",
   });

@@ -113,6 +113,15 @@ export default defineCompose({
 });
 `,
     );
+    const wire = work.start(['switch', '--network=lan-wire', '--gateway=10.9.9.0/24']);
+    await wire.wrote(/gateway 10\.9\.9\.1/);
+    const refused = await work.run(['compose', 'up']);
+    const what = `a network 'lan-wire' runs already (process ${wire.child.pid})`;
+    assert.equal(refused.stderr, `error: ${what}, stop it, or take another name\n`);
+    assert.equal(refused.code, 2);
+    wire.child.kill('SIGINT');
+    await wire.ended;
+
     const tool = work.start(['compose', 'up']);
     await tool.wrote(/morgana: lan is up/);
     assert.equal(await curl(port), 'a site on a machine\n');

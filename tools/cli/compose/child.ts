@@ -7,7 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { leashed } from '../machine.ts';
 import type { Command } from '../node-process.ts';
-import { LINE_CHARACTERS_MAX, STOP_MILLIS_MAX } from './limits.ts';
+import { LAST_WORDS_MILLIS_MAX, LINE_CHARACTERS_MAX, STOP_MILLIS_MAX } from './limits.ts';
 import { LineSplitter } from './line-splitter.ts';
 
 /** As shells have it: a process that a signal ended. */
@@ -43,6 +43,11 @@ export class Child {
     this.started.catch(() => {});
     this.ended = new Promise((resolve) => {
       child.once('error', () => resolve(SIGNAL_CODE - 1));
+      // Its last words; but what it started and didn't end may hold its console for ever.
+      child.once('exit', () => {
+        const words = [child.stdout!, child.stderr!];
+        setTimeout(() => words.forEach((one) => void one.destroy()), LAST_WORDS_MILLIS_MAX).unref();
+      });
       child.once('close', (code, signal) => {
         this.isOver = true;
         if (this.late !== null) clearTimeout(this.late);

@@ -10,7 +10,7 @@ import type { HealthCheck } from '../../../packages/morgana/compose.ts';
 /** How a unikernel's ports are reached from here. */
 export interface Reach {
   /** Opens a connection to its port and closes it again; null, or what was wrong. */
-  connect(port: number, timeoutMs: number): Promise<string | null>;
+  connect(port: number, timeoutMs: number, signal: AbortSignal): Promise<string | null>;
   /** Where on this machine connections to its port are taken; a string: why nowhere. */
   place(port: number): Promise<Place | string>;
 }
@@ -23,36 +23,61 @@ export interface Place {
 /** The timeout of a question unless the file has one. */
 export const TIMEOUT_MILLIS = 2_000;
 const HTTP_PORT = 80;
+const STATUS_GOOD_MIN = 200;
 const STATUS_GOOD_MAX = 399;
 
-/** Asks once; null: it is healthy. Of `log`, which can't be asked, the answer is always null. */
-export async function askHealth(health: HealthCheck, reach: Reach): Promise<string | null> {
+/**
+ * Asks once; null: it is healthy. Of `log`, which can't be asked, the answer is always null. An
+ * aborted question is answered at once, with anything.
+ */
+export async function askHealth(
+  health: HealthCheck,
+  reach: Reach,
+  signal: AbortSignal,
+): Promise<string | null> {
   const timeoutMs = health.timeoutMs ?? TIMEOUT_MILLIS;
   if ('log' in health) return null;
-  if ('tcp' in health) return reach.connect(health.tcp, timeoutMs);
+  if ('tcp' in health) return reach.connect(health.tcp, timeoutMs, signal);
   const place = await reach.place(health.port ?? HTTP_PORT);
-  return typeof place === 'string' ? place : askHttp(place, health.http, timeoutMs);
+  return typeof place === 'string' ? place : askHttp(place, health.http, timeoutMs, signal);
 }
 
-export function askHttp(place: Place, path: string, timeoutMs: number): Promise<string | null> {
+export function askHttp(
+  place: Place,
+  path: string,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<string | null> {
   return new Promise((resolve) => {
-    const request = http.get({ ...place, path, agent: false }, (response) => {
-      const status = response.statusCode ?? 0;
-      resolve(status <= STATUS_GOOD_MAX ? null : `${path} was answered with ${status}`);
+    const request = http.get({ ...place, path, agent: false, signal });
+    const answered = ({ statusCode: status = 0 }: http.IncomingMessage): void => {
+      const isGood = status >= STATUS_GOOD_MIN && status <= STATUS_GOOD_MAX;
+      resolve(isGood ? null : `${path} was answered with ${status}`);
       request.destroy();
-    });
+    };
+    request.on('response', answered);
+    // 101, which isn't a response to Node.
+    request.on('upgrade', answered);
     const late = setTimeout(() => {
       resolve(`${path} was not answered within ${timeoutMs} ms`);
       request.destroy();
     }, timeoutMs);
     request.on('error', (error) => resolve(`${path} was not answered: ${reasonOf(error)}`));
-    request.on('close', () => clearTimeout(late));
+    request.on('close', () => {
+      clearTimeout(late);
+      // Whatever else ends it: nobody waits for ever.
+      resolve(`${path} was not answered`);
+    });
   });
 }
 
-export function askConnect(place: Place, timeoutMs: number): Promise<string | null> {
+export function askConnect(
+  place: Place,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<string | null> {
   return new Promise((resolve) => {
-    const socket = net.connect(place);
+    const socket = net.connect({ ...place, signal });
     const finish = (wrong: string | null): void => {
       clearTimeout(late);
       socket.destroy();

@@ -11,6 +11,8 @@ export const LAST_LINES = 20;
 
 /** A unikernel has so long to end when asked to; then it is killed. */
 export const STOP_MILLIS_MAX = 5_000;
+/** How long after its end its console is read. */
+export const LAST_WORDS_MILLIS_MAX = 1_000;
 /** All of them together; then all are killed. */
 export const DOWN_MILLIS_MAX = 20_000;
 

@@ -138,7 +138,7 @@ export class Networks {
       return { host: isAny ? '127.0.0.1' : own.hostAddress, port: own.hostPort };
     };
     return {
-      connect: (port, timeoutMs) => askConnect(place(port), timeoutMs),
+      connect: (port, timeoutMs, signal) => askConnect(place(port), timeoutMs, signal),
       place: async (port) => place(port),
     };
   }
@@ -218,7 +218,9 @@ export class Networks {
       },
     );
     this.children.push(child);
+    const pid = await child.started;
     let isOver = false;
+    let foreign: number | null = null;
     void child.ended.then(() => {
       isOver = true;
       if (this.open.has(name) && !this.isStopping) this.lose(name);
@@ -227,11 +229,22 @@ export class Networks {
     for (;;) {
       const client = isOver ? null : await NetworkClient.connect(places.controlSocket);
       if (client !== null) {
-        const { switchSocket } = places;
-        const { gateway } = (await client.ask({ ask: 'status' })) as NetworkStatus;
-        const network = gateway?.network ?? null;
-        this.open.set(name, { name, child, client, switchSocket, gateway: network });
-        return;
+        const status = (await client
+          .ask({ ask: 'status' })
+          .catch(() => null)) as NetworkStatus | null;
+        if (status?.pid === pid) {
+          const { switchSocket } = places;
+          const gateway = status.gateway?.network ?? null;
+          this.open.set(name, { name, child, client, switchSocket, gateway });
+          return;
+        }
+        // Not ours: ours will find that the name is taken, and end.
+        foreign = status?.pid ?? foreign;
+        client.close();
+      }
+      if (isOver && foreign !== null) {
+        const what = `a network '${places.name}' runs already (process ${foreign})`;
+        throw new Failure({ what, mend: 'stop it, or take another name' });
       }
       if (isOver || performance.now() > deadline) {
         const what = `the network '${name}' does not start`;

@@ -117,10 +117,10 @@ export class Supervisor {
   /** Null when all are up. */
   private async bringUp(): Promise<null> {
     const { members } = this.project;
-    this.built = await buildMembers(this.project);
-    if (this.stop.isAsked) return null;
     for (const { name, publish } of members) await checkPorts(publish, `publish of '${name}'`);
-    await this.networks.up();
+    // The networks start while the applications are built.
+    const [built] = await Promise.all([buildMembers(this.project), this.networks.up()]);
+    this.built = built;
     if (!this.stop.isAsked) await this.unikernels.up();
     return null;
   }

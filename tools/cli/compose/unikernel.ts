@@ -175,23 +175,24 @@ export class Unikernel {
     this.now.startedMillis = Date.now();
     this.now.pid = await child.started;
     this.started.reach();
-    const asking = health === undefined || hasLog ? null : this.watch(health, child);
+    const watching = new AbortController();
+    if (health !== undefined && !hasLog) void this.watch(health, watching.signal);
     const code = await child.ended;
+    watching.abort();
     this.child = null;
     this.now.pid = null;
     this.now.health = null;
     this.now.exitCode = code;
     this.wake();
-    await asking;
     return code;
   }
 
-  /** Asks for the health of one process as long as it runs. */
-  private async watch(health: HealthCheck, child: Child): Promise<void> {
+  /** Asks for the health of one process until `signal` says that it has ended; never rejects. */
+  private async watch(health: HealthCheck, signal: AbortSignal): Promise<void> {
     let misses = 0;
-    while (this.child === child && !this.isStopping) {
-      const wrong = await askHealth(health, this.around.reach);
-      if (this.child !== child || this.isStopping) return;
+    while (!signal.aborted && !this.isStopping) {
+      const wrong = await askHealth(health, this.around.reach, signal);
+      if (signal.aborted || this.isStopping) return;
       if (wrong === null) {
         misses = 0;
         this.becomeHealthy();
