@@ -7,6 +7,8 @@ export const COMPOSE_UNIKERNELS_MAX = 64;
 export const COMPOSE_NETWORKS_MAX = 16;
 /** Of the project's name and another's with a '-' between: it is a name of a host, too. */
 export const COMPOSE_NAMES_CHARACTERS_MAX = 63;
+/** What the DNS of every network calls somebody else than a unikernel. */
+const RESERVED = ['gateway', 'host', 'localhost'];
 /** The longest time that a file may name: an hour. */
 export const COMPOSE_MILLIS_MAX = 3_600_000;
 const MEMORY_MIB_MIN = 3;
@@ -36,6 +38,8 @@ export function checkCompose(compose: Compose): readonly string[] {
   }
   for (const [name, spec] of Object.entries(unikernels)) {
     checkMember(`unikernels.${name}`, compose.name, name);
+    const isReserved = RESERVED.includes(name);
+    if (isReserved) throw wrong(`unikernels.${name}`, 'every network calls another so');
     checkUnikernel(`unikernels.${name}`, spec, compose);
   }
   checkShared(unikernels);

@@ -97,6 +97,7 @@ const MISTAKES: readonly [Record<string, unknown>, Record<string, unknown>, stri
   [{ Web: { app } }, {}, "unikernels.Web: 'Web' is no name: it must be lower-case letters"],
   [{ 'a-': { app } }, {}, "unikernels.a-: 'a-' is no name"],
   [{ ['x'.repeat(59)]: { app } }, {}, `unikernels.${'x'.repeat(59)}: 'shop-`],
+  [{ gateway: { app } }, {}, 'unikernels.gateway: every network calls another so'],
   [{ a: './a' }, {}, 'unikernels.a: must be an object'],
   [{ a: {} }, {}, 'unikernels.a.app: must name a directory or a module'],
   [{ a: { app, adress: '' } }, {}, "unikernels.a: there is no 'adress', only app, target,"],

@@ -2,7 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import net, { type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -257,7 +265,7 @@ test('a capture › head, and a record of what passed, written while it passes',
   const frame = framed(BROADCAST, 1, 7, 1_000);
   a.socket.write(frame);
   await until(() => b.marks().length === 1);
-  await until(() => readFileSync(file).length === 24 + 16 + 1_000);
+  await until(() => existsSync(file) && statSync(file).size === 24 + 16 + 1_000);
   const bytes = readFileSync(file);
   assert.deepEqual(bytes.subarray(40), frame.subarray(4));
   assert.ok(Math.abs(bytes.readUInt32LE(24) - Date.now() / 1_000) < 60);

@@ -74,6 +74,7 @@ const REFUSED: readonly [keyof typeof VERBS, string[], RegExp][] = [
   ['run', ['--target=arm'], /with pvh or process or node/],
   ['run', ['--network=Lab'], /with up to 63 of a-z, 0-9 and '-'/],
   ['run', ['--network'], /expected --network/],
+  ['run', ['--network=a', '--network=b', '--network=a'], /'--network=a' is given twice/],
   ['switch', ['--publish=8080:80'], /as 8080:web:80/],
   ['switch', ['--publish=0.0.0.0:8080:80'], /as 8080:web:80/],
   ['switch', ['--publish=8080:web:0'], /as 8080:web:80/],

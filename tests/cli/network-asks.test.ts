@@ -6,6 +6,7 @@ import { Failure } from '../../tools/cli/failure.ts';
 import { leaseFlag, parseCommandLine } from '../../tools/cli/flags.ts';
 import { NetworkClient } from '../../tools/cli/network/control-client.ts';
 import { LEASES_MAX, type StaticLease } from '../../tools/cli/network/gateway.ts';
+import { macOfGateway, macOnNetwork } from '../../tools/cli/network/mac.ts';
 import { PROBE_MILLIS_MAX, parseRequest } from '../../tools/cli/network/messages.ts';
 import { Network } from '../../tools/cli/network/network.ts';
 import { switchVerb } from '../../tools/cli/network/switch-verb.ts';
@@ -39,6 +40,12 @@ after(async () => {
   client.close();
   for (const network of networks) await network.close();
   work.remove();
+});
+
+test('the gateway’s station address › is no unikernel’s', () => {
+  assert.notEqual(macOfGateway('lab'), macOnNetwork('lab', 'gateway'));
+  assert.equal(macOfGateway('lab'), macOfGateway('lab'));
+  assert.notEqual(macOfGateway('lab'), macOfGateway('lap'));
 });
 
 test('--lease › a station and its address; what is neither is refused', () => {

@@ -96,10 +96,14 @@ test('names › labels of host names; others are made into one', () => {
     ['..', 'unikernel'],
     ['--x--', 'x'],
     [`${'a'.repeat(62)}--b`, 'a'.repeat(62)],
+    ['Gateway', 'gateway-app'],
   ];
   for (const [text, name] of made) assert.equal(runtimeNameOf(text), name);
   assert.throws(() => networkPlaces('../x'), /is no name of a network/);
   assert.throws(() => claimUnikernel('A', 'a', ABOUT), /is no name of a unikernel/);
+  for (const name of ['gateway', 'host', 'localhost']) {
+    assert.throws(() => claimUnikernel(name, 'a', ABOUT), /calls another .* take another --name/);
+  }
 });
 
 test('a path of a socket › at the bound taken, one past it refused', () => {

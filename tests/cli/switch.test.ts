@@ -159,6 +159,18 @@ test('a network that lingers › stays while somebody is on it, then ends', asyn
   assert.ok(!existsSync(path.join(runtime, 'networks/own/switch.sock')));
 });
 
+test('a network that lingers is told to end while somebody is on it › it ends at once', async () => {
+  const own = work.start(['switch', '--network=end', '--linger=600'], env);
+  await own.wrote(/network 'end'/);
+  const client = (await NetworkClient.connect(path.join(runtime, 'networks/end/control.sock')))!;
+  await client.ask({ ask: 'join', name: 'a', mac: '02:00:00:00:00:01' });
+  const port = net.connect(path.join(runtime, 'networks/end/switch.sock'));
+  await own.wrote(/port 1 joined/);
+  const closed = once(port.resume(), 'close');
+  assert.equal(await stop(own, 'SIGTERM'), 0);
+  await Promise.all([closed, client.closed]);
+});
+
 test('a network that can not start › says where to look', async () => {
   mkdirSync(path.join(runtime, 'networks/bad/switch.sock'), { recursive: true });
   const { code, stderr } = await run('--network=bad').ended;
@@ -250,7 +262,17 @@ test('requests that are none › what is wrong, for the question that it is abou
     ['{"id":-1,"ask":"toString"}', 0, /ask is none of/],
     ['{"id":3,"ask":"join","name":""}', 3, /join needs name and mac/],
     [`{"id":3,"ask":"join","name":"${'a'.repeat(64)}","mac":"x"}`, 3, /join needs/],
+    ['{"id":3,"ask":"join","name":"a\\n\\u001b[31mb","mac":"02:00:00:00:00:01"}', 3, /join needs/],
+    ['{"id":3,"ask":"join","name":"Web","mac":"02:00:00:00:00:01"}', 3, /name is none of a uni/],
+    [
+      '{"id":3,"ask":"join","name":"gateway","mac":"02:00:00:00:00:01"}',
+      3,
+      /name is none of a uni/,
+    ],
+    ['{"id":3,"ask":"join","name":"web","mac":"../../x"}', 3, /join needs/],
+    ['{"id":3,"ask":"join","name":"web","mac":"01:00:00:00:00:01"}', 3, /no address of a station/],
     ['{"id":3,"ask":"publish"}', 3, /hostAddress is missing/],
+    ['{"id":3,"ask":"probe","guest":"\\u001b[2J","guestPort":1}', 3, /probe needs guest/],
     ['{"id":3,"ask":"publish","hostAddress":"::"}', 3, /hostPort is missing/],
     ['{"id":3,"ask":"unpublish","hostAddress":"::","hostPort":65536}', 3, /hostPort/],
     ['{"id":3,"ask":"unpublish","hostAddress":"::","hostPort":1.5}', 3, /hostPort/],

@@ -11,8 +11,8 @@ export interface Flag<T> {
   read(text: string | null): T | null;
   readonly expected: string;
   readonly absent: T;
-  /** Combines the values of a flag that may be given again. */
-  join?(before: T, next: T): T;
+  /** Combines the values of a flag that may be given again; null: not with this value. */
+  join?(before: T, next: T): T | null;
 }
 
 export type FlagTable = { readonly [name: string]: Flag<unknown> };
@@ -134,7 +134,11 @@ export const linkFlag = wordsFlag(
 );
 
 /** A network by name, an interface each: runtime-directory.ts. */
-export const networkFlag = wordsFlag(/^[a-z0-9][a-z0-9-]{0,62}$/, "up to 63 of a-z, 0-9 and '-'");
+export const networkFlag: Flag<readonly string[]> = {
+  ...wordsFlag(/^[a-z0-9][a-z0-9-]{0,62}$/, "up to 63 of a-z, 0-9 and '-'"),
+  // Twice on one network would be two interfaces with one address.
+  join: (before, next) => (before.includes(next[0]!) ? null : [...before, ...next]),
+};
 
 /** A block device for a process: base/plat/process/disks.c reads it. */
 export const diskFlag = wordsFlag(/^[^=]+=./s, 'NAME=FILE');
@@ -193,7 +197,9 @@ function readFlag(
   if (seen.has(name) && flag.join === undefined) return `--${name} is given twice`;
   const value = flag.read(found?.[2] ?? null);
   if (value === null) return `'${word}': expected --${name} with ${flag.expected}`;
-  values[name] = seen.has(name) && flag.join ? flag.join(values[name], value) : value;
+  const joined = seen.has(name) && flag.join ? flag.join(values[name], value) : value;
+  if (joined === null) return `'${word}' is given twice`;
+  values[name] = joined;
   seen.add(name);
   return null;
 }

@@ -33,13 +33,24 @@ const OTHERS_MASK = 0o077;
 /** A label of a host's name, so that the same name works in the DNS of a network. */
 export const isRuntimeName = (text: string): boolean => /^[a-z0-9][a-z0-9-]{0,62}$/.test(text);
 
-/** The nearest name to what an application is called: "My app" is "my-app". */
+/** What the DNS of every network calls somebody else. */
+const RESERVED = ['gateway', 'host', 'localhost'];
+
+/** Of a unikernel, which may be on a network. */
+export const isUnikernelName = (text: string): boolean =>
+  isRuntimeName(text) && !RESERVED.includes(text);
+
+/**
+ * The nearest name of a unikernel to what an application is called: "My app" is "my-app", "gateway"
+ * "gateway-app".
+ */
 export function runtimeNameOf(text: string): string {
-  const name = text
+  const words = text
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-+/, '');
-  return name.slice(0, NAME_CHARACTERS_MAX).replace(/-+$/, '') || 'unikernel';
+  const name = words.slice(0, NAME_CHARACTERS_MAX).replace(/-+$/, '') || 'unikernel';
+  return RESERVED.includes(name) ? `${name}-app` : name;
 }
 
 /** The directory, made on demand, and ours alone. */
@@ -86,6 +97,13 @@ function checkName(kind: string, name: string): void {
   if (isRuntimeName(name)) return;
   const mend = `take up to ${NAME_CHARACTERS_MAX} of a-z, 0-9 and '-', which can't be the first`;
   throw usageFailure(`'${name}' is no name of a ${kind}`, mend);
+}
+
+function checkUnikernelName(name: string): void {
+  checkName('unikernel', name);
+  if (isUnikernelName(name)) return;
+  const what = `'${name}' is what every network calls another than a unikernel`;
+  throw usageFailure(what, 'take another --name');
 }
 
 export interface NetworkPlaces {
@@ -157,7 +175,7 @@ export function claimUnikernel(
   base: string,
   about: UnikernelAbout,
 ): ClaimedUnikernel {
-  if (wish !== null) checkName('unikernel', wish);
+  if (wish !== null) checkUnikernelName(wish);
   for (let number = 1; number <= NAME_NUMBERS_MAX; number++) {
     const name = wish ?? numbered(base, number);
     const claimed = tryClaim(name, about);

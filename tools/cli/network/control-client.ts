@@ -65,6 +65,10 @@ export class NetworkClient {
     }
   }
 
+  get isOpen(): boolean {
+    return !this.socket.destroyed;
+  }
+
   close(): void {
     this.socket.destroy();
   }

@@ -59,8 +59,11 @@ async function enter(
       try {
         const joined = (await client.ask({ ask: 'join', name, mac })) as Joined;
         return { client, joined };
-      } catch {
+      } catch (error) {
+        // It said no, unless it went before it answered.
+        const isRefused = client.isOpen;
         client.close();
+        if (isRefused) throw error;
       }
     }
     const code = starting?.code() ?? null;

@@ -10,7 +10,14 @@ const MAC_BYTES = 6;
  * local one.
  */
 export function macOnNetwork(network: string, name: string): string {
-  const digest = createHash('sha256').update(`${network}/${name}`).digest();
+  return local(`${network}/${name}`);
+}
+
+/** The address of a network's gateway, which no name has: there are no blanks in names. */
+export const macOfGateway = (network: string): string => local(`${network}/ gateway`);
+
+function local(text: string): string {
+  const digest = createHash('sha256').update(text).digest();
   const mac = Uint8Array.from(digest.subarray(0, MAC_BYTES));
   mac[0] = (mac[0]! & 0xfc) | 0x02;
   return formatMac(mac);

@@ -15,6 +15,7 @@
  */
 
 import { err, ok, type Result } from '#core';
+import { isUnikernelName } from '../runtime-directory.ts';
 
 /** A longer line ends the connection. */
 export const LINE_BYTES_MAX = 16_384;
@@ -125,6 +126,8 @@ function askOf(fields: Fields): NetworkAsk | string {
     case 'join': {
       const { name, mac } = fields;
       if (!isText(name, 63) || !isText(mac, 17)) return 'join needs name and mac';
+      if (!isUnikernelName(name)) return 'name is none of a unikernel';
+      if (!STATION.test(mac)) return 'mac is no address of a station';
       return { ask: 'join', name, mac };
     }
     case 'publish': {
@@ -165,8 +168,12 @@ function hostOf(
   return { hostAddress, hostPort, protocol };
 }
 
+/** Six bytes, not of a group. */
+const STATION = /^[0-9a-f][02468ace](?::[0-9a-f]{2}){5}$/;
+
+/** An address or a name: it is shown on terminals, so there is nothing in it that moves them. */
 const isText = (value: unknown, charactersMax: number): value is string =>
-  typeof value === 'string' && value.length > 0 && value.length <= charactersMax;
+  typeof value === 'string' && /^[\w.:%-]+$/.test(value) && value.length <= charactersMax;
 
 const isNumber = (value: unknown, min: number, max: number): value is number =>
   Number.isInteger(value) && (value as number) >= min && (value as number) <= max;

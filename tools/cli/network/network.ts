@@ -11,7 +11,7 @@ import { formatPortEnd, type SwitchListenError, SwitchServer } from '#targets/no
 import { Failure } from '../failure.ts';
 import { type ControlClient, NetworkControlServer } from './control-server.ts';
 import { NetworkGateway, type StaticLease } from './gateway.ts';
-import { macOnNetwork, parseMacText } from './mac.ts';
+import { macOfGateway, parseMacText } from './mac.ts';
 import type {
   Joined,
   NetworkAsk,
@@ -60,6 +60,7 @@ export class Network {
   private readonly published = new Set<Published>();
   private readonly gone = new WeakSet<ControlClient>();
   private lingering: NodeJS.Timeout | null = null;
+  private isClosing = false;
   private desert: () => void = () => {};
 
   private constructor(options: NetworkOptions) {
@@ -106,6 +107,7 @@ export class Network {
 
   /** Takes all down: connections, sockets, the capture's last frames. */
   async close(): Promise<void> {
+    this.isClosing = true;
     if (this.lingering !== null) clearTimeout(this.lingering);
     // First of all: who comes from now on must look for another.
     await this.control.close();
@@ -120,7 +122,7 @@ export class Network {
   /** In a turn, so that what it wants to do later is planned. */
   private openGateway(text: string): NetworkGateway {
     const { name, leases, say } = this.options;
-    const mac = parseMacText(macOnNetwork(name ?? '', 'gateway'));
+    const mac = parseMacText(macOfGateway(name ?? ''));
     let opened: NetworkGateway | null = null;
     this.loop.turn(() => {
       opened = new NetworkGateway(this.loop, this.network, mac, text, leases, say);
@@ -146,6 +148,8 @@ export class Network {
 
   /** (Re)starts or stops the clock of a network that nobody is on. */
   private linger(): void {
+    // Those who leave because it ends don't keep its process.
+    if (this.isClosing) return;
     const { lingerMillis } = this.options;
     const isDeserted = this.server.size === 0 && this.joined.size === 0;
     if (!isDeserted && this.lingering !== null) {
