@@ -26,6 +26,7 @@ function play(
   scripts: Readonly<Record<string, string>>,
   specs: Readonly<Record<string, Partial<UnikernelSpec<'default'>>>> = {},
   reach: (name: string) => Promise<string | null> = async () => null,
+  named: Promise<void> = Promise.resolve(),
 ): Play {
   const common = { app: '.', target: 'node', networks: [] } as const;
   const unikernels = Object.fromEntries(
@@ -35,7 +36,7 @@ function play(
   const heard: string[] = [];
   const members = Object.entries(scripts).map(([name, script]) => {
     return new Unikernel(name, config.unikernels[name]!, {
-      hold: (run) => run(null),
+      hold: (run) => named.then(() => run(null)),
       command: () => {
         if (script === '') throw new Error('no such program');
         return { file: '/bin/sh', args: ['-c', script] };
@@ -88,6 +89,20 @@ test('down while one waits for another’s health › it is never started', asyn
   await assert.rejects(up, /^MissedMilestone|'db' was stopped/);
   await down;
   assert.deepEqual(heard, ['db: up', 'db: down']);
+});
+
+test('down while one gets its name and networks › it is never started', async () => {
+  let name: () => void = () => {};
+  const named = new Promise<void>((resolve) => {
+    name = resolve;
+  });
+  const { project, heard } = play({ web: CIVIL }, {}, undefined, named);
+  const up = project.up();
+  const down = project.down();
+  name();
+  await assert.rejects(up, MissedMilestone);
+  await down;
+  assert.deepEqual(heard, []);
 });
 
 test('kill › one that is deaf ends at once', async () => {

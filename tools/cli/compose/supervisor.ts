@@ -94,6 +94,8 @@ export class Supervisor {
     starting.catch(() => {});
     try {
       const lost = this.lost();
+      // Also while all is taken down for another reason.
+      lost.catch(() => {});
       const stopped = await Promise.race([stop.asked, lost, starting]);
       if (stopped !== null) return stopped;
       this.output.up();

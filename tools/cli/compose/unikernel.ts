@@ -135,10 +135,12 @@ export class Unikernel {
   /** One process after the other; resolves with the last one's exit code. */
   private async run(channel: string | null): Promise<number> {
     let inRow = 0;
-    for (;;) {
+    // It may have been stopped while it got its name and its networks.
+    let code = 0;
+    while (!this.isStopping) {
       const begunAt = performance.now();
-      const code = await this.once(channel);
-      if (this.isStopping) return code;
+      code = await this.once(channel);
+      if (this.isStopping) break;
       if (performance.now() - begunAt >= STEADY_MILLIS) inRow = 0;
       const again = this.spec.restart === 'on-failure' && code !== 0;
       if (!again) {
@@ -156,9 +158,9 @@ export class Unikernel {
       );
       this.now.state = 'restarting';
       await this.pause(pauseMs);
-      if (this.isStopping) return code;
-      this.now.restarts++;
+      if (!this.isStopping) this.now.restarts++;
     }
+    return code;
   }
 
   private async once(channel: string | null): Promise<number> {
