@@ -2,9 +2,24 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { err, ok, type Result } from '#core';
-import type { ConnectError, Connecting, DatagramHandler, Flow, FlowHandler, Stack } from '#device';
-import { type ForeignUdpFlow, type HeldSyn, type IpAddress, parseIpAddress } from '#net';
+import {
+  after,
+  type Duration,
+  err,
+  type Instant,
+  instantOfMicros,
+  ok,
+  type Result,
+  TimerQueue,
+} from '#core';
+import type { ConnectError, Flow } from '#device';
+import {
+  type ForeignUdpFlow,
+  type ForeignUdpFlowHandler,
+  type HeldSyn,
+  type IpAddress,
+  parseIpAddress,
+} from '#net';
 import { Destinations } from './destinations.ts';
 import {
   publishedMax,
@@ -13,57 +28,32 @@ import {
   relayBytesMax,
   relayBytesMin,
   relaysMax,
+  relaysPerGuestMax,
+  udpMappingEvictIdle,
   udpMappingsMax,
+  udpMappingsPerGuestMax,
   udpWaitingBytesMax,
   udpWaitingMax,
 } from './limits.ts';
 import { gatewayNetwork } from './network.ts';
-import { Relays } from './relay.ts';
+import { type Relay, Relays } from './relay.ts';
 import { TcpNat } from './tcp-nat.ts';
+import { FakeFlow, FakeHost } from './test-host.ts';
 import { addressOf, bytesOf, TestNetwork } from './test-network.ts';
 import { UdpNat } from './udp-nat.ts';
 
-class FakeFlow implements Flow {
-  readonly local = { address: '192.0.2.1', port: 1 };
-  readonly remote = { address: '192.0.2.2', port: 2 };
-  queuedBytes = 0;
-  lowWaterBytes = 65_536;
-  noDelay = false;
-  handler: FlowHandler | null = null;
-  readonly calls: string[] = [];
-
-  attach(handler: FlowHandler): void {
-    this.handler = handler;
-  }
-  write(bytes: Uint8Array): void {
-    this.queuedBytes += bytes.length;
-  }
-  shutdown(): void {
-    this.calls.push('shutdown');
-  }
-  abort(): void {
-    this.calls.push('abort');
-    this.handler?.closed('reset');
-  }
-  askIfAlive(): void {}
-  pause(): void {
-    this.calls.push('pause');
-  }
-  resume(): void {
-    this.calls.push('resume');
-  }
-  take(): string[] {
-    return this.calls.splice(0);
-  }
+function started(relays: Relays, first: Flow, guest = '10.77.0.16'): Relay {
+  assert(relays.take(guest));
+  return relays.start(first, guest);
 }
 
 function joined(): { relays: Relays; first: FakeFlow; second: FakeFlow } {
   const relays = new Relays();
   const [first, second] = [new FakeFlow(), new FakeFlow()];
-  const relay = relays.start(first);
-  assert(relay !== null);
+  const relay = started(relays, first);
   assert.deepEqual(first.take(), ['pause']);
   relay.join(second);
+  assert(first.isAsked && second.isAsked, 'both sides are asked whether they are alive');
   assert.deepEqual(first.take(), ['resume']);
   return { relays, first, second };
 }
@@ -108,13 +98,13 @@ test('relay › one is reset or silent › the other is aborted', () => {
 test('relay › the first one ends or goes before the second is there', () => {
   const relays = new Relays();
   const [first, second] = [new FakeFlow(), new FakeFlow()];
-  const relay = relays.start(first)!;
+  const relay = started(relays, first);
   first.handler!.end();
   relay.join(second);
   assert.deepEqual(second.take(), ['shutdown']);
   const [gone, late] = [new FakeFlow(), new FakeFlow()];
   let lost = 0;
-  const other = relays.start(gone)!;
+  const other = started(relays, gone);
   other.lost = () => {
     lost += 1;
   };
@@ -124,71 +114,30 @@ test('relay › the first one ends or goes before the second is there', () => {
   assert.deepEqual(late.take(), ['abort']);
 });
 
-test('relays › as many as there may be › one more is aborted; shares shrink to the least', () => {
+test('relays › as many as there may be › there is no place for one more; shares shrink to the least', () => {
   const relays = new Relays();
   assert.equal(relays.shareBytes, relayBytesMax);
-  for (let i = 0; i < relaysMax; i++) assert(relays.start(new FakeFlow()) !== null);
+  for (let i = 0; i < relaysMax; i++) started(relays, new FakeFlow(), `guest ${i % 8}`);
   assert.equal(relays.shareBytes, relayBytesMin);
-  const more = new FakeFlow();
-  assert.equal(relays.start(more), null);
-  assert.deepEqual([more.take(), relays.counters.relaysFull], [['abort'], 1]);
+  assert.equal(relays.take('another'), false);
+  assert.equal(relays.counters.relaysFull, 1);
+  relays.checkInvariants();
   relays.abort();
   assert.equal(relays.size, 0);
+  relays.checkInvariants();
 });
 
-/** A host whose answers the test gives. */
-class FakeHost implements Stack {
-  readonly connects: ((result: Result<Flow, ConnectError>) => void)[] = [];
-  readonly binds: (() => void)[] = [];
-  readonly sent: string[] = [];
-  cancelled = 0;
-  closed = 0;
-
-  connect(
-    _: string,
-    _port: number,
-    opened: (result: Result<Flow, ConnectError>) => void,
-  ): Connecting {
-    this.connects.push(opened);
-    return {
-      cancel: () => {
-        this.cancelled += 1;
-      },
-    };
-  }
-  bind(port: number, _: DatagramHandler): ReturnType<Stack['bind']> {
-    return new Promise((resolve) => {
-      this.binds.push(() =>
-        resolve(
-          ok({
-            local: { address: '0.0.0.0', port: port || 1_000 },
-            send: (bytes, to) => {
-              this.sent.push(`${to.address}:${to.port} ${bytes.length}`);
-              return true;
-            },
-            join: () => false,
-            leave: () => {},
-            close: () => {
-              this.closed += 1;
-            },
-          }),
-        ),
-      );
-    });
-  }
-  listen(port: number): ReturnType<Stack['listen']> {
-    return Promise.resolve(ok({ port, close() {} }));
-  }
-  resolve(): ReturnType<Stack['resolve']> {
-    return Promise.resolve(err({ kind: 'no name servers' }));
-  }
-  addresses(): string[] {
-    return [];
-  }
-  counters(): Record<string, number> {
-    return {};
-  }
-}
+test('relays › of one guest › its share; others have theirs', () => {
+  const relays = new Relays();
+  const flows = Array.from({ length: relaysPerGuestMax }, () => new FakeFlow());
+  for (const flow of flows) started(relays, flow, 'a');
+  assert.deepEqual([relays.take('a'), relays.take('b')], [false, true]);
+  assert.deepEqual([relays.counters.relaysGuestFull, relays.counters.relaysFull], [1, 0]);
+  relays.free('b');
+  flows[0]!.handler!.closed('reset');
+  assert.deepEqual([relays.take('a'), relays.take('a')], [true, false]);
+  relays.checkInvariants();
+});
 
 const network = (() => {
   const made = gatewayNetwork('10.77.0.0/24');
@@ -198,12 +147,14 @@ const network = (() => {
 
 class FakeSyn {
   readonly port = 80;
+  readonly peer: string;
   cancelled: () => void = () => {};
   readonly calls: string[] = [];
   readonly destination: IpAddress;
   accepted: ((result: Result<Flow, ConnectError>) => void) | null = null;
 
-  constructor(destination: string) {
+  constructor(destination: string, peer: string) {
+    this.peer = peer;
     this.destination = parseIpAddress(destination)!;
   }
   accept(opened: (result: Result<Flow, ConnectError>) => void): void {
@@ -225,13 +176,13 @@ function natted(): {
   host: FakeHost;
   relays: Relays;
   nat: TcpNat;
-  open(to?: string): FakeSyn;
+  open(to?: string, peer?: string): FakeSyn;
 } {
   const host = new FakeHost();
   const relays = new Relays();
   const nat = new TcpNat(host, new Destinations(network), relays);
-  const open = (to = '192.0.2.7'): FakeSyn => {
-    const syn = new FakeSyn(to);
+  const open = (to = '192.0.2.7', peer = '10.77.0.16'): FakeSyn => {
+    const syn = new FakeSyn(to, peer);
     nat.opening(syn as unknown as HeldSyn);
     return syn;
   };
@@ -275,24 +226,53 @@ test('TCP › the guest gives up first, or last › nothing of the host stays', 
 
 test('TCP › being opened counts too › one more than there may be is dropped', () => {
   const x = natted();
-  for (let i = 0; i < relaysMax; i++) assert.deepEqual(x.open().calls, []);
-  assert.deepEqual(x.open().calls, ['drop']);
-  assert.equal(x.nat.counters.tcpNatHostFull, 1);
+  for (let i = 0; i < relaysPerGuestMax; i++) assert.deepEqual(x.open().calls, []);
+  const opening = x.open('192.0.2.7', '10.77.0.17');
+  assert.deepEqual([x.open().calls, opening.calls], [['drop'], []], 'each guest has its share');
+  assert.equal(x.nat.counters.tcpNatFull, 1);
   x.host.connects[0]!(err({ kind: 'refused' }));
   assert.deepEqual(x.open().calls, []);
+  opening.cancelled();
+  x.relays.checkInvariants();
 });
 
-function udpFlow(sourcePort: number, port = 7): ForeignUdpFlow {
-  const peer = '10.77.0.16';
-  const destination = parseIpAddress('192.0.2.7')!;
-  const flow = { peer, sourcePort, destination, port, send: () => true, close() {} };
-  return flow as unknown as ForeignUdpFlow;
+class UdpNatBench {
+  readonly timers = new TimerQueue(instantOfMicros(0));
+  readonly host = new FakeHost();
+  readonly nat = new UdpNat(this.host, new Destinations(network), this.timers);
+  /** By guest and port of those that are open. */
+  readonly open = new Map<string, ForeignUdpFlowHandler>();
+  /** "guest:port bytes" of what came for guests. */
+  readonly heard: string[] = [];
+
+  /** A guest's first datagram from `sourcePort`; null: it was refused. */
+  flow(sourcePort: number, port = 7, peer = '10.77.0.16'): ForeignUdpFlowHandler | null {
+    const key = `${peer}:${sourcePort} ${port}`;
+    const flow = {
+      ...{ peer, sourcePort, destination: parseIpAddress('192.0.2.7')!, port },
+      usedAt: this.timers.now,
+      send: (bytes: Uint8Array) => this.heard.push(`${key} ${Buffer.from(bytes)}`) > 0,
+      close: () => {
+        const handler = this.open.get(key);
+        this.open.delete(key);
+        handler?.closed();
+      },
+    };
+    const handler = this.nat.opening(flow as unknown as ForeignUdpFlow);
+    if (handler !== null) this.open.set(key, handler);
+    this.nat.checkInvariants();
+    return handler;
+  }
+
+  wait(duration: number): void {
+    this.timers.run(after(this.timers.now, duration as Duration) as Instant);
+  }
 }
 
 test('UDP › before the host gave a socket › so many wait, more are dropped, then all leave', async () => {
-  const host = new FakeHost();
-  const nat = new UdpNat(host, new Destinations(network));
-  const handler = nat.opening(udpFlow(5_000))!;
+  const x = new UdpNatBench();
+  const { host, nat } = x;
+  const handler = x.flow(5_000)!;
   for (let i = 0; i <= udpWaitingMax; i++) handler.datagram(new Uint8Array(i));
   assert.equal(nat.counters.udpNatWaitingFull, 1);
   nat.checkInvariants();
@@ -306,9 +286,10 @@ test('UDP › before the host gave a socket › so many wait, more are dropped, 
 });
 
 test('UDP › what waits in all mappings › so many bytes, one more is dropped; gone with its flow', () => {
-  const nat = new UdpNat(new FakeHost(), new Destinations(network));
+  const x = new UdpNatBench();
+  const { nat } = x;
   const half = new Uint8Array(udpWaitingBytesMax / 2);
-  const handlers = [1, 2, 3].map((port) => nat.opening(udpFlow(port))!);
+  const handlers = [1, 2, 3].map((port) => x.flow(port)!);
   for (const handler of handlers) handler.datagram(half);
   assert.deepEqual([nat.waitingBytes, nat.counters.udpNatWaitingFull], [udpWaitingBytesMax, 1]);
   handlers[0]!.closed();
@@ -320,13 +301,71 @@ test('UDP › what waits in all mappings › so many bytes, one more is dropped;
   nat.checkInvariants();
 });
 
-test('UDP › as many mappings as there may be › one more is refused; a flow of a known one isn’t', () => {
-  const nat = new UdpNat(new FakeHost(), new Destinations(network));
-  for (let i = 0; i < udpMappingsMax; i++) assert(nat.opening(udpFlow(1 + i)) !== null);
-  assert.equal(nat.opening(udpFlow(60_000)), null);
-  assert.equal(nat.counters.udpNatFull, 1);
-  assert(nat.opening(udpFlow(1, 8)) !== null);
-  nat.checkInvariants();
+test('UDP › a guest’s share of mappings › one more is refused, or its own longest idle goes', () => {
+  const x = new UdpNatBench();
+  for (let i = 1; i <= udpMappingsPerGuestMax; i++) assert(x.flow(i) !== null);
+  assert.equal(x.flow(60_000), null);
+  assert.equal(x.nat.counters.udpNatGuestFull, 1);
+  assert(x.flow(1, 8) !== null, 'a flow of a known one');
+  assert(x.flow(1, 7, '10.77.0.17') !== null, 'another guest');
+  x.wait(udpMappingEvictIdle - 1);
+  assert(x.flow(1, 9) !== null);
+  assert.equal(x.flow(60_000), null);
+  x.wait(1);
+  assert(x.flow(60_000) !== null);
+  assert.equal(x.nat.counters.udpNatEvicted, 1);
+  assert(x.open.has('10.77.0.16:1 7') && !x.open.has('10.77.0.16:2 7'), 'the first was used');
+});
+
+test('UDP › as many mappings as there may be › who has most gives way to who has fewer', () => {
+  const x = new UdpNatBench();
+  const guests = ['10.77.0.16', '10.77.0.17', '10.77.0.18', '10.77.0.19'];
+  for (const guest of guests) {
+    for (let i = 1; i <= udpMappingsPerGuestMax; i++) assert(x.flow(i, 7, guest) !== null);
+  }
+  assert.equal(x.nat.size, udpMappingsMax);
+  assert(x.flow(1, 7, '10.77.0.20') !== null, 'though none of the others is idle');
+  assert.deepEqual([x.nat.size, x.nat.counters.udpNatEvicted], [udpMappingsMax, 1]);
+});
+
+test('UDP › as many guests as mappings › one more is refused until one was idle for long', () => {
+  const x = new UdpNatBench();
+  for (let i = 0; i < udpMappingsMax; i++) assert(x.flow(1, 7, `guest ${i}`) !== null);
+  assert.equal(x.flow(1, 7, 'another'), null);
+  assert.equal(x.nat.counters.udpNatFull, 1);
+  x.wait(udpMappingEvictIdle);
+  assert(x.flow(1, 7, 'another') !== null);
+  assert.equal(x.nat.size, udpMappingsMax);
+});
+
+test('UDP › datagrams of strangers › dropped, whatever the guest spoke to (RFC 4787 §5)', async () => {
+  const x = new UdpNatBench();
+  x.flow(5_000, 7);
+  x.flow(5_000, 8);
+  x.host.binds[0]!();
+  await Promise.resolve();
+  const { receiver } = x.host;
+  receiver!.receive(bytesOf('x'), { address: '192.0.2.7', port: 9 }, '192.0.2.1');
+  receiver!.receive(bytesOf('x'), { address: '192.0.2.8', port: 7 }, '192.0.2.1');
+  receiver!.receive(bytesOf('y'), { address: '192.0.2.7', port: 8 }, '192.0.2.1');
+  assert.deepEqual(x.heard, ['10.77.0.16:5000 8 y']);
+  assert.equal(x.nat.counters.udpNatFiltered, 2);
+});
+
+test('published › being opened when the gateway closes › closed too, and the caller is told', async () => {
+  const host = new FakeHost();
+  const net = await TestNetwork.open({}, () => host);
+  const port = { hostAddress: null, guest: 'a', guestPort: 80, hostPort: 80 } as const;
+  const opening = (['tcp', 'udp'] as const).map((protocol) =>
+    net.gateway.publish({ ...port, protocol }),
+  );
+  net.gateway.close();
+  host.binds[0]!();
+  const closed = { ok: false, error: { kind: 'closed' } };
+  assert.deepEqual(await Promise.all(opening), [closed, closed]);
+  assert.deepEqual([host.closed, net.gateway.published], [2, []]);
+  assert.deepEqual(await net.gateway.publish({ ...port, protocol: 'tcp' }), closed);
+  assert.equal(host.closed, 2);
 });
 
 test('published › as many ports as there may be › one more is refused', async () => {

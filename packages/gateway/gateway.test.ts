@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { udpMappingsMax, udpMappingsPerGuestMax } from './limits.ts';
 import {
   addressOf,
   addressOfGuest,
@@ -243,6 +244,45 @@ test('published UDP › each client has its answers', async () => {
   assert.deepEqual(heard.sort(), ['x of x', 'y of y']);
   assert.equal(net.counter('publishedUdpClients'), 2);
   published.value.close();
+});
+
+test('UDP › one guest sends from more ports than its share › others have theirs', async () => {
+  const net = await TestNetwork.open();
+  const [greedy, other] = [await net.guest('greedy'), await net.guest('other')];
+  const echo = net.server.net.udp.open(7, {
+    datagram: (bytes, source, port) => {
+      assert(echo.ok && echo.value.send(bytes, source, port));
+    },
+  });
+  for (let i = 0; i < udpMappingsMax; i++) {
+    const socket = greedy.net.udp.open(10_000 + i, { datagram() {} });
+    assert(socket.ok);
+    socket.value.send(bytesOf('x'), addressOf(SERVER), 7);
+    socket.value.close();
+    if (i % 32 === 0) await net.wait(0.01);
+  }
+  let heard = 0;
+  const socket = other.net.udp.open(0, {
+    datagram: () => {
+      heard += 1;
+    },
+  });
+  assert(socket.ok);
+  socket.value.send(bytesOf('x'), addressOf(SERVER), 7);
+  await net.until(() => heard === 1);
+  assert.equal(net.counter('udpMappings'), udpMappingsPerGuestMax + 1);
+  assert(net.counter('udpNatGuestFull') > 0);
+});
+
+test('a server that vanishes › found out, though the guest is alive and says nothing', async () => {
+  const net = await TestNetwork.open();
+  const guest = await net.guest('a');
+  const accepted = serve(net, 80);
+  const { ending } = await opened(net, guest, SERVER, 80);
+  await net.until(() => accepted.length === 1);
+  net.outside.unplug(net.server.host.device);
+  await net.until(() => ending.how !== null, 400);
+  assert.deepEqual([ending.how, net.counter('relays')], ['reset', 0]);
 });
 
 test('a guest that vanishes › its connections are found out, and broken off', async () => {

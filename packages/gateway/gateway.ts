@@ -113,7 +113,7 @@ export class Gateway {
     const { addresses, errors } = net.takeForeign(destinations);
     this.tcpNat = new TcpNat(host, destinations, this.relays);
     this.foreignTcp = new ForeignTcp(tcp, addresses, errors, this.tcpNat);
-    this.udpNat = new UdpNat(host, destinations);
+    this.udpNat = new UdpNat(host, destinations, timers);
     this.foreignUdp = new ForeignUdp(net.udp, net.ip, timers, addresses, errors, this.udpNat);
     this.dhcp = this.startDhcp(options);
     this.names = this.startNames(options);

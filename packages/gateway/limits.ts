@@ -6,10 +6,12 @@ import { assert, seconds } from '#core';
 export const gatewayMemoryBytes = 64 * 1_048_576;
 
 /**
- * Connections through the gateway, both ways, those being opened included. Beyond: a guest's SYN is
- * dropped (it comes again), a client of a published port is reset.
+ * Connections through the gateway, both ways, those being opened included; and those of one guest's
+ * address. Beyond: a guest's SYN is dropped (it comes again), a published port's client is reset.
+ * (A guest is an address here: one that has many, as IPv6 allows, has as many shares.)
  */
 export const relaysMax = 4_096;
+export const relaysPerGuestMax = 1_024;
 /**
  * What may wait in one direction of a connection for a side that doesn't read; then the other side
  * is paused. All connections share `relayBytesTotalMax`, down to `relayBytesMin` each: at the worst
@@ -18,11 +20,18 @@ export const relaysMax = 4_096;
 export const relayBytesMax = 262_144;
 export const relayBytesMin = 65_536;
 export const relayBytesTotalMax = 64 * 1_048_576;
-/** A guest that vanished is found out by asking, when it said nothing for so long. */
+/** A side that vanished is found out by asking, when it said nothing for so long. */
 export const relayIdleAsk = seconds(120);
 
-/** The host's sockets for guests' datagrams, one a guest's port. Beyond: the datagram is lost. */
+/**
+ * The host's sockets for guests' datagrams, one a guest's port, and those of one guest's address.
+ * Beyond its share: the guest's own that was used longest ago goes, if that was so long ago, else
+ * the datagram is lost. Beyond all: one of the guest with the most of them goes to a guest that has
+ * fewer, else the one of all that was used longest ago, if that was so long ago.
+ */
 export const udpMappingsMax = 1_024;
+export const udpMappingsPerGuestMax = 256;
+export const udpMappingEvictIdle = seconds(2);
 /**
  * Datagrams that wait for a socket of the host's, which it gives later, and what those of all
  * mappings take; more are dropped.

@@ -15,10 +15,16 @@ import {
   Timer,
   type TimerQueue,
 } from '#core';
-import type { DatagramSocket, Endpoint, Flow, ListenError } from '#device';
-import type { Ipv4Address, NetStack, TcpStack, UdpSocket } from '#net';
+import type { DatagramSocket, Endpoint, Flow, FlowHandler, ListenError } from '#device';
+import {
+  formatIpv4Address,
+  type Ipv4Address,
+  type NetStack,
+  type TcpStack,
+  type UdpSocket,
+} from '#net';
 import type { GatewayHost } from './host.ts';
-import { publishedMax, publishedUdpClientsMax, publishedUdpIdle, relayIdleAsk } from './limits.ts';
+import { publishedMax, publishedUdpClientsMax, publishedUdpIdle } from './limits.ts';
 import type { Relays } from './relay.ts';
 
 export interface PortToPublish {
@@ -39,7 +45,11 @@ export interface PublishedPort extends PortToPublish {
   close(): void;
 }
 
-export type PublishError = ListenError | { readonly kind: 'too many ports' };
+export type PublishError =
+  | ListenError
+  | { readonly kind: 'too many ports' }
+  /** The gateway was closed meanwhile. */
+  | { readonly kind: 'closed' };
 
 /** What is published, by protocol. */
 export interface PublishContext {
@@ -52,12 +62,21 @@ export interface PublishContext {
   addressOf(hostName: string): Ipv4Address | null;
 }
 
+const NOBODY: FlowHandler = { data() {}, drained() {}, end() {}, closed() {} };
+
+function refuse(flow: Flow): void {
+  flow.attach(NOBODY);
+  flow.abort();
+}
+
 export class Publisher {
   readonly counters = {
     publishedConnections: 0,
     /** The guest isn't there, or doesn't take the connection. */
     publishedNoGuest: 0,
     publishedRefused: 0,
+    /** No place for another relay, of all or of the guest's. */
+    publishedFull: 0,
     publishedUdpClients: 0,
     publishedUdpEvicted: 0,
     publishedUdpNotSent: 0,
@@ -65,6 +84,7 @@ export class Publisher {
   readonly context: PublishContext;
   private readonly ports = new Set<PublishedPort>();
   private opening = 0;
+  private isClosed = false;
 
   constructor(context: PublishContext) {
     this.context = context;
@@ -75,6 +95,7 @@ export class Publisher {
   }
 
   async publish(wanted: PortToPublish): Promise<Result<PublishedPort, PublishError>> {
+    if (this.isClosed) return err({ kind: 'closed' });
     if (this.ports.size + this.opening >= publishedMax) return err({ kind: 'too many ports' });
     this.opening += 1;
     const open = wanted.protocol === 'tcp' ? this.listen(wanted) : this.bind(wanted);
@@ -82,6 +103,10 @@ export class Publisher {
     this.opening -= 1;
     if (!opened.ok) return opened;
     const { port, close } = opened.value;
+    if (this.isClosed) {
+      close();
+      return err({ kind: 'closed' });
+    }
     const published: PublishedPort = {
       ...wanted,
       hostPort: port,
@@ -93,7 +118,9 @@ export class Publisher {
     return ok(published);
   }
 
+  /** Publishes nothing more either. */
   close(): void {
+    this.isClosed = true;
     for (const port of [...this.ports]) port.close();
   }
 
@@ -122,14 +149,19 @@ export class Publisher {
 
   private accepted(outer: Flow, { guest, guestPort }: PortToPublish): void {
     const { tcp, relays } = this.context;
-    const relay = relays.start(outer);
-    if (relay === null) return;
     const address = this.addressOf(guest);
     if (address === null) {
       this.counters.publishedNoGuest += 1;
-      relay.abort();
+      refuse(outer);
       return;
     }
+    const name = formatIpv4Address(address);
+    if (!relays.take(name)) {
+      this.counters.publishedFull += 1;
+      refuse(outer);
+      return;
+    }
+    const relay = relays.start(outer, name);
     const connecting = tcp.connect(address, guestPort, (opened) => {
       relay.lost = () => {};
       if (!opened.ok) {
@@ -138,7 +170,6 @@ export class Publisher {
         return;
       }
       this.counters.publishedConnections += 1;
-      opened.value.askIfAlive(relayIdleAsk);
       relay.join(opened.value);
     });
     relay.lost = () => connecting.cancel();

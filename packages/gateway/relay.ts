@@ -6,7 +6,14 @@
 
 import { assert } from '#core';
 import type { Flow, FlowEnd, FlowHandler } from '#device';
-import { relayBytesMax, relayBytesMin, relayBytesTotalMax, relaysMax } from './limits.ts';
+import {
+  relayBytesMax,
+  relayBytesMin,
+  relayBytesTotalMax,
+  relayIdleAsk,
+  relaysMax,
+  relaysPerGuestMax,
+} from './limits.ts';
 
 /** All relays of a gateway: how many, and what each may hold. */
 export class Relays {
@@ -14,11 +21,15 @@ export class Relays {
     relaysOpened: 0,
     relaysEnded: 0,
     relaysBroken: 0,
-    /** Refused: relaysMax. */
+    /** No place: relaysMax, relaysPerGuestMax. */
     relaysFull: 0,
+    relaysGuestFull: 0,
     relayPauses: 0,
   };
   private readonly open = new Set<Relay>();
+  /** Places that each guest's address has, and their sum: relays, and those to come. */
+  private readonly placesOf = new Map<string, number>();
+  private places = 0;
 
   get size(): number {
     return this.open.size;
@@ -30,16 +41,31 @@ export class Relays {
     return Math.max(relayBytesMin, Math.min(relayBytesMax, share));
   }
 
-  /** A connection of which one flow is there, and waits; null when there are too many. */
-  start(first: Flow): Relay | null {
-    if (this.open.size >= relaysMax) {
-      this.counters.relaysFull += 1;
-      first.attach(NOBODY);
-      first.abort();
-      return null;
+  /** A place for a connection of the guest's, to be given to `start` or `free`; false: none. */
+  take(guest: string): boolean {
+    const own = this.placesOf.get(guest) ?? 0;
+    if (this.places >= relaysMax) this.counters.relaysFull += 1;
+    else if (own >= relaysPerGuestMax) this.counters.relaysGuestFull += 1;
+    else {
+      this.places += 1;
+      this.placesOf.set(guest, own + 1);
+      return true;
     }
+    return false;
+  }
+
+  free(guest: string): void {
+    this.places -= 1;
+    const left = (this.placesOf.get(guest) ?? 0) - 1;
+    if (left > 0) this.placesOf.set(guest, left);
+    else this.placesOf.delete(guest);
+  }
+
+  /** A connection of which one flow is there, and waits, in a place that was taken. */
+  start(first: Flow, guest: string): Relay {
+    assert(this.placesOf.has(guest));
     this.counters.relaysOpened += 1;
-    const relay = new Relay(this, first);
+    const relay = new Relay(this, first, guest);
     this.open.add(relay);
     return relay;
   }
@@ -47,6 +73,7 @@ export class Relays {
   /** Called by Relay when both of its flows are gone. */
   ended(relay: Relay, isBroken: boolean): void {
     this.open.delete(relay);
+    this.free(relay.guest);
     if (isBroken) this.counters.relaysBroken += 1;
     else this.counters.relaysEnded += 1;
   }
@@ -57,14 +84,19 @@ export class Relays {
   }
 
   checkInvariants(): void {
-    assert(this.open.size <= relaysMax);
+    assert(this.open.size <= this.places && this.places <= relaysMax);
+    let sum = 0;
+    for (const count of this.placesOf.values()) {
+      assert(count > 0 && count <= relaysPerGuestMax);
+      sum += count;
+    }
+    assert(sum === this.places);
     for (const relay of this.open) relay.checkInvariants();
   }
 }
 
-const NOBODY: FlowHandler = { data() {}, drained() {}, end() {}, closed() {} };
-
 export class Relay {
+  readonly guest: string;
   private readonly owner: Relays;
   private readonly first: Side;
   private second: Side | null = null;
@@ -73,8 +105,9 @@ export class Relay {
   /** Told when `first` went before `join`. */
   lost: () => void = () => {};
 
-  constructor(owner: Relays, first: Flow) {
+  constructor(owner: Relays, first: Flow, guest: string) {
     this.owner = owner;
+    this.guest = guest;
     this.first = new Side(this, first);
     first.attach(this.first);
     first.pause();
@@ -96,6 +129,9 @@ export class Relay {
       second.abort();
       return;
     }
+    // Hosts vanish as guests do: the machine goes from one network to another.
+    this.first.flow.askIfAlive(relayIdleAsk);
+    second.askIfAlive(relayIdleAsk);
     if (this.first.isEnded) second.shutdown();
     this.first.flow.resume();
   }

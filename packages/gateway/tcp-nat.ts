@@ -3,7 +3,6 @@
 import type { ConnectError, Stack } from '#device';
 import type { ForeignTcpHandler, HeldSyn } from '#net';
 import type { Destinations } from './destinations.ts';
-import { relayIdleAsk, relaysMax } from './limits.ts';
 import type { Relays } from './relay.ts';
 
 export class TcpNat implements ForeignTcpHandler {
@@ -14,13 +13,14 @@ export class TcpNat implements ForeignTcpHandler {
     tcpNatUnreachable: 0,
     tcpNatTimeouts: 0,
     tcpNatHostFull: 0,
+    /** No place for another relay, of all or of the guest's. */
+    tcpNatFull: 0,
     /** The guest was gone when the host had connected. */
     tcpNatLate: 0,
   };
   private readonly host: Stack;
   private readonly destinations: Destinations;
   private readonly relays: Relays;
-  private connecting = 0;
 
   constructor(host: Stack, destinations: Destinations, relays: Relays) {
     this.host = host;
@@ -35,24 +35,20 @@ export class TcpNat implements ForeignTcpHandler {
       syn.fail('prohibited');
       return;
     }
-    if (this.connecting + this.relays.size >= relaysMax) {
-      this.counters.tcpNatHostFull += 1;
+    const { peer } = syn;
+    if (!this.relays.take(peer)) {
+      this.counters.tcpNatFull += 1;
       syn.drop();
       return;
     }
-    this.connecting += 1;
     const connecting = this.host.connect(to, syn.port, (result) => {
-      this.connecting -= 1;
       syn.cancelled = () => {};
       if (!result.ok) {
+        this.relays.free(peer);
         this.fail(syn, result.error.kind);
         return;
       }
-      const relay = this.relays.start(result.value);
-      if (relay === null) {
-        syn.drop();
-        return;
-      }
+      const relay = this.relays.start(result.value, peer);
       relay.lost = () => syn.refuse();
       syn.accept((opened) => {
         relay.lost = () => {};
@@ -62,12 +58,11 @@ export class TcpNat implements ForeignTcpHandler {
           return;
         }
         this.counters.tcpNatOpened += 1;
-        opened.value.askIfAlive(relayIdleAsk);
         relay.join(opened.value);
       });
     });
     syn.cancelled = () => {
-      this.connecting -= 1;
+      this.relays.free(peer);
       connecting.cancel();
     };
   }

@@ -4,19 +4,28 @@
  * where they spoke to is dropped (§5, address and port-dependent filtering).
  */
 
-import { assert } from '#core';
+import { assert, type Instant, since, type TimerQueue } from '#core';
 import type { DatagramHandler, DatagramSocket, Endpoint, Stack } from '#device';
 import type { ForeignUdpFlow, ForeignUdpFlowHandler, ForeignUdpHandler } from '#net';
 import type { Destinations } from './destinations.ts';
-import { udpMappingsMax, udpWaitingBytesMax, udpWaitingMax } from './limits.ts';
+import {
+  udpMappingEvictIdle,
+  udpMappingsMax,
+  udpMappingsPerGuestMax,
+  udpWaitingBytesMax,
+  udpWaitingMax,
+} from './limits.ts';
 
 export class UdpNat implements ForeignUdpHandler {
   readonly counters = {
     udpNatMappings: 0,
     udpNatProhibited: 0,
-    /** No place for another mapping; no socket of the host. */
+    /** No place for another mapping, of all or of one guest; no socket of the host. */
     udpNatFull: 0,
+    udpNatGuestFull: 0,
     udpNatHostFull: 0,
+    /** Given up for another one. */
+    udpNatEvicted: 0,
     udpNatWaitingFull: 0,
     /** The host didn't take a datagram. */
     udpNatNotSent: 0,
@@ -25,13 +34,17 @@ export class UdpNat implements ForeignUdpHandler {
   };
   readonly host: Stack;
   private readonly destinations: Destinations;
+  private readonly timers: TimerQueue;
   private readonly mappings = new Map<string, Mapping>();
+  /** How many each guest's address has. */
+  private readonly mappingsOf = new Map<string, number>();
   /** In all mappings. */
   waitingBytes = 0;
 
-  constructor(host: Stack, destinations: Destinations) {
+  constructor(host: Stack, destinations: Destinations, timers: TimerQueue) {
     this.host = host;
     this.destinations = destinations;
+    this.timers = timers;
   }
 
   get size(): number {
@@ -47,26 +60,79 @@ export class UdpNat implements ForeignUdpHandler {
     const key = `${flow.peer} ${flow.sourcePort}`;
     let mapping = this.mappings.get(key);
     if (mapping === undefined) {
-      if (this.mappings.size >= udpMappingsMax) {
-        this.counters.udpNatFull += 1;
-        return null;
-      }
-      mapping = new Mapping(this, key);
+      if (!this.makeRoom(flow.peer)) return null;
+      mapping = new Mapping(this, key, flow.peer);
       this.mappings.set(key, mapping);
+      this.mappingsOf.set(flow.peer, this.countOf(flow.peer) + 1);
       this.counters.udpNatMappings += 1;
     }
     return mapping.add(flow, { address: to, port: flow.port });
   }
 
   /** Called by a mapping without flows. */
-  ended(key: string): void {
+  ended(key: string, guest: string): void {
     this.mappings.delete(key);
+    const left = this.countOf(guest) - 1;
+    if (left > 0) this.mappingsOf.set(guest, left);
+    else this.mappingsOf.delete(guest);
   }
 
   checkInvariants(): void {
     assert(this.mappings.size <= udpMappingsMax && this.waitingBytes <= udpWaitingBytesMax);
     assert(this.mappings.size > 0 || this.waitingBytes === 0);
+    let sum = 0;
+    for (const count of this.mappingsOf.values()) {
+      assert(count > 0 && count <= udpMappingsPerGuestMax);
+      sum += count;
+    }
+    assert(sum === this.mappings.size);
     for (const mapping of this.mappings.values()) mapping.checkInvariants();
+  }
+
+  private countOf(guest: string): number {
+    return this.mappingsOf.get(guest) ?? 0;
+  }
+
+  /** For one mapping more of this guest's: no guest takes what others need. */
+  private makeRoom(guest: string): boolean {
+    const own = this.countOf(guest);
+    if (own >= udpMappingsPerGuestMax) {
+      const isRoom = this.evict(guest, true);
+      if (!isRoom) this.counters.udpNatGuestFull += 1;
+      return isRoom;
+    }
+    if (this.mappings.size < udpMappingsMax) return true;
+    const [holder, most] = this.largest();
+    const isRoom = most > own + 1 ? this.evict(holder, false) : this.evict(null, true);
+    if (!isRoom) this.counters.udpNatFull += 1;
+    return isRoom;
+  }
+
+  private largest(): [guest: string, count: number] {
+    let found: [string, number] = ['', 0];
+    for (const entry of this.mappingsOf) if (entry[1] > found[1]) found = entry;
+    return found;
+  }
+
+  /**
+   * Closes the mapping, of a guest or of all, that was used longest ago; with `isIdleOnly` only if
+   * that was long ago. O(flows).
+   */
+  private evict(guest: string | null, isIdleOnly: boolean): boolean {
+    let oldest: Mapping | null = null;
+    let usedAt = Number.POSITIVE_INFINITY as Instant;
+    for (const mapping of this.mappings.values()) {
+      if (guest !== null && mapping.guest !== guest) continue;
+      const at = mapping.usedAt;
+      if (at >= usedAt) continue;
+      oldest = mapping;
+      usedAt = at;
+    }
+    const isLong = oldest !== null && since(usedAt, this.timers.now) >= udpMappingEvictIdle;
+    if (oldest === null || (isIdleOnly && !isLong)) return false;
+    this.counters.udpNatEvicted += 1;
+    oldest.evict();
+    return true;
   }
 }
 
@@ -76,6 +142,7 @@ const keyOf = ({ address, port }: Endpoint): string => `${address} ${port}`;
 class Mapping implements DatagramHandler {
   private readonly owner: UdpNat;
   private readonly key: string;
+  readonly guest: string;
   /** By where they lead on the host. */
   private readonly flows = new Map<string, ForeignUdpFlow>();
   /** Null until the host gave it; and what waits until then. */
@@ -83,16 +150,29 @@ class Mapping implements DatagramHandler {
   private waiting: { readonly bytes: Uint8Array; readonly to: Endpoint }[] = [];
   private isOpen = true;
 
-  constructor(owner: UdpNat, key: string) {
+  constructor(owner: UdpNat, key: string, guest: string) {
     this.owner = owner;
     this.key = key;
+    this.guest = guest;
     void owner.host.bind(0, this).then((bound) => {
       if (!bound.ok) {
         owner.counters.udpNatHostFull += 1;
-        for (const flow of [...this.flows.values()]) flow.close();
+        this.evict();
       } else if (!this.isOpen) bound.value.close();
       else this.bound(bound.value);
     });
+  }
+
+  /** When one of its flows was used last; O(flows). */
+  get usedAt(): Instant {
+    let last = 0 as Instant;
+    for (const flow of this.flows.values()) if (flow.usedAt > last) last = flow.usedAt;
+    return last;
+  }
+
+  /** Ends all of its flows, and so itself. */
+  evict(): void {
+    for (const flow of [...this.flows.values()]) flow.close();
   }
 
   add(flow: ForeignUdpFlow, to: Endpoint): ForeignUdpFlowHandler {
@@ -156,6 +236,6 @@ class Mapping implements DatagramHandler {
     this.isOpen = false;
     this.takeWaiting();
     this.socket?.close();
-    this.owner.ended(this.key);
+    this.owner.ended(this.key, this.guest);
   }
 }

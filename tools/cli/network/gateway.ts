@@ -151,6 +151,8 @@ function sentenceOf({ hostAddress, hostPort }: PublishAsk, error: PublishError):
       return `port ${hostPort} can't be opened at ${hostAddress}: no right to, or no such address`;
     case 'too many ports':
       return 'this network has too many published ports';
+    case 'closed':
+      return 'this network is ending';
   }
 }
 
