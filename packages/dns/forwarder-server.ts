@@ -19,6 +19,7 @@ export class ForwarderServer implements DatagramHandler {
   readonly counters = {
     dnsStreamsServed: 0,
     dnsStreamsFull: 0,
+    dnsStreamsHostFull: 0,
     dnsStreamsIdle: 0,
     /** Clients that took no answers: their questions wait. */
     dnsStreamsPaused: 0,
@@ -45,6 +46,7 @@ export class ForwarderServer implements DatagramHandler {
   receive(bytes: Uint8Array, from: Endpoint, to: string): void {
     this.forwarder.handle(bytes, {
       key: `udp ${from.address} ${from.port}`,
+      host: from.address,
       isStream: false,
       answer: (answer) => {
         if (this.socket?.send(answer, from, to) !== true) this.counters.dnsNotSent += 1;
@@ -55,14 +57,19 @@ export class ForwarderServer implements DatagramHandler {
   /** A client's connection; to be given to `listen`. */
   accept(flow: Flow): void {
     const { counters, forwarder, streams } = this;
-    if (streams.size >= forwarder.limits.streamsMax) {
-      counters.dnsStreamsFull += 1;
+    const { streamsMax, streamsPerHostMax } = forwarder.limits;
+    const host = flow.remote.address;
+    let ofHost = 0;
+    for (const stream of streams) if (stream.host === host) ofHost += 1;
+    if (streams.size >= streamsMax || ofHost >= streamsPerHostMax) {
+      if (streams.size >= streamsMax) counters.dnsStreamsFull += 1;
+      else counters.dnsStreamsHostFull += 1;
       flow.attach(NOBODY);
       flow.abort();
       return;
     }
     counters.dnsStreamsServed += 1;
-    streams.add(new ClientStream(this, flow, counters.dnsStreamsServed));
+    streams.add(new ClientStream(this, flow, host, counters.dnsStreamsServed));
   }
 
   /** Called by ClientStream. */
@@ -88,6 +95,7 @@ export class ForwarderServer implements DatagramHandler {
 const NOBODY: FlowHandler = { data() {}, drained() {}, end() {}, closed() {} };
 
 class ClientStream implements FlowHandler {
+  readonly host: string;
   private readonly owner: ForwarderServer;
   private readonly flow: Flow;
   private readonly key: string;
@@ -101,7 +109,8 @@ class ClientStream implements FlowHandler {
   private isOver = false;
   private isPaused = false;
 
-  constructor(owner: ForwarderServer, flow: Flow, number: number) {
+  constructor(owner: ForwarderServer, flow: Flow, host: string, number: number) {
+    this.host = host;
     this.owner = owner;
     this.flow = flow;
     this.key = `tcp ${number}`;
@@ -165,6 +174,7 @@ class ClientStream implements FlowHandler {
     this.pending += 1;
     const isTaken = forwarder.handle(this.begun.subarray(2, 2 + length), {
       key: this.key,
+      host: this.host,
       isStream: true,
       answer: (answer) => this.answer(answer),
     });

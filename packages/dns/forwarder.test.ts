@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Flow, FlowHandler } from '#device';
+import type { Endpoint, Flow, FlowHandler } from '#device';
 import { Forwarder, type ForwarderOptions } from './forwarder.ts';
 import { ForwarderServer } from './forwarder-server.ts';
 import { DEFAULT_FORWARDER_LIMITS } from './limits.ts';
@@ -17,6 +17,7 @@ import {
   says,
   silent,
 } from './test-server.ts';
+import type { DnsExchange, DnsExchangeHandler } from './transport.ts';
 import { type DnsMessage, dnsCode, dnsType, fullCode, parseDns } from './wire/index.ts';
 
 const LOCAL: LocalNames = {
@@ -65,7 +66,8 @@ class Bench {
   }
 
   send(bytes: Uint8Array, key = 'client', isStream = false): void {
-    this.forwarder.handle(bytes, { key, isStream, answer: (answer) => this.take(answer) });
+    const host = key.split(' ')[0]!;
+    this.forwarder.handle(bytes, { key, host, isStream, answer: (answer) => this.take(answer) });
     this.forwarder.checkInvariants();
   }
 
@@ -238,6 +240,67 @@ test('as many as may be on their way › one more is SERVFAIL', () => {
   assert.deepEqual([x.forwarder.pending, x.dns.open], [0, 0]);
 });
 
+test('as many of one host as may be on their way › one more is SERVFAIL; others’ aren’t', () => {
+  const limits = { ...DEFAULT_FORWARDER_LIMITS, forwardsPerHostMax: 4 };
+  const x = new Bench({ [NS]: silent }, { limits });
+  for (let id = 0; id < 5; id++) x.send(bytesOf(query('a.org', { id })), `a ${id}`);
+  assert.deepEqual([x.forwarder.pending, x.heard.splice(0)[0]?.id], [4, 4]);
+  x.send(bytesOf(query('a.org')), 'b 1');
+  assert.deepEqual([x.forwarder.pending, x.heard, x.dns.asked.length], [5, [], 5]);
+  assert.equal(x.forwarder.counters.dnsForwardsHostFull, 1);
+  x.dns.pass(20);
+  assert.equal(x.heard.splice(0).length, 5);
+  x.send(bytesOf(query('a.org')), 'a 1');
+  assert.deepEqual([x.forwarder.pending, x.heard], [1, []]);
+});
+
+test('a failure without the question › passed on at once, or the next server is asked', () => {
+  const bare =
+    (code: number, change: Partial<DnsMessage> = {}): Server =>
+    ({ query: asked }) =>
+      bytesOf(reply(asked, { code, questions: [], edns: null, ...change }));
+  for (const code of [dnsCode.formatError, dnsCode.notImplemented]) {
+    const x = new Bench({ [NS]: bare(code), [OTHER]: silent });
+    assert.equal(x.ask(query('a.org', { edns: EDNS })).code, code);
+    assert(x.dns.timers.now < 1_000_000 && x.forwarder.counters.dnsForwardMismatches === 0);
+  }
+  const next = new Bench({ [NS]: bare(dnsCode.refused), [OTHER]: answers('192.0.2.1') });
+  assert.deepEqual(texts(next.ask(query('a.org'))), ['192.0.2.1']);
+  assert(next.dns.timers.now < 1_000_000);
+  const all = new Bench({ [NS]: bare(dnsCode.refused) });
+  const refused = all.ask(query('a.org'));
+  assert.deepEqual([refused.code, refused.questions[0]?.name], [dnsCode.refused, 'a.org']);
+  // With another id, or an answer, or a code that is one: a guess.
+  for (const wrong of [
+    bare(dnsCode.nameError),
+    bare(dnsCode.formatError, { isResponse: false }),
+    bare(dnsCode.formatError, { answers: [a('a.org', '10.6.6.6')] }),
+    (({ query: asked }) =>
+      bytesOf(reply(asked, { id: asked.id ^ 1, code: 1, questions: [] }))) satisfies Server,
+  ]) {
+    const x = new Bench({ [NS]: wrong });
+    assert.equal(x.ask(query('a.org')).code, dnsCode.serverFailure);
+    assert.equal(x.forwarder.counters.dnsForwardMismatches, 2);
+  }
+});
+
+test('an exchange that fails when the next server is being asked › asks nobody more', () => {
+  const handlers: DnsExchangeHandler[] = [];
+  const exchange = (_: Endpoint, _query: Uint8Array, handler: DnsExchangeHandler): DnsExchange => {
+    handlers.push(handler);
+    return { cancel() {} };
+  };
+  const transport = { datagram: exchange, stream: exchange, counters: () => ({}) };
+  const x = new Bench({ [NS]: silent, [OTHER]: silent }, { transport });
+  x.send(bytesOf(query('a.org')));
+  x.dns.pass(2);
+  assert.equal(handlers.length, 2);
+  handlers[0]!.failed();
+  assert.equal(handlers.length, 2);
+  handlers[1]!.failed();
+  assert.equal(handlers.length, 3);
+});
+
 test('any bytes › an answer that is a message, or nothing', () => {
   const x = new Bench({ [NS]: answers('192.0.2.1') });
   const whole = bytesOf(query('www.example.org', { edns: EDNS }));
@@ -258,6 +321,7 @@ test('any bytes › an answer that is a message, or nothing', () => {
 
 /** A client's connection, played by the test. */
 class FakeFlow {
+  readonly remote: Endpoint;
   handler: FlowHandler | null = null;
   written: number[] = [];
   isShut = false;
@@ -265,6 +329,10 @@ class FakeFlow {
   isPaused = false;
   queuedBytes = 0;
   lowWaterBytes = 0;
+
+  constructor(host: string) {
+    this.remote = { address: host, port: 1 };
+  }
 
   attach(handler: FlowHandler): void {
     this.handler = handler;
@@ -291,12 +359,12 @@ class FakeFlow {
 function streamed(servers: Readonly<Record<string, Server>>): {
   x: Bench;
   server: ForwarderServer;
-  open(): FakeFlow;
+  open(host?: string): FakeFlow;
 } {
   const x = new Bench(servers);
   const server = new ForwarderServer(x.forwarder);
-  const open = (): FakeFlow => {
-    const flow = new FakeFlow();
+  const open = (host = 'client'): FakeFlow => {
+    const flow = new FakeFlow(host);
     server.accept(flow as unknown as Flow);
     return flow;
   };
@@ -346,7 +414,7 @@ test('stream › idle, too many questions, a length that none has, too many stre
   long.handler!.data(Uint8Array.of(bytes >> 8, bytes & 255, 1));
   short.handler!.data(Uint8Array.of(0, 11, 1));
   assert(long.isAborted && short.isAborted);
-  const all = Array.from({ length: streamsMax + 1 }, open);
+  const all = Array.from({ length: streamsMax + 1 }, (_, i) => open(`host ${i % 8}`));
   assert.equal(
     all.findIndex((flow) => flow.isAborted),
     streamsMax,
@@ -354,6 +422,27 @@ test('stream › idle, too many questions, a length that none has, too many stre
   server.checkInvariants();
   server.close();
   assert(all.every((flow) => flow.isAborted));
+});
+
+test('stream › as many of one host as there may be › one more is reset; others’ aren’t', () => {
+  const { server, open } = streamed({ [NS]: silent });
+  const { streamsPerHostMax } = DEFAULT_FORWARDER_LIMITS;
+  const flows = Array.from({ length: streamsPerHostMax + 1 }, () => open('a'));
+  assert.equal(
+    flows.findIndex((flow) => flow.isAborted),
+    streamsPerHostMax,
+  );
+  assert.deepEqual([open('b').isAborted, server.counters.dnsStreamsHostFull], [false, 1]);
+  flows[0]!.abort();
+  assert.equal(open('a').isAborted, false);
+});
+
+test('stream › a question that is sent again › is one of those that may wait', () => {
+  const { open } = streamed({ [NS]: silent });
+  const flow = open();
+  const { streamQueriesMax } = DEFAULT_FORWARDER_LIMITS;
+  for (let i = 0; i < 2 * streamQueriesMax; i++) flow.handler!.data(framed(query('a.org')));
+  assert.equal(flow.isAborted, false);
 });
 
 test('stream › a client that asks and takes no answers › its questions wait until it does', () => {

@@ -41,6 +41,8 @@ export interface ForwarderOptions {
 export interface DnsClient {
   /** Of the address and port. */
   readonly key: string;
+  /** Its address: those of one share a bound. */
+  readonly host: string;
   readonly isStream: boolean;
   /** Takes the answer, at most once a question; the bytes are the client's. */
   answer(bytes: Uint8Array): void;
@@ -60,8 +62,9 @@ export class Forwarder {
     dnsNotImplemented: 0,
     dnsRefused: 0,
     dnsServerFailures: 0,
-    /** Past forwardsMax. */
+    /** Past forwardsMax, forwardsPerHostMax. */
     dnsForwardsFull: 0,
+    dnsForwardsHostFull: 0,
     dnsServerSilent: 0,
     /** Messages of a server that answer another question. */
     dnsForwardMismatches: 0,
@@ -75,6 +78,7 @@ export class Forwarder {
   private readonly local: LocalNames;
   private servers: readonly Endpoint[];
   private readonly forwards = new Map<string, Forward>();
+  private readonly forwardsOf = new Map<string, number>();
 
   constructor(options: ForwarderOptions) {
     this.transport = options.transport;
@@ -127,6 +131,9 @@ export class Forwarder {
   /** Called by Forward when it is over. */
   ended(forward: Forward): void {
     this.forwards.delete(forward.key);
+    const left = (this.forwardsOf.get(forward.host) ?? 0) - 1;
+    if (left > 0) this.forwardsOf.set(forward.host, left);
+    else this.forwardsOf.delete(forward.host);
   }
 
   /** Gives everything up. */
@@ -137,6 +144,12 @@ export class Forwarder {
   checkInvariants(): void {
     assert(this.forwards.size <= this.limits.forwardsMax);
     for (const [key, forward] of this.forwards) assert(forward.key === key);
+    let sum = 0;
+    for (const count of this.forwardsOf.values()) {
+      assert(count > 0 && count <= this.limits.forwardsPerHostMax);
+      sum += count;
+    }
+    assert(sum === this.forwards.size);
   }
 
   /** Answers with nothing but a code: all that can be said about any message. */
@@ -145,14 +158,7 @@ export class Forwarder {
     if (code === dnsCode.notImplemented) this.counters.dnsNotImplemented += 1;
     if (code === dnsCode.refused) this.counters.dnsRefused += 1;
     if (code === dnsCode.serverFailure) this.counters.dnsServerFailures += 1;
-    const end = code === dnsCode.formatError ? DNS_HEADER_BYTES : questionEnd(query);
-    const answer = query.slice(0, end);
-    // The opcode and RD stay as they were; RA is ours.
-    answer[2] = RESPONSE_BIT | (query[2]! & 0x79);
-    answer[3] = 0x80 | code;
-    writeU16be(answer, 4, end > DNS_HEADER_BYTES ? 1 : 0);
-    for (const at of [6, 8, 10]) writeU16be(answer, at, 0);
-    client.answer(answer);
+    client.answer(failureOf(query, code));
   }
 
   /** Why a query isn't answered; noError: it is. */
@@ -180,7 +186,14 @@ export class Forwarder {
       this.fail(bytes, dnsCode.serverFailure, client);
       return true;
     }
+    const ofHost = this.forwardsOf.get(client.host) ?? 0;
+    if (ofHost >= this.limits.forwardsPerHostMax) {
+      this.counters.dnsForwardsHostFull += 1;
+      this.fail(bytes, dnsCode.serverFailure, client);
+      return true;
+    }
     this.counters.dnsForwarded += 1;
+    this.forwardsOf.set(client.host, ofHost + 1);
     const forward = new Forward(this, key, bytes.slice(), query, client, this.servers);
     this.forwards.set(key, forward);
     forward.start();
@@ -219,6 +232,10 @@ class Forward {
     this.query = query;
     this.client = client;
     this.servers = servers;
+  }
+
+  get host(): string {
+    return this.client.host;
   }
 
   start(): void {
@@ -266,7 +283,9 @@ class Forward {
 
   private heard(bytes: Uint8Array, id: number): void {
     if (this.isOver) return;
-    if (!this.isAnswer(bytes, id)) {
+    // Who doesn't understand a question may not repeat it (RFC 6891 §7): only the code counts.
+    const isBare = isBareFailure(bytes, id);
+    if (!isBare && !this.isAnswer(bytes, id)) {
       const { counters, limits } = this.owner;
       counters.dnsForwardMismatches += 1;
       this.mismatches += 1;
@@ -275,12 +294,13 @@ class Forward {
       return;
     }
     const code = bytes[3]! & 15;
+    const answer = isBare ? failureOf(this.bytes, code) : bytes.slice();
     if (code === dnsCode.serverFailure || code === dnsCode.refused) {
-      this.excuse = bytes.slice();
+      this.excuse = answer;
       this.ask();
       return;
     }
-    this.finish(bytes.slice());
+    this.finish(answer);
   }
 
   /** The same question, in the same letters: RFC 5452 §9.1. */
@@ -320,6 +340,27 @@ class Forward {
     for (const at of [6, 8, 10]) writeU16be(cut, at, 0);
     client.answer(cut);
   }
+}
+
+/** An answer with nothing but a code, and the question where there is one to repeat. */
+function failureOf(query: Uint8Array, code: number): Uint8Array {
+  const end = code === dnsCode.formatError ? DNS_HEADER_BYTES : questionEnd(query);
+  const answer = query.slice(0, end);
+  // The opcode and RD stay as they were; RA is ours.
+  answer[2] = RESPONSE_BIT | (query[2]! & 0x79);
+  answer[3] = 0x80 | code;
+  writeU16be(answer, 4, end > DNS_HEADER_BYTES ? 1 : 0);
+  for (const at of [6, 8, 10]) writeU16be(answer, at, 0);
+  return answer;
+}
+
+/** A failure without question and answers. */
+function isBareFailure(bytes: Uint8Array, id: number): boolean {
+  if (bytes.length < DNS_HEADER_BYTES || readU16be(bytes, 0) !== id) return false;
+  const isResponse = (bytes[2]! & RESPONSE_BIT) !== 0;
+  const isEmpty = readU16be(bytes, 4) === 0 && readU16be(bytes, 6) === 0;
+  const code = bytes[3]! & 15;
+  return isResponse && isEmpty && code !== dnsCode.noError && code !== dnsCode.nameError;
 }
 
 /** Behind the first question of a message whose questions were read, or behind the header. */

@@ -71,15 +71,17 @@ export const DEFAULT_LIMITS: DnsLimits = {
 export interface ForwarderLimits {
   /** Name servers that are used; the rest of a list is ignored. */
   readonly serversMax: number;
-  /** Questions on their way; one more is answered SERVFAIL. */
+  /** Questions on their way, and those of one host; one more is answered SERVFAIL. */
   readonly forwardsMax: number;
+  readonly forwardsPerHostMax: number;
   /** How often each server is asked, and how long each is waited for. */
   readonly roundsMax: number;
   readonly serverWait: Duration;
   /** Messages that don't answer the question; one more: SERVFAIL. */
   readonly mismatchesMax: number;
-  /** Clients' connections; one more is reset. */
+  /** Clients' connections, and those of one host; one more is reset. */
   readonly streamsMax: number;
+  readonly streamsPerHostMax: number;
   /** Questions of one connection that aren't answered yet; one more: it is reset. */
   readonly streamQueriesMax: number;
   /** The longest question on a stream; a longer one: the connection is reset. */
@@ -93,10 +95,12 @@ export interface ForwarderLimits {
 export const DEFAULT_FORWARDER_LIMITS: ForwarderLimits = {
   serversMax: 4,
   forwardsMax: 512,
+  forwardsPerHostMax: 128,
   roundsMax: 2,
   serverWait: seconds(2),
   mismatchesMax: 16,
   streamsMax: 128,
+  streamsPerHostMax: 32,
   streamQueriesMax: 32,
   streamQueryBytesMax: 4_096,
   streamAnswerBytesMax: 65_536,
