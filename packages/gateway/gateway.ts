@@ -23,7 +23,7 @@ import { joinStacks } from '#stack';
 import { Destinations } from './destinations.ts';
 import type { GatewayHost } from './host.ts';
 import { gatewayMemoryBytes, prefixLifetimeSeconds, routerLifetimeSeconds } from './limits.ts';
-import { NetworkNames } from './names.ts';
+import { NetworkNames, reservedNames } from './names.ts';
 import type { GatewayNetwork } from './network.ts';
 import { type PortToPublish, type PublishError, type PublishedPort, Publisher } from './publish.ts';
 import { Relays } from './relay.ts';
@@ -279,6 +279,7 @@ export class Gateway {
       pool,
       fixed,
       reserved: hostAddress === null ? [] : [hostAddress],
+      reservedNames,
       ...(leasesChanged === undefined ? {} : { changed: leasesChanged }),
     });
     const isStarted = server.start();

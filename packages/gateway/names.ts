@@ -17,6 +17,13 @@ import { nameTtlSeconds } from './limits.ts';
 import type { GatewayNetwork } from './network.ts';
 
 const REVERSE = '.in-addr.arpa';
+/**
+ * What no guest is called: the names below, and those that are never a host's. One that calls
+ * itself localhost, as many do that nobody named, would be `localhost.internal` to all that search
+ * the domain (RFC 6761 §6.3), and `host` in every log that asks for names of addresses.
+ */
+export const reservedNames = ['gateway', 'host', 'localhost', 'invalid', 'onion'] as const;
+
 const MISSING: LocalName = { kind: 'missing' };
 const EMPTY: LocalName = { kind: 'empty' };
 

@@ -306,6 +306,54 @@ test('host names › the first label in lower case; what none is, is counted; th
   assert.equal(x.server.addressOf('web'), SECOND);
 });
 
+test('names of fixed leases, and reserved ones › nobody else’s, whoever comes first', () => {
+  const fixed = [{ mac: A, address: FIRST, hostName: 'DB' }];
+  const x = new ServerLink({ fixed, reservedNames: ['localhost', 'Gateway'] });
+  const other = x.bind(B, [named('db')]);
+  assert.deepEqual([x.server.addressOf('db'), x.server.nameOf(other)], [null, null]);
+  x.bind(A);
+  assert.deepEqual([x.server.addressOf('Db'), x.server.nameOf(FIRST)], [FIRST, 'db']);
+  x.bind(B, [named('web')]);
+  for (const name of ['db', 'LOCALHOST', 'gateway.lan']) {
+    x.bind(B, [named(name)]);
+    assert.equal(x.server.nameOf(other), null, name);
+  }
+  assert.deepEqual([x.server.addressOf('db'), x.counter('dhcpServerTakenNames')], [FIRST, 4]);
+  assert.deepEqual([x.server.addressOf('localhost'), x.server.addressOf('web')], [null, null]);
+  const twice = { mac: B, address: SECOND, hostName: 'db' };
+  assert.throws(() => new ServerLink({ fixed: [...fixed, twice] }));
+});
+
+test('RELEASE, REQUEST from another address than they name › ignored', () => {
+  const x = new ServerLink();
+  x.bind(A, [named('web')]);
+  x.bind(B);
+  const from = (source: Ipv4Address, type: number): unknown => {
+    const to = source === IPV4_ANY ? IPV4_BROADCAST : OURS;
+    return x.send(type, A, [server], { clientAddress: FIRST }, to, 68, source);
+  };
+  for (const source of [SECOND, IPV4_ANY, ip('10.0.2.7')]) from(source, DHCPV4_RELEASE);
+  assert.deepEqual(from(SECOND, DHCPV4_REQUEST), []);
+  assert.deepEqual([x.counter('dhcpServerReleases'), x.server.addressOf('web')], [0, FIRST]);
+  assert.equal(x.counter('dhcpServerIgnored'), 4);
+  from(FIRST, DHCPV4_RELEASE);
+  assert.deepEqual([x.counter('dhcpServerReleases'), x.server.addressOf('web')], [1, null]);
+});
+
+test('what is kept in mind of fixed and declined addresses › isn’t given to others', () => {
+  const fixed = [{ mac: A, address: FIRST }];
+  const pool = { first: FIRST, last: SECOND };
+  const x = new ServerLink({ fixed, pool });
+  x.bind(A);
+  x.send(DHCPV4_RELEASE, A, [server], { clientAddress: FIRST }, OURS);
+  x.bind(B);
+  assert.deepEqual(x.discover(macOf(3)), [], 'a fixed one that is free is free for one alone');
+  const y = new ServerLink();
+  y.bind(A);
+  y.send(DHCPV4_DECLINE, A, [server, asking(FIRST)]);
+  assert.equal(y.send(DHCPV4_REQUEST, A, [asking(FIRST)])[0]?.type, DHCPV4_NAK);
+});
+
 test('what makes no sense › counted, and nothing said', () => {
   const x = new ServerLink();
   assert.deepEqual(x.sendBytes(new Uint8Array(300)), []);
@@ -353,7 +401,10 @@ test('stop › silence; start again › all leases are still there', () => {
   x.server.stop();
   assert.deepEqual(x.discover(B), []);
   assert(x.server.start());
-  assert.deepEqual([x.bind(B), x.bind(A)], [SECOND, FIRST]);
+  assert.deepEqual([x.bind(B), x.bind(A, [named('web')])], [SECOND, FIRST]);
+  x.server.stop();
+  x.link.wait(3_600_000);
+  assert.deepEqual([x.server.nameOf(FIRST), x.server.addressOf('web')], [null, null], 'it is over');
 });
 
 test('settings › a pool of 1024 is the largest, and lies in the prefix without its ends', () => {

@@ -2,7 +2,8 @@
  * DHCP server (RFC 2131 §4.3), the only one of its link: gives addresses from a pool and fixed
  * ones, keeps them with their clients, and knows what those call themselves. Read first: RFC 2131
  * §4.3, lease-table.ts. Not here: relays (a message that came by one is dropped), BOOTP, several
- * subnets, FORCERENEW, memory beyond a restart.
+ * subnets, FORCERENEW, memory beyond a restart; proof of who asks (RFC 3118): a host of the link
+ * can ask in others' names, and offers that it lets lie hold the pool for dhcpOfferHold each.
  *
  * Deviates: RFC 2131 §4.3.2 has a server say nothing to a client that it doesn't know; this one is
  * the only one, and lets a client go on with an address that is free, so that a server which was
@@ -78,6 +79,8 @@ export interface Dhcpv4ServerOptions {
   readonly fixed?: readonly FixedLease[];
   /** In the pool, but not to be given. */
   readonly reserved?: readonly Ipv4Address[];
+  /** Names that mean something else where names are told; a client that says one has none. */
+  readonly reservedNames?: readonly string[];
   /** Called after leases were bound, named, or given up; not when one expires. */
   readonly changed?: () => void;
 }
@@ -107,6 +110,8 @@ export class Dhcpv4Server implements UdpReceiver {
     dhcpServerIgnored: 0,
     dhcpServerPoolFull: 0,
     dhcpServerBadNames: 0,
+    /** Names that aren't to be had: reserved, or of a fixed lease. */
+    dhcpServerTakenNames: 0,
     dhcpServerNotSent: 0,
   };
   private readonly options: Dhcpv4ServerOptions;
@@ -116,7 +121,7 @@ export class Dhcpv4Server implements UdpReceiver {
   private socket: UdpSocket | null = null;
 
   constructor(options: Dhcpv4ServerOptions) {
-    const { serve, pool, fixed = [], reserved = [] } = options;
+    const { serve, pool, fixed = [], reserved = [], reservedNames = [] } = options;
     const netmask = netmaskOf(serve.prefixBits);
     const broadcast = ipv4AddressOf(serve.address | ~netmask);
     const isServed = (address: Ipv4Address): boolean =>
@@ -130,7 +135,7 @@ export class Dhcpv4Server implements UdpReceiver {
     assert(serve.leaseSeconds >= dhcpLeaseSecondsMin && serve.leaseSeconds <= dhcpLeaseSecondsMax);
     this.options = options;
     this.timers = options.timers;
-    this.table = new LeaseTable(pool, fixed, [serve.address, ...reserved]);
+    this.table = new LeaseTable(pool, fixed, [serve.address, ...reserved], reservedNames);
   }
 
   /** Answers from now on. False when port 67 is taken. */
@@ -186,8 +191,10 @@ export class Dhcpv4Server implements UdpReceiver {
     }
     const { address } = this.options.serve;
     const isForUs = destination === address || destination === IPV4_BROADCAST;
-    const isMeant = typeof source === 'number' && sourcePort === CLIENT_PORT && isForUs;
-    if (!isMeant || !this.step(message, client)) this.counters.dhcpServerIgnored += 1;
+    // Who has no address yet, or says the one that it sends from.
+    const isOwn = source === IPV4_ANY || source === message.clientAddress;
+    const isMeant = isOwn && sourcePort === CLIENT_PORT && isForUs;
+    if (!isMeant || !this.step(message, client, source)) this.counters.dhcpServerIgnored += 1;
     const next = this.table.expire(this.timers.now);
     this.timers.arm(this.timer, next);
   }
@@ -201,7 +208,7 @@ export class Dhcpv4Server implements UdpReceiver {
   }
 
   /** One message (RFC 2131 §4.3.1 to §4.3.5); false when there is nothing to do about it. */
-  private step(message: Dhcpv4Repr, client: string): boolean {
+  private step(message: Dhcpv4Repr, client: string, source: IpAddress): boolean {
     this.table.expire(this.timers.now);
     const type = dhcpv4MessageType(message);
     switch (type) {
@@ -212,7 +219,8 @@ export class Dhcpv4Server implements UdpReceiver {
       case DHCPV4_DECLINE:
         return this.decline(message, client);
       case DHCPV4_RELEASE:
-        return this.release(message, client);
+        // §4.4.6: from the address that it gives up.
+        return source === message.clientAddress && this.release(message, client);
       case DHCPV4_INFORM:
         return this.inform(message, client);
       default:
@@ -262,7 +270,10 @@ export class Dhcpv4Server implements UdpReceiver {
     }
     const leaseSeconds = this.secondsFor(message);
     const lease = table.bind(client, clientMac, address, now, after(now, seconds(leaseSeconds)));
-    table.name(lease, table.fixedFor(clientMac)?.hostName ?? this.hostNameIn(message));
+    const fixedName = table.fixedFor(clientMac)?.hostName?.toLowerCase();
+    if (!table.name(lease, fixedName ?? this.hostNameIn(message))) {
+      this.counters.dhcpServerTakenNames += 1;
+    }
     this.counters.dhcpServerAcks += 1;
     this.reply(message, DHCPV4_ACK, address, leaseSeconds);
     const { logger, changed } = this.options;

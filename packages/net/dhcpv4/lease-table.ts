@@ -20,7 +20,7 @@ export interface FixedLease {
   readonly mac: Uint8Array;
   /** In the pool or out of it. */
   readonly address: Ipv4Address;
-  /** Stands for what the client says; absent: that. */
+  /** Stands for what the client says, and no other client gets it; absent: what it says. */
   readonly hostName?: string;
 }
 
@@ -54,17 +54,30 @@ export class LeaseTable {
   private readonly byAddress = new Map<Ipv4Address, Lease>();
   private readonly byClient = new Map<string, Lease>();
   private readonly byName = new Map<string, Lease>();
+  /** Names in lower case, and the one station that may have each; null: none may. */
+  private readonly ownerOf = new Map<string, string | null>();
 
-  constructor(pool: LeasePool, fixed: readonly FixedLease[], reserved: readonly Ipv4Address[]) {
+  /** `nobodys`: names that no client gets. */
+  constructor(
+    pool: LeasePool,
+    fixed: readonly FixedLease[],
+    reserved: readonly Ipv4Address[],
+    nobodys: readonly string[] = [],
+  ) {
     const count = pool.last - pool.first + 1;
     assert(count >= 1 && count + fixed.length <= dhcpServerAddressesMax);
     this.pool = pool;
     this.reserved = new Set(reserved);
+    for (const name of nobodys) this.ownerOf.set(name.toLowerCase(), null);
     for (const entry of fixed) {
       const key = macKey(entry.mac);
       assert(!this.fixed.has(key) && !this.reserved.has(entry.address), 'a fixed lease twice');
       this.fixed.set(key, entry);
       this.reserved.add(entry.address);
+      const name = entry.hostName?.toLowerCase();
+      if (name === undefined) continue;
+      assert(!this.ownerOf.has(name), 'a name twice, or nobody’s');
+      this.ownerOf.set(name, key);
     }
   }
 
@@ -88,18 +101,22 @@ export class LeaseTable {
   }
 
   /**
-   * What a bound lease's client calls itself; null: nothing. The last one to take a name has it: a
-   * machine that was made anew with another station address must be found.
+   * What a bound lease's client calls itself, in lower case; null: nothing. The last one to take a
+   * name has it: a machine that was made anew with another station address must be found. False
+   * when the name isn't to be had: the lease has none then.
    */
-  name(lease: Lease, hostName: string | null): void {
+  name(lease: Lease, hostName: string | null): boolean {
     assert(lease.state === 'bound');
-    if (lease.hostName === hostName) return;
+    if (lease.hostName === hostName) return true;
     this.unname(lease);
-    if (hostName === null) return;
+    if (hostName === null) return true;
+    const owner = this.ownerOf.get(hostName);
+    if (owner !== undefined && owner !== macKey(lease.mac)) return false;
     const holder = this.byName.get(hostName);
     if (holder !== undefined) this.unname(holder);
     lease.hostName = hostName;
     this.byName.set(hostName, lease);
+    return true;
   }
 
   fixedFor(mac: Uint8Array): FixedLease | null {
@@ -135,9 +152,7 @@ export class LeaseTable {
   /** Whether nothing stands against this client at this address; expire first. O(1). */
   mayHave(client: string, mac: Uint8Array, address: Ipv4Address): boolean {
     const lease = this.at(address);
-    if (lease !== null && !(lease.client === client ? lease.state !== 'declined' : isFree(lease))) {
-      return false;
-    }
+    if (lease !== null && lease.client !== client && !isFree(lease)) return false;
     const fixed = this.fixedFor(mac);
     if (fixed !== null) return fixed.address === address;
     return this.isInPool(address) && !this.reserved.has(address);
@@ -175,6 +190,7 @@ export class LeaseTable {
       assert(lease.address === address);
       const isKnown = this.byClient.get(lease.client) === lease;
       assert(isKnown || lease.state === 'declined' || lease.state === 'ended');
+      assert(lease.state !== 'declined' || lease.client === '');
       assert(lease.hostName === null || lease.state === 'bound');
       assert(lease.hostName === null || this.byName.get(lease.hostName) === lease);
     }

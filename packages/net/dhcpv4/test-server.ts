@@ -83,6 +83,7 @@ export class ServerLink {
     change: Partial<Dhcpv4Repr> = {},
     destination: Ipv4Address = IPV4_BROADCAST,
     sourcePort = 68,
+    source: Ipv4Address | null = null,
   ): Reply[] {
     const first = type === null ? [] : [{ code: 53, value: Uint8Array.of(type) }];
     const repr: Dhcpv4Repr = {
@@ -100,7 +101,7 @@ export class ServerLink {
     };
     const payload = new Uint8Array(dhcpv4Bytes(repr));
     emitDhcpv4(payload, repr);
-    return this.sendBytes(payload, repr.clientAddress, destination, sourcePort);
+    return this.sendBytes(payload, source ?? repr.clientAddress, destination, sourcePort);
   }
 
   sendBytes(

@@ -10,8 +10,10 @@ import type { Connection } from './connection.ts';
 export type ConnectionTable = Map<number, Connection>;
 
 /**
- * The table's key: equal keys are possible between different local ports only, so chains are short.
- * (An IPv6 address's key may be another's by chance.)
+ * The table's key: equal keys are possible between different local ports only, and between hosts
+ * that we stand in for (../foreign.ts), whose addresses aren't in it: a peer that connects from one
+ * port to one port of many has them all in one chain. Others are short. (An IPv6 address's key may
+ * be another's by chance.)
  */
 export const keyOf = (remote: IpAddress, ports: number): number =>
   (typeof remote === 'number' ? remote : remote.key) * 65_536 + ((ports >>> 16) ^ (ports & 0xffff));
