@@ -129,6 +129,7 @@ test('two of one name › numbered, told apart by their directories, which go wi
     assert.deepEqual(readdirSync(home).sort(), ['channel.sock', 'control.sock', 'info.json']);
     const info = JSON.parse(readFileSync(path.join(home, 'info.json'), 'utf8'));
     assert.deepEqual([info.name, info.app, info.target], [name, 'app', 'node']);
+    assert.deepEqual(info.ports, [`127.0.0.1:${port}:80/tcp`]);
   }
   const taken = await work.run(['run', 'app.ts', '--target=node', '--name=app-2']);
   assert.match(taken.stderr, /error: a unikernel 'app-2' is running, take another --name\n/);

@@ -33,7 +33,7 @@ import {
 const work = mkdtempSync(path.join(tmpdir(), 'morgana-run-'));
 const before = { ...process.env };
 const own = path.join(work, 'own');
-const ABOUT = { app: 'site', source: '/srv/site', target: 'pvh', network: null };
+const ABOUT = { app: 'site', source: '/srv/site', target: 'pvh', network: null, ports: [] };
 
 beforeEach(() => {
   rmSync(own, { recursive: true, force: true });

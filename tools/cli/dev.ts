@@ -9,7 +9,7 @@ import { DevelopmentBuilder, type Version } from './build-development.ts';
 import { Development, say } from './development.ts';
 import { hasOwnStack } from './entry.ts';
 import { Failure, usageFailure } from './failure.ts';
-import type { CommandLine, Publish } from './flags.ts';
+import { type CommandLine, formatPublish, type Publish } from './flags.ts';
 import { startProcess } from './linux-process.ts';
 import { loadApp } from './load.ts';
 import { checkPorts, findQemu, type Running, startMachine } from './machine.ts';
@@ -42,7 +42,9 @@ export async function devVerb(line: Line): Promise<number> {
     await checkPorts(publish, `--port=${port === 8_081 ? 8_082 : 8_081}`);
   }
   const source = homeOf(found);
-  const about = { app: app?.name ?? nameOf(source), source, target, network: network[0] ?? null };
+  const ports = publish.map(formatPublish);
+  const appName = app?.name ?? nameOf(source);
+  const about = { app: appName, source, target, network: network[0] ?? null, ports };
   return supervised(name, about, say, async (channel, ownName) => {
     const development = (around: Around): Development =>
       new Development({

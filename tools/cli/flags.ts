@@ -83,6 +83,10 @@ export interface Publish {
   readonly protocol: 'tcp' | 'udp';
 }
 
+/** As --publish takes it, with nothing left out. */
+export const formatPublish = ({ hostAddress, hostPort, guestPort, protocol }: Publish): string =>
+  `${hostAddress}:${hostPort}:${guestPort}/${protocol}`;
+
 export const publishFlag: Flag<readonly Publish[]> = {
   read: (text) => readPublish(text ?? ''),
   expected: '[ADDRESS:]HOST:IMAGE[/udp], as 8080:80',

@@ -8,7 +8,7 @@ import { buildApp, SUFFIX } from './build.ts';
 import { grouped } from './describe-text.ts';
 import { type Description, findDescription } from './description.ts';
 import { Failure, usageFailure } from './failure.ts';
-import type { CommandLine, Publish } from './flags.ts';
+import { type CommandLine, formatPublish, type Publish } from './flags.ts';
 import { type ProcessOptions, startProcess } from './linux-process.ts';
 import { loadApp } from './load.ts';
 import { checkPorts, chooseAccelerator, findQemu, type Running, startMachine } from './machine.ts';
@@ -84,13 +84,14 @@ interface Around {
 /** Under a name, on the networks asked for; until it ends. */
 function run(
   line: Line,
-  app: Omit<UnikernelAbout, 'network'>,
+  app: Omit<UnikernelAbout, 'network' | 'ports'>,
   description: Description | null,
   begin: (around: Around) => Promise<Running>,
 ): Promise<number> {
   const { network, link, publish } = line.flags;
   const bootArguments = line.rest ?? [];
-  const about = { ...app, network: network[0] ?? null };
+  const ports = publishedPorts(line, description).map(formatPublish);
+  const about = { ...app, network: network[0] ?? null, ports };
   return supervised(line.flags.name, about, say, async (control, name) => {
     if (network.length === 0 || asksHelp(line)) {
       return (await begin({ control, links: link, bootArguments })).ended;

@@ -145,6 +145,8 @@ export interface UnikernelInfo {
   readonly target: string;
   /** The network it joined, by name. */
   readonly network: string | null;
+  /** What is published of it, as "127.0.0.1:8080:80/tcp". */
+  readonly ports: readonly string[];
   /** The process that holds the name: `morgana run`, not the machine under it. */
   readonly pid: number;
   /** When that process started, as the kernel counts: another process may get its number. */
@@ -153,7 +155,7 @@ export interface UnikernelInfo {
   readonly startedMillis: number;
 }
 
-export type UnikernelAbout = Pick<UnikernelInfo, 'app' | 'source' | 'target' | 'network'>;
+export type UnikernelAbout = Pick<UnikernelInfo, 'app' | 'source' | 'target' | 'network' | 'ports'>;
 
 export interface UnikernelPlaces {
   readonly info: UnikernelInfo;

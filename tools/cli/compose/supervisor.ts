@@ -5,6 +5,7 @@
 
 import path from 'node:path';
 import { EXIT_FAILED, EXIT_OK, Failure } from '../failure.ts';
+import { formatPublish } from '../flags.ts';
 import { checkPorts } from '../machine.ts';
 import { runtimeNameOf } from '../runtime-directory.ts';
 import { supervised } from '../supervision.ts';
@@ -175,7 +176,7 @@ export class Supervisor {
 
   /** Its name, its control channel, its places on networks: as long as it may run. */
   private hold(
-    { name, spec, app }: Member,
+    { name, spec, app, publish }: Member,
     run: (channel: string | null) => Promise<number>,
   ): Promise<number> {
     const { config, file } = this.project;
@@ -184,6 +185,7 @@ export class Supervisor {
       source: app.kind === 'static' ? app.directory : file,
       target: spec.target,
       network: this.networks.namesOf(spec)[0] ?? null,
+      ports: publish.map(formatPublish),
     };
     const unikernel = `${config.name}-${name}`;
     return supervised(
