@@ -96,6 +96,8 @@ export interface MemoryAccountSnapshot {
 }
 
 export interface StackSnapshot {
+  /** Why there is nothing else: it could not be looked into. */
+  readonly error?: string;
   readonly mac?: string;
   readonly mtuBytes?: number;
   readonly addresses: readonly AddressSnapshot[];

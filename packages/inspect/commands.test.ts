@@ -4,7 +4,8 @@ import { instantOfMicros, Log, TimerQueue, wallTimeOfMillis } from '#core';
 import type { CpuProfile, Machine, NetDevice, Stack, Vitals } from '#device';
 import { Commands } from './commands.ts';
 import { ControlServer } from './control-server.ts';
-import { capturesMax, profileSecondsMax } from './limits.ts';
+import { capturesMax, profileSecondsMax, sectionCharactersMax } from './limits.ts';
+import { formatMetrics } from './prometheus.ts';
 import type { UnikernelSnapshot } from './snapshot.ts';
 import { TestChannel } from './test-channel.ts';
 
@@ -105,6 +106,55 @@ test('snapshot › what the program adds, the last of a name', async () => {
   assert.equal(stacks.inside?.connections.count, 0);
 });
 
+test('snapshot › a section or a stack that fails, JSON cannot carry, is long › is an error itself', async () => {
+  const { client, commands } = made();
+  const cycle: { self?: unknown } = {};
+  cycle.self = cycle;
+  const { section, stack } = commands.program;
+  section('bigint', () => ({ big: 10n }));
+  section('cycle', () => cycle);
+  section('throw', () => {
+    throw new Error('not now');
+  });
+  section('symbol', () => {
+    throw Symbol('odd');
+  });
+  section('no text', () => {
+    throw Object.create(null);
+  });
+  section('toJSON', () => ({
+    toJSON() {
+      throw new Error('not at all');
+    },
+  }));
+  section('nothing', () => undefined);
+  section('longest', () => 'x'.repeat(sectionCharactersMax - 2));
+  section('longer', () => 'x'.repeat(sectionCharactersMax - 1));
+  section('good', () => ({ done: 1 }));
+  stack('broken', () => {
+    throw new Error('no stack');
+  });
+  stack('big', () => ({ counters: { big: 10n as unknown as number } }));
+  const answer = await client.ask('snapshot');
+  assert.ok(answer.ok);
+  const { program = {}, stacks } = answer.value as UnikernelSnapshot;
+  const errorOf = (name: string) => (program[name] as { error?: string }).error;
+  assert.match(errorOf('bigint')!, /BigInt/);
+  assert.match(errorOf('cycle')!, /circular/);
+  assert.equal(errorOf('throw'), 'not now');
+  assert.equal(errorOf('symbol'), 'Symbol(odd)');
+  assert.equal(errorOf('no text'), 'a value that has no text');
+  assert.equal(errorOf('toJSON'), 'not at all');
+  assert.equal(program.nothing, null);
+  assert.equal((program.longest as string).length, sectionCharactersMax - 2);
+  assert.equal(errorOf('longer'), '131073 characters are more than 131072');
+  assert.deepEqual(program.good, { done: 1 });
+  assert.equal(stacks.broken?.error, 'no stack');
+  assert.match(stacks.big?.error ?? '', /BigInt/);
+  const text = formatMetrics(commands.snapshot({}));
+  assert.match(text, /^morgana_program\{section="good",name="done"\} 1$/m);
+});
+
 test('log › levels are told, set, refused; lines are followed', async () => {
   const { client, log } = made();
   assert.deepEqual(await client.ask('log', { levels: 'warn,tcp:debug' }), {
@@ -160,7 +210,8 @@ test('profile › wrong numbers, a machine that has none › refused', async () 
   for (const seconds of [0, -1, profileSecondsMax + 1, '1', Number.NaN]) {
     assert.ok(!(await client.ask('profile', { seconds })).ok);
   }
-  for (const hz of [0, 1e9, 'x']) assert.ok(!(await client.ask('profile', { seconds: 1, hz })).ok);
+  for (const hz of [0, 1e9, 'x', 20.5])
+    assert.ok(!(await client.ask('profile', { seconds: 1, hz })).ok);
   const bare = await made(null).client.ask('profile', { seconds: 1 });
   assert.deepEqual(bare, { ok: false, error: 'target test has no CPU profiles' });
 });

@@ -17,6 +17,7 @@ import type { ControlServer, ControlStream } from './control-server.ts';
 import { Inspector, snapshotRequestOf } from './inspector.ts';
 import { capturesMax, profileSecondsMax } from './limits.ts';
 import { Capture, captureOptionsOf, TapPoint } from './pcap.ts';
+import { plain } from './plain.ts';
 import type { UnikernelSnapshot } from './snapshot.ts';
 import type { ControlRequest } from './wire/control-message.ts';
 
@@ -93,7 +94,9 @@ export class Commands {
       this.programSections.set(name, take);
     },
     stack: (name: string, take: () => Partial<StackSnapshot>): void =>
-      this.addStack(name, { inspect: () => ({ ...BARE_STACK, ...take() }) }),
+      this.addStack(name, {
+        inspect: () => ({ ...BARE_STACK, ...(plain(take) as Partial<StackSnapshot>) }),
+      }),
   };
 
   register(server: ControlServer): void {
@@ -106,7 +109,7 @@ export class Commands {
 
   private programSnapshot(): Record<string, unknown> {
     const all: Record<string, unknown> = {};
-    for (const [name, take] of this.programSections) all[name] = take();
+    for (const [name, take] of this.programSections) all[name] = plain(take);
     return all;
   }
 
@@ -150,8 +153,8 @@ export class Commands {
     if (typeof wanted !== 'number' || !(wanted > 0 && wanted <= profileSecondsMax)) {
       throw new Refusal(`seconds: more than 0, at most ${profileSecondsMax}`);
     }
-    if (typeof hz !== 'number' || !(hz >= PROFILE_HZ_MIN && hz <= PROFILE_HZ_MAX)) {
-      throw new Refusal(`hz: ${PROFILE_HZ_MIN} to ${PROFILE_HZ_MAX}`);
+    if (!isHz(hz)) {
+      throw new Refusal(`hz: a whole number, ${PROFILE_HZ_MIN} to ${PROFILE_HZ_MAX}`);
     }
     if (!(await vitals.startProfile(hz))) {
       throw new Refusal('it is being profiled already, or this machine has no profiles');
@@ -197,3 +200,6 @@ export class Commands {
     });
   }
 }
+
+const isHz = (hz: unknown): hz is number =>
+  Number.isInteger(hz) && Number(hz) >= PROFILE_HZ_MIN && Number(hz) <= PROFILE_HZ_MAX;

@@ -61,6 +61,23 @@ test('a command › unknown, throwing, rejecting › the answer is an error', as
   assert.deepEqual(await client.ask('reject'), { ok: false, error: 'later' });
 });
 
+test('a command › a value that JSON cannot carry, an error without text › the answer is an error', async () => {
+  const { channel, server } = serve();
+  const cycle: { self?: unknown } = {};
+  cycle.self = cycle;
+  server.command('bigint', () => ({ big: 10n }));
+  server.command('later', () => Promise.resolve(cycle));
+  server.command('odd', () => Promise.reject(Object.create(null)));
+  const client = channel.client(1);
+  const big = await client.ask('bigint');
+  assert.ok(!big.ok && big.error.startsWith('no JSON: '));
+  const later = await client.ask('later');
+  assert.ok(!later.ok && later.error.startsWith('no JSON: '));
+  assert.deepEqual(await client.ask('odd'), { ok: false, error: 'a value that has no text' });
+  assert.deepEqual(await client.ask('echo', { text: 'on' }), { ok: true, value: 'on' });
+  server.checkInvariants();
+});
+
 test('two clients › interleaved › each gets its own', async () => {
   const { channel, server } = serve();
   const finish: ((value: unknown) => void)[] = [];

@@ -27,6 +27,7 @@ import {
   requestsMax,
   streamQueuedBytesMax,
 } from './limits.ts';
+import { errorText } from './plain.ts';
 import {
   type ControlAnswer,
   type ControlRequest,
@@ -282,10 +283,7 @@ export class ControlServer implements ControlFrames {
       return;
     }
     const failed = (error: unknown): void =>
-      this.answer(client, stream, {
-        id,
-        error: error instanceof Error ? error.message : `${error}`,
-      });
+      this.answer(client, stream, { id, error: errorText(error) });
     const done = (value: unknown): void =>
       this.answer(client, stream, { id, value: value ?? null });
     let result: unknown;
@@ -303,7 +301,7 @@ export class ControlServer implements ControlFrames {
     if (!stream.isOpen) return;
     stream.isOpen = false;
     client.streams.delete(stream.id);
-    let bytes = emitJson(answer);
+    let bytes = emitAnswer(answer);
     if (bytes.length > answerBytesMax) {
       bytes = emitJson({ id: stream.id, error: `an answer of ${bytes.length} bytes is too long` });
     }
@@ -352,6 +350,15 @@ export class ControlServer implements ControlFrames {
     const open = [...client.streams.values()];
     client.streams.clear();
     for (const stream of open) stream.lost();
+  }
+}
+
+/** What JSON can't carry, as a bigint or a cycle, is an error too: nobody is there to catch it. */
+function emitAnswer(answer: ControlAnswer): Uint8Array {
+  try {
+    return emitJson(answer);
+  } catch (error) {
+    return emitJson({ id: answer.id, error: `no JSON: ${errorText(error)}` });
   }
 }
 

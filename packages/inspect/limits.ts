@@ -39,6 +39,8 @@ export const captureFlushInterval = millis(50);
 export const capturesMax = 4;
 /** How long a CPU profile may take. */
 export const profileSecondsMax = 600;
+/** One section of the program's own as JSON; a longer one is an error in its place. */
+export const sectionCharactersMax = 131_072;
 /** Syslog messages that wait for the server, and their bytes; more are dropped and counted. */
 export const syslogMessagesMax = 256;
 export const syslogBytesMax = 65_536;

@@ -22,10 +22,10 @@ interface Family {
 class Exposition {
   private readonly families = new Map<string, Family>();
 
-  /** Of a name that was given another type before, nothing. */
+  /** Of a name that was given another type before, and of what is no number, nothing. */
   add(type: Type, name: string, help: string, labels: Labels, value: number, suffix = ''): void {
     const family = this.families.get(name) ?? { type, help, lines: [] };
-    if (family.type !== type) return;
+    if (family.type !== type || typeof value !== 'number') return;
     this.families.set(name, family);
     family.lines.push(`${name}${suffix}${labelText(labels)} ${valueText(value)}\n`);
   }
@@ -75,6 +75,8 @@ export function formatMetrics(snapshot: UnikernelSnapshot): string {
 
 /** Numbers of one section of the program's that become samples; the rest don't. */
 const PROGRAM_NUMBERS_MAX = 256;
+/** How deep in it. */
+const PROGRAM_LEVELS_MAX = 16;
 
 /** Every number in it, under its path: a program's own data has no types. */
 function addProgram(
@@ -83,16 +85,17 @@ function addProgram(
   path: string,
   value: unknown,
   bound: { left: number },
+  levels = PROGRAM_LEVELS_MAX,
 ): void {
   if (typeof value === 'number') {
     if (bound.left <= 0) return;
     bound.left -= 1;
     const help = 'What the program tells of itself.';
     out.add('untyped', 'morgana_program', help, { section, name: path }, value);
-  } else if (typeof value === 'object' && value !== null) {
+  } else if (typeof value === 'object' && value !== null && levels > 0) {
     for (const [key, item] of Object.entries(value)) {
       if (bound.left <= 0) return;
-      addProgram(out, section, path === '' ? key : `${path}.${key}`, item, bound);
+      addProgram(out, section, path === '' ? key : `${path}.${key}`, item, bound, levels - 1);
     }
   }
 }

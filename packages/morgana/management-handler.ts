@@ -10,12 +10,13 @@
  *     GET /pcap?port=N&snapBytes=N&interface=N
  */
 
-import { after, hot, seconds, Timer, type TimerQueue } from '#core';
+import { after, hot, type Logger, seconds, Timer, type TimerQueue } from '#core';
 import type { Exchange, HeaderField, HttpHandler, PreparedResponse } from '#http';
 import {
   type Commands,
   type ControlStream,
   EXPOSITION_TYPE,
+  errorText,
   formatMetrics,
   Refusal,
 } from '#inspect';
@@ -83,12 +84,14 @@ export class ManagementHandler implements HttpHandler {
   private readonly commands: Commands;
   private readonly token: Uint8Array;
   private readonly timers: TimerQueue;
+  private readonly log: Logger;
   private readonly routes: Readonly<Record<string, (exchange: Exchange, options: Options) => void>>;
 
-  constructor(commands: Commands, token: string, timers: TimerQueue) {
+  constructor(commands: Commands, token: string, timers: TimerQueue, log: Logger) {
     this.commands = commands;
     this.token = hot.utf8Encode(token);
     this.timers = timers;
+    this.log = log;
     this.routes = {
       'GET /metrics': (exchange) => this.metrics(exchange),
       'GET /snapshot': (exchange, options) =>
@@ -164,21 +167,26 @@ export class ManagementHandler implements HttpHandler {
     isAttached = false,
   ): void {
     const stream = new ExchangeStream(exchange, type);
-    const done = (value: unknown): void => {
-      if (exchange.finished) return;
-      if (exchange.responded) exchange.finish();
-      else
-        exchange.respond(
-          200,
-          [['content-type', JSON_TYPE], NO_STORE],
-          hot.utf8Encode(JSON.stringify(value)),
-        );
-    };
+    // Called by promises too: whatever these threw would end the program.
     const failed = (error: unknown): void => {
-      if (exchange.finished) return;
-      if (!(error instanceof Refusal)) throw error;
+      const isRefusal = error instanceof Refusal;
+      if (!isRefusal) this.log.error(`${exchange.head.path}: ${errorText(error)}`);
       if (exchange.responded) exchange.abort();
-      else respond(exchange, 400, `${error.message}\n`);
+      else respond(exchange, isRefusal ? 400 : 500, `${errorText(error)}\n`);
+    };
+    const done = (value: unknown): void => {
+      if (exchange.responded) {
+        exchange.finish();
+        return;
+      }
+      let json: string;
+      try {
+        json = JSON.stringify(value ?? null);
+      } catch (error) {
+        failed(error);
+        return;
+      }
+      exchange.respond(200, [['content-type', JSON_TYPE], NO_STORE], hot.utf8Encode(json));
     };
     if (!isAttached) {
       exchange.attach({ data() {}, end() {}, drained() {}, aborted: () => stream.lost() });

@@ -1,20 +1,24 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { err, hot, instantOfMicros, Log, ok, TimerQueue, wallTimeOfMillis } from '#core';
-import type { Machine, Stack } from '#device';
+import type { Flow, Machine, Stack } from '#device';
+import { Refusal } from '#inspect';
+import { FakeFlow } from '../http/test-flow.ts';
 import { startInspection } from './inspection.ts';
 import { managementConnector } from './management.ts';
 import { isSame } from './management-handler.ts';
 
 const TOKEN = 'sixteen-letters!';
 
-/** Connects the device with these values of its arguments; ports that were listened on. */
+/** Connects the device with these values of its arguments; ports that were listened on, and how. */
 async function connect(values: Record<string, string | number>, isTaken = false) {
   const ports: number[] = [];
+  let accept: (flow: Flow) => void = () => assert.fail('nothing is listened on');
   const stack = {
-    listen: async (port: number) => {
+    listen: async (port: number, accepting: (flow: Flow) => void) => {
       if (isTaken) return err({ kind: 'port in use' as const, port });
       ports.push(port);
+      accept = accepting;
       return ok({ port, close() {} });
     },
     addresses: () => ['10.0.0.1/24'],
@@ -55,8 +59,20 @@ async function connect(values: Record<string, string | number>, isTaken = false)
     name: 'name',
     inspection,
   });
-  return { device, ports, inspection };
+  /** A client that has sent `text`. */
+  const open = (text: string): FakeFlow => {
+    const flow = new FakeFlow();
+    accept(flow);
+    flow.send(text);
+    return flow;
+  };
+  return { device, ports, inspection, machine, open };
 }
+
+const LISTENING = { 'management-port': 9_100, 'management-token': TOKEN };
+
+const asking = (line: string, token = TOKEN): string =>
+  `${line} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${token}\r\n\r\n`;
 
 test('nothing given › nothing is listened on', async () => {
   const { device, ports } = await connect({});
@@ -64,10 +80,7 @@ test('nothing given › nothing is listened on', async () => {
 });
 
 test('a port and a token › it listens, and captures leave it out', async () => {
-  const { device, ports, inspection } = await connect({
-    'management-port': 9_100,
-    'management-token': TOKEN,
-  });
+  const { device, ports, inspection } = await connect(LISTENING);
   assert.deepEqual([device, ports], [{ port: 9_100 }, [9_100]]);
   assert.equal(inspection.commands.managementPort, 9_100);
 });
@@ -91,6 +104,41 @@ test('half a management port, or a bad one › refused, and nothing is listened 
   assert.deepEqual((await connect(longest)).ports, [1]);
   const taken = await connect({ 'management-port': 9_000, 'management-token': TOKEN }, true);
   assert.deepEqual(taken.device, { lacks: 'port 9000: port in use' });
+});
+
+test('a command that throws, rejects, answers what JSON cannot carry › 500, and that is all', async () => {
+  const { open, inspection } = await connect(LISTENING);
+  const { commands } = inspection;
+  const answers: [() => unknown, RegExp][] = [
+    [() => Promise.reject(new RangeError('rate')), /^HTTP\/1.1 500 [\s\S]*\r\n\r\nrate\n$/],
+    [() => Promise.resolve({ big: 10n }), /^HTTP\/1.1 500 /],
+    [() => Promise.reject(Object.create(null)), /^HTTP\/1.1 500 /],
+    [() => Promise.reject(new Refusal('not you')), /^HTTP\/1.1 400 [\s\S]*not you\n$/],
+    [() => Promise.resolve(undefined), /^HTTP\/1.1 200 [\s\S]*\r\n\r\nnull$/],
+    [
+      () => {
+        throw new Error('at once');
+      },
+      /^HTTP\/1.1 500 [\s\S]*at once\n$/,
+    ],
+  ];
+  for (const [answer, expected] of answers) {
+    commands.profile = answer as typeof commands.profile;
+    const flow = open(asking('POST /profile?seconds=1'));
+    await new Promise(setImmediate);
+    assert.match(flow.takeText(), expected);
+  }
+});
+
+test("a program's section that fails › the rest of /metrics and /snapshot", async () => {
+  const { open, inspection } = await connect(LISTENING);
+  const { section } = inspection.commands.program;
+  section('bad', () => ({ big: 10n }));
+  section('good', () => ({ done: 1 }));
+  const metrics = open(asking('GET /metrics')).takeText();
+  assert.match(metrics, /^HTTP\/1.1 200 [\s\S]*section="good",name="done"\} 1\n/);
+  const snapshot = open(asking('GET /snapshot')).takeText();
+  assert.match(snapshot, /^HTTP\/1.1 200 [\s\S]*"bad":\{"error":"[^"]*BigInt[^"]*"\},"good"/);
 });
 
 test('tokens › the same, another, shorter, longer, none', () => {

@@ -51,7 +51,7 @@ async function listen(
   const { commands } = inspection;
   const { timers, clock } = machine;
   const logger = log.source('management');
-  const handler = new ManagementHandler(commands, token, timers);
+  const handler = new ManagementHandler(commands, token, timers, logger);
   commands.inspector.section('management', () => ({ ...handler.counters }));
   commands.managementPort = port;
   const limits = { connectionsMax: CONNECTIONS_MAX, bodyBytesMax: BODY_BYTES_MAX };

@@ -73,6 +73,7 @@ function stackLines(
   seconds: number,
   options: TextOptions,
 ): string[] {
+  if (stack.error !== undefined) return [`${name}: ${stack.error}`];
   return [
     `${name}: ${addressesOf(stack)}`,
     ...linkLines(stack),
