@@ -21,6 +21,7 @@ import {
 } from '#net';
 import { joinStacks } from '#stack';
 import { Destinations } from './destinations.ts';
+import { Guests, type Members } from './guests.ts';
 import type { GatewayHost } from './host.ts';
 import { gatewayMemoryBytes, prefixLifetimeSeconds, routerLifetimeSeconds } from './limits.ts';
 import { NetworkNames, reservedNames } from './names.ts';
@@ -47,6 +48,8 @@ export interface GatewayOptions {
   readonly network: GatewayNetwork;
   /** For the gateway's own TCP/IP; gatewayMemoryBytes unless given. */
   readonly memoryBytes?: number;
+  /** Guests whose names are theirs whatever anybody says to DHCP; none unless given. */
+  readonly members?: Members;
   /** Told when leases or their names changed. */
   readonly leasesChanged?: () => void;
 }
@@ -80,6 +83,7 @@ export class Gateway {
   private readonly tcpNat: TcpNat;
   private readonly udpNat: UdpNat;
   private readonly dhcp: Dhcpv4Server;
+  private readonly guests: Guests;
   private readonly publisher: Publisher;
   private readonly names: ForwarderServer;
   /** Null: guests get no IPv6. */
@@ -116,6 +120,7 @@ export class Gateway {
     this.udpNat = new UdpNat(host, destinations, timers);
     this.foreignUdp = new ForeignUdp(net.udp, net.ip, timers, addresses, errors, this.udpNat);
     this.dhcp = this.startDhcp(options);
+    this.guests = new Guests(this.dhcp, options.members ?? (() => []));
     this.names = this.startNames(options);
     const addressOf = (name: string): Ipv4Address | null => this.addressOf(name);
     this.publisher = new Publisher({ host, net, tcp, timers, relays: this.relays, addressOf });
@@ -131,9 +136,14 @@ export class Gateway {
     return this.publisher.list;
   }
 
-  /** The address of the guest that calls itself so, in any case; null: there is none now. */
+  /** The address of the guest of that name, in any case; null: there is none now. */
   addressOf(hostName: string): Ipv4Address | null {
-    return this.dhcp.addressOf(hostName);
+    return this.guests.addressOf(hostName);
+  }
+
+  /** What the guest with this address is called; null: nothing. */
+  nameOf(address: Ipv4Address): string | null {
+    return this.guests.nameOf(address);
   }
 
   leases(): LeaseInfo[] {
@@ -238,19 +248,13 @@ export class Gateway {
   }
 
   private startNames({ host, timers, entropy, network }: GatewayOptions): ForwarderServer {
-    const { dhcp, net, tcp } = this;
+    const { guests, net, tcp } = this;
     const forwarder = new Forwarder({
       transport: new StackTransport(host),
       timers,
       entropy,
       servers: network.nameServers,
-      local: new NetworkNames(network, {
-        addressesOf: (name) => {
-          const found = dhcp.addressOf(name);
-          return found === null ? [] : [found];
-        },
-        nameOf: (address) => dhcp.nameOf(address),
-      }),
+      local: new NetworkNames(network, guests),
     });
     const server = new ForwarderServer(forwarder);
     const bound = net.udp.bind(DNS_PORT, server);

@@ -20,6 +20,7 @@ import {
 import { directStack, joinStacks, stackOptions } from '#stack';
 import { type SimHost, type SimSwitch, SimWorld } from '#targets/sim/index';
 import { Gateway } from './gateway.ts';
+import type { Member } from './guests.ts';
 import type { GatewayHost } from './host.ts';
 import { type GatewayNetwork, gatewayNetwork } from './network.ts';
 
@@ -62,6 +63,7 @@ export class TestNetwork {
     hostDevice: SimHost,
     network: GatewayNetwork,
     wrap: (host: Stack) => GatewayHost,
+    members: Member[],
   ) {
     this.world = world;
     this.outside = outside;
@@ -79,6 +81,7 @@ export class TestNetwork {
       clock: world.clock,
       logger: own.log.source('gateway'),
       network,
+      members: () => members,
     });
     world.onCheck(() => this.gateway.checkInvariants());
   }
@@ -87,6 +90,7 @@ export class TestNetwork {
     change: Partial<GatewayNetwork> = {},
     wrap: (host: Stack) => GatewayHost = (host) => host,
     seed = 5,
+    members: Member[] = [],
   ): Promise<TestNetwork> {
     const world = new SimWorld(seed);
     const outside = world.addSwitch();
@@ -100,7 +104,7 @@ export class TestNetwork {
     const loopbacks = { hostLoopback: SERVER, hostLoopback6: SERVER6 };
     const network = gatewayNetwork('10.77.0.0/24', { ...loopbacks, ...change });
     if (!network.ok) throw new TypeError(network.error.message);
-    return new TestNetwork(world, outside, host, hostDevice, network.value, wrap);
+    return new TestNetwork(world, outside, host, hostDevice, network.value, wrap, members);
   }
 
   /** A guest with an address from the gateway. */

@@ -91,14 +91,18 @@ function checkInteger(place: string, value: unknown, min: number, max: number): 
   throw wrong(place, `${value} is not an integer from ${min} to ${max}`);
 }
 
-function checkChoice(place: string, value: unknown, choices: readonly string[]): void {
+function checkChoice(place: string, value: unknown, choices: readonly unknown[]): void {
   if (value === undefined || choices.some((choice) => choice === value)) return;
   throw wrong(place, `'${value}' is none of ${choices.join(', ')}`);
 }
 
 function checkNetwork(place: string, spec: NetworkSpec): void {
-  checkFields(place, spec, ['subnet', 'gateway', 'loss', 'delayMs', 'rateMbit']);
+  checkFields(place, spec, ['subnet', 'gateway', 'host', 'loss', 'delayMs', 'rateMbit']);
   checkChoice(`${place}.gateway`, spec.gateway, ['on', 'off']);
+  checkChoice(`${place}.host`, spec.host, [true, false]);
+  if (spec.host === true && spec.gateway === 'off') {
+    throw wrong(`${place}.host`, 'has no meaning without a gateway');
+  }
   checkNumber(`${place}.loss`, spec.loss, 0, 1);
   checkNumber(`${place}.delayMs`, spec.delayMs, 0, DELAY_MILLIS_MAX);
   checkNumber(`${place}.rateMbit`, spec.rateMbit, 0.001, RATE_MBIT_MAX);

@@ -146,6 +146,8 @@ const MISTAKES: readonly [Record<string, unknown>, Record<string, unknown>, stri
   [{ a: { app } }, { x: { subnet: '10.0.0.0/28' } }, "'10.0.0.0/28' is not a private network"],
   [{ a: { app } }, { x: { subnet: '8.8.0.0/16' } }, "'8.8.0.0/16' is not a private network"],
   [{ a: { app } }, { x: { subnet: '172.32.0.0/16' } }, "'172.32.0.0/16' is not a private network"],
+  [{ a: { app } }, { x: { host: true, gateway: 'off' } }, 'host: has no meaning without a gat'],
+  [{ a: { app } }, { x: { host: 'yes' } }, "networks.x.host: 'yes' is none of true, false"],
   [{ a: { app } }, { x: { ...lab, gateway: 'off' } }, 'subnet: has no meaning without a gateway'],
   [{ a: { app } }, { x: { gateway: 'no' } }, "networks.x.gateway: 'no' is none of on, off"],
   [{ a: { app } }, { x: { loss: 1.1 } }, 'networks.x.loss: 1.1 is not a number from 0 to 1'],

@@ -15,6 +15,8 @@ export interface NetworkSpec {
   readonly subnet?: string;
   /** 'off': nobody gives addresses and names, nothing leaves the network. */
   readonly gateway?: 'on' | 'off';
+  /** Whether its unikernels reach what listens on this machine's loopback, as host.internal. */
+  readonly host?: boolean;
   /** Share of frames that get lost, 0 to 1. */
   readonly loss?: number;
   /** What each frame takes longer. */

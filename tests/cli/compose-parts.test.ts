@@ -298,6 +298,8 @@ test('a network › what its switch is told, in numbers that it reads', () => {
   const { loss, delay, rate, gateway } = line.value.flags;
   assert.deepEqual([loss, delay, rate, gateway], [7, 0.25, 0.001, null]);
   assert.deepEqual(networkFlags({}), []);
+  assert.deepEqual(networkFlags({ host: false }), []);
+  assert.deepEqual(networkFlags({ host: true }), ['--allow-host']);
   assert.deepEqual(networkFlags({ gateway: 'off' }), ['--gateway=off']);
   assert.deepEqual(networkFlags({ subnet: '10.77.0.0/24' }), ['--gateway=10.77.0.0/24']);
 });

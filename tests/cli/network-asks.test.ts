@@ -24,6 +24,7 @@ const open = (name: string, gateway: string | null, leases: readonly StaticLease
     impairment: null,
     gateway,
     leases,
+    allowsHost: false,
     seed: 1,
     lingerMillis: 0,
     say: () => {},

@@ -53,6 +53,9 @@ const PUBLISH = {
   guestPort: 80,
 } as const;
 
+const MAC = '02:00:00:00:00:01';
+const JOIN = { name: 'a', mac: MAC, address: null, allowHost: false } as const;
+
 const status = async (name: string): Promise<NetworkStatus | null> => {
   const client = await NetworkClient.connect(path.join(runtime, 'networks', name, 'control.sock'));
   if (client === null) return null;
@@ -94,6 +97,7 @@ const REFUSED: readonly [string, string[], number, RegExp][] = [
   ['status of no network', ['--network=none', '--status'], 2, /'none' does not run, start it/],
   ['status without a name', ['--socket=a', '--status'], 1, /of a network with a name/],
   ['json without status', ['--network=a', '--json'], 1, /--json goes with --status/],
+  ['the host, no gateway', ['--socket=a', '--gateway=off', '--allow-host'], 1, /--gateway=off out/],
   ['a capture in no directory', ['--socket=/tmp/x', '--pcap=/no/x'], 2, /\/no\/x: no such file/],
   ['a file', [`--socket=${work.path('wait/main.ts')}`], 2, /is a file, take another --socket/],
   ['no directory', ['--socket=/no/such'], 2, /can't listen at \/no\/such/],
@@ -123,6 +127,9 @@ test('three join at once a network that nobody started › one switch; who is on
   const shown = await work.run(['switch', '--network=lab', '--status'], env);
   assert.match(shown.stdout, /^network lab, process \d+$/m);
   assert.match(shown.stdout, /^ {4}web .* [0-9a-f]{2}(:[0-9a-f]{2}){5}$/m);
+  const late = await run('--network=lab', '--allow-host').ended;
+  assert.match(late.stderr, /^error: the network 'lab' runs without --allow-host: start it anew/m);
+  assert.equal(late.code, 2);
   const second = await work.run(['switch', '--network=lab'], env);
   assert.match(second.stderr, /the network 'lab' is running, see "morgana switch --network=lab/);
   assert.equal(second.code, 75);
@@ -138,16 +145,16 @@ test('three join at once a network that nobody started › one switch; who is on
 
 test('its switch was killed › the next takes its place, though the sockets are still there', async () => {
   assert.ok(existsSync(path.join(runtime, 'networks/lab/switch.sock')));
-  const tool = run('--network=lab', '--', '--code=7');
+  const tool = run('--network=lab', '--allow-host', '--', '--code=7');
   assert.equal((await tool.ended).code, 7);
-  assert.ok((await status('lab')) !== null, 'it lingers');
+  assert.equal((await status('lab'))?.gateway?.allowsHost, true, 'it lingers');
 });
 
 test('a network that lingers › stays while somebody is on it, then ends', async () => {
   const own = work.start(['switch', '--network=own', '--gateway=off', '--linger=1'], env);
   await own.wrote(/network 'own'/);
   const client = (await NetworkClient.connect(path.join(runtime, 'networks/own/control.sock')))!;
-  const joined = (await client.ask({ ask: 'join', name: 'a', mac: '02:00:00:00:00:01' })) as Joined;
+  const joined = (await client.ask({ ask: 'join', ...JOIN })) as Joined;
   assert.equal(joined.gateway, null);
   await assert.rejects(client.ask({ ask: 'publish', ...PUBLISH }), /no gateway, so nothing can be/);
   await new Promise((resolve) => setTimeout(resolve, 1_300));
@@ -163,7 +170,7 @@ test('a network that lingers is told to end while somebody is on it › it ends 
   const own = work.start(['switch', '--network=end', '--linger=600'], env);
   await own.wrote(/network 'end'/);
   const client = (await NetworkClient.connect(path.join(runtime, 'networks/end/control.sock')))!;
-  await client.ask({ ask: 'join', name: 'a', mac: '02:00:00:00:00:01' });
+  await client.ask({ ask: 'join', ...JOIN });
   const port = net.connect(path.join(runtime, 'networks/end/switch.sock'));
   await own.wrote(/port 1 joined/);
   const closed = once(port.resume(), 'close');
@@ -241,7 +248,8 @@ test('resolv.conf › its name servers', () => {
 
 test('requests › read', () => {
   for (const ask of [
-    { ask: 'join', name: 'web', mac: '52:54:00:00:00:01' },
+    { ask: 'join', name: 'web', mac: '52:54:00:00:00:01', address: '10.77.0.9', allowHost: true },
+    { ask: 'join', ...JOIN },
     { ask: 'publish', ...PUBLISH },
     { ask: 'unpublish', hostAddress: '::', hostPort: 0, protocol: 'udp' },
     { ask: 'names' },
@@ -250,6 +258,11 @@ test('requests › read', () => {
     const parsed = parseRequest(JSON.stringify({ id: 7, ...ask }));
     assert.deepEqual(parsed, { ok: true, value: { id: 7, ...ask } });
   }
+});
+
+test('a request to join › what it leaves out is none', () => {
+  const parsed = parseRequest(`{"id":7,"ask":"join","name":"a","mac":"${MAC}"}`);
+  assert.deepEqual(parsed, { ok: true, value: { id: 7, ask: 'join', ...JOIN } });
 });
 
 test('requests that are none › what is wrong, for the question that it is about', () => {
@@ -271,6 +284,13 @@ test('requests that are none › what is wrong, for the question that it is abou
     ],
     ['{"id":3,"ask":"join","name":"web","mac":"../../x"}', 3, /join needs/],
     ['{"id":3,"ask":"join","name":"web","mac":"01:00:00:00:00:01"}', 3, /no address of a station/],
+    [
+      `{"id":3,"ask":"join","name":"a","mac":"${MAC}","address":"::1"}`,
+      3,
+      /address is none of IPv4/,
+    ],
+    [`{"id":3,"ask":"join","name":"a","mac":"${MAC}","address":"1.2.3"}`, 3, /address is none of/],
+    [`{"id":3,"ask":"join","name":"a","mac":"${MAC}","allowHost":1}`, 3, /neither true nor false/],
     ['{"id":3,"ask":"publish"}', 3, /hostAddress is missing/],
     ['{"id":3,"ask":"probe","guest":"\\u001b[2J","guestPort":1}', 3, /probe needs guest/],
     ['{"id":3,"ask":"publish","hostAddress":"::"}', 3, /hostPort is missing/],
@@ -323,13 +343,13 @@ test('status as text › what occurred, in columns', () => {
     published: [
       { hostAddress: '::', hostPort: 80, protocol: 'tcp', guest: 'web', guestPort: 8080 },
     ],
-    gateway: null,
+    gateway: { network: '10.0.0.0/24', allowsHost: true, counters: { arpRequests: 3 } },
   });
   assert.equal(
     text,
     `network lab, process 7
   switch at /run/s
-  gateway off
+  gateway 10.0.0.0/24, to this machine's loopback
   names
     web  10.0.0.2  02:00:00:00:00:01
   published
@@ -339,6 +359,8 @@ test('status as text › what occurred, in columns', () => {
     12  in 0 (0 bytes)   out 0 (0 bytes)  dropped: runt 3
   counters
     forwarded  12
+  gateway counters
+    arpRequests  3
 `,
   );
 });

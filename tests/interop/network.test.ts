@@ -43,7 +43,7 @@ const skip = cannotBoot || without('curl', 'tcpdump');
 describe('one network', { skip, timeout: 120_000 }, () => {
   before(async () => {
     mkdirSync(runtime, { mode: 0o700 });
-    const words = ['--network=lab', '--gateway=10.78.0.0/24', '--pcap=lab.pcap'];
+    const words = ['--network=lab', '--gateway=10.78.0.0/24', '--pcap=lab.pcap', '--allow-host'];
     const network = work.start(['switch', ...words], env);
     tools.push(network);
     await network.wrote(/gateway 10\.78\.0\.1: DHCP for 10\.78\.0\.0\/24, DNS, and this machine's/);

@@ -69,6 +69,7 @@ export async function devVerb(line: Line): Promise<number> {
       name: ownName,
       description: null,
       bootArguments,
+      allowHost: line.flags['allow-host'],
       publish,
       say,
     };
@@ -105,6 +106,9 @@ function checkFlags(line: Line, platform: Platform): void {
   const { publish, link, disk, net, target, network } = line.flags;
   if (network.length > 0 && link.length > 0) {
     throw usageFailure('--network does not go with --link', 'leave one out');
+  }
+  if (network.length === 0 && line.flags['allow-host']) {
+    throw usageFailure('--allow-host goes with --network', 'give it --network=NAME too');
   }
   if (platform === 'node' && link.length > 0) {
     throw usageFailure('--link goes with our own stack', 'give it --net=direct too');

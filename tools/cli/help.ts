@@ -37,6 +37,7 @@ While a change has errors they are shown and the old version keeps serving.
   --target=pvh          a virtual machine
   --port=PORT           port of this machine, 1 to 65535 (default 8080); not with --link
   --network=NAME        joins a network of this machine, as of "morgana run"; may be repeated
+  --allow-host          as of "morgana run"
   --publish=HOST:IMAGE  another port, as of "morgana run"; may be repeated
   --net=host|direct     node: its sockets (the default), or our own TCP/IP on --link
   --link=LINK           an Ethernet interface, as of "morgana run"; may be repeated
@@ -74,6 +75,8 @@ stdout, the image's exit code is this command's; Ctrl-C stops the machine.
   --network=NAME        joins the network of that name, or starts it: all that are on it reach each
                         other, on any target; --publish goes through it. May be repeated, an
                         interface each. "morgana switch --help" tells more
+  --allow-host          on --network: it reaches what listens on this machine's loopback, as
+                        host.internal. Counts when the network starts
   --link=LINK           pvh, process, --net=direct: an Ethernet interface, as tap:NAME (a tap
                         device that exists), unix:PATH or unix-listen:PATH (a stream socket);
                         may be repeated. On pvh in place of QEMU's user networking
@@ -141,6 +144,7 @@ joins a network, and starts one without these flags when it doesn't run.
   --publish=HOST:NAME:PORT  leads a port of 127.0.0.1 to one of a unikernel, as 8080:web:80; may be
                         repeated; also ADDRESS:HOST:NAME:PORT and HOST:NAME:PORT/udp
   --lease=MAC=ADDRESS   the address that DHCP always gives that station; may be repeated
+  --allow-host          unikernels reach what listens on this machine's loopback, as host.internal
   --pcap=FILE           writes all that passes to FILE, or stdout (-), for Wireshark and tcpdump
   --loss=PERCENT        drops so many frames (default 0)
   --delay=MS            delays each frame so long (default 0)

@@ -96,7 +96,8 @@ function run(
     if (network.length === 0 || asksHelp(line)) {
       return (await begin({ control, links: link, bootArguments })).ended;
     }
-    const wish = { networks: network, name, description, bootArguments, publish, say };
+    const joining = { networks: network, allowHost: line.flags['allow-host'], publish };
+    const wish = { ...joining, name, description, bootArguments, say };
     return runOnNetworks(wish, (on) => begin({ control, ...on }));
   });
 }
@@ -119,6 +120,9 @@ function checkFlags(line: Line, platform: Platform): void {
   const { publish, link, disk, network } = line.flags;
   if (network.length > 0 && link.length > 0) {
     throw usageFailure('--network does not go with --link', 'leave one out');
+  }
+  if (network.length === 0 && line.flags['allow-host']) {
+    throw usageFailure('--allow-host goes with --network', 'give it --network=NAME too');
   }
   const isLinked = platform === 'process' || platform === 'node-direct';
   if (platform === 'pvh' && link.length > 0 && publish.length > 0) {

@@ -4,6 +4,7 @@
  * tools/cli/network/messages.ts.
  */
 
+import { isIPv4 } from 'node:net';
 import type { ComposedUnikernel, NetworkSpec } from '../../../packages/morgana/compose.ts';
 import { Failure } from '../failure.ts';
 import { NetworkClient } from '../network/control-client.ts';
@@ -36,12 +37,13 @@ interface OpenNetwork {
 
 /** What `morgana switch` is told of a network. */
 export function networkFlags(spec: NetworkSpec): readonly string[] {
-  const { subnet, gateway, loss, delayMs, rateMbit } = spec;
+  const { subnet, gateway, host, loss, delayMs, rateMbit } = spec;
   const network = gateway === 'off' ? 'off' : subnet;
   // With a fixed number of digits: no exponents, and 0.07 * 100 is 7.
   const shown = (value: number): string => value.toFixed(6);
   return [
     ...(network === undefined ? [] : [`--gateway=${network}`]),
+    ...(host === true ? ['--allow-host'] : []),
     ...(loss === undefined ? [] : [`--loss=${shown(loss * 100)}`]),
     ...(delayMs === undefined ? [] : [`--delay=${shown(delayMs)}`]),
     ...(rateMbit === undefined ? [] : [`--rate=${shown(rateMbit)}`]),
@@ -102,10 +104,11 @@ export class Networks {
       for (const [index, name] of spec.networks.entries()) {
         const client = await this.connect(name);
         clients.push(client);
-        await client.ask({ ask: 'join', name: member, mac: this.macOf(member, index) });
+        const address = index > 0 ? null : this.ownAddress(member);
+        const ask = { name: member, mac: this.macOf(member, index), address, allowHost: false };
+        await client.ask({ ask: 'join', ...ask });
         if (index > 0) continue;
-        const guest = this.guestOf(member);
-        for (const one of publish) await client.ask({ ask: 'publish', ...one, guest });
+        for (const one of publish) await client.ask({ ask: 'publish', ...one, guest: member });
       }
       return await run();
     } finally {
@@ -146,11 +149,10 @@ export class Networks {
   /** A port that it is asked at gets one of this machine's, any free one, for ever. */
   private reachOn(network: string, member: string): Reach {
     const places = new Map<number, Place>();
-    const guest = this.guestOf(member);
     return {
       connect: async (guestPort, timeoutMs) => {
         const timeoutMillis = Math.min(timeoutMs, PROBE_MILLIS_MAX);
-        const ask = { ask: 'probe', guest, guestPort, timeoutMillis } as const;
+        const ask = { ask: 'probe', guest: member, guestPort, timeoutMillis } as const;
         const answer = await this.open.get(network)?.client.ask(ask).catch(wordsOf);
         return answer === undefined ? 'its network is gone' : (answer as string | null);
       },
@@ -160,9 +162,9 @@ export class Networks {
         const client = this.open.get(network)?.client;
         if (client === undefined) return 'its network is gone';
         const host = '127.0.0.1';
-        const asked = { hostAddress: host, hostPort: 0, protocol: 'tcp', guest } as const;
+        const asked = { hostAddress: host, hostPort: 0, protocol: 'tcp' } as const;
         const answer = await client
-          .ask({ ask: 'publish', ...asked, guestPort: port })
+          .ask({ ask: 'publish', ...asked, guest: member, guestPort: port })
           .catch(wordsOf);
         if (typeof answer === 'string') return answer;
         const place = { host, port: (answer as PublishedAt).hostPort };
@@ -176,11 +178,10 @@ export class Networks {
     return this.project.config.unikernels[member]!;
   }
 
-  /** How its first network finds it: by its address when that is fixed, else by its name. */
-  private guestOf(member: string): string {
-    const { args, address } = this.spec(member);
-    const fixed = /^([\d.]+)\//.exec(String(args.ipv4 ?? ''))?.[1];
-    return fixed ?? address ?? String(args.hostname ?? member);
+  /** On its first network, without a lease. */
+  private ownAddress(member: string): string | null {
+    const address = /^([\d.]+)\//.exec(String(this.spec(member).args.ipv4 ?? ''))?.[1] ?? '';
+    return isIPv4(address) ? address : null;
   }
 
   private fullName(name: string): string {

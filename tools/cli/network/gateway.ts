@@ -5,7 +5,13 @@ import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { isIP } from 'node:net';
 import { Log, wallTimeOfMillis } from '#core';
 import type { Endpoint } from '#device';
-import { Gateway, type GatewayNetwork, gatewayNetwork, type PublishError } from '#gateway';
+import {
+  Gateway,
+  type GatewayNetwork,
+  gatewayNetwork,
+  type Members,
+  type PublishError,
+} from '#gateway';
 import { type FixedLease, formatIpv4Address, parseIpv4Address } from '#net';
 import { type Switch, SwitchNetDevice } from '#switch';
 import { HostStack } from '#targets/node/host-stack';
@@ -28,27 +34,34 @@ export function usualNetwork(name: string | null): string {
   return `10.77.${third}.0/24`;
 }
 
+export interface GatewayWish {
+  readonly mac: Uint8Array;
+  /** As "10.77.0.0/24". */
+  readonly network: string;
+  readonly leases: readonly StaticLease[];
+  /** Whether guests reach this machine's loopback, as host.internal. */
+  readonly allowsHost: boolean;
+  readonly members: Members;
+  say(line: string): void;
+}
+
 export class NetworkGateway {
   /** As "10.77.0.0/24". */
   readonly network: string;
+  readonly allowsHost: boolean;
   private readonly gateway: Gateway;
   private readonly loop: NodeLoop;
   private readonly refresh: () => void;
 
-  /** Throws a Failure when `text` is no network that a gateway can have. */
-  constructor(
-    loop: NodeLoop,
-    network: Switch,
-    mac: Uint8Array,
-    text: string,
-    leases: readonly StaticLease[],
-    say: (line: string) => void,
-  ) {
-    const known = gatewayNetwork(text, { nameServers: hostNameServers() });
+  /** Throws a Failure when its network is none that a gateway can have. */
+  constructor(loop: NodeLoop, network: Switch, wish: GatewayWish) {
+    const { mac, network: text, leases, allowsHost, members, say } = wish;
+    const known = gatewayNetwork(text, { nameServers: hostNameServers(), allowsHost });
     if (!known.ok) throw usageFailure(`--gateway: ${known.error.message}`, 'give it 10.77.0.0/24');
     const fixed = fixedLeases(leases, known.value);
     this.loop = loop;
     this.network = text;
+    this.allowsHost = allowsHost;
     this.gateway = new Gateway({
       device: new SwitchNetDevice(loop.timers, network, 'gateway', mac),
       host: new HostStack(loop),
@@ -57,6 +70,7 @@ export class NetworkGateway {
       clock: { wall: () => wallTimeOfMillis(Date.now()) },
       logger: new Log(say, 'warn').source('gateway'),
       network: { ...known.value, fixed },
+      members,
     });
     this.refresh = () => loop.turn(() => this.gateway.useNameServers(hostNameServers()));
     watchFile(RESOLV_CONF, { persistent: false, interval: LOOK_AGAIN_MS }, this.refresh);

@@ -6,7 +6,7 @@ import { Failure } from '../failure.ts';
 import { type NetworkPlaces, networkPlaces, runtimeDirectory } from '../runtime-directory.ts';
 import { NetworkClient } from './control-client.ts';
 import { macOnNetwork } from './mac.ts';
-import type { Joined, PublishAsk } from './messages.ts';
+import type { JoinAsk, Joined, PublishAsk } from './messages.ts';
 
 /** How long a network may take to start; one that is ending included. */
 const START_MS_MAX = 20_000;
@@ -27,10 +27,13 @@ export interface Membership {
   leave(): void;
 }
 
-export async function joinNetwork(network: string, name: string): Promise<Membership> {
+export async function joinNetwork(
+  network: string,
+  { name, ...wish }: Omit<JoinAsk, 'mac'>,
+): Promise<Membership> {
   const places = networkPlaces(network);
   const mac = macOnNetwork(network, name);
-  const { client, joined } = await enter(places, name, mac);
+  const { client, joined } = await enter(places, { name, mac, ...wish });
   return {
     network,
     joined,
@@ -48,8 +51,7 @@ export async function joinNetwork(network: string, name: string): Promise<Member
  */
 async function enter(
   places: NetworkPlaces,
-  name: string,
-  mac: string,
+  ask: JoinAsk,
 ): Promise<{ client: NetworkClient; joined: Joined }> {
   const deadline = performance.now() + START_MS_MAX;
   let starting: Starting | null = null;
@@ -57,7 +59,7 @@ async function enter(
     const client = await NetworkClient.connect(places.controlSocket);
     if (client !== null) {
       try {
-        const joined = (await client.ask({ ask: 'join', name, mac })) as Joined;
+        const joined = (await client.ask({ ask: 'join', ...ask })) as Joined;
         return { client, joined };
       } catch (error) {
         // It said no, unless it went before it answered.
@@ -69,7 +71,7 @@ async function enter(
     const code = starting?.code() ?? null;
     if (code !== null && code !== 0 && code !== EXIT_RUNNING) throw startFailure(places);
     if (performance.now() > deadline) throw startFailure(places);
-    if (starting === null || code !== null) starting = start(places);
+    if (starting === null || code !== null) starting = start(places, ask.allowHost);
     await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
   }
 }
@@ -83,9 +85,10 @@ interface Starting {
 }
 
 /** Its own session and no terminal: Ctrl-C is for the unikernel. */
-function start(places: NetworkPlaces): Starting {
+function start(places: NetworkPlaces, allowHost: boolean): Starting {
   const log = openSync(places.log, 'a', 0o600);
   const words = ['switch', `--network=${places.name}`, `--linger=${LINGER_SECONDS}`];
+  if (allowHost) words.push('--allow-host');
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...words], {
     cwd: '/',
     // As we found it: a relative path would lead elsewhere from there.

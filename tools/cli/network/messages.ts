@@ -3,7 +3,8 @@
  * its answer repeats: `{"id":1,"ask":"status"}`, `{"id":1,"value":...}` or
  * `{"id":1,"error":"..."}`.
  *
- *     join       name, mac: the network stays, and knows the name, while the socket is open
+ *     join       name, mac, address (its own; null: of DHCP), allowHost (refused where the gateway
+ *                doesn't): the network stays, and has the name, while the socket is open
  *     publish    hostAddress, hostPort (0: any free one), protocol, guest, guestPort: until the
  *                socket is closed
  *     unpublish  hostAddress, hostPort, protocol
@@ -14,6 +15,7 @@
  * Pure. What is read is not believed: a line that is none of these is a fault.
  */
 
+import { isIPv4 } from 'node:net';
 import { err, ok, type Result } from '#core';
 import { isUnikernelName } from '../runtime-directory.ts';
 
@@ -44,8 +46,17 @@ export interface ProbeAsk {
 /** Who asks for longer is refused: the answer must come before the asker's patience ends. */
 export const PROBE_MILLIS_MAX = 8_000;
 
+export interface JoinAsk {
+  readonly name: string;
+  readonly mac: string;
+  /** That it has without asking for one, and is found at by its name; null: it has none. */
+  readonly address: string | null;
+  /** Whether it must reach this machine's loopback. */
+  readonly allowHost: boolean;
+}
+
 export type NetworkAsk =
-  | { readonly ask: 'join'; readonly name: string; readonly mac: string }
+  | ({ readonly ask: 'join' } & JoinAsk)
   | ({ readonly ask: 'publish' } & PublishAsk)
   | ({ readonly ask: 'unpublish' } & Pick<PublishAsk, 'hostAddress' | 'hostPort' | 'protocol'>)
   | ({ readonly ask: 'probe' } & ProbeAsk)
@@ -56,6 +67,8 @@ export type NetworkRequest = NetworkAsk & { readonly id: number };
 
 export interface GatewayStatus {
   readonly network: string;
+  /** Whether this machine's loopback is reached through it. */
+  readonly allowsHost: boolean;
   readonly counters: Readonly<Record<string, number>>;
 }
 
@@ -128,7 +141,12 @@ function askOf(fields: Fields): NetworkAsk | string {
       if (!isText(name, 63) || !isText(mac, 17)) return 'join needs name and mac';
       if (!isUnikernelName(name)) return 'name is none of a unikernel';
       if (!STATION.test(mac)) return 'mac is no address of a station';
-      return { ask: 'join', name, mac };
+      const { address = null, allowHost = false } = fields;
+      if (address !== null && !(isText(address, 15) && isIPv4(address))) {
+        return 'address is none of IPv4';
+      }
+      if (typeof allowHost !== 'boolean') return 'allowHost is neither true nor false';
+      return { ask: 'join', name, mac, address, allowHost };
     }
     case 'publish': {
       const host = hostOf(fields);

@@ -4,6 +4,8 @@
  */
 
 import { assert, err, ok, type Result, SeededRandom } from '#core';
+import type { Member } from '#gateway';
+import { parseIpv4Address } from '#net';
 import { type Impairment, Switch, type SwitchPort } from '#switch';
 import { NodeLoop } from '#targets/node/loop';
 import { PcapFile } from '#targets/node/pcap-file';
@@ -13,6 +15,7 @@ import { type ControlClient, NetworkControlServer } from './control-server.ts';
 import { NetworkGateway, type StaticLease } from './gateway.ts';
 import { macOfGateway, parseMacText } from './mac.ts';
 import type {
+  JoinAsk,
   Joined,
   NetworkAsk,
   NetworkName,
@@ -33,6 +36,8 @@ export interface NetworkOptions {
   /** The gateway's network, as "10.77.0.0/24"; null: there is none. */
   readonly gateway: string | null;
   readonly leases: readonly StaticLease[];
+  /** Whether the gateway leads to this machine's loopback. */
+  readonly allowsHost: boolean;
   readonly seed: number;
   /** Ends when nobody was on it for so long; 0: stays. */
   readonly lingerMillis: number;
@@ -56,7 +61,7 @@ export class Network {
   private readonly control: NetworkControlServer;
   private readonly pcap: PcapFile | null;
   private readonly gateway: NetworkGateway | null;
-  private readonly joined = new Map<ControlClient, { name: string; mac: string }>();
+  private readonly joined = new Map<ControlClient, JoinAsk>();
   private readonly published = new Set<Published>();
   private readonly gone = new WeakSet<ControlClient>();
   private lingering: NodeJS.Timeout | null = null;
@@ -102,7 +107,9 @@ export class Network {
   get gatewayText(): string | null {
     const { gateway } = this;
     if (gateway === null) return null;
-    return `gateway ${gateway.address}: DHCP for ${gateway.network}, DNS, and this machine's network`;
+    const host = gateway.allowsHost ? ', its loopback too (host.internal)' : '';
+    const served = `DHCP for ${gateway.network}, DNS, and this machine's network`;
+    return `gateway ${gateway.address}: ${served}${host}`;
   }
 
   /** Takes all down: connections, sockets, the capture's last frames. */
@@ -120,12 +127,14 @@ export class Network {
   }
 
   /** In a turn, so that what it wants to do later is planned. */
-  private openGateway(text: string): NetworkGateway {
-    const { name, leases, say } = this.options;
+  private openGateway(network: string): NetworkGateway {
+    const { name, leases, allowsHost, say } = this.options;
     const mac = parseMacText(macOfGateway(name ?? ''));
     let opened: NetworkGateway | null = null;
     this.loop.turn(() => {
-      opened = new NetworkGateway(this.loop, this.network, mac, text, leases, say);
+      const members = (): Iterable<Member> => this.members();
+      const wish = { mac, network, leases, allowsHost, members, say };
+      opened = new NetworkGateway(this.loop, this.network, wish);
     });
     assert(opened !== null);
     return opened;
@@ -165,7 +174,7 @@ export class Network {
     this.loop.turn(() => {});
     switch (ask.ask) {
       case 'join':
-        return ok(this.join(ask.name, ask.mac, client));
+        return this.join(ask, client);
       case 'names':
         return ok(this.names());
       case 'status':
@@ -215,11 +224,23 @@ export class Network {
     published.undo();
   }
 
-  private join(name: string, mac: string, client: ControlClient): Joined {
-    this.joined.set(client, { name, mac });
-    this.moved(`${name} joined`);
-    const { switchSocket } = this.options;
-    return { switchSocket, pid: process.pid, gateway: this.gateway?.network ?? null };
+  private join(ask: JoinAsk, client: ControlClient): Result<Joined, string> {
+    const { switchSocket, allowsHost, name } = this.options;
+    if (ask.allowHost && !(allowsHost && this.gateway !== null)) {
+      const called = name === null ? 'this network' : `the network '${name}'`;
+      return err(`${called} runs without --allow-host: start it anew with that, or join without`);
+    }
+    this.joined.set(client, ask);
+    this.moved(`${ask.name} joined`);
+    const gateway = this.gateway?.network ?? null;
+    return ok({ switchSocket, pid: process.pid, gateway });
+  }
+
+  /** Whom the gateway knows by name. */
+  private *members(): Iterable<Member> {
+    for (const { name, mac, address } of this.joined.values()) {
+      yield { name, mac, address: address === null ? null : parseIpv4Address(address) };
+    }
   }
 
   private leave(client: ControlClient): void {
@@ -232,8 +253,8 @@ export class Network {
   }
 
   private names(): readonly NetworkName[] {
-    return [...this.joined.values()].map(({ name, mac }) => {
-      return { name, mac, address: this.gateway?.addressOf(mac) ?? null };
+    return [...this.joined.values()].map(({ name, mac, address }) => {
+      return { name, mac, address: address ?? this.gateway?.addressOf(mac) ?? null };
     });
   }
 
@@ -256,7 +277,11 @@ export class Network {
       gateway:
         this.gateway === null
           ? null
-          : { network: this.gateway.network, counters: this.gateway.counters() },
+          : {
+              network: this.gateway.network,
+              allowsHost: this.gateway.allowsHost,
+              counters: this.gateway.counters(),
+            },
     };
   }
 }

@@ -3,6 +3,7 @@
  * DHCP server, and ports of this machine that the network leads to it.
  */
 
+import { isIPv4 } from 'node:net';
 import type { Description } from '../description.ts';
 import { EXIT_FAILED } from '../failure.ts';
 import type { Publish } from '../flags.ts';
@@ -16,6 +17,8 @@ export interface NetworkWish {
   readonly name: string;
   readonly description: Description | null;
   readonly bootArguments: readonly string[];
+  /** Whether it must reach this machine's loopback, on each of them. */
+  readonly allowHost: boolean;
   /** On the first of the networks. */
   readonly publish: readonly Publish[];
   say(text: string): void;
@@ -36,12 +39,15 @@ export async function runOnNetworks(
   wish: NetworkWish,
   start: (on: OnNetworks) => Promise<Running>,
 ): Promise<number> {
-  const { networks, name, bootArguments, say } = wish;
+  const { networks, name, bootArguments, allowHost, say } = wish;
   const memberships: Membership[] = [];
   try {
-    for (const network of networks) memberships.push(await joinNetwork(network, name));
+    for (const [index, network] of networks.entries()) {
+      const address = index === 0 ? ownAddress(bootArguments) : null;
+      memberships.push(await joinNetwork(network, { name, address, allowHost }));
+    }
     for (const membership of memberships) say(sentenceOf(membership, name));
-    for (const ask of wish.publish) await publish(memberships[0]!, ask, name, bootArguments);
+    for (const ask of wish.publish) await memberships[0]!.publish({ ...ask, guest: name });
     const running = await start({
       links: memberships.map(({ link }) => link),
       bootArguments: named(name, wish),
@@ -68,16 +74,11 @@ function sentenceOf({ network, joined, mac }: Membership, name: string): string 
   return `${name} is on the network '${network}', ${gateway}; ${mac}`;
 }
 
-/** A fixed address is the unikernel's in any case; else the network knows it by its name. */
-function publish(
-  membership: Membership,
-  { hostAddress, hostPort, guestPort, protocol }: Publish,
-  name: string,
-  bootArguments: readonly string[],
-): Promise<void> {
-  const fixed = bootArguments.find((word) => word.startsWith('--ipv4='));
-  const guest = /^--ipv4=([\d.]+)\//.exec(fixed ?? '')?.[1] ?? name;
-  return membership.publish({ hostAddress, hostPort, protocol, guest, guestPort });
+/** That it is told to have, and so doesn't ask the network for. */
+function ownAddress(bootArguments: readonly string[]): string | null {
+  const word = bootArguments.find((text) => text.startsWith('--ipv4='));
+  const address = /^--ipv4=([\d.]+)\//.exec(word ?? '')?.[1] ?? '';
+  return isIPv4(address) ? address : null;
 }
 
 /** With --hostname, where the program has it and the user gave none. */

@@ -6,7 +6,7 @@ export function statusText(status: NetworkStatus): string {
   const lines = [
     `network ${status.name ?? '(without a name)'}, process ${status.pid}`,
     `  switch at ${status.switchSocket}`,
-    `  gateway ${status.gateway?.network ?? 'off'}`,
+    `  gateway ${gatewayOf(status)}`,
     ...section('names', status.names, ({ name, mac, address }) => [name, address ?? '-', mac]),
     ...section('published', status.published, (p) => [
       `${p.hostAddress}:${p.hostPort}/${p.protocol}`,
@@ -17,6 +17,11 @@ export function statusText(status: NetworkStatus): string {
     ...section('gateway counters', pairs(status.gateway?.counters ?? {}), (pair) => pair),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function gatewayOf({ gateway }: NetworkStatus): string {
+  if (gateway === null) return 'off';
+  return gateway.allowsHost ? `${gateway.network}, to this machine's loopback` : gateway.network;
 }
 
 function portRow({ port, macs, counters, drops }: PortStatus): string[] {

@@ -52,6 +52,10 @@ async function serve(line: Line, places: NetworkPlaces | null): Promise<number> 
   if (gateway === 'off' && flags.lease.length > 0) {
     throw usageFailure('--lease is given by the gateway', 'leave --gateway=off out');
   }
+  const allowsHost = flags['allow-host'];
+  if (gateway === 'off' && allowsHost) {
+    throw usageFailure('--allow-host is for the gateway', 'leave --gateway=off out');
+  }
   const network = await Network.open({
     name: places?.name ?? null,
     switchSocket: places?.switchSocket ?? socketPath(flags.socket!),
@@ -60,6 +64,7 @@ async function serve(line: Line, places: NetworkPlaces | null): Promise<number> 
     impairment: impairmentOf(line),
     gateway: gateway === 'off' ? null : (gateway ?? usualNetwork(places?.name ?? null)),
     leases: flags.lease,
+    allowsHost,
     seed: flags.seed,
     lingerMillis: flags.linger * 1_000,
     say,
