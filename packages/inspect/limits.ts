@@ -53,6 +53,7 @@ export const syslogRetryMax = seconds(60);
 /** Connections listed by one snapshot unless it asks for fewer; the rest are a number. */
 export const connectionsListedMax = 200;
 
-assert(snapBytesMax + 16 <= captureBatchBytes && captureBatchBytes <= pieceBytesMax);
+// The file's header and a record's: pcap.ts.
+assert(snapBytesMax + 24 + 16 <= captureBatchBytes && captureBatchBytes <= pieceBytesMax);
 assert(requestBytesMax <= answerBytesMax && answerBytesMax < outboxBytesMax);
 assert(streamQueuedBytesMax + pieceBytesMax < CONTROL_QUEUE_BYTES_MAX);

@@ -23,7 +23,7 @@ class Wire {
   readonly timers = new TimerQueue(instantOfMicros(0));
   readonly clock = { wall: () => wallTimeOfMillis(1_700_000_000_123) };
 
-  constructor() {
+  constructor(isOwned = true) {
     const memory = new Uint8Array(70_000);
     this.device = {
       mac: new Uint8Array(6),
@@ -40,6 +40,11 @@ class Wire {
       counters: () => ({}),
     };
     this.point = new TapPoint(this.device);
+    if (isOwned) this.own();
+  }
+
+  /** Somebody takes the device over. */
+  own(): void {
     this.device.attach({
       receive: (frame) => void this.received.push(frame.slice()),
       transmitReady() {},
@@ -55,9 +60,8 @@ class Wire {
 const ALL: CaptureOptions = { snapBytes: snapBytesMax, port: null, exceptPort: null };
 
 /** A capture whose reader takes while `takes.now`. */
-function capture(wire: Wire, options: Partial<CaptureOptions> = {}) {
+function capture(wire: Wire, options: Partial<CaptureOptions> = {}, takes = { now: true }) {
   const pieces: Uint8Array[] = [];
-  const takes = { now: true };
   const made = new Capture(wire.point, { ...ALL, ...options }, wire, (bytes) => {
     if (takes.now) pieces.push(bytes.slice());
     return takes.now;
@@ -167,6 +171,60 @@ test('a reader that is slow › whole batches are dropped and counted, the file 
   made.stop();
   assert.deepEqual(made.counters, { frames: perBatch + 1, dropped: perBatch });
   assert.equal(records(bytes()).length, 1);
+});
+
+test('a reader that takes nothing at first › gets the header before any record', () => {
+  const wire = new Wire();
+  const { capture: made, takes, bytes, pieces } = capture(wire, {}, { now: false });
+  const frame = new Uint8Array(snapBytesMax);
+  wire.send(frame);
+  wire.send(frame);
+  assert.deepEqual([pieces.length, made.counters.dropped], [0, 1]);
+  takes.now = true;
+  wire.send(frame);
+  assert.equal(pieces[0]!.length, PCAP_HEADER_BYTES + PCAP_RECORD_BYTES + snapBytesMax);
+  made.stop();
+  assert.equal(records(bytes()).length, 2);
+  assert.deepEqual(made.counters, { frames: 3, dropped: 1 });
+  assert.equal(wire.timers.size, 0);
+});
+
+test('a reader that takes nothing at first, no frames › the header comes when it does, or at the end', () => {
+  const wire = new Wire();
+  const one = capture(wire, {}, { now: false });
+  const two = capture(wire, {}, { now: false });
+  wire.timers.run(instantOfMicros(50_000));
+  one.takes.now = true;
+  wire.timers.run(instantOfMicros(100_000));
+  assert.deepEqual([one.bytes().length, two.bytes().length], [PCAP_HEADER_BYTES, 0]);
+  two.takes.now = true;
+  one.capture.stop();
+  two.capture.stop();
+  assert.deepEqual(
+    [one.bytes().length, two.bytes().length],
+    [PCAP_HEADER_BYTES, PCAP_HEADER_BYTES],
+  );
+  assert.equal(wire.timers.size, 0);
+});
+
+test('a capture before the interface has an owner › sees what the owner sends and gets', () => {
+  const wire = new Wire(false);
+  const { capture: made, bytes } = capture(wire);
+  for (const owners of [1, 2]) {
+    wire.own();
+    wire.handler!.receive(Uint8Array.of(owners), false);
+    wire.send(Uint8Array.of(9));
+  }
+  made.stop();
+  assert.deepEqual(
+    records(bytes()).map(({ kept }) => kept[0]),
+    [1, 9, 2, 9],
+  );
+  wire.handler!.receive(Uint8Array.of(3), false);
+  assert.deepEqual(
+    wire.received.map((frame) => frame[0]),
+    [1, 2, 3],
+  );
 });
 
 test('a frame › is not kept longer than a moment', () => {

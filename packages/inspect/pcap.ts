@@ -45,8 +45,10 @@ export class TapPoint {
     this.device = device;
     const attach = device.attach;
     device.attach = (handler) => {
+      this.leave();
       this.handler = handler;
       attach.call(device, handler);
+      if (this.taps.length > 0) this.stand();
     };
   }
 
@@ -62,7 +64,7 @@ export class TapPoint {
 
   private stand(): void {
     const { device, handler } = this;
-    // Before the interface has an owner there is nothing to see.
+    // Before the interface has an owner there is nothing to see; `attach` comes back here.
     if (handler === null || this.own !== null) return;
     const own = { receive: handler.receive, commit: device.commit };
     this.own = own;
@@ -105,7 +107,9 @@ export class Capture {
   /** Wall time in microseconds when `timers.now` was `startedAt`. */
   private readonly startedWall: number;
   private readonly startedAt: Instant;
+  /** Begins with the file's header until that was taken: no record is of use without. */
   private readonly batch = new Uint8Array(captureBatchBytes);
+  private isBegun = false;
   private batchBytes = 0;
   private batchFrames = 0;
   private readonly remove: () => void;
@@ -122,7 +126,9 @@ export class Capture {
     this.sink = sink;
     this.startedWall = clock.wall() * 1_000;
     this.startedAt = timers.now;
-    sink(pcapHeader(options.snapBytes));
+    writePcapHeader(this.batch, options.snapBytes);
+    this.batchBytes = PCAP_HEADER_BYTES;
+    this.flush();
     this.remove = point.add((head, headBytes, parts) => this.frame(head, headBytes, parts));
   }
 
@@ -149,6 +155,10 @@ export class Capture {
     let to = at + PCAP_RECORD_BYTES;
     to = this.copy(to, head, Math.min(headBytes, this.batchBytes - to));
     for (const part of parts) to = this.copy(to, part, Math.min(part.length, this.batchBytes - to));
+    this.flushSoon();
+  }
+
+  private flushSoon(): void {
     if (this.timer.at > this.timers.now + captureFlushInterval) {
       this.timers.arm(this.timer, after(this.timers.now, captureFlushInterval));
     }
@@ -170,19 +180,17 @@ export class Capture {
 
   private flush(): void {
     if (this.batchBytes === 0) return;
-    if (!this.sink(this.batch.subarray(0, this.batchBytes))) {
-      this.counters.dropped += this.batchFrames;
-    }
-    this.batchBytes = 0;
+    if (this.sink(this.batch.subarray(0, this.batchBytes))) this.isBegun = true;
+    else this.counters.dropped += this.batchFrames;
     this.batchFrames = 0;
+    this.batchBytes = this.isBegun ? 0 : PCAP_HEADER_BYTES;
+    if (!this.isBegun) this.flushSoon();
   }
 }
 
-function pcapHeader(snapBytes: number): Uint8Array {
-  const file = new Uint8Array(PCAP_HEADER_BYTES);
+function writePcapHeader(file: Uint8Array, snapBytes: number): void {
   const words = [0xa1b2c3d4, 0x00040002, 0, 0, snapBytes, LINKTYPE_ETHERNET];
   for (const [i, word] of words.entries()) writeU32le(file, 4 * i, word);
-  return file;
 }
 
 /**
