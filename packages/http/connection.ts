@@ -63,9 +63,9 @@ export class HttpConnection implements FlowHandler, Timer {
     flow.lowWaterBytes = server.limits.queuedBytesMax;
   }
 
-  /** No exchange is in progress; `isIdle`: nor is a response on its way. */
+  /** Some response isn't complete, whatever is left of its request. `isIdle`: nor is any queued. */
   get isBusy(): boolean {
-    return this.state === 'busy';
+    return this.state === 'busy' && this.exchange?.finished !== true;
   }
 
   get isIdle(): boolean {

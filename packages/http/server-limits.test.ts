@@ -134,6 +134,18 @@ test('connections › one past the bound › the oldest that waits goes', () => 
   assert.equal(bench.server.counters().evicted, 1);
 });
 
+test('connections › one past the bound › one that was answered and still sends its body goes', () => {
+  const bench = new Bench(new Answerer(new Uint8Array(1)), { connectionsMax: 2 });
+  const flows = [bench.connect(), bench.connect()];
+  for (const flow of flows) flow.send('PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx');
+  assert.match(flows[0]!.takeText(), /^HTTP\/1.1 200 /);
+  const third = bench.connect();
+  assert.deepEqual(
+    [flows[0]!.isAborted, flows[1]!.isAborted, third.isAborted],
+    [true, false, false],
+  );
+});
+
 test('connections › one past the bound, none idle › the oldest slow reader goes', () => {
   const body = new Uint8Array(1_000);
   const bench = new Bench(new Answerer(body), { connectionsMax: 2 });

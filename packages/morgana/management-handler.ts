@@ -24,8 +24,13 @@ import {
 /** 128 bits in hexadecimal are twice as many; fewer than this can be guessed. */
 export const TOKEN_CHARACTERS_MIN = 16;
 export const TOKEN_CHARACTERS_MAX = 256;
-/** How long the answer to a wrong token takes; connections are few, so guesses are few a second. */
+/** How long the answer to a wrong token takes, as a rule. */
 const FAILURE_WAIT = seconds(2);
+/**
+ * Such answers under way; more are given at once: what waits here can't be evicted, so strangers
+ * would keep operators out. Tokens are too long to be guessed at any speed.
+ */
+export const FAILURES_WAITING_MAX = 8;
 /** Levels of PUT /log; longer: 413. */
 const BODY_BYTES_MAX = 4_096;
 /** Of a stream, for a client that reads too slowly: above it pieces are dropped. */
@@ -85,6 +90,7 @@ export class ManagementHandler implements HttpHandler {
   private readonly token: Uint8Array;
   private readonly timers: TimerQueue;
   private readonly log: Logger;
+  private failuresWaiting = 0;
   private readonly routes: Readonly<Record<string, (exchange: Exchange, options: Options) => void>>;
 
   constructor(commands: Commands, token: string, timers: TimerQueue, log: Logger) {
@@ -202,18 +208,20 @@ export class ManagementHandler implements HttpHandler {
     else done(result);
   }
 
-  /** Late, so that nobody can guess quickly. */
+  /**
+   * Late, so that nobody can guess quickly. The exchange isn't attached to: a body of who knows
+   * whom isn't read, and whoever leaves keeps their place until the answer would have been given.
+   */
   private refuse(exchange: Exchange): void {
     this.counters.managementFailures += 1;
+    if (this.failuresWaiting >= FAILURES_WAITING_MAX) {
+      refuseNow(exchange);
+      return;
+    }
+    this.failuresWaiting += 1;
     const timer = new Timer(() => {
-      const challenge: HeaderField = ['www-authenticate', 'Bearer realm="management"'];
-      exchange.respond(401, [TEXT, challenge], hot.utf8Encode('401 Unauthorized\n'));
-    });
-    exchange.attach({
-      data() {},
-      end() {},
-      drained() {},
-      aborted: () => this.timers.stop(timer),
+      this.failuresWaiting -= 1;
+      refuseNow(exchange);
     });
     this.timers.arm(timer, after(this.timers.now, FAILURE_WAIT));
   }
@@ -223,6 +231,11 @@ const PATHS = new Set(['/metrics', '/snapshot', '/log', '/profile', '/pcap']);
 
 function respond(exchange: Exchange, status: number, text: string): void {
   exchange.respond(status, [TEXT, NO_STORE], hot.utf8Encode(text));
+}
+
+function refuseNow(exchange: Exchange): void {
+  const challenge: HeaderField = ['www-authenticate', 'Bearer realm="management"'];
+  exchange.respond(401, [TEXT, challenge], hot.utf8Encode('401 Unauthorized\n'));
 }
 
 /** In a time that follows from the length of `given` alone. */

@@ -5,8 +5,8 @@ import type { Flow, Machine, Stack } from '#device';
 import { Refusal } from '#inspect';
 import { FakeFlow } from '../http/test-flow.ts';
 import { startInspection } from './inspection.ts';
-import { managementConnector } from './management.ts';
-import { isSame } from './management-handler.ts';
+import { CONNECTIONS_MAX, managementConnector } from './management.ts';
+import { FAILURES_WAITING_MAX, isSame } from './management-handler.ts';
 
 const TOKEN = 'sixteen-letters!';
 
@@ -139,6 +139,33 @@ test("a program's section that fails › the rest of /metrics and /snapshot", as
   assert.match(metrics, /^HTTP\/1.1 200 [\s\S]*section="good",name="done"\} 1\n/);
   const snapshot = open(asking('GET /snapshot')).takeText();
   assert.match(snapshot, /^HTTP\/1.1 200 [\s\S]*"bad":\{"error":"[^"]*BigInt[^"]*"\},"good"/);
+});
+
+test('wrong tokens › as many as may be are answered late, the next one at once', async () => {
+  const { open, machine } = await connect(LISTENING);
+  const wrong = () => open(asking('GET /metrics', 'x'));
+  const late = Array.from({ length: FAILURES_WAITING_MAX }, wrong);
+  assert.match(wrong().takeText(), /^HTTP\/1.1 401 /);
+  // Leaving gives no room for another guess.
+  late[0]!.close('reset');
+  assert.match(wrong().takeText(), /^HTTP\/1.1 401 /);
+  for (const flow of late) assert.equal(flow.takeText(), '');
+  machine.timers.run(instantOfMicros(2_000_000));
+  for (const flow of late.slice(1)) assert.match(flow.takeText(), /^HTTP\/1.1 401 /);
+  assert.equal(wrong().takeText(), '');
+});
+
+test('all connections held by strangers › an operator gets in, and one who is in stays', async () => {
+  const body = 'Content-Length: 16000\r\n\r\nxx';
+  const unfinished = asking('PUT /log', 'wrong').replace(/\r\n$/, body);
+  const kinds = [asking('GET /metrics', 'wrong'), unfinished, 'GET /metrics HTTP/1.1\r\n', ''];
+  for (const text of kinds) {
+    const { open } = await connect(LISTENING);
+    const follower = open(asking('GET /log?follow=true'));
+    for (let i = 0; i < CONNECTIONS_MAX * 2; i++) open(text);
+    assert.match(open(asking('GET /metrics')).takeText(), /^HTTP\/1.1 200 /, text);
+    assert.equal(follower.isAborted, false);
+  }
 });
 
 test('tokens › the same, another, shorter, longer, none', () => {

@@ -3,11 +3,13 @@
  * arguments turn it on: a port with a token (management-handler.ts), and the log by syslog.
  */
 
+import { assert } from '#core';
 import type { Stack } from '#device';
 import { HttpServer } from '#http';
 import { parseSyslogServer, SyslogSender } from '#inspect';
 import type { ManagementPort } from './devices.ts';
 import {
+  FAILURES_WAITING_MAX,
   ManagementHandler,
   TOKEN_CHARACTERS_MAX,
   TOKEN_CHARACTERS_MIN,
@@ -15,9 +17,14 @@ import {
 import type { Connector, ConnectRequest } from './run.ts';
 import { MANAGEMENT_ARGS } from './standard-args.ts';
 
-/** A few operators and collectors; it also bounds how many guesses of a token are under way. */
-const CONNECTIONS_MAX = 32;
+/**
+ * A few operators and collectors. One more evicts a connection that waits for a request or was
+ * answered; one whose answer is late for a wrong token stays, so these must be fewer.
+ */
+export const CONNECTIONS_MAX = 32;
 const BODY_BYTES_MAX = 16_384;
+
+assert(FAILURES_WAITING_MAX <= CONNECTIONS_MAX / 2);
 
 export const managementConnector: Connector<'net.management'> = {
   args: MANAGEMENT_ARGS,
