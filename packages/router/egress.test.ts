@@ -294,6 +294,39 @@ test('the queue is full › dropped and counted; half of a cut segment, too', ()
   assert.equal(router.counters().dropTransmitFull, 2);
 });
 
+for (const offload of [CUTS, SUMS, NOTHING]) {
+  test(`small segments that a host put together, below the MTU › stay small (${JSON.stringify(offload)})`, () => {
+    const { inside, outside } = routed(offload);
+    const repr = tcp(HOST, 5000, REMOTE, 80, { body: body.subarray(0, 1_001) });
+    const { frame, request } = partial(inside, repr, 500);
+    inside.deliver(frame, request);
+    const sent = outside.take();
+    if (offload === CUTS) assert.deepEqual(sent[0]?.request?.segmentBytes, 500);
+    else
+      assert.deepEqual(
+        sent.map((each) => each.frame.length - 54),
+        [500, 500, 1],
+      );
+    const one = partial(inside, tcp(HOST, 5000, REMOTE, 80, { body: body.subarray(0, 500) }), 500);
+    inside.deliver(one.frame, one.request);
+    const [whole, ...more] = outside.take();
+    assert.ok(whole !== undefined && more.length === 0);
+    assert.equal(whole.request?.segmentBytes ?? 0, 0);
+  });
+}
+
+test('segments put together whose header ends before it begins › dropped', () => {
+  const { inside, outside, router } = routed(NOTHING);
+  for (const words of [0, 1, 4]) {
+    const repr = tcp(HOST, 5000, REMOTE, 80, { body });
+    repr.payload![12] = words << 4;
+    const { frame, request } = partial(inside, repr, 8);
+    inside.deliver(frame, request);
+  }
+  assert.deepEqual(outside.take(), []);
+  assert.equal(router.counters().dropBadOffload, 3);
+});
+
 test("padding of Ethernet › isn't carried on", () => {
   const { inside, outside } = routed(NOTHING);
   const frame = framed(inside, udp(HOST, 5000, REMOTE, 53, 'a'));

@@ -73,7 +73,10 @@ export class Egress<H extends EgressHop> {
   /** Sends `packet` to `hop`, whose epoch is current or -1. Nothing was sent when too large. */
   send(packet: EgressPacket, hop: H): SendResult {
     const { end, request } = packet;
-    if (end - ETHERNET_HEADER_BYTES > hop.mtuBytes) return this.sendLarge(packet, hop);
+    const isLarge = end - ETHERNET_HEADER_BYTES > hop.mtuBytes;
+    if (isLarge || (request !== null && isSeveral(request, end))) {
+      return this.sendLarge(packet, hop);
+    }
     if (hop.epoch === -1) return this.park(packet, hop);
     const { device } = this;
     const to = device.reserve();
@@ -181,7 +184,7 @@ export class Egress<H extends EgressHop> {
     return result;
   }
 
-  /** One large TCP segment whose pieces fit the way. */
+  /** One TCP segment that is to be cut, and whose pieces fit the way. */
   private sendSegments(packet: EgressPacket, hop: H, request: ChecksumRequest): SendResult {
     const { end, frame } = packet;
     const { headerBytes, segmentBytes } = request;
@@ -231,3 +234,10 @@ export class Egress<H extends EgressHop> {
     return 'sent';
   }
 }
+
+/**
+ * What a host put together fits the way as one, but not what its ends agreed on, or a narrower way
+ * after ours: it is cut all the same.
+ */
+const isSeveral = ({ segmentBytes, headerBytes }: ChecksumRequest, end: number): boolean =>
+  segmentBytes !== 0 && end - headerBytes > segmentBytes;

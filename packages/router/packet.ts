@@ -189,7 +189,7 @@ export class Packet {
     const { v, ownRequest: own, at, sumIndex } = this;
     const { startAt, segmentBytes } = request;
     const isTcp = sumIndex === TCP_SUM;
-    if (segmentBytes !== 0 && (!isTcp || this.headerEnd > this.end)) return false;
+    if (segmentBytes !== 0 && (!isTcp || !this.isHeaderWhole)) return false;
     own.startAt = at;
     own.fieldAt = isTcp ? TCP_SUM_AT : UDP_SUM_AT;
     own.segmentBytes = segmentBytes;
@@ -202,6 +202,11 @@ export class Packet {
     }
     this.request = own;
     return sumIndex !== 0;
+  }
+
+  /** Of TCP: its data begin after the header, and in the packet. */
+  private get isHeaderWhole(): boolean {
+    return this.headerEnd >= this.at + TCP_HEADER_BYTES && this.headerEnd <= this.end;
   }
 
   /** Where the payload of TCP begins; of others, a header of 8 bytes ends. */

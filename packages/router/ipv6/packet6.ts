@@ -183,7 +183,8 @@ export class Packet6 {
     if ((!isTcp && protocol !== PROTOCOL_UDP) || this.isFragment) return false;
     const headerEnd = isTcp ? at + (frame[at + 12]! >> 4) * 4 : at + TRANSPORT_BYTES_MIN;
     const { startAt, segmentBytes } = request;
-    if (segmentBytes !== 0 && (!isTcp || headerEnd > end || at !== PLAIN_AT)) return false;
+    const isWhole = isTcp && headerEnd >= at + TCP_HEADER_BYTES && headerEnd <= end;
+    if (segmentBytes !== 0 && (!isWhole || at !== PLAIN_AT)) return false;
     own.startAt = at;
     own.fieldAt = isTcp ? TCP_SUM_AT : UDP_SUM_AT;
     own.segmentBytes = segmentBytes;
