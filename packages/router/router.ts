@@ -237,7 +237,7 @@ export class Router {
   /** RFC 4787 REQ-9: by the outside address to another inside host, and from it. */
   private hairpin(nat: Nat44, packet: Packet, session: Session): void {
     nat.translateOut(packet, session);
-    const target = nat.incoming(packet);
+    const target = nat.arriving(packet) ?? nat.admit(packet);
     if (target === null) {
       this.tally.dropHairpin += 1;
       return;
@@ -280,29 +280,44 @@ export class Router {
       return;
     }
     if (nat === null) {
-      if (!isForInside) outside.own.frame(frame, fields, false, checksumGood);
-      else if (outside.mayGoOn(packet) && !outside.isMartian(packet)) {
-        this.forwardPlain(packet, outside);
-      }
+      if (isForInside) this.enterPlain(packet);
+      else outside.own.frame(frame, fields, false, checksumGood);
       return;
     }
-    if (packet.isPlain) {
-      const known = nat.incoming(packet);
-      if (known !== null) this.enter(nat, packet, known);
-      else this.strange(packet, nat.isRefused, fields, checksumGood);
+    // By hairpins there are sessions with ourselves: those packets come from inside.
+    if (packet.source === outsideAddress) {
+      this.tally.dropMartian += 1;
       return;
     }
-    if (packet.isLaterFragment) {
+    if (!packet.isPlain && packet.isLaterFragment) {
       this.fragmentFrom(outside, packet, fields);
       return;
     }
-    const session = nat.incoming(packet);
+    const known = nat.arriving(packet);
+    if (known !== null && packet.isPlain) {
+      this.enter(nat, packet, known);
+      return;
+    }
+    if (known === null && !outside.isFromHere(packet, this.inside)) return;
+    const session = known ?? nat.admit(packet);
     if (packet.isFragment) {
       const fate = session ?? (nat.isRefused ? 'dropped' : 'own');
       if (fate === 'own') outside.own.frame(frame, fields, false, checksumGood);
       this.firstFragment(outside, packet, fate);
     } else if (session !== null) this.enter(nat, packet, session);
     else this.strange(packet, nat.isRefused, fields, checksumGood);
+  }
+
+  /** From outside, without translation: to hosts of the inside only, so that nothing turns back. */
+  private enterPlain(packet: Packet): void {
+    const { inside, outside, tally } = this;
+    const { destination } = packet;
+    if (!outside.isFromHere(packet, inside) || !outside.mayGoOn(packet)) return;
+    // Broadcasts aren't directed from elsewhere (RFC 2644).
+    if (inside.forwarding.addresses.isBroadcast(destination)) tally.dropMartian += 1;
+    else if (inside.isOurs(destination) || !inside.forwarding.reaches(destination)) {
+      tally.dropNotOurs += 1;
+    } else this.forwardPlain(packet, outside);
   }
 
   /** A whole packet or a first fragment of `session` goes to its inside host. */
@@ -364,7 +379,10 @@ export class Router {
   private errorFromOutside(packet: Packet): boolean {
     const found = this.errors.fromOutside(packet, this.outsideAddress);
     if (found === null) return false;
-    if (packet.v[TTL]! <= 1) return true;
+    if (packet.v[TTL]! <= 1) {
+      this.tally.dropTtl += 1; // No error is told of errors.
+      return true;
+    }
     const hop = this.inside.forwarding.hop(found.to);
     if (hop !== null && this.inside.egress.sendInPieces(found.frame, packet.at, hop) === 'sent') {
       this.natTally.natErrorsTranslated += 1;
@@ -427,7 +445,7 @@ export class Router {
     if (inside.send(packet, hop, outside, 0)) this.tally.forwardedIn += 1;
   }
 
-  /** Without translation: by the longest prefix of both tables, the inside's first of equals. */
+  /** Without translation: to the inside where it has a way, else to the outside. */
   private forwardPlain(packet: Packet, from: Side): void {
     const { destination } = packet;
     let way = this.ways.get(destination) ?? null;

@@ -120,6 +120,17 @@ export class Side implements LinkInput {
     return !isGood;
   }
 
+  /** Whether a source may be here, and isn't on the other side (RFC 2827); else counted. */
+  isFromHere(packet: Packet, other: Side): boolean {
+    if (this.isMartian(packet)) return false;
+    const { source } = packet;
+    const { addresses } = this.forwarding;
+    const isThere =
+      other.isOurs(source) || (other.forwarding.reaches(source) && !addresses.isOnLink(source));
+    if (isThere) this.counters.dropSpoofed += 1;
+    return !isThere;
+  }
+
   /** `packet` came from here and has no way. */
   noRoute(packet: Packet): void {
     this.counters.dropNoRoute += 1;

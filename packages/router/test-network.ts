@@ -280,6 +280,7 @@ export function seenIcmp(repr: Ipv4Repr | undefined): Icmpv4Repr {
 export interface TcpParts {
   readonly flags: number;
   readonly seq: number;
+  readonly ack: number;
   readonly options: Uint8Array;
   readonly body: Uint8Array;
 }
@@ -292,12 +293,14 @@ export function tcp(
   destinationPort: number,
   parts: Partial<TcpParts>,
 ): Partial<Ipv4Repr> {
-  const { flags = 0x10, seq = 1, options = new Uint8Array(0), body = new Uint8Array(0) } = parts;
+  const { flags = 0x10, seq = 1, ack = 0 } = parts;
+  const { options = new Uint8Array(0), body = new Uint8Array(0) } = parts;
   const headerBytes = 20 + options.length;
   const payload = new Uint8Array(headerBytes + body.length);
   writeU16be(payload, 0, sourcePort);
   writeU16be(payload, 2, destinationPort);
   writeU32be(payload, 4, seq);
+  writeU32be(payload, 8, ack);
   payload[12] = (headerBytes / 4) << 4;
   payload[13] = flags;
   payload.set(options, 20);

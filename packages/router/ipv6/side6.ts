@@ -84,7 +84,7 @@ export class Side6 implements Ipv6LinkInput {
   /** Whether a packet from here may go on: its addresses (RFC 4291 §2.5), its hop limit. */
   mayGoOn(packet: Packet6): boolean {
     const { source, destination } = packet;
-    if (!isIpv6HostAddress(source) || isIpv6Multicast(destination)) {
+    if (!isIpv6HostAddress(source) || isIpv6Multicast(destination) || this.isOurs(source)) {
       this.counters.dropMartian += 1;
       return false;
     }

@@ -126,32 +126,44 @@ export class Nat44 {
     );
   }
 
+  /** The known session of a packet to the outside address; `admit` looks further. */
+  arriving(packet: Packet): Session | null {
+    const { v } = packet;
+    const protocol = v[PROTOCOL]!;
+    const ports = v[PORTS]!;
+    let mapping: Mapping | undefined;
+    if (protocol === PROTOCOL_TCP) mapping = this.sessions.tcp.byOutside.get(ports & 0xffff);
+    else if (protocol === PROTOCOL_UDP) mapping = this.sessions.udp.byOutside.get(ports & 0xffff);
+    else if (protocol === PROTOCOL_ICMP && isReply(ports >> 8)) {
+      return this.sessions.icmp.byOutside.get(v[ICMP_IDENTIFIER]!)?.find(v[SOURCE]!, 0) ?? null;
+    }
+    return mapping === undefined ? null : mapping.find(v[SOURCE]!, ports >>> 16);
+  }
+
   /**
-   * The session of a packet to the outside address; null when there is none, or it may not have
-   * one: `isRefused` tells the second, which is counted.
+   * A session for a packet to the outside address that has none; null when it may not have one, or
+   * nobody's it is: `isRefused` tells the first, which is counted. Whether its source may be where
+   * it comes from is the caller's to look at.
    */
-  incoming(packet: Packet): Session | null {
+  admit(packet: Packet): Session | null {
     this.isRefused = false;
     const { v } = packet;
     const protocol = v[PROTOCOL]!;
-    let port = v[PORTS]! & 0xffff;
-    let remotePort = v[PORTS]! >>> 16;
-    let mapping: Mapping | undefined;
-    if (protocol === PROTOCOL_TCP) mapping = this.sessions.tcp.byOutside.get(port);
-    else if (protocol === PROTOCOL_UDP) mapping = this.sessions.udp.byOutside.get(port);
-    else if (protocol === PROTOCOL_ICMP && isReply(v[PORTS]! >> 8)) {
-      port = v[ICMP_IDENTIFIER]!;
-      remotePort = 0;
-      mapping = this.sessions.icmp.byOutside.get(port);
-    } else return null;
-    if (mapping !== undefined) {
-      const session = mapping.find(v[SOURCE]!, remotePort);
-      if (session !== null) return session;
+    if (protocol === PROTOCOL_ICMP) {
+      const isMapped =
+        isReply(v[PORTS]! >> 8) && this.sessions.icmp.byOutside.has(v[ICMP_IDENTIFIER]!);
+      if (!isMapped) return null;
+      // What pings ask for comes from whom they asked.
+      this.counters.natDropFiltered += 1;
+      return this.refuse();
     }
-    return this.admit(packet, mapping ?? null, port, remotePort);
+    if (protocol !== PROTOCOL_TCP && protocol !== PROTOCOL_UDP) return null;
+    const port = v[PORTS]! & 0xffff;
+    const mapping = this.sessions.table(protocol).byOutside.get(port) ?? null;
+    return this.openFrom(packet, mapping, port, v[PORTS]! >>> 16);
   }
 
-  /** Of `incoming`: a packet for a port of ours that may not come in. */
+  /** Of `admit`: a packet for a port of ours that may not come in. */
   isRefused = false;
 
   /** A packet of `session` comes in: it goes to the inside host from here on. */
@@ -170,7 +182,7 @@ export class Nat44 {
   }
 
   /** A remote endpoint that this mapping hasn't talked to, or no mapping at all. */
-  private admit(
+  private openFrom(
     packet: Packet,
     known: Mapping | null,
     port: number,
@@ -190,10 +202,7 @@ export class Nat44 {
       assert(!sessions.table(protocol).byInside.has(insideAddress * 65_536 + insidePort));
       mapping = sessions.map(protocol, insideAddress, insidePort, packet.destination, port);
       if (mapping === null) return this.refuse();
-    } else if (!mapping.isForward && (!this.isOpen || protocol === PROTOCOL_ICMP)) {
-      counters.natDropFiltered += 1;
-      return this.refuse();
-    } else if (!isBeginning(packet)) {
+    } else if ((!mapping.isForward && !this.isOpen) || !isBeginning(packet)) {
       counters.natDropFiltered += 1;
       return this.refuse();
     }

@@ -1,0 +1,108 @@
+/** What hosts outside may try: forged sources, ways that lead back. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseForwards } from './nat/forwards.ts';
+import {
+  HOST,
+  INSIDE,
+  icmp,
+  ip,
+  OTHER,
+  OUTSIDE,
+  packet,
+  REMOTE,
+  TestNetwork,
+  tcp,
+  udp,
+} from './test-network.ts';
+
+const SYN = 0x02;
+
+const forwardsOf = (text: string) => {
+  const parsed = parseForwards(text);
+  assert.ok(parsed.ok, JSON.stringify(parsed));
+  return parsed.value;
+};
+const FORWARDS = forwardsOf('tcp:80=192.168.7.10:80,udp:53=192.168.7.10:53');
+/** That nobody outside has. */
+const FORGED = [INSIDE, OTHER, OUTSIDE, ip('127.0.0.1'), ip('224.0.0.1'), ip('198.51.100.255')];
+
+for (const filtering of ['address-and-port-dependent', 'endpoint-independent'] as const) {
+  test(`${filtering} › a forged source › nothing comes in, nobody is told`, () => {
+    const network = new TestNetwork({ nat: { forwards: FORWARDS, filtering } });
+    network.out(udp(HOST, 5000, REMOTE, 53));
+    for (const source of FORGED) {
+      const sent = [
+        udp(source, 67, OUTSIDE, 53),
+        udp(source, 67, OUTSIDE, 5000),
+        tcp(source, 67, OUTSIDE, 80, { flags: SYN }),
+        tcp(source, 67, OUTSIDE, 81, { flags: SYN }),
+        { ...udp(source, 67, OUTSIDE, 53, new Uint8Array(16)), moreFragments: true },
+      ];
+      for (const repr of sent) assert.deepEqual(network.in(repr), []);
+    }
+    assert.equal(network.counter('natSessions'), 1);
+    const forged = network.counter('dropSpoofed') + network.counter('dropMartian');
+    assert.equal(forged, 5 * FORGED.length);
+    network.wait(10_000);
+    assert.deepEqual(network.outside.take(), []);
+  });
+}
+
+test('a forged source of a session that hairpins › not let in from outside', () => {
+  const network = new TestNetwork({ nat: { forwards: FORWARDS } });
+  network.out(udp(OTHER, 6000, OUTSIDE, 53));
+  assert.equal(network.inside.take().length, 1);
+  assert.deepEqual(network.in(udp(OUTSIDE, 6000, OUTSIDE, 53)), []);
+  assert.equal(network.counter('dropMartian'), 1);
+});
+
+test('a forged error › its source is no address of the inside', () => {
+  const network = new TestNetwork();
+  const [sent] = network.out(udp(HOST, 5000, REMOTE, 53));
+  const body = packet(sent!);
+  assert.deepEqual(network.in(icmp(INSIDE, OUTSIDE, { type: 3, code: 1, body })), []);
+  assert.equal(network.in(icmp(REMOTE, OUTSIDE, { type: 3, code: 1, body })).length, 1);
+  assert.equal(network.counter('dropSpoofed'), 1);
+});
+
+test('an error with its last hop › counted, not handed on', () => {
+  const network = new TestNetwork();
+  const [sent] = network.out(udp(HOST, 5000, REMOTE, 53));
+  const error = icmp(REMOTE, OUTSIDE, { type: 3, code: 1, body: packet(sent!) });
+  assert.deepEqual(network.in({ ...error, ttl: 1 }), []);
+  assert.equal(network.counter('dropTtl'), 1);
+});
+
+test('one network on both sides › whom the outside link has may be there', () => {
+  const network = new TestNetwork();
+  const none = { dnsServers: [], domain: null, mtuBytes: null };
+  const addresses = [{ address: ip('192.168.7.200'), prefixBits: 24 }];
+  network.outsideStack.configure({ addresses, gateway: null, ...none });
+  network.wait(4_000);
+  network.outside.heard.length = 0;
+  let heard = 0;
+  assert.ok(network.outsideStack.udp.open(68, { datagram: () => heard++ }).ok);
+  network.in(udp(ip('192.168.7.50'), 67, ip('192.168.7.200'), 68));
+  assert.equal(heard, 1);
+});
+
+test('no translation, from outside › only hosts of the inside are reached, nothing turns back', () => {
+  const network = new TestNetwork({ nat: null });
+  const strangers = [
+    udp(REMOTE, 7, INSIDE, 8),
+    udp(REMOTE, 7, ip('192.168.7.255'), 8),
+    udp(REMOTE, 7, ip('10.1.2.3'), 8),
+    udp(OTHER, 7, HOST, 8),
+    udp(INSIDE, 7, HOST, 8),
+  ];
+  for (const repr of strangers) {
+    assert.deepEqual(network.in(repr), []);
+    assert.deepEqual(network.outside.take(), []);
+  }
+  assert.equal(network.counter('forwardedOut'), 0);
+  assert.equal(network.counter('dropNotOurs'), 2);
+  assert.equal(network.counter('dropMartian'), 1);
+  assert.equal(network.counter('dropSpoofed'), 2);
+});
