@@ -26,6 +26,10 @@ export interface Compose {
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** Before anything of it is read. */
+export const checkIsCompose = (value: unknown): void =>
+  checkFields('defineCompose', value, ['name', 'networks', 'unikernels']);
+
 /** Names of the unikernels in the order of their start; throws a TypeError at the first mistake. */
 export function checkCompose(compose: Compose): readonly string[] {
   checkName('name', compose.name);
@@ -77,6 +81,8 @@ function checkFields(place: string, value: unknown, known: readonly string[]): v
   if (!isObject(value)) throw wrong(place, 'must be an object');
   const odd = Object.keys(value).find((name) => !known.includes(name));
   if (odd !== undefined) throw wrong(place, `there is no '${odd}', only ${known.join(', ')}`);
+  const empty = Object.keys(value).find((name) => value[name] === null);
+  if (empty !== undefined) throw wrong(`${place}.${empty}`, 'null is no value: leave it out');
 }
 
 function checkNumber(place: string, value: unknown, min: number, max: number): void {
@@ -159,14 +165,15 @@ function checkUnikernel(place: string, spec: UnikernelSpec, compose: Compose): v
   checkChoice(`${place}.target`, spec.target, ['pvh', 'process', 'node']);
   checkChoice(`${place}.restart`, spec.restart, ['no', 'on-failure']);
   checkInteger(`${place}.memoryMib`, spec.memoryMib, MEMORY_MIB_MIN, MEMORY_MIB_MAX);
+  if (spec.health !== undefined) checkHealth(`${place}.health`, spec.health);
   checkPlaces(place, spec, compose.networks);
   checkArgs(`${place}.args`, spec.args ?? {});
+  if (!isObject(spec.disks ?? {})) throw wrong(`${place}.disks`, 'must be an object');
   checkTexts(`${place}.disks`, Object.values(spec.disks ?? {}));
   checkTexts(`${place}.publish`, spec.publish ?? []);
   if (spec.disks !== undefined && spec.target !== 'process') {
     throw wrong(`${place}.disks`, "goes with target: 'process' only");
   }
-  if (spec.health !== undefined) checkHealth(`${place}.health`, spec.health);
   checkAfter(`${place}.after`, spec.after ?? {}, compose.unikernels);
 }
 

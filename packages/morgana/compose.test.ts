@@ -127,6 +127,11 @@ const MISTAKES: readonly [Record<string, unknown>, Record<string, unknown>, stri
   [{ a: { app, address: '10.77.0.3' } }, { x: { gateway: 'off' } }, 'which gives it: use args'],
   [{ a: { app, mac: '01:00:00:00:00:01' } }, { lab }, 'is no address of a station'],
   [{ a: { app, mac: '02:00:00:00:00:01', networks: [] } }, { lab }, 'mac: it is on no network'],
+  [{ a: { app, health: null } }, {}, 'unikernels.a.health: null is no value: leave it out'],
+  [{ a: { app, health: 'http' } }, {}, 'unikernels.a.health: must be an object'],
+  [{ a: { app, publish: null } }, {}, 'unikernels.a.publish: null is no value: leave it out'],
+  [{ a: { app, disks: 'd', target: 'process' } }, {}, 'unikernels.a.disks: must be an object'],
+  [{ a: null }, {}, 'unikernels.a: must be an object'],
   [{ a: { app, health: {} } }, {}, 'unikernels.a.health: must have one of http, tcp, log'],
   [{ a: { app, health: { tcp: 1, log: /x/ } } }, {}, 'health: must have one of http, tcp, log'],
   [{ a: { app, health: { tcp: 0 } } }, {}, 'unikernels.a.health.tcp: 0 is not an integer'],
@@ -164,6 +169,23 @@ for (const [unikernels, networks, message] of MISTAKES) {
     );
   });
 }
+
+test('what is no project › one sentence', () => {
+  const all = [null, undefined, 7, 'shop'] as unknown as Parameters<typeof defineCompose>[0][];
+  for (const value of all) {
+    assert.throws(() => defineCompose(value), /^TypeError: defineCompose: must be an object/);
+  }
+  const odd = { name: 'shop', network: {}, unikernels: { a: { app } } };
+  assert.throws(() => defineCompose(odd), /^TypeError: defineCompose: there is no 'network', only/);
+  const none = { name: 'shop' } as unknown as typeof odd;
+  assert.throws(() => defineCompose(none), /^TypeError: unikernels: must be an object/);
+});
+
+test('undefined › as if it were not there', () => {
+  const spec = { app, target: undefined, networks: undefined, restart: undefined };
+  const { a } = define({ a: spec }).unikernels;
+  assert.deepEqual([a!.target, a!.networks, a!.restart], ['pvh', ['default'], 'no']);
+});
 
 test('a circle › told as a chain', () => {
   const circle = {

@@ -5,7 +5,14 @@
  * otherwise (compose-check.ts). Not here: starting anything (tools/cli/compose).
  */
 
-import { checkCompose } from './compose-check.ts';
+import { checkCompose, checkIsCompose } from './compose-check.ts';
+
+/** Has what defineCompose returns, also from another copy of this module. */
+const COMPOSED = Symbol.for('morgana.compose');
+
+/** Whether a file exports what defineCompose returned. */
+export const isComposed = (value: unknown): value is ComposeConfig =>
+  typeof value === 'object' && value !== null && Object.hasOwn(value, COMPOSED);
 
 /** The network of a file that declares none. */
 export const DEFAULT_NETWORK = 'default';
@@ -99,6 +106,7 @@ export function defineCompose<
   readonly networks?: { readonly [P in N]: NetworkSpec };
   readonly unikernels: { readonly [P in K]: UnikernelSpec<NoInfer<N>, NoInfer<K>> };
 }): ComposeConfig {
+  checkIsCompose(compose);
   const networks: Record<string, NetworkSpec> = { ...compose.networks };
   if (Object.keys(networks).length === 0) networks[DEFAULT_NETWORK] = {};
   const given: Record<string, UnikernelSpec> = compose.unikernels;
@@ -106,7 +114,9 @@ export function defineCompose<
   const unikernels = Object.fromEntries(
     Object.entries(given).map(([name, spec]) => [name, withDefaults(spec, networks)]),
   );
-  return { name: compose.name, networks, unikernels, order };
+  const config = { name: compose.name, networks, unikernels, order };
+  Object.defineProperty(config, COMPOSED, { value: true });
+  return config;
 }
 
 const withDefaults = (
@@ -121,5 +131,7 @@ const withDefaults = (
   disks: {},
   after: {},
   restart: 'no',
-  ...spec,
+  // What is there and undefined isn't given.
+  ...Object.fromEntries(Object.entries(spec).filter(([, value]) => value !== undefined)),
+  app: spec.app,
 });

@@ -17,6 +17,7 @@ import {
   LINE_CHARACTERS_MAX,
   LOG_FILE_BYTES_MAX,
   RESTARTS_MAX,
+  STEADY_MILLIS,
 } from '../../tools/cli/compose/limits.ts';
 import { LineSplitter } from '../../tools/cli/compose/line-splitter.ts';
 import { LogFile } from '../../tools/cli/compose/log-file.ts';
@@ -24,7 +25,7 @@ import { type MemberStatus, parseComposeAsk } from '../../tools/cli/compose/mess
 import { networkFlags } from '../../tools/cli/compose/networks.ts';
 import { lineFormat } from '../../tools/cli/compose/output.ts';
 import { psText } from '../../tools/cli/compose/ps-text.ts';
-import { pauseBeforeRestart } from '../../tools/cli/compose/unikernel.ts';
+import { failuresInRow, pauseBeforeRestart } from '../../tools/cli/compose/unikernel.ts';
 import { Failure } from '../../tools/cli/failure.ts';
 import { parseCommandLine } from '../../tools/cli/flags.ts';
 import { VERBS } from '../../tools/cli/verbs.ts';
@@ -113,6 +114,10 @@ for (const [line, expected] of ASKS) {
 }
 const same = (value: object, key: string, expected: unknown): boolean =>
   JSON.stringify((value as Record<string, unknown>)[key]) === JSON.stringify(expected);
+
+test('a process that ran for long › a new count of restarts', () => {
+  assert.deepEqual([failuresInRow(7, STEADY_MILLIS - 1), failuresInRow(7, STEADY_MILLIS)], [7, 0]);
+});
 
 test('the pause before a restart › doubled, up to the longest', () => {
   const pauses = Array.from({ length: RESTARTS_MAX }, (_, inRow) => pauseBeforeRestart(inRow));
@@ -271,6 +276,8 @@ test('a file › none, no project, unreadable › one sentence', async () => {
   await assert.rejects(loadCompose(work.path('none.ts')), /there is no .*none\.ts, name one that/);
   work.write('other.ts', 'export default {};\n');
   await assert.rejects(loadCompose(work.path('other.ts')), /does not export a project, write: exp/);
+  work.write('plain.ts', "export default { name: 'a', order: ['x'] };\n");
+  await assert.rejects(loadCompose(work.path('plain.ts')), /does not export a project, write: exp/);
   work.write('broken.ts', 'export default {\n');
   await assert.rejects(loadCompose(work.path('broken.ts')), /broken\.ts can't be read, correct/);
 });

@@ -187,6 +187,16 @@ test('a question that is never answered › holds nothing up', async () => {
   await assert.rejects(up, MissedMilestone);
 });
 
+test('healthy before its time is over › stays so', async () => {
+  const specs = { web: { health: { ...health, startPeriodMs: 300 } } };
+  const { project } = play({ web: CIVIL }, specs);
+  const begunAt = performance.now();
+  await project.up();
+  await until(() => performance.now() - begunAt > 400);
+  assert.equal(project.unikernels.get('web')!.status().health, 'healthy');
+  await project.down();
+});
+
 test('never healthy › told in time, with the last answer', async () => {
   const spec = { health: { tcp: 80, startPeriodMs: 30 } } as const;
   const { project } = play({ web: CIVIL }, { web: spec }, async () => 'the connection is refused');

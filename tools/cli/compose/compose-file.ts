@@ -2,7 +2,11 @@
 
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import type { ComposeConfig, ComposedUnikernel } from '../../../packages/morgana/compose.ts';
+import {
+  type ComposeConfig,
+  type ComposedUnikernel,
+  isComposed,
+} from '../../../packages/morgana/compose.ts';
 import { type AppPath, detectApp } from '../app.ts';
 import { Failure } from '../failure.ts';
 import { type Publish, publishFlag } from '../flags.ts';
@@ -39,8 +43,8 @@ export async function loadCompose(given: string | null): Promise<ComposeProject>
       mend: given === null ? 'write it, or name another with --file=FILE' : 'name one that is',
     });
   }
-  const config = (await evaluateFile(file, 'compose.mjs')) as ComposeConfig | undefined;
-  if (!Array.isArray(config?.order)) {
+  const config = await evaluateFile(file, 'compose.mjs');
+  if (!isComposed(config)) {
     throw new Failure({
       what: `${shown(file)} does not export a project`,
       mend: 'write: export default defineCompose({ name, unikernels })',

@@ -141,7 +141,7 @@ export class Unikernel {
       const begunAt = performance.now();
       code = await this.once(channel);
       if (this.isStopping) break;
-      if (performance.now() - begunAt >= STEADY_MILLIS) inRow = 0;
+      inRow = failuresInRow(inRow, performance.now() - begunAt);
       const again = this.spec.restart === 'on-failure' && code !== 0;
       if (!again) {
         this.around.say(`'${this.name}' ended with exit code ${code}`);
@@ -250,6 +250,10 @@ export class Unikernel {
     for (const sleeper of [...this.sleepers]) sleeper();
   }
 }
+
+/** How many restarts in a row there were, of a process that ran for `ranMillis` after them. */
+export const failuresInRow = (before: number, ranMillis: number): number =>
+  ranMillis >= STEADY_MILLIS ? 0 : before;
 
 /** Milliseconds, after so many restarts in a row: doubled each time. Null: it is left alone. */
 export const pauseBeforeRestart = (inRow: number): number | null =>
