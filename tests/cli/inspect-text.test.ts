@@ -2,6 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CpuProfile, StackSnapshot } from '#device';
 import type { UnikernelSnapshot } from '#inspect';
+import {
+  LEVELS_MAX,
+  PROFILE_FRAMES_MAX,
+  PROFILE_NODES_MAX,
+  parseLevels,
+  parseProfile,
+  parseSnapshot,
+} from '../../tools/cli/inspect-check.ts';
 import { snapshotLines } from '../../tools/cli/inspect-text.ts';
 import { printable, printableJson } from '../../tools/cli/printable.ts';
 import {
@@ -260,4 +268,121 @@ test('a profile › by function: code counts for who ran it, native functions ha
       ['0x40', 3, -1],
     ],
   );
+});
+
+/** The same with other values, by path. */
+function withAt(value: unknown, path: readonly string[], item: unknown): unknown {
+  const [first, ...rest] = path;
+  if (first === undefined) return item;
+  const copy = structuredClone(value) as Record<string, unknown>;
+  copy[first] = withAt(copy[first] ?? {}, rest, item);
+  return copy;
+}
+
+const nested = (levels: number): unknown => (levels === 0 ? 1 : [nested(levels - 1)]);
+
+test("an answer that is a snapshot › is taken; what is none isn't", () => {
+  assert.deepEqual(parseSnapshot(SNAPSHOT), SNAPSHOT);
+  assert.deepEqual(parseSnapshot(JSON.parse(JSON.stringify(LATER))), LATER);
+  for (const value of [null, undefined, 1, 'x', [], {}, [SNAPSHOT]]) {
+    assert.equal(parseSnapshot(value), null);
+  }
+  const wrong: [string, unknown][] = [
+    ['stacks', null],
+    ['stacks', []],
+    ['name', 1],
+    ['timers', null],
+    ['timers.count', '1'],
+    ['logLevels.x', null],
+    ['uptimeMicros', Number.POSITIVE_INFINITY],
+    ['loop.slowTurns', {}],
+    ['heap.kinds.strings', 1],
+    ['program', 'x'],
+  ];
+  for (const [path, item] of wrong) {
+    assert.equal(parseSnapshot(withAt(SNAPSHOT, path.split('.'), item)), null, path);
+  }
+  // The snapshot, `program` and its section are levels too.
+  const deep = (levels: number) => withAt(SNAPSHOT, ['program', 'a'], nested(levels));
+  assert.ok(parseSnapshot(deep(LEVELS_MAX - 2)));
+  assert.equal(parseSnapshot(deep(LEVELS_MAX - 1)), null);
+});
+
+test('a stack in it that is none › an error in its place', () => {
+  const wrong: [string, unknown][] = [
+    ['', 5],
+    ['connections', null],
+    ['connections.list', [null]],
+    ['addresses', [{}]],
+    ['neighbors', 'x'],
+    ['lease', {}],
+    ['counters.a', 'x'],
+    ['memory.accounts.a', null],
+  ];
+  for (const [path, item] of wrong) {
+    const where = ['stacks', 'other', ...path.split('.').filter((word) => word !== '')];
+    const parsed = parseSnapshot(withAt(withAt(SNAPSHOT, where.slice(0, 2), STACK), where, item));
+    assert.ok(parsed, path);
+    assert.deepEqual(parsed.stacks.stack, STACK);
+    const lines = snapshotLines(parsed, parsed, WIDE);
+    assert.ok(lines.includes('other: what it tells is of no use'), path);
+  }
+});
+
+test('a cell that is long › is cut, so that others are not as wide', () => {
+  const list = [connection(1, 0, 0), { ...connection(2, 0, 0), remote: 'A'.repeat(400_000) }];
+  const stack = { ...STACK, connections: { count: 2, list } };
+  const now = { ...SNAPSHOT, stacks: { stack } };
+  const lines = snapshotLines(now, null, { connectionsMax: 10, columns: 1_000_000 });
+  assert.ok(lines.some((line) => line.includes(`${'A'.repeat(64)} `)));
+  for (const line of lines) assert.ok(line.length < 1_000, `${line.length}`);
+});
+
+test('an answer that is a profile › is taken at each bound, not past it', () => {
+  const node = { kind: 'script', name: 'f', file: 'a', line: 1, column: 1 } as const;
+  const of = (nodes: unknown[], more = {}) => ({
+    ...{ hz: 1_000, micros: 1, samples: 1, idle: 0, lost: 0 },
+    ...more,
+    nodes,
+  });
+  const chain = (length: number) =>
+    Array.from({ length }, (_, i) => ({ ...node, parent: i - 1, samples: 0 }));
+  const flat = (length: number) =>
+    Array.from({ length }, () => ({ ...node, parent: -1, samples: 0 }));
+  const one = (samples: number, parent = -1) => [{ ...node, parent, samples }];
+  const good = [
+    of([]),
+    of(one(3_000)),
+    of(one(1_000), { idle: 2_000 }),
+    of(flat(PROFILE_NODES_MAX)),
+    of(chain(PROFILE_NODES_MAX)),
+  ];
+  for (const value of good) assert.equal(parseProfile(value, 1), value);
+  const deep = Math.floor(Math.sqrt(PROFILE_FRAMES_MAX * 2));
+  const wrong = [
+    ...[null, 1, {}, [], of([null]), of([{}]), { ...of([]), nodes: null }, of([], { hz: 0 })],
+    of(one(3_001)),
+    of(one(1_001), { idle: 2_000 }),
+    of(one(4e9)),
+    of(one(-1)),
+    of(one(0.5)),
+    of([], { idle: -1 }),
+    of([], { idle: Number.NaN }),
+    of(one(1, 0)),
+    of(one(1, -2)),
+    of(one(1, 0.5)),
+    of([{ ...one(1)[0], kind: 'x' }]),
+    of(flat(PROFILE_NODES_MAX + 1)),
+    of(chain(deep + 1).map((each) => ({ ...each, samples: 1 }))),
+  ];
+  for (const value of wrong) assert.equal(parseProfile(value, 1), null);
+  const long = of(chain(deep - 1).map((each) => ({ ...each, samples: 1 })));
+  assert.equal(parseProfile(long, 10), long);
+  assert.equal(parseProfile(of(one(4_001)), 1.5), null, 'of the time it took');
+  assert.ok(parseProfile(of(one(4_000)), 1.5));
+});
+
+test('an answer that is log levels › text by name', () => {
+  assert.deepEqual(parseLevels({ '*': 'info' }), { '*': 'info' });
+  for (const value of [null, [], 'x', { '*': 1 }]) assert.equal(parseLevels(value), null);
 });

@@ -278,8 +278,12 @@ function tableLines<T>(
   return [`  ${title}`, ...aligned(shown.map(row)), ...(more > 0 ? [`    and ${more} more`] : [])];
 }
 
+/** Longer cells are cut: all others of their column are as wide. */
+const CELL_CHARACTERS_MAX = 64;
+
 /** Columns as wide as their widest cell, without those that are empty. */
-function aligned(rows: readonly (readonly string[])[]): string[] {
+function aligned(whole: readonly (readonly string[])[]): string[] {
+  const rows = whole.map((row) => row.map((cell) => cell.slice(0, CELL_CHARACTERS_MAX)));
   const widths: number[] = [];
   for (const row of rows) {
     for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);

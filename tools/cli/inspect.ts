@@ -2,10 +2,10 @@
 
 import { createWriteStream, writeFileSync } from 'node:fs';
 import type { Writable } from 'node:stream';
-import type { CpuProfile } from '#device';
 import type { OpenRequest, UnikernelSnapshot } from '#inspect';
 import { EXIT_OK, Failure, usageFailure } from './failure.ts';
 import type { CommandLine } from './flags.ts';
+import { parseLevels, parseProfile, parseSnapshot } from './inspect-check.ts';
 import { type InspectSource, openSource } from './inspect-source.ts';
 import { snapshotLines } from './inspect-text.ts';
 import { printable, printableJson } from './printable.ts';
@@ -92,6 +92,10 @@ async function soon(request: OpenRequest): Promise<unknown> {
   }
 }
 
+function sentNo(source: InspectSource, what: string): never {
+  throw new Failure({ what: `${source.name} sent no ${what}` });
+}
+
 const nothing = (): boolean => true;
 
 /** A snapshot with up to `count` connections, in as many requests as that takes. */
@@ -102,19 +106,17 @@ export async function look(
 ): Promise<UnikernelSnapshot> {
   const ask = async (from: number): Promise<UnikernelSnapshot> => {
     const options = { from, connections: Math.min(PAGE, count - from), heap: heap && from === 0 };
-    return (await soon(source.open('snapshot', options, nothing))) as UnikernelSnapshot;
+    const answer = await soon(source.open('snapshot', options, nothing));
+    return parseSnapshot(answer) ?? sentNo(source, 'snapshot');
   };
   const first = await ask(0);
-  if (typeof first?.name !== 'string' || typeof first.stacks !== 'object') {
-    throw new Failure({ what: `${source.name} sent no snapshot` });
-  }
   for (let from = PAGE; from < count; from += PAGE) {
     const stacks = Object.values(first.stacks);
     if (!stacks.some((stack) => stack !== null && stack.connections.count > from)) break;
     const page = await ask(from);
     for (const [name, stack] of Object.entries(page.stacks)) {
       const list = first.stacks[name]?.connections.list as unknown[] | undefined;
-      list?.push(...(stack?.connections.list ?? []));
+      list?.push(...(stack?.connections.list.slice(0, PAGE) ?? []));
     }
   }
   return first;
@@ -166,7 +168,8 @@ async function log(
 ): Promise<void> {
   if (levels !== null || !isFollowed) {
     const options = levels === null ? {} : { levels };
-    const now = (await soon(source.open('log', options, nothing))) as Record<string, string>;
+    const answer = await soon(source.open('log', options, nothing));
+    const now = parseLevels(answer) ?? sentNo(source, 'log levels');
     const text = Object.entries(now).map(([name, level]) => `${name}:${level}`);
     say(printable(text.join(', ')));
   }
@@ -198,8 +201,8 @@ async function capture(source: InspectSource, { flags }: Line, file: string): Pr
   const enough = new Promise<void>((resolve) => out.once('error', () => resolve()));
   const tally = await stream(source, 'pcap', options, (bytes) => out.write(bytes.slice()), enough);
   if (file !== '-') await new Promise<void>((resolve) => out.end(resolve));
-  const { frames, dropped } = (tally ?? {}) as { frames?: number; dropped?: number };
-  if (frames !== undefined) say(`${frames} frames, ${dropped} dropped`);
+  const { frames, dropped } = (tally ?? {}) as { frames?: unknown; dropped?: unknown };
+  if (typeof frames === 'number') say(`${frames} frames, ${Number(dropped)} dropped`);
 }
 
 /** Runs a stream until Ctrl-C, `enough` or its own end; the answer, null when it never comes. */
@@ -226,8 +229,11 @@ async function profile(
 ): Promise<void> {
   const request = source.open('profile', { seconds }, nothing);
   void interrupted().then(() => request.end());
-  const taken = (await answered(request)) as CpuProfile;
-  if (!Array.isArray(taken?.nodes)) throw new Failure({ what: `${source.name} sent no profile` });
+  const began = performance.now();
+  const answer = await answered(request);
+  // One that hangs may have taken longer than it was asked to.
+  const took = Math.max(seconds, (performance.now() - began) / 1_000);
+  const taken = parseProfile(answer, took) ?? sentNo(source, 'profile');
   const { target } = await look(source, 1, false);
   const isImage = target === 'pvh' || target === 'process';
   const found = byFunction(taken, (isImage ? baseSymbols(target) : null) ?? (() => null));

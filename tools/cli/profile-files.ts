@@ -84,7 +84,9 @@ export function cpuprofileJson(profile: CpuProfile): string {
   const idOf = (index: number): number => index + 2;
   for (const [i, { parent }] of profile.nodes.entries()) {
     const of = parent >= 0 && parent < i ? idOf(parent) : 1;
-    children.set(of, [...(children.get(of) ?? []), idOf(i)]);
+    const siblings = children.get(of);
+    if (siblings === undefined) children.set(of, [idOf(i)]);
+    else siblings.push(idOf(i));
   }
   const idleId = idOf(profile.nodes.length);
   const root = { name: '(root)', file: '', line: 0, column: 0, samples: 0 };
