@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import {
   existsSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -254,6 +255,31 @@ test('its place › taken, a file, left behind, not there; gone when it closes',
   assert.ok((await other.listen(stale)).ok);
   await other.close();
   assert.ok(!existsSync(stale));
+});
+
+test('one place left behind, two that want it at once › one has it, and is reached there', async () => {
+  const { loop, network } = await serve();
+  const events = { joined() {}, left() {}, full() {} };
+  for (let round = 0; round < 20; round++) {
+    const place = path.join(directory, `raced-${round}`);
+    const left = net.createServer().listen(`${place}-left`);
+    await once(left, 'listening');
+    renameSync(`${place}-left`, place);
+    left.close();
+    const both = [0, 1].map(() => new SwitchServer(loop, network, events));
+    const results = await Promise.all(both.map((server) => server.listen(place)));
+    assert.equal(results.filter(({ ok }) => ok).length, 1, `round ${round}`);
+    assert.ok(results.some((result) => !result.ok && result.error.kind === 'in use'));
+    const socket = net.connect(place);
+    await once(socket, 'connect');
+    socket.destroy();
+    for (const server of both) await server.close();
+    assert.ok(!existsSync(place));
+  }
+  assert.deepEqual(
+    readdirSync(directory).filter((name) => name.includes('.old-')),
+    [],
+  );
 });
 
 test('a capture › head, and a record of what passed, written while it passes', async () => {

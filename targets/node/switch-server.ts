@@ -10,7 +10,8 @@
 
 import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
-import { lstat, unlink } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
+import { link, lstat, rename, unlink } from 'node:fs/promises';
 import net, { type Socket } from 'node:net';
 import { err, ok, type Result } from '#core';
 import { type PortHandler, PREFIX_BYTES, type Switch, type SwitchPort } from '#switch';
@@ -124,7 +125,7 @@ export class SwitchServer {
 
 /** Null when `place` is free, or was left behind and is free now. */
 export async function freePlace(place: string): Promise<SwitchListenError | null> {
-  const found = await lstat(place).catch(() => null);
+  const found = await lstat(place, { bigint: true }).catch(() => null);
   if (found === null) return null;
   if (!found.isSocket()) return { kind: 'not a socket' };
   const probe = net.connect(place);
@@ -135,11 +136,31 @@ export async function freePlace(place: string): Promise<SwitchListenError | null
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'EAGAIN') return { kind: 'in use' };
     if (code !== 'ECONNREFUSED' && code !== 'ENOENT') return { kind: 'refused', message };
-    await unlink(place).catch(() => {});
-    return null;
+    return (await removeStale(place, found)) ? null : { kind: 'in use' };
   } finally {
     probe.destroy();
   }
+}
+
+let graves = 0;
+
+/**
+ * Removes `found`, on which nobody listens, and nothing else: another may have done the same, and
+ * listen at `place` by now. That one's is moved too before it can be told apart, and goes back.
+ */
+async function removeStale(place: string, found: BigIntStats): Promise<boolean> {
+  const grave = `${place}.old-${process.pid}-${++graves}`;
+  try {
+    await rename(place, grave);
+  } catch (error) {
+    // It is gone already, or isn't ours to remove.
+    return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  }
+  const moved = await lstat(grave, { bigint: true });
+  const isIt = moved.ino === found.ino && moved.mtimeNs === found.mtimeNs;
+  if (!isIt) await link(grave, place).catch(() => {});
+  await unlink(grave);
+  return isIt;
 }
 
 class StreamPort implements PortHandler {

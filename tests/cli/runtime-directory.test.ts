@@ -22,6 +22,7 @@ import {
   isRuntimeName,
   networkNames,
   networkPlaces,
+  removeStale,
   runningUnikernels,
   runtimeDirectory,
   runtimeNameOf,
@@ -156,6 +157,19 @@ test('what the dead left › not listed, removed, taken over', () => {
     assert.equal(info.pid, process.pid);
   }
   assert.deepEqual(readdirSync(path.join(own, 'unikernels')), ['dead', 'torn']);
+});
+
+test('what a dead one left is another’s by the time that it is moved › it goes back', (t) => {
+  const { directory } = claimUnikernel('a', 'x', ABOUT);
+  // As if the look before it was moved had met the dead one's.
+  const look = t.mock.method(process, 'kill', () => true);
+  look.mock.mockImplementationOnce(() => {
+    throw Object.assign(new Error('no such process'), { code: 'ESRCH' });
+  });
+  assert.equal(removeStale(directory), false);
+  assert.equal(look.mock.callCount(), 2);
+  assert.equal(findUnikernel('a')?.info.pid, process.pid);
+  assert.deepEqual(readdirSync(path.join(own, 'unikernels')), ['a']);
 });
 
 test('a process › is running while it is the same one', () => {
