@@ -143,6 +143,12 @@ test('three join at once a network that nobody started › one switch; who is on
   }
 });
 
+test('--allow-host without a network › refused', async () => {
+  const { code, stderr } = await run('--link=unix:none', '--allow-host').ended;
+  assert.match(stderr, /^error: --allow-host goes with --network, give it --network=NAME too/m);
+  assert.equal(code, 1);
+});
+
 test('its switch was killed › the next takes its place, though the sockets are still there', async () => {
   assert.ok(existsSync(path.join(runtime, 'networks/lab/switch.sock')));
   const tool = run('--network=lab', '--allow-host', '--', '--code=7');
