@@ -1,7 +1,8 @@
-/** What hosts outside may try: forged sources, ways that lead back. */
+/** What hosts outside may try: forged sources and handshakes, ways back. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { natSessionsMin } from './limits.ts';
 import { parseForwards } from './nat/forwards.ts';
 import {
   HOST,
@@ -18,6 +19,8 @@ import {
 } from './test-network.ts';
 
 const SYN = 0x02;
+const SYN_ACK = 0x12;
+const ACK = 0x10;
 
 const forwardsOf = (text: string) => {
   const parsed = parseForwards(text);
@@ -86,6 +89,36 @@ test('one network on both sides › whom the outside link has may be there', () 
   assert.ok(network.outsideStack.udp.open(68, { datagram: () => heard++ }).ok);
   network.in(udp(ip('192.168.7.50'), 67, ip('192.168.7.200'), 68));
   assert.equal(heard, 1);
+});
+
+test('a SYN from outside, answered › established only when its sender saw the answer', () => {
+  const network = new TestNetwork({ nat: { forwards: FORWARDS } });
+  const isEstablished = () => network.router.tables(9).sessions[0]?.isEstablished;
+  const back = (flags: number, ack: number) =>
+    network.in(tcp(REMOTE, 999, OUTSIDE, 80, { flags, ack }));
+  back(SYN, 0);
+  // Of another connection, as its server sees it: no SYN that one could acknowledge.
+  network.out(tcp(HOST, 80, REMOTE, 999, { flags: ACK, seq: 0xffffffff }));
+  back(ACK, 1);
+  assert.equal(isEstablished(), false);
+  network.out(tcp(HOST, 80, REMOTE, 999, { flags: SYN_ACK, seq: 0xffffffff }));
+  assert.equal(isEstablished(), false);
+  for (const ack of [0xffffffff, 0x7fffffff, 0x1_0000, 0xffff]) {
+    assert.equal(back(ACK, ack).length, 1);
+    assert.equal(isEstablished(), ack === 0xffff, `${ack}`);
+  }
+});
+
+test('SYNs from nobody, answered by a server › leave room for others, and go', () => {
+  const network = new TestNetwork({ nat: { forwards: FORWARDS, sessionsMax: natSessionsMin } });
+  for (let port = 1; port <= 2 * natSessionsMin; port++) {
+    assert.equal(network.in(tcp(REMOTE, port, OUTSIDE, 80, { flags: SYN })).length, 1);
+    assert.equal(network.out(tcp(HOST, 80, REMOTE, port, { flags: SYN_ACK })).length, 1);
+  }
+  assert.equal(network.out(udp(HOST, 5000, REMOTE, 53)).length, 1);
+  assert.equal(network.counter('natDropHostFull'), 0);
+  network.wait(301_000);
+  assert.equal(network.counter('natSessions'), 0);
 });
 
 test('no translation, from outside › only hosts of the inside are reached, nothing turns back', () => {

@@ -31,6 +31,8 @@ export const SOURCE = 3;
 export const DESTINATION = 4;
 /** Both ports of TCP and UDP in one word; type and code of ICMP. */
 export const PORTS = 5;
+export const TCP_SEQ = 6;
+export const TCP_ACKED = 7;
 export const TCP_FLAGS = 8;
 const TCP_SUM = 10;
 const UDP_SUM = 7;

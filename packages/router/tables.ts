@@ -8,7 +8,16 @@ import { type FirewallRule, formatRule } from './ipv6/rules.ts';
 import { formatForward, type PortForward } from './nat/forwards.ts';
 import type { Session } from './nat/session.ts';
 import type { Sessions } from './nat/sessions.ts';
-import { ALIVE_IN, ALIVE_OUT, FIN_IN, FIN_OUT, RESET, SYN_IN, SYN_OUT } from './nat/tcp-state.ts';
+import {
+  ALIVE_IN,
+  ALIVE_OUT,
+  FIN_IN,
+  FIN_OUT,
+  RESET,
+  SYN_IN,
+  SYN_OUT,
+  UNPROVEN,
+} from './nat/tcp-state.ts';
 
 export interface NatSessionSnapshot {
   readonly protocol: 'tcp' | 'udp' | 'icmp';
@@ -39,6 +48,7 @@ const STATES: readonly [number, string][] = [
   [RESET, 'reset'],
   [ALIVE_OUT, 'alive-out'],
   [ALIVE_IN, 'alive-in'],
+  [UNPROVEN, 'unproven'],
 ];
 
 export function tablesOf(

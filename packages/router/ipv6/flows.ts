@@ -5,16 +5,35 @@
  * the inside, as one may have any number of addresses. Not here: who may begin one (router6.ts).
  */
 
-import { after, assert, type Duration, type Instant, Timer, type TimerQueue } from '#core';
+import {
+  after,
+  assert,
+  type Duration,
+  type Instant,
+  readI32be,
+  Timer,
+  type TimerQueue,
+} from '#core';
 import { type ForwardingHop, type Ipv6Address, PROTOCOL_TCP, PROTOCOL_UDP } from '#net';
 import { PROTOCOL_ICMPV6 } from '#net/wire';
 import { icmpTimeout, tcpEstablishedTimeout, tcpTransitoryTimeout, udpTimeout } from '../limits.ts';
-import { changesNothing, isEstablished, tcpStep } from '../nat/tcp-state.ts';
+import {
+  changesNothing,
+  type Handshake,
+  isEstablished,
+  proven,
+  tcpStep,
+  UNPROVEN,
+} from '../nat/tcp-state.ts';
 import { HostSessions, type Listed, SessionLists } from '../session-lists.ts';
+import type { Packet6 } from './packet6.ts';
 
 /** Odd; the addresses' keys are secret already. */
 const REMOTE_FACTOR = 0x9e3779b1;
 const PORTS_FACTOR = 0x85ebca77;
+/** In TCP's header. */
+const SEQ_AT = 4;
+const ACK_AT = 8;
 
 /** A station of the inside; 0 stands for those whom nobody has heard yet. */
 class Station extends HostSessions<Flow> {
@@ -26,7 +45,7 @@ class Station extends HostSessions<Flow> {
   }
 }
 
-export class Flow implements Listed {
+export class Flow implements Listed, Handshake {
   readonly inside: Ipv6Address;
   readonly remote: Ipv6Address;
   readonly protocol: number;
@@ -40,6 +59,7 @@ export class Flow implements Listed {
   hopOut: ForwardingHop<Ipv6Address> | null = null;
   hopIn: ForwardingHop<Ipv6Address> | null = null;
   state = 0;
+  synSeq: number | null = null;
   isEstablished = false;
   usedAt: Instant;
   listedAt: Instant;
@@ -132,8 +152,8 @@ export class Flows {
     return flow;
   }
 
-  /** A packet of `flow`, from inside or from outside; `flags` are TCP's. */
-  passes(flow: Flow, flags: number, isOut: boolean): void {
+  /** A packet of `flow`, from inside or from outside. */
+  passes(flow: Flow, packet: Packet6, isOut: boolean): void {
     const { now } = this.timers;
     // What others send keeps nothing open (RFC 4787 REQ-6), but for TCP (RFC 5382 REQ-5).
     if (flow.protocol !== PROTOCOL_TCP) {
@@ -141,8 +161,14 @@ export class Flows {
       return;
     }
     flow.usedAt = now;
+    const { flags } = packet;
     if (flow.isEstablished && changesNothing(flags)) return;
-    const state = tcpStep(flow.state, flags, isOut);
+    let state = tcpStep(flow.state, flags, isOut);
+    if ((state & UNPROVEN) !== 0) {
+      const { frame, at } = packet;
+      const [seq, ack] = [readI32be(frame, at + SEQ_AT), readI32be(frame, at + ACK_AT)];
+      state = proven(state, flags, isOut, flow, seq, ack);
+    }
     flow.state = state;
     const isSettled = isEstablished(state);
     if (isSettled === flow.isEstablished) return;

@@ -105,6 +105,29 @@ test('rules › let in what they name, and answers out', () => {
   }
 });
 
+test('rules › a SYN, answered › established only when its sender saw the answer', () => {
+  const network = new TestNetwork6(rulesOf('tcp:[2001:db8:7::10]:80'));
+  const isEstablished = () => network.router6.tables(9).flows[0]?.isEstablished;
+  network.in6(tcp6(REMOTE6, 999, HOST6, 80, SYN));
+  network.out6(tcp6(HOST6, 80, REMOTE6, 999, SYN_ACK));
+  for (const [ack, is] of [
+    [0, false],
+    [1, false],
+    [2, true],
+  ] as const) {
+    assert.equal(network.in6(tcp6(REMOTE6, 999, HOST6, 80, ACK, ack)).length, 1);
+    assert.equal(isEstablished(), is);
+  }
+});
+
+test("a forged source that is the router's › dropped, on both sides", () => {
+  const network = new TestNetwork6(rulesOf('udp:*:53'));
+  assert.deepEqual(network.out6(udp6(INSIDE6, 5000, REMOTE6, 53)), []);
+  assert.deepEqual(network.in6(udp6(OUTSIDE6, 5000, HOST6, 53)), []);
+  assert.equal(network.counter6('dropMartian'), 2);
+  assert.equal(network.counter6('flows'), 0);
+});
+
 test('rules as text › read and written; mistakes are told', () => {
   const texts = ['tcp:[2001:db8::1]:80-90', 'udp:*:53', 'ping:*', 'ping:[2001:db8::1]'];
   const parsed = parseRules(texts.join());

@@ -230,7 +230,7 @@ export class Router6 {
       inside.noRoute(packet);
       return;
     }
-    this.flows.passes(flow, packet.flags, true);
+    this.flows.passes(flow, packet, true);
     if (outside.send(packet, hop, inside)) this.tally.forwardedOut += 1;
   }
 
@@ -243,7 +243,7 @@ export class Router6 {
       outside.noRoute(packet);
       return;
     }
-    this.flows.passes(flow, packet.flags, false);
+    this.flows.passes(flow, packet, false);
     if (inside.send(packet, hop, outside)) this.tally.forwardedIn += 1;
   }
 

@@ -157,11 +157,13 @@ export function tcp6(
   destination: Ipv6Address,
   destinationPort: number,
   flags: number,
+  ack = 0,
 ): Partial<Ipv6Repr> {
   const payload = new Uint8Array(20);
   writeU16be(payload, 0, sourcePort);
   writeU16be(payload, 2, destinationPort);
   writeU32be(payload, 4, 1);
+  writeU32be(payload, 8, ack);
   payload[12] = 0x50;
   payload[13] = flags;
   const sum = pseudoHeaderSum(source, destination, 6, payload.length);

@@ -19,12 +19,14 @@ import {
   PORTS,
   PROTOCOL,
   SOURCE,
+  TCP_ACKED,
   TCP_FLAGS,
+  TCP_SEQ,
 } from '../packet.ts';
 import { forwardOf, type PortForward } from './forwards.ts';
 import type { Mapping, Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
-import { changesNothing, tcpStep } from './tcp-state.ts';
+import { changesNothing, proven, tcpStep, UNPROVEN } from './tcp-state.ts';
 
 const ICMPV4_TIMESTAMP_REQUEST = 13;
 const ICMPV4_TIMESTAMP_REPLY = 14;
@@ -220,7 +222,11 @@ export class Nat44 {
   private track(packet: Packet, session: Session, isOut: boolean): void {
     const flags = packet.v[TCP_FLAGS]! & 0xff;
     if (session.isEstablished && changesNothing(flags)) return;
-    const next = tcpStep(session.state, flags, isOut);
+    let next = tcpStep(session.state, flags, isOut);
+    if ((next & UNPROVEN) !== 0) {
+      const { v } = packet;
+      next = proven(next, flags, isOut, session, v[TCP_SEQ]!, v[TCP_ACKED]!);
+    }
     if (next !== session.state) this.sessions.setState(session, next);
   }
 }

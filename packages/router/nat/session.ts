@@ -8,6 +8,7 @@ import { type Instant, Timer } from '#core';
 import { type ForwardingHop, type Ipv4Address, PROTOCOL_ICMP } from '#net';
 import { adjusted, folded, wordDelta } from '../packet.ts';
 import { HostSessions, type Listed } from '../session-lists.ts';
+import type { Handshake } from './tcp-state.ts';
 
 /** An inside host with sessions. */
 export class Host extends HostSessions<Session> {
@@ -109,7 +110,7 @@ export class Mapping {
   }
 }
 
-export class Session implements Listed {
+export class Session implements Listed, Handshake {
   readonly mapping: Mapping;
   readonly remoteAddress: Ipv4Address;
   /** 0 for ICMP. */
@@ -120,6 +121,7 @@ export class Session implements Listed {
   listedAt: Instant;
   /** tcp-state.ts; 0 for others. */
   state = 0;
+  synSeq: number | null = null;
   isEstablished = false;
   readonly timer: Timer;
 

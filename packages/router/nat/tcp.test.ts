@@ -187,7 +187,7 @@ test('port forward › anybody may open; of others only SYNs begin', () => {
   const parsed = parseForwards('tcp:8080=192.168.7.11:80');
   assert.ok(parsed.ok);
   const network = new TestNetwork({ nat: { forwards: parsed.value } });
-  const from = (flags: number) => network.in(tcp(REMOTE, 999, OUTSIDE, 8080, { flags }));
+  const from = (flags: number) => network.in(tcp(REMOTE, 999, OUTSIDE, 8080, { flags, ack: 2 }));
   assert.deepEqual(from(ACK), []);
   const seen = seenTcp(from(SYN)[0]);
   assert.deepEqual([seen.destination, seen.destinationPort], [OTHER, 80]);
