@@ -27,10 +27,31 @@ interface Datagram<S> {
   readonly until: Instant;
 }
 
+/** One for each side, so that nobody outside can make what leaves be forgotten. */
+export class FragmentTables<S extends object> {
+  readonly inside: FragmentTable<S>;
+  readonly outside: FragmentTable<S>;
+
+  constructor(timers: TimerQueue, counters: FragmentCounters) {
+    this.inside = new FragmentTable(timers, counters);
+    this.outside = new FragmentTable(timers, counters);
+  }
+
+  clear(): void {
+    this.inside.clear();
+    this.outside.clear();
+  }
+
+  checkInvariants(): void {
+    this.inside.checkInvariants();
+    this.outside.checkInvariants();
+  }
+}
+
 export class FragmentTable<S extends object> {
   private readonly timers: TimerQueue;
   private readonly counters: FragmentCounters;
-  /** In order of coming, which is that of expiry. By side and what RFC 791 tells datagrams by. */
+  /** In order of coming, which is that of expiry. By what RFC 791 tells datagrams by. */
   private readonly datagrams = new Map<string, Datagram<S>>();
   private heldBytes = 0;
   private readonly timer = new Timer((now) => this.due(now));

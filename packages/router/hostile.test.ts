@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { natSessionsMin } from './limits.ts';
+import { datagramsMax, natSessionsMin } from './limits.ts';
 import { parseForwards } from './nat/forwards.ts';
 import {
   HOST,
@@ -119,6 +119,35 @@ test('SYNs from nobody, answered by a server › leave room for others, and go',
   assert.equal(network.counter('natDropHostFull'), 0);
   network.wait(301_000);
   assert.equal(network.counter('natSessions'), 0);
+});
+
+test('fragments of nobody from outside › what leaves in fragments goes on', () => {
+  const network = new TestNetwork();
+  const { payload } = udp(HOST, 5000, REMOTE, 53, new Uint8Array(1_016));
+  const later = { source: HOST, fragmentOffset: 128, identification: 7 };
+  // One that waits for its first, and one whose first has gone.
+  assert.deepEqual(network.out({ ...later, payload: payload!.slice(0, 8), identification: 8 }), []);
+  const first = { source: HOST, payload: payload!, moreFragments: true };
+  assert.equal(network.out({ ...first, identification: 7 }).length, 1);
+  for (let identification = 1; identification <= 2 * datagramsMax; identification++) {
+    const stray = { source: REMOTE, destination: OUTSIDE, fragmentOffset: 1, identification };
+    network.outside.sendIpv4({ ...stray, payload: new Uint8Array(1_400) });
+    if (identification % 32 === 0) network.wait();
+  }
+  assert.equal(network.out({ ...later, payload: payload!.slice(0, 8) }).length, 1);
+  assert.equal(network.out({ ...first, identification: 8 }).length, 2);
+  assert.equal(network.counter('fragments'), 4);
+});
+
+test('a fragment that would end beyond 65,535 bytes › malformed', () => {
+  const network = new TestNetwork();
+  const beyond = (fragmentOffset: number, bytes: number) =>
+    network.out({ source: HOST, fragmentOffset, payload: new Uint8Array(bytes) });
+  beyond(8_189, 4);
+  assert.equal(network.counter('fragmentsHeld'), 0);
+  beyond(8_189, 3);
+  assert.equal(network.counter('fragmentsHeld'), 1);
+  assert.equal(network.counter('dropMalformed'), 1);
 });
 
 test('no translation, from outside › only hosts of the inside are reached, nothing turns back', () => {

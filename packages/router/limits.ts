@@ -33,11 +33,11 @@ export const heldSynsMax = 256;
 /** What is kept of each: enough for an error to quote. */
 export const heldSynBytesMax = 128;
 
-/** Datagrams whose fragments are under way; the next one forgets the oldest. */
+/** Datagrams of one side whose fragments are under way; the next one forgets the oldest. */
 export const datagramsMax = 128;
 /** Fragments that came before their datagram's first; more are dropped. */
 export const fragmentsHeldMax = 48;
-/** Of all datagrams together; more are dropped. */
+/** Of all datagrams of one side together; more are dropped. */
 export const fragmentBytesMax = 262_144;
 export const fragmentTime = seconds(30);
 

@@ -11,6 +11,7 @@ import { type Ipv4Address, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from '#ne
 import {
   checkIpv4,
   ETHERNET_HEADER_BYTES,
+  IPV4_BYTES_MAX,
   IPV4_DONT_FRAGMENT_BIT,
   IPV4_FRAGMENT_OFFSET_MASK,
   IPV4_HEADER_BYTES,
@@ -172,6 +173,8 @@ export class Packet {
     this.at = ETHERNET_HEADER_BYTES + headerBytes;
     this.end = ETHERNET_HEADER_BYTES + ipv4TotalBytes(b);
     this.fragment = ipv4Fragment(b);
+    const offset = (this.fragment & IPV4_FRAGMENT_OFFSET_MASK) * 8;
+    if (offset + ipv4TotalBytes(b) > IPV4_BYTES_MAX) return 'malformed';
     this.layout = IP_LAYOUT;
     this.sumIndex = 0;
     const protocol = b[9]!;

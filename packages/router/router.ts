@@ -28,7 +28,7 @@ import {
   TCP_SYN,
 } from '#net/wire';
 import { natCounters, routerCounters } from './counters.ts';
-import { FragmentTable } from './fragments.ts';
+import { FragmentTables } from './fragments.ts';
 import { HeldSyns, synKey } from './held-syns.ts';
 import { natSessionsDefault, natSessionsMax, natSessionsMin, waysMax } from './limits.ts';
 import { NatErrors } from './nat/errors.ts';
@@ -75,7 +75,7 @@ export class Router {
   private readonly nat: Nat44 | null;
   private readonly sessions: Sessions;
   private readonly errors: NatErrors;
-  private readonly fragments: FragmentTable<Session>;
+  private readonly fragments: FragmentTables<Session>;
   private readonly syns: HeldSyns;
   private readonly options: RouterOptions;
   /** What stands for all inside hosts; IPV4_ANY while there is none. */
@@ -113,7 +113,7 @@ export class Router {
         ? null
         : new Nat44({ timers, sessions, forwards, filtering, counters: natTally });
     this.errors = new NatErrors(sessions, natTally);
-    this.fragments = new FragmentTable(timers, tally);
+    this.fragments = new FragmentTables(timers, tally);
     this.syns = new HeldSyns(timers, tally, (frame) => this.outside.portUnreachable(frame));
     outside.onConfiguration(() => this.configured());
     inside.onConfiguration(() => this.configured());
@@ -395,7 +395,7 @@ export class Router {
     const { nat } = this;
     assert(nat !== null);
     this.tally.fragments += 1;
-    const held = this.fragments.decide(fragmentKey(packet, side), fate);
+    const held = this.fragments[side.name].decide(fragmentKey(packet), fate);
     if (typeof fate !== 'string') {
       if (side === this.inside) this.leave(nat, packet, fate);
       else this.enter(nat, packet, fate);
@@ -408,10 +408,10 @@ export class Router {
   }
 
   private fragmentFrom(side: Side, packet: Packet, fields: Int32Array): void {
-    const key = fragmentKey(packet, side);
-    const fate = this.fragments.fateOf(key);
-    this.tally.fragments += 1;
-    if (fate === null) this.fragments.hold(key, packet.frame, packet.end, fields);
+    const key = fragmentKey(packet);
+    const fate = this.fragments[side.name].fateOf(key);
+    if (fate !== null) this.tally.fragments += 1; // Those that wait come here again.
+    if (fate === null) this.fragments[side.name].hold(key, packet.frame, packet.end, fields);
     else if (fate === 'own') side.own.frame(packet.frame, fields, false, false);
     else if (fate === 'dropped') this.tally.dropFragment += 1;
     else if (side === this.inside) this.laterOut(packet, fate);
@@ -488,9 +488,9 @@ export class Router {
   }
 }
 
-/** What tells datagrams apart (RFC 791 §3.2), on the side that they came from. */
-function fragmentKey(packet: Packet, side: Side): string {
+/** What tells datagrams apart (RFC 791 §3.2). */
+function fragmentKey(packet: Packet): string {
   const identification = readU16be(packet.frame, ETHERNET_HEADER_BYTES + 4);
   const { source, destination, v } = packet;
-  return `${side.name} ${source} ${destination} ${v[PROTOCOL]} ${identification}`;
+  return `${source} ${destination} ${v[PROTOCOL]} ${identification}`;
 }

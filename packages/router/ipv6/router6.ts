@@ -31,7 +31,7 @@ import {
   TCP_SYN,
 } from '#net/wire';
 import { firewallCounters, router6Counters } from '../counters.ts';
-import { FragmentTable } from '../fragments.ts';
+import { FragmentTables } from '../fragments.ts';
 import { HeldSyns, synKey } from '../held-syns.ts';
 import { natSessionsDefault, natSessionsMax, natSessionsMin } from '../limits.ts';
 import { type FirewallTables, firewallTablesOf } from '../tables.ts';
@@ -68,7 +68,7 @@ export class Router6 {
   private readonly packet: Packet6;
   private readonly tally = router6Counters();
   private readonly firewallTally = firewallCounters();
-  private readonly fragments: FragmentTable<Flow>;
+  private readonly fragments: FragmentTables<Flow>;
   private readonly syns: HeldSyns;
 
   constructor({ inside, outside, timers, firewall }: Router6Options) {
@@ -85,7 +85,7 @@ export class Router6 {
     const flowsMax = firewall?.flowsMax ?? natSessionsDefault;
     assert(flowsMax >= natSessionsMin && flowsMax <= natSessionsMax);
     this.flows = new Flows(timers, flowsMax);
-    this.fragments = new FragmentTable(timers, tally);
+    this.fragments = new FragmentTables(timers, tally);
     this.syns = new HeldSyns(timers, tally, (frame) => {
       const [type, code] = [ICMPV6_UNREACHABLE, ICMPV6_CODE_PROHIBITED];
       this.outside.forwarding.errors.forwardingError(type, code, 0, frame, frame.length);
@@ -328,7 +328,7 @@ export class Router6 {
 
   private firstFragment(side: Side6, packet: Packet6, flow: Flow | null): void {
     this.tally.fragments += 1;
-    const held = this.fragments.decide(fragmentKey(packet, side), flow ?? 'dropped');
+    const held = this.fragments[side.name].decide(fragmentKey(packet), flow ?? 'dropped');
     if (flow === null) this.firewallTally.dropFiltered += 1;
     else if (side === this.inside) this.leave(packet, flow);
     else this.enter(packet, flow);
@@ -339,10 +339,10 @@ export class Router6 {
   }
 
   private fragmentFrom(side: Side6, packet: Packet6): void {
-    this.tally.fragments += 1;
-    const key = fragmentKey(packet, side);
-    const fate = this.fragments.fateOf(key);
-    if (fate === null) this.fragments.hold(key, packet.frame, packet.end, NO_FIELDS);
+    const key = fragmentKey(packet);
+    const fate = this.fragments[side.name].fateOf(key);
+    if (fate !== null) this.tally.fragments += 1; // Those that wait come here again.
+    if (fate === null) this.fragments[side.name].hold(key, packet.frame, packet.end, NO_FIELDS);
     else if (fate === 'own' || fate === 'dropped') this.tally.dropFragment += 1;
     else this.forwardPlain(packet, side);
   }
@@ -394,8 +394,8 @@ function endsOf(
 const stationOf = ({ frame }: Packet6): number =>
   readU16be(frame, 6) * 0x1_0000_0000 + readU16be(frame, 8) * 0x1_0000 + readU16be(frame, 10);
 
-/** What tells datagrams apart (RFC 8200 §4.5), on the side that they came from. */
-function fragmentKey({ source, destination, identification }: Packet6, side: Side6): string {
+/** What tells datagrams apart (RFC 8200 §4.5). */
+function fragmentKey({ source, destination, identification }: Packet6): string {
   const words = [source, destination].map(({ w0, w1, w2, w3 }) => `${w0} ${w1} ${w2} ${w3}`);
-  return `${side.name} ${words.join(' ')} ${identification}`;
+  return `${words.join(' ')} ${identification}`;
 }
