@@ -121,6 +121,30 @@ test('SYNs from nobody, answered by a server › leave room for others, and go',
   assert.equal(network.counter('natSessions'), 0);
 });
 
+for (const protocol of ['tcp', 'udp'] as const) {
+  test(`${protocol} › those outside fill their share of the table › the host keeps its own`, () => {
+    const network = new TestNetwork({ nat: { forwards: FORWARDS, sessionsMax: natSessionsMin } });
+    network.out(udp(HOST, 6000, REMOTE, 54));
+    for (let port = 1; port <= natSessionsMin; port++) {
+      if (protocol === 'udp') network.in(udp(REMOTE, port, OUTSIDE, 53));
+      else if (network.in(tcp(REMOTE, port, OUTSIDE, 80, { flags: SYN })).length === 1) {
+        network.out(tcp(HOST, 80, REMOTE, port, { flags: SYN_ACK }));
+        network.in(tcp(REMOTE, port, OUTSIDE, 80, { flags: ACK, ack: 2 }));
+      }
+    }
+    const isFull = network.counter(protocol === 'udp' ? 'natHostEvicted' : 'natDropHostFull');
+    assert.equal(isFull, natSessionsMin / 2);
+    assert.equal(network.counter('natHosts'), 1);
+    for (let port = 5000; port < 5000 + natSessionsMin / 2 - 1; port++) {
+      assert.equal(network.out(udp(HOST, port, REMOTE, 53)).length, 1);
+    }
+    assert.equal(network.in(udp(REMOTE, 54, OUTSIDE, 6000)).length, 1);
+    assert.equal(network.counter('natSessions'), natSessionsMin);
+    network.wait(7_600_000);
+    assert.equal(network.counter('natSessions') + network.counter('natHosts'), 0);
+  });
+}
+
 test('fragments of nobody from outside › what leaves in fragments goes on', () => {
   const network = new TestNetwork();
   const { payload } = udp(HOST, 5000, REMOTE, 53, new Uint8Array(1_016));

@@ -9,7 +9,10 @@ import { assert, seconds } from '#core';
 export const natSessionsDefault = 4_096;
 export const natSessionsMin = 64;
 export const natSessionsMax = 60_000;
-/** Of those, what one inside host may have: the next one evicts one of its own. */
+/**
+ * Of those, what one inside host may begin, and what all outside ones may: the next one evicts one
+ * of the same.
+ */
 export const natHostShare = 1 / 2;
 /** Entries that an eviction looks at before it takes what it has. */
 export const natEvictionLooksMax = 32;

@@ -90,7 +90,7 @@ export class SessionLists<S extends Listed> {
     assert(this.size <= this.max);
     let count = 0;
     for (const host of hosts) {
-      assert(host.size > 0 && host.size <= this.hostMax);
+      assert(host.size <= this.hostMax);
       for (const session of host.established) assert(this.all.established.has(session));
       for (const session of host.transitory) assert(this.all.transitory.has(session));
       count += host.size;

@@ -201,6 +201,7 @@ export class Flows {
       }
     }
     assert(count === this.size);
+    for (const host of this.hosts.values()) assert(host.size > 0);
     this.lists.checkInvariants(this.hosts.values());
   }
 

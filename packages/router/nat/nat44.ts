@@ -110,7 +110,7 @@ export class Nat44 {
     const known = sessions.table(protocol).byInside.get(v[SOURCE]! * 65_536 + insidePort);
     const mapping =
       known ?? sessions.map(protocol, packet.source, insidePort, outsideAddress, null);
-    return mapping === null ? null : sessions.open(mapping, packet.destination, remotePort);
+    return mapping === null ? null : sessions.open(mapping, packet.destination, remotePort, false);
   }
 
   /** A packet of `session` leaves: it comes from outside's address from here on. */
@@ -211,7 +211,7 @@ export class Nat44 {
     // What others send keeps no mapping alive (RFC 4787 REQ-6).
     const isAging = !mapping.isForward && protocol === PROTOCOL_UDP;
     const usedAt = isAging ? mapping.usedAt : this.timers.now;
-    return sessions.open(mapping, packet.source, remotePort, usedAt) ?? this.refuse();
+    return sessions.open(mapping, packet.source, remotePort, true, usedAt) ?? this.refuse();
   }
 
   private refuse(): null {

@@ -10,9 +10,11 @@ import { adjusted, folded, wordDelta } from '../packet.ts';
 import { HostSessions, type Listed } from '../session-lists.ts';
 import type { Handshake } from './tcp-state.ts';
 
-/** An inside host with sessions. */
+/** An inside host with mappings, and the sessions that it began. */
 export class Host extends HostSessions<Session> {
   readonly address: Ipv4Address;
+  /** Of this host, in the tables. */
+  mappings = 0;
 
   constructor(address: Ipv4Address) {
     super();
@@ -115,6 +117,8 @@ export class Session implements Listed, Handshake {
   readonly remoteAddress: Ipv4Address;
   /** 0 for ICMP. */
   readonly remotePort: number;
+  /** Whose share of the table it is in: its host's, or that of all who began from outside. */
+  readonly share: HostSessions<Session>;
   /** The way to the remote endpoint; null before it was needed. */
   hop: ForwardingHop | null = null;
   usedAt: Instant;
@@ -129,12 +133,14 @@ export class Session implements Listed, Handshake {
     mapping: Mapping,
     remoteAddress: Ipv4Address,
     remotePort: number,
+    share: HostSessions<Session>,
     now: Instant,
     expire: (session: Session, now: Instant) => void,
   ) {
     this.mapping = mapping;
     this.remoteAddress = remoteAddress;
     this.remotePort = remotePort;
+    this.share = share;
     this.usedAt = now;
     this.listedAt = now;
     this.timer = new Timer((at) => expire(this, at));

@@ -16,7 +16,7 @@ import {
   tcpTransitoryTimeout,
   udpTimeout,
 } from '../limits.ts';
-import { SessionLists } from '../session-lists.ts';
+import { HostSessions, SessionLists } from '../session-lists.ts';
 import { forwardedPort, type PortForward } from './forwards.ts';
 import { endpointKey, Host, Mapping, Session } from './session.ts';
 import { isEstablished } from './tcp-state.ts';
@@ -47,6 +47,8 @@ export class Sessions {
   private readonly lists: SessionLists<Session>;
   private readonly options: SessionsOptions;
   private readonly hosts = new Map<Ipv4Address, Host>();
+  /** Sessions that began outside: whoever floods a port forward takes nobody's share but theirs. */
+  private readonly guests = new HostSessions<Session>();
   private readonly random = new Uint8Array(2);
   private readonly expire = (session: Session, now: Instant): void => this.expired(session, now);
 
@@ -93,25 +95,31 @@ export class Sessions {
     const made = new Mapping(protocol, host, insidePort, outsideAddress, chosen, isForward, now);
     table.byInside.set(endpointKey(insideAddress, insidePort), made);
     table.byOutside.set(chosen, made);
+    host.mappings += 1;
     return made;
   }
 
-  /** A session of `mapping`, used at `usedAt`; null, and counted, when there is no room. */
+  /**
+   * A session of `mapping`, used at `usedAt`, that began inside or outside; null, and counted, when
+   * there is no room.
+   */
   open(
     mapping: Mapping,
     address: Ipv4Address,
     port: number,
+    isGuest: boolean,
     usedAt: Instant = this.options.timers.now,
   ): Session | null {
-    if (!this.lists.makeRoom(mapping.host)) {
+    const share = isGuest ? this.guests : mapping.host;
+    if (!this.lists.makeRoom(share)) {
       if (mapping.recent === null) this.unmap(mapping);
       return null;
     }
     this.reinstate(mapping);
     const { timers, counters } = this.options;
-    const session = new Session(mapping, address, port, usedAt, this.expire);
+    const session = new Session(mapping, address, port, share, usedAt, this.expire);
     mapping.add(session);
-    this.lists.add(session, mapping.host);
+    this.lists.add(session, share);
     counters.natSessionsCreated += 1;
     timers.arm(session.timer, after(usedAt, this.timeoutOf(session)));
     return session;
@@ -123,7 +131,7 @@ export class Sessions {
     const isSettled = isEstablished(state);
     if (isSettled === session.isEstablished) return;
     const { timers } = this.options;
-    this.lists.settle(session, session.mapping.host, isSettled, timers.now);
+    this.lists.settle(session, session.share, isSettled, timers.now);
     session.usedAt = timers.now;
     timers.arm(session.timer, after(timers.now, this.timeoutOf(session)));
   }
@@ -173,13 +181,19 @@ export class Sessions {
       for (const [port, mapping] of table.byOutside) {
         const key = endpointKey(mapping.insideAddress, mapping.insidePort);
         assert(mapping.outsidePort === port && table.byInside.get(key) === mapping);
+        assert(this.hosts.get(mapping.insideAddress) === mapping.host);
         assert(mapping.recent !== null && mapping.list.includes(mapping.recent));
         sessions += mapping.list.length;
       }
     }
     assert(sessions === this.size);
-    for (const [address, host] of this.hosts) assert(host.address === address);
-    this.lists.checkInvariants(this.hosts.values());
+    let mappings = 0;
+    for (const [address, host] of this.hosts) {
+      assert(host.address === address && host.mappings > 0);
+      mappings += host.mappings;
+    }
+    assert(mappings === this.mappingCount);
+    this.lists.checkInvariants([...this.hosts.values(), this.guests]);
   }
 
   private expired(session: Session, now: Instant): void {
@@ -195,7 +209,7 @@ export class Sessions {
   private remove(session: Session): void {
     const { mapping } = session;
     this.options.timers.stop(session.timer);
-    this.lists.delete(session, mapping.host);
+    this.lists.delete(session, session.share);
     if (mapping.remove(session)) this.unmap(mapping);
   }
 
@@ -204,15 +218,18 @@ export class Sessions {
     const table = this.table(mapping.protocol);
     table.byInside.delete(endpointKey(insideAddress, insidePort));
     table.byOutside.delete(outsidePort);
-    if (host.size === 0) this.hosts.delete(insideAddress);
+    host.mappings -= 1;
+    if (host.mappings === 0) this.hosts.delete(insideAddress);
   }
 
-  /** What was evicted may have been the mapping's, or its host's, only session. */
+  /** What was evicted may have been the mapping's only session, and its host's only mapping. */
   private reinstate(mapping: Mapping): void {
     const { insideAddress, insidePort, outsidePort, host } = mapping;
     const table = this.table(mapping.protocol);
+    if (table.byOutside.get(outsidePort) === mapping) return;
     table.byInside.set(endpointKey(insideAddress, insidePort), mapping);
     table.byOutside.set(outsidePort, mapping);
+    host.mappings += 1;
     this.hosts.set(insideAddress, host);
   }
 
