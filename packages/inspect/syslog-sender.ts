@@ -58,6 +58,8 @@ export class SyslogSender {
   private readonly flushTimer = new Timer(() => this.flush());
   private readonly retryTimer = new Timer(() => this.connect());
   private retryWait: Duration = syslogRetryFirst;
+  /** Until a datagram that didn't leave is tried again: doubled each time. */
+  private resendWait: Duration = syslogFlushInterval;
   private socket: DatagramSocket | null = null;
   /** Where datagrams go, once its address is known. */
   private to: Endpoint | null = null;
@@ -122,10 +124,12 @@ export class SyslogSender {
     for (const message of this.queue.splice(0, sent)) this.queueBytes -= message.length;
     this.counters.syslogSent += sent;
     if (sent > 0 && this.untold > 0) this.tellDropped();
-    // A full device or flow: later. Without a connection the next one flushes.
-    if (this.queue.length > 0 && (this.flow !== null || this.socket !== null)) {
+    if (sent > 0) this.resendWait = syslogFlushInterval;
+    // A full device: later. A full flow says when it drained, and the next connection flushes.
+    if (this.queue.length > 0 && this.socket !== null) {
       const { timers } = this.options;
-      timers.arm(this.flushTimer, after(timers.now, syslogFlushInterval));
+      timers.arm(this.flushTimer, after(timers.now, this.resendWait));
+      this.resendWait = Math.min(this.resendWait * 2, syslogRetryFirst) as Duration;
     }
   }
 
@@ -175,6 +179,7 @@ export class SyslogSender {
       this.counters.syslogConnections += 1;
       this.retryWait = syslogRetryFirst;
       this.flow = flow;
+      flow.lowWaterBytes = syslogFlowBytesMax;
       const lost = (): void => {
         if (this.flow !== flow) return;
         this.flow = null;
