@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { err, hot, instantOfMicros, Log, ok, TimerQueue, wallTimeOfMillis } from '#core';
-import type { Flow, Machine, Stack } from '#device';
+import type { Flow, Machine, NetDevice, Stack } from '#device';
 import { Refusal } from '#inspect';
 import { FakeFlow } from '../http/test-flow.ts';
 import { startInspection } from './inspection.ts';
@@ -11,7 +11,11 @@ import { FAILURES_WAITING_MAX, isSame } from './management-handler.ts';
 const TOKEN = 'sixteen-letters!';
 
 /** Connects the device with these values of its arguments; ports that were listened on, and how. */
-async function connect(values: Record<string, string | number>, isTaken = false) {
+async function connect(
+  values: Record<string, string | number>,
+  isTaken = false,
+  interfaces: NetDevice[] = [],
+) {
   const ports: number[] = [];
   let accept: (flow: Flow) => void = () => assert.fail('nothing is listened on');
   const stack = {
@@ -33,7 +37,7 @@ async function connect(values: Record<string, string | number>, isTaken = false)
     entropy: { fill() {} },
     console: { writeLine() {} },
     bootArguments: [],
-    interfaces: [],
+    interfaces,
     blocks: [],
     content: () => null,
     control: null,
@@ -128,6 +132,30 @@ test('a command that throws, rejects, answers what JSON cannot carry › 500, an
     await new Promise(setImmediate);
     assert.match(flow.takeText(), expected);
   }
+});
+
+test('a client that leaves › ends its capture, or another could not begin', async () => {
+  const device: NetDevice = {
+    mac: new Uint8Array(6),
+    mtuBytes: 1_500,
+    offload: { transmitChecksum: false, segmentBytesMax: 0 },
+    attach() {},
+    reserve: () => new Uint8Array(1_514),
+    commit() {},
+    counters: () => ({}),
+  };
+  const { commit } = device;
+  const { open } = await connect(LISTENING, false, [device]);
+  device.attach({ receive() {}, transmitReady() {} });
+  const begin = () => open(asking('GET /pcap'));
+  const flows = [1, 2, 3, 4].map(begin);
+  for (const flow of flows) assert.match(flow.takeText(), /^HTTP\/1.1 200 /);
+  assert.match(begin().takeText(), /^HTTP\/1.1 400 [\s\S]*4 captures already/);
+  flows[0]!.close('reset');
+  const next = begin();
+  assert.match(next.takeText(), /^HTTP\/1.1 200 /);
+  for (const flow of [...flows, next]) flow.close('reset');
+  assert.equal(device.commit, commit);
 });
 
 test("a program's section that fails › the rest of /metrics and /snapshot", async () => {

@@ -3,8 +3,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import net from 'node:net';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { emitJson, LengthReader } from '#inspect/wire';
 import { freePort, HELLO_SITE, root, type Tool, Workspace } from '../cli/cli.ts';
 import { leashed } from '../helpers/machine.ts';
 import { without } from '../helpers/namespace.ts';
@@ -116,7 +118,8 @@ test('morgana inspect HOST:PORT › by the token in a file', async () => {
     [['--token-file=other'], /refused the token/],
     [['--token-file=short'], /holds no token/],
     [[], /wants its token/],
-    [['--token-file=absent'], /absent/],
+    [['--token-file=absent'], /^error: --token-file: .*absent/m],
+    [['--token-file=.'], /^error: --token-file: EISDIR/m],
   ];
   for (const [words, complaint] of cases) {
     const { code, stderr } = await work.run(['inspect', place, '--once', ...words]);
@@ -130,11 +133,43 @@ describe('syslog over TCP', { skip: without('rsyslogd') }, () => {
     const udp = await freePort();
     const [command = '', ...rest] = rsyslogCommand(work, '127.0.0.1', udp, syslog);
     const server = spawn(...leashed(command, rest), { stdio: 'ignore' });
-    const found = await eventually('a message', () => {
+    // The sender waits for up to a minute between its attempts, after what came before this.
+    const arrived = (): string[] | null => {
       const lines = messages(work, 'htdocs');
       return lines.length > 0 ? lines : null;
-    });
+    };
+    const found = await eventually('a message', arrived, 70_000);
     assert.match(found[0]!, /^30 1 \S+ \S+ htdocs management \[meta .*\] .*on port \d+$/);
     server.kill('SIGKILL');
   });
+});
+
+test('a unikernel that answers nonsense › one sentence, after a first question', async () => {
+  const asked: string[] = [];
+  const answers: Record<string, unknown> = {
+    log: { '*': 'info' },
+    profile: { hz: 1_000, micros: 1, samples: 1, idle: 0, lost: 0, nodes: [null] },
+    snapshot: { version: 1, name: 'x', stacks: null },
+    pcap: { frames: '\x1b[2J', dropped: 0 },
+  };
+  const server = net.createServer((socket) => {
+    const reader = new LengthReader(1, 65_536, (message) => {
+      const { id, ask } = JSON.parse(Buffer.from(message.subarray(1)).toString());
+      asked.push(ask);
+      socket.write(emitJson({ id, value: answers[ask] }));
+    });
+    socket.on('data', (bytes) => void reader.push(bytes));
+    socket.on('error', () => {});
+  });
+  server.listen(work.path('odd.sock'));
+  await once(server, 'listening');
+  const look = (...words: string[]) => work.run(['inspect', 'unix:odd.sock', ...words]);
+  const profile = await look('--profile=1', '--output=x.cpuprofile');
+  assert.match(profile.stderr, /^error: unix:odd.sock sent no profile$/m);
+  assert.deepEqual(asked.splice(0), ['log', 'profile']);
+  const snapshot = await look('--once');
+  assert.match(snapshot.stderr, /^error: unix:odd.sock sent no snapshot$/m);
+  const capture = await look('--pcap=-');
+  assert.deepEqual([capture.code, capture.stderr], [0, '']);
+  server.close();
 });

@@ -38,7 +38,7 @@ export async function openSource(
     if (tokenFile === null) {
       throw usageFailure('a management port wants its token', 'name the file: --token-file=FILE');
     }
-    const token = readFileSync(tokenFile, 'utf8').trim();
+    const token = readToken(tokenFile);
     if (!/^[!-~]{16,256}$/.test(token)) {
       throw new Failure({
         what: `${tokenFile} holds no token`,
@@ -56,6 +56,14 @@ export async function openSource(
     });
   }
   return openSocket(places.controlSocket, places.info.name);
+}
+
+function readToken(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new Failure({ what: `--token-file: ${(error as Error).message}` });
+  }
 }
 
 function onlyOne() {

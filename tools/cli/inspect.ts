@@ -23,6 +23,8 @@ const HEAP_EVERY = 10;
 const ONCE_MILLIS = 500;
 /** For what takes no time; a busy machine under emulation may be slow. */
 const ANSWER_MILLIS_MAX = 10_000;
+/** Beyond the seconds that a profile takes: it is made into names afterwards. */
+const PROFILE_PATIENCE_MILLIS = 60_000;
 const HOTTEST_SHOWN = 10;
 /** An end that was asked for is waited for so long. */
 const END_MILLIS_MAX = 2_000;
@@ -77,13 +79,13 @@ async function answered(request: OpenRequest): Promise<unknown> {
   return result.value;
 }
 
-/** As `answered`, of what takes no time. */
-async function soon(request: OpenRequest): Promise<unknown> {
+/** As `answered`, of what takes no time, or `millis` at most. */
+async function soon(request: OpenRequest, millis = ANSWER_MILLIS_MAX): Promise<unknown> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    const what = `no answer for ${ANSWER_MILLIS_MAX / 1_000} s`;
+    const what = `no answer for ${millis / 1_000} s`;
     const mend = 'it hangs, or was built with --inspect=off';
-    timer = setTimeout(() => reject(new Failure({ what, mend })), ANSWER_MILLIS_MAX);
+    timer = setTimeout(() => reject(new Failure({ what, mend })), millis);
   });
   try {
     return await Promise.race([answered(request), late]);
@@ -91,6 +93,9 @@ async function soon(request: OpenRequest): Promise<unknown> {
     clearTimeout(timer);
   }
 }
+
+/** Somebody is there: what takes long is asked for only then. */
+const greet = (source: InspectSource): Promise<unknown> => soon(source.open('log', {}, nothing));
 
 function sentNo(source: InspectSource, what: string): never {
   throw new Failure({ what: `${source.name} sent no ${what}` });
@@ -213,6 +218,7 @@ async function stream(
   take: (bytes: Uint8Array) => boolean,
   enough: Promise<void> = new Promise(() => {}),
 ): Promise<unknown> {
+  await greet(source);
   const request = source.open(ask, options, take);
   const over = Promise.race([interrupted(), enough]).then(() => {
     source.resume();
@@ -227,10 +233,11 @@ async function profile(
   seconds: number,
   output: string | null,
 ): Promise<void> {
+  await greet(source);
   const request = source.open('profile', { seconds }, nothing);
   void interrupted().then(() => request.end());
   const began = performance.now();
-  const answer = await answered(request);
+  const answer = await soon(request, seconds * 1_000 + PROFILE_PATIENCE_MILLIS);
   // One that hangs may have taken longer than it was asked to.
   const took = Math.max(seconds, (performance.now() - began) / 1_000);
   const taken = parseProfile(answer, took) ?? sentNo(source, 'profile');
