@@ -33,9 +33,12 @@ test('run › boot-time arguments, memory and exit code pass through', async () 
   assert.match(stdout, /info ender: memory 25165824$/m);
 });
 
-test('run › Ctrl-C ends it', async () => {
+test('run › again while it runs › both do; Ctrl-C ends it', async () => {
   const tool = work.start(['run', 'ender', '--target=process', '--', '--code=99']);
   await tool.wrote(/info ender: memory/);
+  // The kernel refuses to write into a program that runs (ETXTBSY).
+  const again = await work.run(['run', 'ender', '--target=process', '--', '--code=7']);
+  assert.equal(again.code, 7, again.stderr);
   tool.child.kill('SIGINT');
   assert.equal((await tool.ended).code, 130);
 });
@@ -75,6 +78,12 @@ const REFUSED: readonly [string, string[], number, RegExp][] = [
   [
     'a network is needed, and no link is given',
     ['run', 'htdocs', '--target=process'],
+    2,
+    /^error: htdocs needs a network, and has none, give it --network=NAME, --link=tap:NAME or /m,
+  ],
+  [
+    'a network is needed by what is developed',
+    ['dev', 'htdocs', '--target=process'],
     2,
     /^error: htdocs needs a network, and has none, give it --network=NAME, --link=tap:NAME or /m,
   ],

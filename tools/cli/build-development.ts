@@ -33,7 +33,7 @@ import { checkDevices, systemSource } from './entry.ts';
 import { Failure } from './failure.ts';
 import { ENTRY_NAME } from './import-graph.ts';
 import { morganaAlias } from './load.ts';
-import { appCacheDirectory, packageRoot } from './places.ts';
+import { appCacheDirectory, packageRoot, writeProgram } from './places.ts';
 import { checkTypes } from './typecheck.ts';
 import { type Platform, targetOf } from './verbs.ts';
 
@@ -105,7 +105,7 @@ export class DevelopmentBuilder {
     const directory = appCacheDirectory(app.root);
     const file = path.join(directory, `dev.${SUFFIX[targetOf(this.platform)]}`);
     if (system.program.kind === 'module') {
-      writeFileSync(file, system.program.text);
+      writeProgram(file, system.program.text);
       if (script === null) return { file, contents: app.content };
       const home = path.join(directory, 'script');
       mkdirSync(home, { recursive: true });
@@ -117,7 +117,7 @@ export class DevelopmentBuilder {
     const baseElf = baseImage(this.platform as 'pvh' | 'process');
     const appended = appendProgram(system.program.section, { contents: sections, baseElf });
     if (!appended.ok) throw new Failure({ what: formatBuildFault(appended.error) });
-    writeFileSync(file, appended.value.image, { mode: 0o755 });
+    writeProgram(file, appended.value.image);
     return { file, contents: {} };
   }
 

@@ -37,6 +37,8 @@ export async function devVerb(line: Line): Promise<number> {
     if (error instanceof Failure) return null;
     throw error;
   });
+  // No edit of its modules mends this: not worth waiting for one.
+  if (app !== null) checkPlaces(app, platform, [...network, ...line.flags.link]);
   const publish = isPublished(line, platform) ? publishedPorts(line, app) : [];
   if (publish.length > 0) {
     await checkPorts(publish, `--port=${port === 8_081 ? 8_082 : 8_081}`);
@@ -162,7 +164,7 @@ function start(line: Line, around: Around, version: Version): Running {
       return startProcess(file, { links, disks, memoryMib, control, bootArguments }, 'pipe');
     }
     case 'pvh':
-      if (links.length > 0) checkLinks(version.app, links);
+      checkPlaces(version.app, platform, links);
       return boot(line, file, { ...around, bootArguments });
   }
 }
@@ -184,6 +186,12 @@ function boot(line: Line, image: string, around: Around): Running {
   const publish = links.length > 0 ? [] : around.publish;
   const options = { image, machine, accelerator, memoryMib, publish, links, control };
   return startMachine(qemu, { ...options, bootArguments }, 'pipe');
+}
+
+/** A machine without links is on QEMU's user networking. */
+function checkPlaces(app: App, platform: Platform, places: readonly string[]): void {
+  if (platform === 'node' || (platform === 'pvh' && places.length === 0)) return;
+  checkLinks(app, places);
 }
 
 /** Refuses fewer interfaces than the program's graph has. */

@@ -1,7 +1,7 @@
 /** Where things are: this package's own root, and the caches. */
 
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -40,4 +40,19 @@ export function shown(file: string): string {
   const relative = path.relative(process.cwd(), file);
   if (relative === '') return '.';
   return relative.startsWith(path.join('..', '..')) ? file : relative;
+}
+
+/**
+ * Writes a program in one step: what runs from the file of before keeps it, where writing over it
+ * is refused (ETXTBSY) or breaks it.
+ */
+export function writeProgram(file: string, bytes: Uint8Array | string, mode = 0o755): void {
+  const fresh = `${file}.${process.pid}`;
+  try {
+    writeFileSync(fresh, bytes, { mode });
+    renameSync(fresh, file);
+  } catch (error) {
+    rmSync(fresh, { force: true });
+    throw error;
+  }
 }

@@ -1,6 +1,6 @@
 /** `morgana run`: builds an application and boots it, or boots an image. */
 
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ArgSpecs } from '../../packages/morgana/arguments.ts';
 import { detectApp } from './app.ts';
@@ -15,7 +15,7 @@ import { checkPorts, chooseAccelerator, findQemu, type Running, startMachine } f
 import { checkMachineLinks, parseMachineLinks } from './machine-links.ts';
 import { runOnNetworks } from './network/run-on-network.ts';
 import { startDirectNode, startNode } from './node-process.ts';
-import { appCacheDirectory, shown } from './places.ts';
+import { appCacheDirectory, shown, writeProgram } from './places.ts';
 import { firstByte, HEAD_REQUEST, HOSTLESS_REQUEST } from './probe.ts';
 import type { UnikernelAbout } from './runtime-directory.ts';
 import { supervised } from './supervision.ts';
@@ -40,8 +40,12 @@ export async function runVerb(line: Line): Promise<number> {
   const app = await loadApp(found, line.flags);
   const { output, description } = await buildApp(app, platform);
   const kept = line.flags['keep-image'];
-  const file = path.join(appCacheDirectory(app.root), `run.${SUFFIX[target]}`);
-  writeFileSync(file, output, { mode: 0o755 });
+  const { inspect, management } = line.flags;
+  // Named by what it is linked with: another of the same application may be starting just now.
+  const variant = [platform, inspect === 'off' && 'closed', management && 'management'];
+  const name = `run-${variant.filter(Boolean).join('-')}.${SUFFIX[target]}`;
+  const file = path.join(appCacheDirectory(app.root), name);
+  writeProgram(file, output);
   if (kept !== null) copyFileSync(file, kept);
   return run(line, { app: app.name, source: app.root, target }, description, (around) => {
     if (platform === 'node-direct') {

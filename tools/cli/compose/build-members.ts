@@ -1,6 +1,5 @@
 /** Builds the applications of a project: side by side, but each only once for a target. */
 
-import { renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as esbuild from 'esbuild';
 import { parseArguments } from '../../../packages/morgana/arguments.ts';
@@ -8,7 +7,7 @@ import { buildApp } from '../build.ts';
 import type { Description } from '../description.ts';
 import { Failure } from '../failure.ts';
 import { loadApp } from '../load.ts';
-import { appCacheDirectory, shown } from '../places.ts';
+import { appCacheDirectory, shown, writeProgram } from '../places.ts';
 import { type Platform, targetOf } from '../verbs.ts';
 import { type Built, platformOfUnikernel } from './commands.ts';
 import type { ComposeProject, Member } from './compose-file.ts';
@@ -60,8 +59,10 @@ async function buildGroup(
     let one = done.get(platform);
     if (one === undefined) {
       const { output: bytes, description } = await buildApp(app, platform);
-      const output = path.join(appCacheDirectory(app.root), `compose-${platform}`);
-      one = { output: writeWhole(output, targetOf(platform), bytes), description };
+      const name =
+        targetOf(platform) === 'node' ? `compose-${platform}.mjs` : `compose-${platform}`;
+      one = { output: path.join(appCacheDirectory(app.root), name), description };
+      writeProgram(one.output, bytes);
       done.set(platform, one);
     }
     const { description } = one;
@@ -70,15 +71,6 @@ async function buildGroup(
     const bootArguments = argumentsOf(where, name, spec.args, description);
     built.set(name, { app, platform, file: one.output, bootArguments });
   }
-}
-
-/** In one step: a program that runs from the file of before keeps it. */
-function writeWhole(file: string, target: string, bytes: Uint8Array): string {
-  const output = target === 'node' ? `${file}.mjs` : file;
-  const fresh = `${output}.${process.pid}`;
-  writeFileSync(fresh, bytes, { mode: 0o755 });
-  renameSync(fresh, output);
-  return output;
 }
 
 /** Refuses fewer interfaces than the program's graph has; host sockets need none. */
