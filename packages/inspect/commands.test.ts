@@ -185,7 +185,11 @@ test('log › a follower that is slow › is told how much it missed', async () 
   channel.holds = false;
   channel.release();
   log.source('tcp').info('last');
-  assert.match(text, /\(2 lines were dropped\)\n\[0\.000\] info tcp: last\n$/);
+  log.source('tcp').info('more');
+  assert.match(
+    text,
+    /\(2 lines were dropped\)\n\[0\.000\] info tcp: last\n\[0\.000\] info tcp: more\n$/,
+  );
 });
 
 test('profile › after its seconds, or when asked to end', async () => {

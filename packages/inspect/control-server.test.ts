@@ -92,6 +92,35 @@ test('two clients › interleaved › each gets its own', async () => {
   server.checkInvariants();
 });
 
+test('a request behind nonsense in the same bytes › is not run: its client is gone', () => {
+  const { channel, server } = serve();
+  let runs = 0;
+  server.command('count', () => ++runs);
+  channel.client(1);
+  const request = emitJson({ id: 1, ask: 'count' });
+  channel.send(1, Uint8Array.from([0, 0, 0, 1, 9, ...request]));
+  assert.deepEqual([runs, channel.closed], [0, [1]]);
+  channel.leave(1);
+  channel.client(1);
+  channel.send(1, request);
+  assert.equal(runs, 1);
+  server.checkInvariants();
+});
+
+test('an answer after its client left › is not for the next one of its number', async () => {
+  const { channel, server } = serve();
+  const finish: ((value: unknown) => void)[] = [];
+  server.command('later', () => new Promise((resolve) => finish.push(resolve)));
+  void channel.client(1).ask('later');
+  channel.leave(1);
+  const asked = channel.client(1).ask('later');
+  finish[0]!('old');
+  await new Promise(setImmediate);
+  finish[1]!('new');
+  assert.deepEqual(await asked, { ok: true, value: 'new' });
+  server.checkInvariants();
+});
+
 test('a stream › pieces, then its answer; and pieces ahead of a request', async () => {
   const { channel, server } = serve();
   server.command('double', (_, stream) => {
