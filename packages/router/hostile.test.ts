@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { datagramsMax, natSessionsMin } from './limits.ts';
+import { datagramsMax, fragmentBytesMax, natSessionsMin } from './limits.ts';
 import { parseForwards } from './nat/forwards.ts';
 import {
   HOST,
@@ -161,6 +161,34 @@ test('fragments of nobody from outside › what leaves in fragments goes on', ()
   assert.equal(network.out({ ...later, payload: payload!.slice(0, 8) }).length, 1);
   assert.equal(network.out({ ...first, identification: 8 }).length, 2);
   assert.equal(network.counter('fragments'), 4);
+});
+
+test('as many bytes of fragments as may wait › kept; one more fragment › dropped', () => {
+  const network = new TestNetwork();
+  const payload = new Uint8Array(1_480);
+  const most = Math.floor(fragmentBytesMax / 1_514);
+  for (let i = 0; i <= most; i++) {
+    network.outside.sendIpv4({
+      ...{ source: REMOTE, destination: OUTSIDE, payload },
+      ...{ identification: i >> 5, fragmentOffset: 185 * (1 + (i & 31)), moreFragments: true },
+    });
+    if (i % 32 === 0) network.wait();
+  }
+  network.wait();
+  assert.equal(network.counter('fragmentsHeld'), most);
+  assert.equal(network.counter('dropFragment'), 1);
+});
+
+test('the outside address changes › what waited by the old one is forgotten', () => {
+  const network = new TestNetwork();
+  network.in(tcp(REMOTE, 1, OUTSIDE, 80, { flags: SYN }));
+  network.in({ ...udp(REMOTE, 1, OUTSIDE, 80), fragmentOffset: 1 });
+  const none = { dnsServers: [], domain: null, mtuBytes: null };
+  const addresses = [{ address: ip('198.51.100.3'), prefixBits: 24 }];
+  network.outsideStack.configure({ addresses, gateway: null, ...none });
+  assert.equal(network.counter('dropFragment'), 1);
+  network.wait(10_000);
+  assert.equal(network.counter('synsAnswered'), 0);
 });
 
 test('a fragment that would end beyond 65,535 bytes › malformed', () => {
