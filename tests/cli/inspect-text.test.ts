@@ -128,6 +128,9 @@ const SNAPSHOT: UnikernelSnapshot = {
     kinds: {
       strings: { count: 1_000, bytes: 65_536 },
       bytecode: { count: 2_000, bytes: 1_048_576 },
+      // As Node tells: without counts, and of what it doesn't have.
+      new_space: { count: 0, bytes: 2_048 },
+      shared_space: { count: 0, bytes: 0 },
     },
   },
   stacks: { stack: STACK },

@@ -62,7 +62,11 @@ function heapLines({ heap }: UnikernelSnapshot): string[] {
   if (heap === undefined || heap === null) return [];
   const kinds = Object.entries(heap.kinds)
     .sort(([, a], [, b]) => b.bytes - a.bytes)
-    .map(([kind, { count, bytes: size }]) => `${kind} ${bytes(size)} in ${count}`);
+    .filter(([, { bytes: size }]) => size > 0)
+    // Node counts none of its spaces' objects.
+    .map(
+      ([kind, { count, bytes: size }]) => `${kind} ${bytes(size)}${count ? ` in ${count}` : ''}`,
+    );
   return [`heap ${bytes(heap.usedBytes)} of ${bytes(heap.totalBytes)}: ${kinds.join(', ')}`];
 }
 
