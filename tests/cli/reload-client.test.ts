@@ -71,18 +71,20 @@ const codeOf = (count: number): Reload => ({
   request: { codeBytes: count, contents: [] },
   bytes: new Uint8Array(count),
 });
-const SILENT: readonly [string, (socket: net.Socket) => void, RegExp][] = [
-  ['closes', (socket) => socket.destroy(), /closed its control channel|EPIPE|ECONNRESET/],
+/** Only silence is told by waiting. */
+const SILENT: readonly [string, (socket: net.Socket) => void, number, RegExp][] = [
+  ['closes', (socket) => socket.destroy(), 10_000, /closed its control channel|EPIPE|ECONNRESET/],
   [
     'says nothing',
     (socket) => socket.resume(),
+    50,
     /neither it nor its reload\(previous\) answered for 0\.05 s/,
   ],
-  ['lies', (socket) => socket.write('\0\0\0\x01\x07'), /sent what is no message/],
+  ['lies', (socket) => socket.write('\0\0\0\x01\x07'), 10_000, /sent what is no message/],
 ];
-for (const [what, answer, why] of SILENT) {
+for (const [what, answer, patienceMs, why] of SILENT) {
   test(`a unikernel that ${what} › is started again`, async () => {
-    const result = await sendReload(await peer(answer), codeOf(1), 50);
+    const result = await sendReload(await peer(answer), codeOf(1), patienceMs);
     assert.ok(result.kind === 'restart');
     assert.match(result.why, why);
   });
