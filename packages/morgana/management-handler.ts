@@ -127,7 +127,7 @@ export class ManagementHandler implements HttpHandler {
     const { method, path, query } = exchange.head;
     const route = this.routes[`${method} ${path}`];
     if (route !== undefined) route(exchange, optionsOf(query ?? ''));
-    else respond(exchange, PATHS.has(path) ? 405 : 404, 'see packages/morgana/management.ts\n');
+    else respond(exchange, PATHS.has(path) ? 405 : 404, `${Object.keys(this.routes).join('\n')}\n`);
   }
 
   private metrics(exchange: Exchange): void {
