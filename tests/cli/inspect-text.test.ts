@@ -134,7 +134,20 @@ const SNAPSHOT: UnikernelSnapshot = {
     },
   },
   stacks: { stack: STACK },
-  program: { router: { forwarded: 7, dropTtl: 0, nat: { sessions: 2 } } },
+  program: {
+    router: {
+      forwarded: 7,
+      dropTtl: 0,
+      nat: { sessions: 2 },
+      sessions: [
+        { protocol: 'tcp', inside: { address: '192.168.7.10', port: 1_234 }, outsidePort: 1_234 },
+        { protocol: 'udp', inside: { address: '192.168.7.11', port: 53 }, outsidePort: 40_001 },
+      ],
+      forwards: [],
+    },
+    leases: [{ address: '192.168.7.10', hostName: 'a\u001b[31m', isFixed: false }],
+    odd: [null, 1, [2]],
+  },
 };
 
 const LATER: UnikernelSnapshot = {
@@ -330,6 +343,11 @@ test('a stack in it that is none › an error in its place', () => {
     const lines = snapshotLines(parsed, parsed, WIDE);
     assert.ok(lines.includes('other: what it tells is of no use'), path);
   }
+});
+
+test('asked for by another name › both names', () => {
+  const options = { connectionsMax: 1, columns: 500, title: 'site-2' };
+  assert.match(snapshotLines(SNAPSHOT, null, options)[0]!, /^site-2 \(site\) on pvh/);
 });
 
 test('a cell that is long › is cut, so that others are not as wide', () => {

@@ -12,6 +12,8 @@ export interface TextOptions {
   readonly connectionsMax: number;
   /** Columns; longer lines are cut. */
   readonly columns: number;
+  /** How the unikernel was asked for, when its application has another name. */
+  readonly title?: string;
 }
 
 type Before = UnikernelSnapshot | null;
@@ -22,7 +24,7 @@ export function snapshotLines(
   before: Before,
   options: TextOptions,
 ): string[] {
-  const lines = [headLine(now), ...loopLines(now, before), ...heapLines(now)];
+  const lines = [headLine(now, options.title ?? now.name), ...loopLines(now, before), ...heapLines(now)];
   for (const [name, stack] of Object.entries(now.stacks)) {
     if (stack === null) continue;
     const earlier = before?.stacks[name] ?? null;
@@ -30,16 +32,17 @@ export function snapshotLines(
     lines.push('', ...stackLines(name, stack, earlier, seconds, options));
   }
   for (const [name, value] of Object.entries(now.program ?? {})) {
-    lines.push('', `${name}: ${dataText(value)}`);
+    lines.push('', ...dataLines(name, value));
   }
   lines.push('', `log ${pairs(now.logLevels)}`);
   return lines.map((line) => printable(line).slice(0, options.columns).trimEnd());
 }
 
-function headLine({ name, target, uptimeMicros, memoryBytes, timers }: UnikernelSnapshot): string {
+function headLine(now: UnikernelSnapshot, title: string): string {
+  const { name, target, uptimeMicros, memoryBytes, timers } = now;
   const next = timers.nextMicros === null ? 'none due' : `next in ${time(timers.nextMicros)}`;
   return [
-    `${name} on ${target}`,
+    `${title === name ? name : `${title} (${name})`} on ${target}`,
     `up ${clock(uptimeMicros / 1_000_000)}`,
     `memory ${bytes(memoryBytes)}`,
     `${timers.count} timers, ${next}`,
@@ -282,6 +285,9 @@ function tableLines<T>(
   return [`  ${title}`, ...aligned(shown.map(row)), ...(more > 0 ? [`    and ${more} more`] : [])];
 }
 
+/** Of a table of a program's own records. */
+const DATA_COLUMNS_MAX = 12;
+
 /** Longer cells are cut: all others of their column are as wide. */
 const CELL_CHARACTERS_MAX = 64;
 
@@ -298,15 +304,42 @@ function aligned(whole: readonly (readonly string[])[]): string[] {
   });
 }
 
-/** Plain data of a program's own, without what is 0. */
+/** A program's own data: lists of records as tables below, the rest in one line. */
+function dataLines(name: string, value: unknown): string[] {
+  if (isRecords(value)) return [name, ...recordLines(value)];
+  if (!isObject(value)) return [`${name}: ${dataText(value)}`];
+  const rest = Object.entries(value).filter(([, item]) => !isRecords(item));
+  const tables = Object.entries(value).flatMap(([title, item]) =>
+    isRecords(item) ? [`  ${title}`, ...recordLines(item)] : [],
+  );
+  return [`${name}: ${dataText(Object.fromEntries(rest))}`, ...tables];
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isRecords = (value: unknown): value is readonly unknown[] =>
+  Array.isArray(value) && isObject(value[0]);
+
+/** A column for each key of the first record. */
+function recordLines(list: readonly unknown[]): string[] {
+  const keys = Object.keys(list[0] as object).slice(0, DATA_COLUMNS_MAX);
+  const rows = list
+    .slice(0, 16)
+    .map((record) => keys.map((key) => (isObject(record) ? dataText(record[key] ?? '-') : '-')));
+  const more = list.length - rows.length;
+  return [...aligned([keys, ...rows]), ...(more > 0 ? [`    and ${more} more`] : [])];
+}
+
+/** Plain data in one line, without what is 0. */
 function dataText(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return String(value);
+  if (Array.isArray(value)) return value.slice(0, 16).map(dataText).join(' ') || 'none';
+  if (!isObject(value)) return String(value);
   const parts = Object.entries(value)
     .filter(([, item]) => item !== 0)
-    .map(([key, item]) => {
-      if (typeof item !== 'object' || item === null) return `${key} ${item}`;
-      return `${key} (${dataText(item)})`;
-    });
+    .map(([key, item]) =>
+      typeof item === 'object' && item !== null ? `${key} (${dataText(item)})` : `${key} ${item}`,
+    );
   return parts.length === 0 ? 'nothing' : parts.join(', ');
 }
 

@@ -131,7 +131,8 @@ async function once(source: InspectSource, connections: number): Promise<void> {
   const before = await look(source, connections, true);
   await new Promise((resolve) => setTimeout(resolve, ONCE_MILLIS));
   const now = { ...(await look(source, connections, false)), heap: before.heap ?? null };
-  const lines = snapshotLines(now, before, { connectionsMax: connections, columns: 500 });
+  const options = { connectionsMax: connections, columns: 500, title: source.name };
+  const lines = snapshotLines(now, before, options);
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
@@ -151,7 +152,8 @@ async function refresh(source: InspectSource, { flags }: Line): Promise<void> {
       // A terminal that doesn't know its size says 0.
       const [rows, columns] = [process.stdout.rows || 24, process.stdout.columns || 80];
       const connectionsMax = Math.max(5, rows - 24);
-      const lines = snapshotLines(now, before, { connectionsMax, columns }).slice(0, rows - 1);
+      const options = { connectionsMax, columns, title: source.name };
+      const lines = snapshotLines(now, before, options).slice(0, rows - 1);
       process.stdout.write(`\x1b[H${lines.map((text) => `${text}\x1b[K\n`).join('')}\x1b[J`);
       before = now;
       await Promise.race([stop, new Promise((next) => setTimeout(next, flags.interval * 1_000))]);
