@@ -8,9 +8,8 @@ void console_text(const char *text) {
 }
 
 void console_hex(uint64_t value, int digits) {
-    for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) {
+    for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4)
         console_write(&"0123456789abcdef"[(value >> shift) & 15], 1);
-    }
 }
 
 _Noreturn void panic(const char *message) {

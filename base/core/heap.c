@@ -141,9 +141,8 @@ static void *allocate_small(uint32_t class) {
         page->fresh_at = (uint16_t)(page->fresh_at + bytes);
     }
     page->used++;
-    if (page->free_at == 0 && page->fresh_at + bytes > PAGE_BYTES) {
+    if (page->free_at == 0 && page->fresh_at + bytes > PAGE_BYTES)
         list_remove(&with_room[class], number);
-    }
     heap.used_bytes += bytes;
     return memory;
 }
@@ -254,18 +253,16 @@ static void give_around(struct ram_region region, uint64_t hole_start, uint64_t 
 void heap_init(void) {
     for (uint32_t i = 0; i < FINE_CLASSES; i++) class_bytes[i] = (uint16_t)((i + 1) * 16);
     uint64_t top = 0;
-    for (uint32_t i = 0; i < machine.ram_count; i++) {
+    for (uint32_t i = 0; i < machine.ram_count; i++)
         if (machine.ram[i].end > top) top = machine.ram[i].end;
-    }
     page_count = (uint32_t)(top / PAGE_BYTES);
     uint64_t descriptors_end =
         ROUND_UP(machine.payload_end + page_count * sizeof(struct page), PAGE_BYTES);
     if (descriptors_end >= ram_end_of(machine.payload_start)) panic("out of memory at boot");
     pages = (struct page *)machine.payload_end;
     memset(pages, 0, page_count * sizeof(struct page));
-    for (uint32_t i = 0; i < machine.ram_count; i++) {
+    for (uint32_t i = 0; i < machine.ram_count; i++)
         give_around(machine.ram[i], (uint64_t)base_text_start, descriptors_end);
-    }
 }
 
 /* musl's allocator, replaced: its own would ask a kernel for pages. */

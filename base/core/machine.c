@@ -3,9 +3,8 @@
 struct machine machine;
 
 bool is_ram(uint64_t address, uint64_t bytes) {
-    for (uint32_t i = 0; i < machine.ram_count; i++) {
+    for (uint32_t i = 0; i < machine.ram_count; i++)
         if (address < machine.ram[i].end && address + bytes > machine.ram[i].start) return true;
-    }
     return false;
 }
 
@@ -26,9 +25,8 @@ bool cmdline_number(const char *name, uint64_t *value) {
         if (*expected || !starts || *word++ != '=') continue;
         uint64_t number = 0;
         uint32_t digits = 0;
-        for (; *word >= '0' && *word <= '9' && digits < 19; word++, digits++) {
+        for (; *word >= '0' && *word <= '9' && digits < 19; word++, digits++)
             number = number * 10 + (uint64_t)(*word - '0');
-        }
         if (digits == 0 || (*word && *word != ' ')) return false;
         *value = number;
         return true;

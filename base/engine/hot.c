@@ -161,9 +161,8 @@ static JSValue write_latin1_js(ARGUMENTS) {
     bool fits = bytes_of(argv[0], &to) && natural_of(argv[1], &at) && at <= to.count
         && length <= to.count - at;
     if (fits && !text->wide) memcpy(to.bytes + at, string8(text), length);
-    for (uint32_t i = 0; fits && text->wide && i < length; i++) {
+    for (uint32_t i = 0; fits && text->wide && i < length; i++)
         to.bytes[at + i] = (uint8_t)string16(text)[i];
-    }
     JS_FreeValue(ctx, held);
     return fits ? VALUE(length) : OUTSIDE;
 }
@@ -188,9 +187,8 @@ static size_t encode_utf8(const struct engine_string *text, uint8_t *out) {
         if (out != NULL) {
             static const uint8_t lead[] = {0, 0xc0, 0xe0, 0xf0};
             out[n] = (uint8_t)(lead[more] | c >> (6 * more));
-            for (uint32_t k = 1; k <= more; k++) {
+            for (uint32_t k = 1; k <= more; k++)
                 out[n + k] = (uint8_t)(0x80 | (c >> (6 * (more - k)) & 0x3f));
-            }
         }
         n += 1 + more;
     }
@@ -246,9 +244,8 @@ static JSValue decode_wide(JSContext *ctx, struct range from, bool fatal) {
     uint32_t length = 0;
     bool valid = true;
     JSValue text;
-    for (const uint8_t *at = from.bytes; at < end;) {
+    for (const uint8_t *at = from.bytes; at < end;)
         length += decode_one(&at, end, &valid) < 0x10000 ? 1 : 2;
-    }
     if (fatal && !valid) return JS_NULL;
     uint16_t *to = engine_new_string16(ctx, length, &text);
     if (to == NULL) return text;

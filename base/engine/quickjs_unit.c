@@ -60,28 +60,37 @@ uint32_t engine_frames(JSRuntime *rt, uint64_t *out, uint32_t most) {
     return count;
 }
 
-/* A sampled function may be gone when its name is wanted: a script's own is, once it has run. */
-static int is_live_function(JSRuntime *rt, const void *script) {
+/* A sampled function may be gone when its name is wanted. Names stand in function objects. */
+static bool find_function(JSRuntime *rt, const JSFunctionBytecode *script, JSObject **object) {
+    bool is_live = false;
     struct list_head *entry;
     list_for_each(entry, &rt->gc_obj_list) {
-        const JSGCObjectHeader *object = list_entry(entry, JSGCObjectHeader, link);
-        if (object == script) return object->gc_obj_type == JS_GC_OBJ_TYPE_FUNCTION_BYTECODE;
+        JSObject *found = (JSObject *)list_entry(entry, JSGCObjectHeader, link);
+        if (&found->header == &script->header) is_live = true;
+        else if (found->header.gc_obj_type == JS_GC_OBJ_TYPE_JS_OBJECT &&
+            js_class_has_bytecode(found->class_id) && found->u.func.function_bytecode == script)
+            *object = found;
     }
-    return 0;
+    return is_live;
 }
 
 JSValue engine_function_name(JSContext *ctx, uint64_t script) {
     JSFunctionBytecode *function = (JSFunctionBytecode *)script;
-    if (!is_live_function(JS_GetRuntime(ctx), function)) return JS_NewString(ctx, "<gone>");
+    JSObject *object = NULL;
+    if (!find_function(JS_GetRuntime(ctx), function, &object)) return JS_NewString(ctx, "<gone>");
     int column, line = find_line_num(ctx, function, -1, &column);
-    char name_room[128], file_room[128];
+    char name_room[128], file_room[128], text[300];
     JSAtom file_atom = function->has_debug ? function->debug.filename : JS_ATOM_empty_string;
-    const char *name = JS_AtomGetStr(ctx, name_room, sizeof(name_room), function->func_name);
     const char *file = JS_AtomGetStr(ctx, file_room, sizeof(file_room), file_atom);
-    if (function->func_name == JS_ATOM_NULL) name = "<method>"; /* Its class has its name. */
-    if (name[0] == 0) name = "<anonymous>";
-    char text[300];
-    snprintf(text, sizeof(text), "%.120s %.120s:%d:%d", name, file, line, column);
+    JSProperty *own = NULL;
+    if (object != NULL) find_own_property(&own, object, JS_ATOM_name);
+    const char *name = own && JS_IsString(own->u.value) ? JS_ToCString(ctx, own->u.value) : NULL;
+    const char *shown = name ? name : "";
+    if (!name && function->func_name)
+        shown = JS_AtomGetStr(ctx, name_room, sizeof(name_room), function->func_name);
+    if (shown[0] == 0) shown = "<anonymous>";
+    snprintf(text, sizeof(text), "%.120s %.120s:%d:%d", shown, file, line, column);
+    JS_FreeCString(ctx, name);
     return JS_NewString(ctx, text);
 }
 
@@ -89,9 +98,9 @@ void engine_count_buffers(JSRuntime *rt, int64_t *count, int64_t *bytes) {
     struct list_head *entry;
     list_for_each(entry, &rt->gc_obj_list) {
         JSObject *object = (JSObject *)list_entry(entry, JSGCObjectHeader, link);
-        if (object->header.gc_obj_type != JS_GC_OBJ_TYPE_JS_OBJECT) continue;
-        if (object->class_id != JS_CLASS_ARRAY_BUFFER) continue;
-        if (object->u.array_buffer->free_func != js_array_buffer_free) continue;
-        *count += 1, *bytes += object->u.array_buffer->byte_length;
+        if (object->header.gc_obj_type == JS_GC_OBJ_TYPE_JS_OBJECT &&
+            object->class_id == JS_CLASS_ARRAY_BUFFER &&
+            object->u.array_buffer->free_func == js_array_buffer_free)
+            *count += 1, *bytes += object->u.array_buffer->byte_length;
     }
 }

@@ -88,7 +88,7 @@ export interface ProfileNode {
    * which the base's symbols explain: tools/cli/symbols.ts.
    */
   readonly kind: 'script' | 'native' | 'code';
-  /** "<anonymous>", "<method>" and "<gone>" stand for names that can't be had. */
+  /** "<anonymous>" and "<gone>" stand for names that can't be had. */
   readonly name: string;
   /** Where the function begins, from 1; empty and 0 for native code. */
   readonly file: string;

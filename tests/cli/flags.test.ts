@@ -17,6 +17,7 @@ test('nothing › what is absent', () => {
       target: 'pvh',
       publish: [],
       network: [],
+      'allow-host': false,
       link: [],
       disk: [],
       inspect: 'on',

@@ -24,7 +24,8 @@ export function snapshotLines(
   before: Before,
   options: TextOptions,
 ): string[] {
-  const lines = [headLine(now, options.title ?? now.name), ...loopLines(now, before), ...heapLines(now)];
+  const head = headLine(now, options.title ?? now.name);
+  const lines = [head, ...loopLines(now, before), ...heapLines(now)];
   for (const [name, stack] of Object.entries(now.stacks)) {
     if (stack === null) continue;
     const earlier = before?.stacks[name] ?? null;

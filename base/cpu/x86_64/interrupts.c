@@ -150,9 +150,8 @@ void interrupt_arrived(struct trap_frame *frame) {
         lapic_write(LAPIC_EOI, 0);
         return;
     }
-    if (vector >= VECTOR_WAKE_FIRST && vector < VECTOR_TIMER) {
+    if (vector >= VECTOR_WAKE_FIRST && vector < VECTOR_TIMER)
         woken_bits |= 1u << (vector - VECTOR_WAKE_FIRST);
-    }
     arrived = true;
     frame->rflags &= ~RFLAGS_INTERRUPT_BIT;
     bool from_pic = vector >= 0x20 && vector < VECTOR_WAKE_FIRST;

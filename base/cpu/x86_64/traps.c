@@ -65,9 +65,8 @@ void traps_init(void) {
         uint8_t stack = severe ? 2 : vector < EXCEPTION_VECTORS ? 1 : 0;
         set_gate(vector, vector == VECTOR_PROFILE ? 3 : stack);
     }
-    for (uint32_t i = 0; i < COUNT_OF(fault_stacks); i++) {
+    for (uint32_t i = 0; i < COUNT_OF(fault_stacks); i++)
         tss.ist[i] = (uint64_t)fault_stacks[i] + FAULT_STACK_BYTES;
-    }
     tss.io_map = sizeof(tss);
     uint64_t at = (uint64_t)&tss;
     base_gdt_tss[0] = (sizeof(tss) - 1) | (at & 0xffffff) << 16 | 0x89ull << 40
@@ -90,9 +89,8 @@ static const char *page_fault_reason(const struct trap_frame *frame, uint64_t ad
     if (!(frame->error_code & PAGE_FAULT_PRESENT_BIT)) return "access to an unmapped page";
     if (!(frame->error_code & PAGE_FAULT_WRITE_BIT)) return "read of a protected page";
     if (address >= text && address < rodata) return "write to a page of code";
-    if (address >= machine.payload_start && address < machine.payload_end) {
+    if (address >= machine.payload_start && address < machine.payload_end)
         return "write to the image's read-only contents";
-    }
     return "write to a read-only page";
 }
 
