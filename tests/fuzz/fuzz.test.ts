@@ -29,7 +29,7 @@ for (const bug of bugs) {
 test('hostile network › headers rewritten, checksums mended › nothing throws', () => {
   let opened = 0;
   let rewritten = 0;
-  for (let seed = 1; seed <= 60; seed++) {
+  for (let seed = 1; seed <= 30; seed++) {
     try {
       const tally = runHostile(seed, 20);
       opened += tally.opened;
@@ -38,7 +38,7 @@ test('hostile network › headers rewritten, checksums mended › nothing throws
       throw new Error(`seed ${seed}`, { cause: error });
     }
   }
-  assert(rewritten > 2_000 && opened > 500, `${rewritten} rewritten, ${opened} opened`);
+  assert(rewritten > 1_000 && opened > 250, `${rewritten} rewritten, ${opened} opened`);
 });
 
 test('hostile guest of a gateway › headers rewritten › nothing throws, nothing stays', async () => {

@@ -11,7 +11,7 @@ import { evenFaults, moveBulk } from './bulk.ts';
 import { drawOptions } from './options.ts';
 import { runSeed } from './scenario.ts';
 
-const SMOKE_SEEDS = 300;
+const SMOKE_SEEDS = 150;
 const MEGABYTE = 1_000_000;
 
 test(`seeds 1 to ${SMOKE_SEEDS} › faults, then a healed network › everything arrives, nothing is left`, () => {

@@ -132,7 +132,7 @@ for (const [target, names] of Object.entries(TARGETS)) {
 
       test(`${name} › many small connections`, async () => {
         network.relay!.setFaults(faults);
-        const count = name === 'no faults' ? 500 : 20;
+        const count = name === 'no faults' ? 500 : 10;
         for (const ours of [UNIKERNEL, UNIKERNEL6]) {
           const half = count / 2;
           fulfilled(await network.kernel.ask(ours, { op: 'many', port: 7, count: half, at: 10 }));
