@@ -81,7 +81,7 @@ describe('a process under load', { skip, timeout: 60_000 }, () => {
     const { code, stdout, stderr } = await running.inspect('--once').ended;
     assert.equal(code, 0, stderr);
     assert.match(stdout, / in +udp no port/);
-    assert.match(stdout, /^looked-into on process \| up 0:00:\d\d/);
+    assert.match(stdout, /^app \(looked-into\) on process \| up 0:00:\d\d/);
     assert.match(stdout, /listening on 9100 80, UDP \d+/);
     assert.match(stdout, /remote +local +state/);
     assert.match(stdout, new RegExp(`${LINUX}:\\d+ +${UNIKERNEL}:80 +ESTABLISHED`));

@@ -113,7 +113,7 @@ test('morgana inspect HOST:PORT › by the token in a file', async () => {
   const place = `127.0.0.1:${management}`;
   const good = await work.run(['inspect', place, '--token-file=token', '--once']).catch(String);
   assert.ok(typeof good !== 'string' && good.code === 0, JSON.stringify(good));
-  assert.match(good.stdout, /^htdocs on node/);
+  assert.match(good.stdout, /^127\.0\.0\.1:\d+ \(htdocs\) on node/);
   const set = await work.run(['inspect', place, '--token-file=token', '--log=info']);
   assert.match(set.stderr, /\*:info/);
   const cases: [string[], RegExp][] = [
