@@ -13,8 +13,15 @@ const ENDINGS: readonly [string, (child: ChildProcess) => void][] = [
 
 for (const [name, end] of ENDINGS) {
   test(`npm start › the site is served, URL and sizes are told; ${name} › nothing is left`, () =>
-    startAndEnd(end));
+    startAndEnd(startOn, end));
 }
+
+// npm passes a signal on to the shell that it runs a script in, and no further.
+test('npm start, by npm › SIGTERM to npm alone › nothing is left', () =>
+  startAndEnd(
+    (port) => started('npm', ['start', '--', `--publish=${port}:80`]),
+    (child) => child.kill('SIGTERM'),
+  ));
 
 /** When a signal comes: as soon as the tool is there, and just after the machine was started. */
 const EARLY: readonly [string, (tool: Tool, port: number) => Promise<void>][] = [
@@ -42,18 +49,18 @@ async function until(reached: () => boolean): Promise<void> {
   while (!reached()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
-function startOn(port: number): ChildProcess {
-  const script = path.join(root, 'scripts/start.mjs');
-  return spawn(process.execPath, [script, `--publish=${port}:80`], {
-    cwd: root,
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-}
+const startOn = (port: number): ChildProcess =>
+  started(process.execPath, [path.join(root, 'scripts/start.mjs'), `--publish=${port}:80`]);
 
-async function startAndEnd(end: (child: ChildProcess) => void): Promise<void> {
+const started = (command: string, args: readonly string[]): ChildProcess =>
+  spawn(command, args, { cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+
+async function startAndEnd(
+  begin: (port: number) => ChildProcess,
+  end: (child: ChildProcess) => void,
+): Promise<void> {
   const port = await freePort();
-  const child = startOn(port);
+  const child = begin(port);
   const tool = new Tool(child);
   try {
     await tool.wrote(/answered \d+ ms after start/);
