@@ -5,14 +5,14 @@
  */
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { chownSync, mkdirSync, symlinkSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { freePort, root, type Tool, Workspace } from '../cli/cli.ts';
+import { freePort, root, Tool, Workspace } from '../cli/cli.ts';
 import { cannotBoot, output } from '../helpers/machine.ts';
 import { without } from '../helpers/namespace.ts';
 
@@ -134,4 +134,44 @@ describe('one network', { skip, timeout: 120_000 }, () => {
     const { stdout } = await work.run(['switch', '--network=lab', '--status'], env);
     assert.doesNotMatch(stdout, /^ {4}pvh /m);
   });
+});
+
+const NOBODY = 65_534;
+const AS_NOBODY = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--inh-caps=-all'];
+const mayRead = spawnSync('setpriv', [...AS_NOBODY, 'test', '-r', MAIN]).status === 0;
+const noNobody = mayRead ? false : 'needs root, and a checkout that everybody may read';
+
+test('neither root nor QEMU › a process on a network, reached by its published port', {
+  skip: noNobody || without('curl'),
+  timeout: 90_000,
+}, async () => {
+  const place = new Workspace({ 'app.ts': APP });
+  // All of the system's programs that it may need: none of them is QEMU.
+  mkdirSync(place.path('bin'));
+  for (const name of ['flock', 'setpriv'])
+    symlinkSync(`/usr/bin/${name}`, place.path(`bin/${name}`));
+  chownSync(place.directory, NOBODY, NOBODY);
+  const port = await freePort();
+  const words = ['--target=process', '--network=lab', `--publish=${port}:80`];
+  const child = spawn(
+    '/usr/bin/setpriv',
+    [...AS_NOBODY, process.execPath, MAIN, 'run', 'app.ts', ...words],
+    {
+      cwd: place.directory,
+      env: {
+        PATH: place.path('bin'),
+        HOME: place.directory,
+        MORGANA_CACHE: place.path('cache'),
+        MORGANA_RUNTIME_DIR: place.path('rt'),
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+  const tool = new Tool(child);
+  await tool.wrote(/answered \d+ ms after start/);
+  const page = await output('curl', ['-sS', '-m', '20', `http://127.0.0.1:${port}/`]);
+  assert.equal(page, 'nobody asked 127.0.0.1');
+  child.kill('SIGINT');
+  await tool.ended;
+  place.remove();
 });
