@@ -20,6 +20,7 @@ import {
   findUnikernel,
   isRunning,
   isRuntimeName,
+  makeNetworkPlaces,
   networkNames,
   networkPlaces,
   removeStale,
@@ -114,10 +115,12 @@ test('a path of a socket › at the bound taken, one past it refused', () => {
   assert.throws(() => socketPath(`/${'é'.repeat(54)}`), /has 109 bytes/);
 });
 
-test('a network › its places, listed by name', () => {
+test('a network › its places; listed by name once somebody starts it', () => {
   const places = networkPlaces('lab');
   assert.equal(places.switchSocket, path.join(own, 'networks/lab/switch.sock'));
   assert.equal(places.controlSocket, path.join(own, 'networks/lab/control.sock'));
+  assert.deepEqual(networkNames(), []);
+  assert.deepEqual(makeNetworkPlaces('lab'), places);
   assert.deepEqual(networkNames(), ['lab']);
 });
 

@@ -117,11 +117,11 @@ export interface NetworkPlaces {
   readonly log: string;
 }
 
-/** Where the network `name` is; its directory is made on demand. */
+/** Where the network `name` is, if there is one. */
 export function networkPlaces(name: string): NetworkPlaces {
   checkName('network', name);
   const directory = path.join(runtimeDirectory(), 'networks', name);
-  const places = {
+  return {
     name,
     directory,
     switchSocket: socketPath(path.join(directory, 'switch.sock')),
@@ -129,7 +129,12 @@ export function networkPlaces(name: string): NetworkPlaces {
     lock: path.join(directory, 'lock'),
     log: path.join(directory, 'log'),
   };
-  mkdirSync(directory, { recursive: true, mode: PRIVATE_MODE });
+}
+
+/** The same for who starts it: its directory is there. */
+export function makeNetworkPlaces(name: string): NetworkPlaces {
+  const places = networkPlaces(name);
+  mkdirSync(places.directory, { recursive: true, mode: PRIVATE_MODE });
   return places;
 }
 

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { Failure } from '../failure.ts';
-import { type NetworkPlaces, networkPlaces, runtimeDirectory } from '../runtime-directory.ts';
+import { makeNetworkPlaces, type NetworkPlaces, runtimeDirectory } from '../runtime-directory.ts';
 import { NetworkClient } from './control-client.ts';
 import { macOnNetwork } from './mac.ts';
 import type { JoinAsk, Joined, PublishAsk } from './messages.ts';
@@ -31,7 +31,7 @@ export async function joinNetwork(
   network: string,
   { name, ...wish }: Omit<JoinAsk, 'mac'>,
 ): Promise<Membership> {
-  const places = networkPlaces(network);
+  const places = makeNetworkPlaces(network);
   const mac = macOnNetwork(network, name);
   const { client, joined } = await enter(places, { name, mac, ...wish });
   return {

@@ -5,7 +5,12 @@ import { millis } from '#core';
 import { type Impairment, noImpairment } from '#switch';
 import { EXIT_OK, Failure, usageFailure } from '../failure.ts';
 import type { CommandLine } from '../flags.ts';
-import { type NetworkPlaces, networkPlaces, socketPath } from '../runtime-directory.ts';
+import {
+  makeNetworkPlaces,
+  type NetworkPlaces,
+  networkPlaces,
+  socketPath,
+} from '../runtime-directory.ts';
 import type { VERBS } from '../verbs.ts';
 import { NetworkClient } from './control-client.ts';
 import { usualNetwork } from './gateway.ts';
@@ -34,8 +39,8 @@ export async function switchVerb(line: Line): Promise<number> {
       throw usageFailure('--status is of a network with a name', 'give it --network=NAME');
     return serve(line, null);
   }
-  const places = networkPlaces(name);
-  if (status) return printStatus(places, json);
+  if (status) return printStatus(networkPlaces(name), json);
+  const places = makeNetworkPlaces(name);
   const lock = takeLock(places.lock);
   if (lock === null) {
     const mend = `see "morgana switch --network=${name} --status", or take another name`;
