@@ -6,6 +6,8 @@
 export const EXIT_OK = 0;
 export const EXIT_USAGE = 1;
 export const EXIT_FAILED = 2;
+/** Of `switch --network=NAME` when another has it: who started it to join it may join the other. */
+export const EXIT_RUNNING = 75;
 
 export class Failure extends Error {
   override readonly name = 'Failure';

@@ -138,7 +138,8 @@ a port: --link=unix:PATH of "morgana run", QEMU's -netdev stream. "morgana run -
 joins a network, and starts one without these flags when it doesn't run.
 
   --socket=PATH         where ports are plugged in
-  --network=NAME        in place of --socket: a network that "morgana run --network=NAME" finds
+  --network=NAME        in place of --socket: a network that "morgana run --network=NAME" finds;
+                        exit code 75 when it runs already
   --gateway=NETWORK|off gives addresses (DHCP) and names (DNS), and leads to this machine's network;
                         as 10.77.0.0/24 (the default depends on the name)
   --publish=HOST:NAME:PORT  leads a port of 127.0.0.1 to one of a unikernel, as 8080:web:80; may be

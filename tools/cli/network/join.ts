@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { Failure } from '../failure.ts';
+import { EXIT_OK, EXIT_RUNNING, Failure } from '../failure.ts';
 import { makeNetworkPlaces, type NetworkPlaces, runtimeDirectory } from '../runtime-directory.ts';
 import { NetworkClient } from './control-client.ts';
 import { macOnNetwork } from './mac.ts';
@@ -69,15 +69,12 @@ async function enter(
       }
     }
     const code = starting?.code() ?? null;
-    if (code !== null && code !== 0 && code !== EXIT_RUNNING) throw startFailure(places);
+    if (code !== null && code !== EXIT_OK && code !== EXIT_RUNNING) throw startFailure(places);
     if (performance.now() > deadline) throw startFailure(places);
     if (starting === null || code !== null) starting = start(places, ask.allowHost);
     await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
   }
 }
-
-/** Of `morgana switch --network=NAME` when that network runs already. */
-export const EXIT_RUNNING = 75;
 
 interface Starting {
   /** Its exit code; null while it runs. */

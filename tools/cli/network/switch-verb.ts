@@ -3,7 +3,7 @@
 import { existsSync, truncateSync } from 'node:fs';
 import { millis } from '#core';
 import { type Impairment, noImpairment } from '#switch';
-import { EXIT_OK, Failure, usageFailure } from '../failure.ts';
+import { EXIT_OK, EXIT_RUNNING, Failure, usageFailure } from '../failure.ts';
 import type { CommandLine } from '../flags.ts';
 import {
   makeNetworkPlaces,
@@ -14,7 +14,6 @@ import {
 import type { VERBS } from '../verbs.ts';
 import { NetworkClient } from './control-client.ts';
 import { usualNetwork } from './gateway.ts';
-import { EXIT_RUNNING } from './join.ts';
 import { takeLock } from './lock.ts';
 import type { NetworkStatus } from './messages.ts';
 import { Network } from './network.ts';
