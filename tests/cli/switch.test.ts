@@ -28,7 +28,10 @@ export default defineUnikernel({
   name: 'wait',
   main: './main.ts',
   devices: {},
-  args: { code: arg.int({ default: 0, doc: 'ends with it at once, unless 0' }) },
+  args: {
+    code: arg.int({ default: 0, doc: 'ends with it at once, unless 0' }),
+    port: arg.port({ default: 80, doc: 'that a network may publish' }),
+  },
 });
 `,
   'wait/main.ts': `import type { Start } from 'morgana';
@@ -140,6 +143,7 @@ test('three join at once a network that nobody started › one switch; who is on
     const { code, stderr } = await tool.ended;
     // The process may see its link close before the tool does.
     assert.ok(code === 2 || code === 122, `${code}: ${stderr}`);
+    assert.doesNotMatch(stderr, /no port is published/);
   }
 });
 

@@ -235,7 +235,7 @@ async function watchOver(
   running.ended.then(end, end);
   const web = publish.find((p) => p.protocol === 'tcp');
   if (web !== undefined) void announce(description, web, startedMs, () => over);
-  else if (description?.capabilities.ports.length && !line.flags.link.length && !asksHelp(line))
+  else if (description?.capabilities.ports.length && !hasAddress(line) && !asksHelp(line))
     say('no port is published: see --publish');
   return running;
 }
@@ -266,11 +266,13 @@ async function announce(
 function publishedPorts(line: Line, description: Description | null): readonly Publish[] {
   const given = line.flags.publish;
   if (given.length > 0 || asksHelp(line) || description === null) return given;
-  if (line.flags.link.length > 0 || line.flags.network.length > 0) return given;
-  if (description.kind === 'devices') return given;
+  if (hasAddress(line) || description.kind === 'devices') return given;
   const guestPort = portArgument(line.rest ?? [], description.args);
   return [{ hostAddress: '127.0.0.1', hostPort: 8_080, guestPort, protocol: 'tcp' }];
 }
+
+/** Of its own, at which others reach its ports: on a network, which may publish them too. */
+const hasAddress = ({ flags }: Line): boolean => flags.link.length > 0 || flags.network.length > 0;
 
 const asksHelp = (line: Line): boolean => (line.rest ?? []).includes('--help');
 
