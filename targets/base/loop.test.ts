@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { after, FOREVER, instantOfMicros, millis, Timer, TimerQueue } from '#core';
-import { createLoop, createTurn, type LoopDevice } from './loop.ts';
+import { createLoop, createTurn, type LoopDevice, RARE_TURNS } from './loop.ts';
 
 /** A device with `work` things to hand over, and a record of what the loop asked. */
 class FakeDevice implements LoopDevice {
@@ -111,4 +111,26 @@ test('vitals › a timer in time, one a millisecond late, one later › the latt
   const { lateTimers, lateMicrosMax } = vitals();
   assert.deepEqual(lateTimers, [1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
   assert.equal(lateMicrosMax, 9_000);
+});
+
+test('a rare device › looked at when it woke the loop, not when others did, and again after work', () => {
+  const { clock, timers } = rig();
+  const polls: number[] = [];
+  let work = 0;
+  const poll = (woken: number): boolean => {
+    polls.push(woken);
+    return work-- > 0;
+  };
+  const turn = createTurn(clock, timers, [], { wakeBits: 0b100, poll });
+  turn(0b011);
+  turn(0);
+  assert.deepEqual(polls, []);
+  work = 1;
+  assert.equal(turn(0b110), -1);
+  assert.equal(turn(0b001), FOREVER);
+  assert.deepEqual(polls, [0b110, 0b001]);
+  for (let i = 1; i < RARE_TURNS; i++) turn(0b001);
+  assert.equal(polls.length, 2);
+  turn(0b001);
+  assert.equal(polls.length, 3);
 });

@@ -21,10 +21,12 @@ export interface LoopDevice {
 }
 
 /**
- * A device that has something so seldom that no turn should pay for it: it is looked at when
- * something woke the loop, and every RARE_TURNS turns, as a busy loop may never sleep.
+ * A device that has something so seldom that no turn should pay for it: it is looked at when it
+ * woke the loop, and every RARE_TURNS turns, as a busy loop may never sleep.
  */
 export interface RareDevice {
+  /** What of `woken` says that it was this device. */
+  readonly wakeBits: number;
   /**
    * As of LoopDevice; true: it is looked at again in the next turn. When false, whatever it has
    * later than this wakes the loop.
@@ -56,6 +58,7 @@ export function createLoop(
   /** When the turn before began, if it did something: then it ends where this one begins. */
   let began = -1;
   let turnsLeft = RARE_TURNS;
+  const rareBits = rare?.wakeBits ?? 0;
 
   const turn = (woken: number): number => {
     const now = instantOfMicros(base.clockMonotonic());
@@ -67,7 +70,7 @@ export function createLoop(
     }
     began = now;
     let busy = timers.run(now);
-    if (rare !== null && (woken !== 0 || --turnsLeft === 0)) {
+    if (rare !== null && ((woken & rareBits) !== 0 || --turnsLeft === 0)) {
       turnsLeft = RARE_TURNS;
       if (rare.poll(woken)) {
         busy = true;

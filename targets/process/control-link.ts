@@ -19,6 +19,7 @@ const RECEIVE_BYTES = 16_384;
 
 export class ControlLink implements ControlChannel, RareDevice {
   queuedBytes = 0;
+  readonly wakeBits: number;
   private readonly base: ProcessBase;
   private readonly link: number;
   private handler: ControlHandler | null = null;
@@ -34,6 +35,7 @@ export class ControlLink implements ControlChannel, RareDevice {
   constructor(base: ProcessBase, link: number) {
     this.base = base;
     this.link = link;
+    this.wakeBits = 1 << link;
     // Until somebody reads, what comes wakes nobody.
     base.linkWaitsFor(link, WAIT.nothing);
   }

@@ -50,6 +50,7 @@ export class ControlPort implements ControlChannel, RareDevice {
   hasConsole = false;
   /** The host said that the port has our name. */
   isNamed = false;
+  readonly wakeBits: number;
   private readonly device: VirtioDevice;
   private readonly messagesIn: MessagesIn;
   private readonly messagesOut: MessagesOut;
@@ -75,6 +76,7 @@ export class ControlPort implements ControlChannel, RareDevice {
     onFault: (fault: VirtioFault) => void,
   ) {
     this.device = device;
+    this.wakeBits = device.wakeBits;
     this.messagesIn = new MessagesIn(device, queues.messagesIn);
     this.messagesOut = new MessagesOut(device, queues.messagesOut);
     this.receive = queues.receive;
@@ -139,7 +141,7 @@ export class ControlPort implements ControlChannel, RareDevice {
 
   poll(woken: number): boolean {
     const { device } = this;
-    if ((woken & device.wakeBits) !== 0) device.acknowledge(woken);
+    if ((woken & this.wakeBits) !== 0) device.acknowledge(woken);
     if (device.fault === null) {
       // What is received after the port was opened again is only handed over after that was heard:
       // the host says so before it sends anything.
