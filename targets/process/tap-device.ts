@@ -8,9 +8,16 @@
  * device has room.
  */
 
-import { assert, readU16le } from '#core';
+import { assert } from '#core';
 import type { ChecksumRequest, NetDevice, NetHandler, NetOffload } from '#device';
 import type { LoopDevice } from '../base/loop.ts';
+import {
+  HEADER_CHECKSUM_GOOD_MASK,
+  HEADER_GSO_TCPV4,
+  HEADER_GSO_TCPV6,
+  HEADER_NEEDS_CHECKSUM_BIT,
+  ReceivedRequest,
+} from '../base/net-header.ts';
 import { LINK, type ProcessBase, WAIT } from './base.ts';
 import { FrameViews } from './frame-views.ts';
 
@@ -26,11 +33,6 @@ const FRAMES_PER_TURN = 64;
 /** Turns without a wake-up after which the device is looked at all the same. */
 const TURNS_ASLEEP_MAX = 8;
 
-/** virtio_net_hdr flags: NEEDS_CSUM and DATA_VALID; either way the sum needs no checking. */
-const HEADER_CHECKSUM_GOOD_MASK = 3;
-const HEADER_NEEDS_CHECKSUM_BIT = 1;
-const HEADER_GSO_TCPV4 = 1 << 8;
-const HEADER_GSO_TCPV6 = 4 << 8;
 const ETHERTYPE_IPV6_HIGH = 0x86;
 
 const DEAF: NetHandler = { receive() {}, transmitReady() {} };
@@ -51,20 +53,14 @@ export class TapDevice implements NetDevice, LoopDevice {
   private isGone = false;
 
   private readonly rxMemory = new Uint8Array(FRAME_AT + FRAME_BYTES_MAX);
+  private readonly rxHeader = new Uint16Array(this.rxMemory.buffer, HEADER_AT, HEADER_BYTES / 2);
+  private readonly rxRequest = new ReceivedRequest();
   private readonly rxViews = new FrameViews(this.rxMemory, FRAME_AT);
   /** The last read found nothing: only a wake-up brings more. */
   private isDrained = false;
   private turnsAsleep = 0;
   private received = 0;
   private receiveShort = 0;
-
-  /** What `receivedRequest` gives. */
-  private readonly rxRequest: ChecksumRequest = {
-    startAt: 0,
-    fieldAt: 0,
-    segmentBytes: 0,
-    headerBytes: 0,
-  };
 
   private readonly txMemory: Uint8Array;
   private readonly txFrame: Uint8Array;
@@ -112,15 +108,7 @@ export class TapDevice implements NetDevice, LoopDevice {
   }
 
   receivedRequest(): Readonly<ChecksumRequest> | null {
-    const { rxMemory, rxRequest } = this;
-    const isPartial = (rxMemory[HEADER_AT]! & HEADER_NEEDS_CHECKSUM_BIT) !== 0;
-    const segmentBytes = readU16le(rxMemory, HEADER_AT + 4);
-    if (!isPartial && segmentBytes === 0) return null;
-    rxRequest.startAt = isPartial ? readU16le(rxMemory, HEADER_AT + 6) : 0;
-    rxRequest.fieldAt = readU16le(rxMemory, HEADER_AT + 8);
-    rxRequest.segmentBytes = segmentBytes;
-    rxRequest.headerBytes = readU16le(rxMemory, HEADER_AT + 2);
-    return rxRequest;
+    return this.rxRequest.read(this.rxHeader, 0);
   }
 
   counters(): Readonly<Record<string, number>> {

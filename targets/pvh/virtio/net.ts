@@ -9,13 +9,15 @@
 
 import { assert, ok, type Result } from '#core';
 import type { ChecksumRequest, NetDevice, NetHandler, NetOffload } from '#device';
-import type { Base } from '../base.ts';
-import type { VirtioFault } from './fault.ts';
 import {
   HEADER_CHECKSUM_GOOD_MASK,
+  HEADER_GSO_TCPV4,
+  HEADER_GSO_TCPV6,
   HEADER_NEEDS_CHECKSUM_BIT,
   ReceivedRequest,
-} from './net-header.ts';
+} from '../../base/net-header.ts';
+import type { Base } from '../base.ts';
+import type { VirtioFault } from './fault.ts';
 import { chooseNetFeatures, NET_FEATURE, type NetIdentity, readNetIdentity } from './net-setup.ts';
 import { INTERRUPT_CONFIG_BIT, VirtioDevice, type VirtioTransport } from './transport.ts';
 import { AVAILABLE_RING_AT, DESCRIPTOR_NEXT_BIT, type Virtqueue } from './virtqueue.ts';
@@ -24,8 +26,6 @@ export const NET_DEVICE_ID = 1;
 
 const RECEIVE_QUEUE = 0;
 const TRANSMIT_QUEUE = 1;
-const HEADER_GSO_TCPV4 = 1 << 8;
-const HEADER_GSO_TCPV6 = 4 << 8;
 /** First byte of the Ethernet type 0x86dd, and where it stands. */
 const ETHERTYPE_AT = 12;
 const ETHERTYPE_IPV6_HIGH = 0x86;

@@ -1,10 +1,16 @@
-/** What virtio_net_hdr (virtio 1.2 §5.1.6) says of a frame that was received. */
+/**
+ * virtio_net_hdr (virtio 1.2 §5.1.6): what stands before each frame of a network device or of a tap
+ * device, and what it says of one that was received.
+ */
 
 import type { ChecksumRequest } from '#device';
 
 /** Flags: NEEDS_CSUM and DATA_VALID; either way the sum needs no checking. */
 export const HEADER_CHECKSUM_GOOD_MASK = 3;
 export const HEADER_NEEDS_CHECKSUM_BIT = 1;
+/** Flags and kind of segments in one word: TCP over each. */
+export const HEADER_GSO_TCPV4 = 1 << 8;
+export const HEADER_GSO_TCPV6 = 4 << 8;
 
 /** What the device left to do, in one record that is used again. */
 export class ReceivedRequest implements ChecksumRequest {
