@@ -141,6 +141,11 @@ export class Gateway {
     return this.guests.addressOf(hostName);
   }
 
+  /** The address that a station, as "52:54:00:00:00:01", has a lease of; null: none now. */
+  addressOfStation(mac: string): Ipv4Address | null {
+    return this.dhcp.addressOfStation(mac);
+  }
+
   /** What the guest with this address is called; null: nothing. */
   nameOf(address: Ipv4Address): string | null {
     return this.guests.nameOf(address);

@@ -4,7 +4,7 @@
  * member has no address yet: who says it to DHCP isn't found by it, nor told from an address by it.
  */
 
-import { type Dhcpv4Server, formatIpv4Address, type Ipv4Address, parseIpv4Address } from '#net';
+import type { Dhcpv4Server, Ipv4Address } from '#net';
 import type { GuestNames } from './names.ts';
 
 export interface Member {
@@ -33,7 +33,7 @@ export class Guests implements GuestNames {
     const name = hostName.toLowerCase();
     const member = this.find((one) => one.name === name);
     if (member === null) return this.dhcp.addressOf(name);
-    return member.address ?? this.leased((lease) => lease.mac === member.mac)?.address ?? null;
+    return member.address ?? this.dhcp.addressOfStation(member.mac);
   }
 
   addressesOf(hostName: string): readonly Ipv4Address[] {
@@ -41,10 +41,9 @@ export class Guests implements GuestNames {
     return address === null ? [] : [address];
   }
 
-  /** O(members + leases). */
+  /** O(members). */
   nameOf(address: Ipv4Address): string | null {
-    const text = formatIpv4Address(address);
-    const mac = this.leased((lease) => lease.text === text)?.mac ?? null;
+    const mac = this.dhcp.stationOf(address);
     const member = this.find((one) =>
       one.address === null ? one.mac === mac : one.address === address,
     );
@@ -55,17 +54,6 @@ export class Guests implements GuestNames {
 
   private find(isIt: (member: Member) => boolean): Member | null {
     for (const member of this.members()) if (isIt(member)) return member;
-    return null;
-  }
-
-  /** The first lease in force that it is. */
-  private leased(
-    isIt: (lease: { readonly mac: string; readonly text: string }) => boolean,
-  ): { readonly mac: string; readonly address: Ipv4Address } | null {
-    for (const { mac, address: text, state } of this.dhcp.leases()) {
-      if (state !== 'bound' || !isIt({ mac, text })) continue;
-      return { mac, address: parseIpv4Address(text)! };
-    }
     return null;
   }
 }

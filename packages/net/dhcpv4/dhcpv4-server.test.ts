@@ -81,6 +81,9 @@ test('DISCOVER, REQUEST › OFFER and ACK to all, with all that the network has'
     ),
   );
   assert.deepEqual([x.server.addressOf('WEB'), x.server.nameOf(FIRST)], [FIRST, 'web']);
+  assert.equal(x.server.stationOf(FIRST), '02:00:00:00:00:01');
+  assert.equal(x.server.addressOfStation('02:00:00:00:00:01'), FIRST);
+  assert.equal(x.server.addressOfStation('02:00:00:00:00:02'), null);
   assert.equal(x.changes, 1);
 });
 
@@ -211,6 +214,8 @@ test('a lease › ends by itself: name and address are free', () => {
   assert.equal(x.server.addressOf('web'), FIRST);
   x.link.wait(200);
   assert.deepEqual([x.server.addressOf('web'), x.server.nameOf(FIRST)], [null, null]);
+  const station = '02:00:00:00:00:01';
+  assert.deepEqual([x.server.addressOfStation(station), x.server.stationOf(FIRST)], [null, null]);
   assert.deepEqual(x.server.leases()[0], {
     ...{ address: '10.0.2.100', mac: '02:00:00:00:00:01', hostName: null },
     ...{ state: 'ended', secondsLeft: 0 },
@@ -231,6 +236,7 @@ test('DECLINE › the address is nobody’s for ten minutes, its client gets ano
   x.bind(A);
   x.send(DHCPV4_DECLINE, A, [server, asking(FIRST)]);
   assert.deepEqual([x.counter('dhcpServerDeclines'), x.server.leases()[0]?.state], [1, 'declined']);
+  assert.equal(x.server.stationOf(FIRST), null);
   assert.equal(x.bind(A), SECOND);
   assert.equal(x.send(DHCPV4_REQUEST, B, [asking(FIRST)])[0]?.type, DHCPV4_NAK);
   const C = macOf(3);

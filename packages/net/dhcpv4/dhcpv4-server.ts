@@ -177,6 +177,20 @@ export class Dhcpv4Server implements UdpReceiver {
     return lease !== null && lease.until > this.timers.now ? lease.hostName : null;
   }
 
+  /** The address that a station, as "52:54:00:00:00:01", has now; null: none. O(leases). */
+  addressOfStation(mac: string): Ipv4Address | null {
+    for (const lease of this.table.values()) {
+      if (this.isInForce(lease) && formatMac(lease.mac) === mac) return lease.address;
+    }
+    return null;
+  }
+
+  /** The station that has this address now, written so; null: none. O(1). */
+  stationOf(address: Ipv4Address): string | null {
+    const lease = this.table.at(address);
+    return lease !== null && this.isInForce(lease) ? formatMac(lease.mac) : null;
+  }
+
   datagram(bytes: Uint8Array, source: IpAddress, sourcePort: number, destination: IpAddress): void {
     const parsed = parseDhcpv4(bytes);
     const client = parsed.ok ? clientOf(parsed.value, this.table) : null;
@@ -201,6 +215,10 @@ export class Dhcpv4Server implements UdpReceiver {
 
   checkInvariants(): void {
     this.table.checkInvariants();
+  }
+
+  private isInForce(lease: Lease): boolean {
+    return lease.state === 'bound' && lease.until > this.timers.now;
   }
 
   private expire(now: Instant): void {

@@ -83,8 +83,8 @@ export class NetworkGateway {
 
   /** The address of the station, when it has a lease. */
   addressOf(mac: string): string | null {
-    const lease = this.gateway.leases().find((one) => one.mac === mac && one.state === 'bound');
-    return lease?.address ?? null;
+    const address = this.gateway.addressOfStation(mac);
+    return address === null ? null : formatIpv4Address(address);
   }
 
   /** Where it is published and what undoes that, or one sentence. */
