@@ -261,10 +261,10 @@ export class Router6 {
       if (type !== ICMPV6_ECHO_REQUEST && type !== ICMPV6_ECHO_REPLY) return null;
       return this.flows.find(inside, remote, protocol, echoIdentifier(packet.frame, packet.at), 0);
     }
-    const [insidePort, remotePort] = isOut
-      ? [packet.sourcePort, packet.destinationPort]
-      : [packet.destinationPort, packet.sourcePort];
-    return this.flows.find(inside, remote, protocol, insidePort, remotePort);
+    const { sourcePort, destinationPort } = packet;
+    // In two branches: a pair of ports would be an array and an iterator for each packet.
+    if (isOut) return this.flows.find(inside, remote, protocol, sourcePort, destinationPort);
+    return this.flows.find(inside, remote, protocol, destinationPort, sourcePort);
   }
 
   /** Addresses of the link, and our own. */
