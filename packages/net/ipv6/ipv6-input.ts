@@ -235,11 +235,10 @@ export class Ipv6Input implements FragmentOwner {
       this.counters.ipv6SourceOurs += 1;
       return;
     }
-    const own = this.destinationOf(destination, isToGroup, isGroup);
-    if (own === null) {
-      const isTaken = !isToGroup && this.isForeignTaken(frame, end, source, destination, isGroup);
-      if (!isTaken) return;
-    }
+    const to = isToGroup
+      ? this.joined(destination)
+      : (this.ownOf(destination, isGroup) ?? this.taken(frame, end, source, destination, isGroup));
+    if (to === null) return;
     const cursor: Cursor = {
       frame,
       end,
@@ -249,51 +248,50 @@ export class Ipv6Input implements FragmentOwner {
       headers: 0,
       isFragmented: false,
     };
-    const to = own ?? destination;
     if (!this.readHeaders(cursor, source, to)) return;
     const isGood = checksumGood && !cursor.isFragmented;
     this.deliver(cursor, source, to, isToGroup, isGood);
   }
 
-  /** Our object for a destination that is for us; null, and counted, for others. */
-  private destinationOf(
-    destination: Ipv6Address,
-    isToGroup: boolean,
-    isGroup: boolean,
-  ): Ipv6Address | null {
-    if (isToGroup) {
-      if (this.to.isMember(destination)) return destination;
-      this.counters.ipv6NotJoined += 1;
-      return null;
-    }
+  /** A group that we are in; null, and counted, for others. */
+  private joined(group: Ipv6Address): Ipv6Address | null {
+    if (this.to.isMember(group)) return group;
+    this.counters.ipv6NotJoined += 1;
+    return null;
+  }
+
+  /** Our object for one of our addresses; null for others. */
+  private ownOf(destination: Ipv6Address, isGroup: boolean): Ipv6Address | null {
     // One host's address in a frame for many stations is somebody's mistake.
     const own = isGroup || isIpv4Mapped(destination) ? null : this.to.own(destination);
     if (own !== null) this.lastDestination = own;
-    else if (isGroup || this.foreign?.takes(destination) !== true) this.counters.ipv6NotOurs += 1;
     return own;
   }
 
-  /** A neighbour's packet for a host that we stand in for; else counted by reason. */
-  private isForeignTaken(
+  /** Not ours: of a host that we stand in for, from a neighbour; else null, counted by reason. */
+  private taken(
     frame: Uint8Array,
     end: number,
     source: Ipv6Address,
     destination: Ipv6Address,
     isGroup: boolean,
-  ): boolean {
-    if (isGroup || this.foreign?.takes(destination) !== true) return false;
+  ): Ipv6Address | null {
+    if (isGroup || this.foreign?.takes(destination) !== true) {
+      this.counters.ipv6NotOurs += 1;
+      return null;
+    }
     // Nobody else's answers would find their way back (RFC 4443 §3.1, beyond scope of source).
     if (!this.to.isOnLink(source)) {
       this.counters.ipv6ForeignSource += 1;
-      return false;
+      return null;
     }
     if (frame[HOP_LIMIT_AT]! <= 1) {
       this.counters.ipv6ForeignHops += 1;
       this.errors.hopLimitExceeded(frame, end);
-      return false;
+      return null;
     }
     this.lastForeign.set(source, destination);
-    return true;
+    return destination;
   }
 
   /** Leaves `c` at the first header that isn't an extension; false when that was all. */

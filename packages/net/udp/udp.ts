@@ -170,8 +170,8 @@ export class Udp implements TransportInput, IcmpErrorInput {
       if (!isOurs && foreign?.takes(destination) === true) {
         this.counters.udpReceived += 1;
         const payload = b.subarray(UDP_HEADER_BYTES, lengthBytes);
-        const [from, to] = [readU16be(b, 0), readU16be(b, 2)];
-        foreign.datagram(payload, source, from, destination, to, frame, end);
+        const from = readU16be(b, 0);
+        foreign.datagram(payload, source, from, destination, readU16be(b, 2), frame, end);
         return;
       }
       this.counters.udpNoPort += 1;
