@@ -4,9 +4,9 @@
  */
 
 import { readU16be, writeU16be } from '#core';
+import { TCP_HEADER_BYTES } from '#net/wire';
 import { folded, type Packet } from './packet.ts';
 
-const TCP_HEADER_BYTES = 20;
 const OPTION_END = 0;
 const OPTION_NOP = 1;
 const OPTION_MSS = 2;

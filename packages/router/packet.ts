@@ -5,7 +5,7 @@
  * isn't touched, so that errors can quote it. One object serves all packets of a router.
  */
 
-import { hot, readU16be } from '#core';
+import { hot } from '#core';
 import type { ChecksumRequest, NetDevice } from '#device';
 import { type Ipv4Address, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from '#net';
 import {
@@ -27,7 +27,7 @@ import {
 /** Where `Packet.v` has what. Single constants: the bundler puts them where they are used. */
 export const TTL = 0;
 export const PROTOCOL = 1;
-export const HEADER_SUM = 2;
+const HEADER_SUM = 2;
 export const SOURCE = 3;
 export const DESTINATION = 4;
 /** Both ports of TCP and UDP in one word; type and code of ICMP. */
@@ -328,9 +328,3 @@ export const folded = (sum: number): number => {
 /** What sums change by when word `was` becomes `is` (each 32 bits): 0..0xffff. */
 export const wordDelta = (was: number, is: number): number =>
   folded(0x1fffe - (was >>> 16) - (was & 0xffff) + (is >>> 16) + (is & 0xffff));
-
-/** Reads the ports or ICMP's identifier of a quoted packet: `isSource` of which end. */
-export function quotedPort(b: Uint8Array, at: number, protocol: number, isSource: boolean): number {
-  if (protocol === PROTOCOL_ICMP) return readU16be(b, at + 4);
-  return readU16be(b, isSource ? at : at + 2);
-}

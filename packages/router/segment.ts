@@ -10,6 +10,7 @@ import {
   ETHERNET_HEADER_BYTES,
   ETHERTYPE_IPV6,
   foldChecksum,
+  IPV6_HEADER_BYTES,
   TCP_CWR,
   TCP_FIN,
   TCP_PSH,
@@ -17,7 +18,6 @@ import {
 
 const ETHERTYPE_AT = 12;
 const IP_AT = ETHERNET_HEADER_BYTES;
-const IPV6_HEADER_BYTES = 40;
 const SEQ_AT = 4;
 const FLAGS_AT = 13;
 

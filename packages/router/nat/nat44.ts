@@ -4,7 +4,7 @@
  * it: endpoint-independent mapping, filtering by the remote address and port unless told otherwise,
  * ports preserved where free. A packet costs one lookup, two when an inside endpoint talks to
  * several remote ones at once. Here: TCP, UDP and ICMP's queries, whole or first fragments. Not
- * here: errors (icmp-errors.ts), fragments (fragments.ts), the tables (sessions.ts), where packets
+ * here: errors (errors.ts), fragments (fragments.ts), the tables (sessions.ts), where packets
  * go (router.ts).
  */
 
