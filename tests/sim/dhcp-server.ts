@@ -3,7 +3,6 @@
  * misbehave.
  */
 
-import { writeU32be } from '#core';
 import { type Ipv4Address, ipv4AddressOf, type NetStack } from '#net';
 import {
   DHCPV4_ACK,
@@ -19,6 +18,7 @@ import {
   dhcpv4MessageType,
   dhcpv4Option,
   dhcpv4OptionI32,
+  dhcpv4U32,
   ETHERNET_HEADER_BYTES,
   ETHERTYPE_IPV4,
   emitDhcpv4,
@@ -115,13 +115,13 @@ export class TestDhcpServer {
     }
     const options: Dhcpv4Option[] = [
       { code: dhcpv4Option.messageType, value: Uint8Array.of(type) },
-      { code: dhcpv4Option.serverIdentifier, value: u32(address) },
+      { code: dhcpv4Option.serverIdentifier, value: dhcpv4U32(address) },
     ];
     if (type !== DHCPV4_NAK) {
       options.push(
-        { code: dhcpv4Option.leaseSeconds, value: u32(leaseSeconds) },
-        { code: dhcpv4Option.netmask, value: u32(-1 << (32 - prefixBits)) },
-        { code: dhcpv4Option.router, value: u32(this.options.router ?? address) },
+        { code: dhcpv4Option.leaseSeconds, value: dhcpv4U32(leaseSeconds) },
+        { code: dhcpv4Option.netmask, value: dhcpv4U32(-1 << (32 - prefixBits)) },
+        { code: dhcpv4Option.router, value: dhcpv4U32(this.options.router ?? address) },
         ...(extra ?? []),
       );
     }
@@ -164,10 +164,4 @@ export class TestDhcpServer {
     });
     stack.device.commit(ETHERNET_HEADER_BYTES + ipBytes, [], null);
   }
-}
-
-function u32(value: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  writeU32be(bytes, 0, value);
-  return bytes;
 }

@@ -11,12 +11,13 @@ import {
   DHCPV4_REQUEST,
   dhcpv4Option,
   dhcpv4OptionI32,
+  dhcpv4U32,
   emitUdp,
   MAC_BROADCAST,
   pseudoHeaderSum,
 } from '../wire/index.ts';
 
-import { ALL, Exchange, grant, u32 } from './test-exchange.ts';
+import { ALL, Exchange, grant } from './test-exchange.ts';
 
 test('start › a DISCOVER at once, from nobody to all', () => {
   const x = new Exchange('web');
@@ -42,8 +43,8 @@ test('OFFER, ACK › REQUEST names both, then everything in the lease is used', 
     { code: dhcpv4Option.dnsServers, value: Uint8Array.of(10, 0, 2, 3, 127, 0, 0, 1, 10, 0, 2, 4) },
     { code: dhcpv4Option.domain, value: Uint8Array.from(Buffer.from('example.org\0')) },
     { code: dhcpv4Option.mtu, value: Uint8Array.of(5, 0) },
-    { code: dhcpv4Option.broadcast, value: u32(ip('10.0.2.0')) },
-    { code: dhcpv4Option.ntpServers, value: u32(ip('10.0.2.5')) },
+    { code: dhcpv4Option.broadcast, value: dhcpv4U32(ip('10.0.2.0')) },
+    { code: dhcpv4Option.ntpServers, value: dhcpv4U32(ip('10.0.2.5')) },
     { code: dhcpv4Option.domainSearch, value: Uint8Array.of(1, 97, 0, 1, 98, 0xc0, 0) },
   ]);
   assert.deepEqual(x.events, [
@@ -65,12 +66,12 @@ test('options that make no sense › left out: netmask with holes, tiny MTU, odd
   const x = new Exchange();
   x.bind([
     ...grant(3600).slice(0, 2),
-    { code: dhcpv4Option.netmask, value: u32(ip('255.0.255.0')) },
-    { code: dhcpv4Option.router, value: u32(ip('127.0.0.1')) },
+    { code: dhcpv4Option.netmask, value: dhcpv4U32(ip('255.0.255.0')) },
+    { code: dhcpv4Option.router, value: dhcpv4U32(ip('127.0.0.1')) },
     { code: dhcpv4Option.mtu, value: Uint8Array.of(0, 68) },
     { code: dhcpv4Option.domain, value: Uint8Array.from(Buffer.from('a b\n')) },
-    { code: dhcpv4Option.broadcast, value: u32(ip('11.0.0.0')) },
-    { code: dhcpv4Option.ntpServers, value: u32(ip('224.0.1.1')) },
+    { code: dhcpv4Option.broadcast, value: dhcpv4U32(ip('11.0.0.0')) },
+    { code: dhcpv4Option.ntpServers, value: dhcpv4U32(ip('224.0.1.1')) },
     { code: dhcpv4Option.domainSearch, value: Uint8Array.of(1, 97) },
     { code: dhcpv4Option.classlessRoutes, value: Uint8Array.of(33, 0, 0, 0, 0) },
   ]);
@@ -190,7 +191,7 @@ test('REQUESTING › ACK of another server, without lease time, with a lease too
   const x = new Exchange();
   x.take();
   x.reply(DHCPV4_OFFER);
-  const other = { code: dhcpv4Option.serverIdentifier, value: u32(ip('10.0.2.9')) };
+  const other = { code: dhcpv4Option.serverIdentifier, value: dhcpv4U32(ip('10.0.2.9')) };
   x.reply(DHCPV4_ACK, {}, [other, ...grant(3600).slice(1)]);
   x.reply(DHCPV4_NAK, {}, [other]);
   x.reply(DHCPV4_ACK, {}, grant(3600).slice(0, 1));
@@ -280,7 +281,7 @@ test('RENEWING › NAK or ACK of another server › ignored; REBINDING › taken
   const x = new Exchange();
   x.bind(grant(60));
   const other = [
-    { code: dhcpv4Option.serverIdentifier, value: u32(ip('10.0.2.9')) },
+    { code: dhcpv4Option.serverIdentifier, value: dhcpv4U32(ip('10.0.2.9')) },
     ...grant(600).slice(1),
   ];
   x.link.wait(30_000);
@@ -308,8 +309,8 @@ test('T1 and T2 from the server › used when they make sense', () => {
   const x = new Exchange();
   x.bind([
     ...grant(3600),
-    { code: dhcpv4Option.renewSeconds, value: u32(100) },
-    { code: dhcpv4Option.rebindSeconds, value: u32(200) },
+    { code: dhcpv4Option.renewSeconds, value: dhcpv4U32(100) },
+    { code: dhcpv4Option.rebindSeconds, value: dhcpv4U32(200) },
   ]);
   x.link.sendArp({});
   x.link.wait(98_000);
@@ -320,8 +321,8 @@ test('T1 and T2 from the server › used when they make sense', () => {
   const y = new Exchange();
   y.bind([
     ...grant(3600),
-    { code: dhcpv4Option.renewSeconds, value: u32(3600) },
-    { code: dhcpv4Option.rebindSeconds, value: u32(0) },
+    { code: dhcpv4Option.renewSeconds, value: dhcpv4U32(3600) },
+    { code: dhcpv4Option.rebindSeconds, value: dhcpv4U32(0) },
   ]);
   y.link.wait(1_700_000);
   assert.deepEqual(y.types(), []);

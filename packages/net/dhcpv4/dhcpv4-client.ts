@@ -22,7 +22,6 @@ import {
   Timer,
   type TimerQueue,
   writeU16be,
-  writeU32be,
 } from '#core';
 import type { Entropy } from '#device';
 import type { Ipv4Address } from '../ip.ts';
@@ -63,6 +62,7 @@ import {
   dhcpv4MessageType,
   dhcpv4Option,
   dhcpv4OptionI32,
+  dhcpv4U32,
   emitDhcpv4,
   parseDhcpv4,
 } from '../wire/dhcpv4.ts';
@@ -371,8 +371,8 @@ export class Dhcpv4Client implements UdpReceiver {
     const { offer } = this;
     assert(offer !== null);
     const chosen = [
-      { code: dhcpv4Option.requestedAddress, value: u32Bytes(offer.address) },
-      { code: dhcpv4Option.serverIdentifier, value: u32Bytes(offer.server) },
+      { code: dhcpv4Option.requestedAddress, value: dhcpv4U32(offer.address) },
+      { code: dhcpv4Option.serverIdentifier, value: dhcpv4U32(offer.server) },
     ];
     const options = [...chosen, ...this.commonOptions()];
     this.send(DHCPV4_REQUEST, options, IPV4_ANY, IPV4_BROADCAST);
@@ -407,8 +407,8 @@ export class Dhcpv4Client implements UdpReceiver {
 
   /** A message about `lease` that asks for nothing: RFC 2131 table 5 has what it may hold. */
   private tell(type: number, lease: Lease, from: Ipv4Address, to: Ipv4Address): void {
-    const server = { code: dhcpv4Option.serverIdentifier, value: u32Bytes(lease.server) };
-    const address = { code: dhcpv4Option.requestedAddress, value: u32Bytes(lease.address) };
+    const server = { code: dhcpv4Option.serverIdentifier, value: dhcpv4U32(lease.server) };
+    const address = { code: dhcpv4Option.requestedAddress, value: dhcpv4U32(lease.address) };
     this.options.entropy.fill(this.random);
     this.xid = readI32be(this.random, 0);
     this.secondsElapsed = 0;
@@ -462,10 +462,4 @@ export class Dhcpv4Client implements UdpReceiver {
     const value = Uint8Array.of(1, ...this.options.mac);
     return { code: dhcpv4Option.clientIdentifier, value };
   }
-}
-
-function u32Bytes(value: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  writeU32be(bytes, 0, value);
-  return bytes;
 }

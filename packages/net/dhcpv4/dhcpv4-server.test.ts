@@ -24,20 +24,21 @@ import {
   dhcpv4Option,
   dhcpv4OptionBytes,
   dhcpv4OptionI32,
+  dhcpv4U32,
   emitDhcpv4,
 } from '../wire/index.ts';
 import { Dhcpv4Server } from './dhcpv4-server.ts';
 import { LeaseTable } from './lease-table.ts';
-import { macOf, SERVE, ServerLink, text, u32 } from './test-server.ts';
+import { macOf, SERVE, ServerLink, text } from './test-server.ts';
 
 const A = macOf(1);
 const B = macOf(2);
 const FIRST = ip('10.0.2.100');
 const SECOND = ip('10.0.2.101');
-const server: Dhcpv4Option = { code: dhcpv4Option.serverIdentifier, value: u32(OURS) };
+const server: Dhcpv4Option = { code: dhcpv4Option.serverIdentifier, value: dhcpv4U32(OURS) };
 const asking = (address: Ipv4Address): Dhcpv4Option => ({
   code: dhcpv4Option.requestedAddress,
-  value: u32(address),
+  value: dhcpv4U32(address),
 });
 const named = (name: string): Dhcpv4Option => ({
   code: dhcpv4Option.hostName,
@@ -161,7 +162,7 @@ test('an offer › is kept for a while, then anybody’s; a late REQUEST for a f
 test('REQUEST for another server’s offer › ours is free again, nothing is said', () => {
   const x = new ServerLink();
   x.discover(A);
-  const other = { code: dhcpv4Option.serverIdentifier, value: u32(ip('10.0.2.99')) };
+  const other = { code: dhcpv4Option.serverIdentifier, value: dhcpv4U32(ip('10.0.2.99')) };
   assert.deepEqual(x.send(DHCPV4_REQUEST, A, [asking(ip('10.0.2.50')), other]), []);
   assert.deepEqual([x.counter('dhcpServerIgnored'), x.server.leases()[0]?.state], [1, 'ended']);
   x.bind(A);
@@ -209,7 +210,7 @@ test('a server that was started anew › lets clients go on; refuses what can’
 
 test('a lease › ends by itself: name and address are free', () => {
   const x = new ServerLink();
-  x.bind(A, [named('web'), { code: dhcpv4Option.leaseSeconds, value: u32(60) }]);
+  x.bind(A, [named('web'), { code: dhcpv4Option.leaseSeconds, value: dhcpv4U32(60) }]);
   x.link.wait(59_900);
   assert.equal(x.server.addressOf('web'), FIRST);
   x.link.wait(200);
@@ -225,7 +226,7 @@ test('a lease › ends by itself: name and address are free', () => {
 test('a lease time › as asked for, within 10 s and what we give; without end is not to be had', () => {
   const x = new ServerLink();
   const given = [1, 60, 7_200, -1].map((seconds) => {
-    const [offer] = x.discover(A, [{ code: dhcpv4Option.leaseSeconds, value: u32(seconds) }]);
+    const [offer] = x.discover(A, [{ code: dhcpv4Option.leaseSeconds, value: dhcpv4U32(seconds) }]);
     return dhcpv4OptionI32(offer!.message, dhcpv4Option.leaseSeconds);
   });
   assert.deepEqual(given, [10, 60, 3_600, 3_600]);
@@ -251,7 +252,7 @@ test('DECLINE and RELEASE of what isn’t the sender’s › ignored', () => {
   const x = new ServerLink();
   x.bind(A);
   x.bind(B);
-  const other = { code: dhcpv4Option.serverIdentifier, value: u32(ip('10.0.2.99')) };
+  const other = { code: dhcpv4Option.serverIdentifier, value: dhcpv4U32(ip('10.0.2.99')) };
   x.send(DHCPV4_DECLINE, B, [server, asking(FIRST)]);
   x.send(DHCPV4_DECLINE, A, [server]);
   x.send(DHCPV4_DECLINE, A, [other, asking(FIRST)]);

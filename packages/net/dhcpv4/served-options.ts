@@ -12,6 +12,7 @@ import {
   type Dhcpv4Repr,
   dhcpv4Option,
   dhcpv4OptionBytes,
+  dhcpv4U32,
 } from '../wire/dhcpv4.ts';
 import { emitDomainSearch } from '../wire/dhcpv4-options.ts';
 
@@ -46,14 +47,14 @@ export function replyOptions(
 ): Dhcpv4Option[] {
   const options: Dhcpv4Option[] = [
     { code: dhcpv4Option.messageType, value: Uint8Array.of(type) },
-    { code: dhcpv4Option.serverIdentifier, value: u32(serve.address) },
+    { code: dhcpv4Option.serverIdentifier, value: dhcpv4U32(serve.address) },
   ];
   if (leaseSeconds > 0) {
-    options.push({ code: dhcpv4Option.leaseSeconds, value: u32(leaseSeconds) });
+    options.push({ code: dhcpv4Option.leaseSeconds, value: dhcpv4U32(leaseSeconds) });
     const renewSeconds = Math.floor(leaseSeconds / 2);
     const rebindSeconds = Math.floor(leaseSeconds * 0.875);
-    options.push({ code: dhcpv4Option.renewSeconds, value: u32(renewSeconds) });
-    options.push({ code: dhcpv4Option.rebindSeconds, value: u32(rebindSeconds) });
+    options.push({ code: dhcpv4Option.renewSeconds, value: dhcpv4U32(renewSeconds) });
+    options.push({ code: dhcpv4Option.rebindSeconds, value: dhcpv4U32(rebindSeconds) });
   }
   // RFC 6842 §3.
   const identifier = dhcpv4OptionBytes(request, dhcpv4Option.clientIdentifier);
@@ -78,8 +79,8 @@ export function replyOptions(
 function servedOptions(serve: ServedConfiguration): Dhcpv4Option[] {
   const { address, prefixBits, router, dnsServers, domain, searchDomains, mtuBytes } = serve;
   const netmask = netmaskOf(prefixBits);
-  const options: Dhcpv4Option[] = [{ code: dhcpv4Option.netmask, value: u32(netmask) }];
-  if (router !== null) options.push({ code: dhcpv4Option.router, value: u32(router) });
+  const options: Dhcpv4Option[] = [{ code: dhcpv4Option.netmask, value: dhcpv4U32(netmask) }];
+  if (router !== null) options.push({ code: dhcpv4Option.router, value: dhcpv4U32(router) });
   if (dnsServers.length > 0) {
     const value = new Uint8Array(4 * dnsServers.length);
     dnsServers.forEach((server, i) => {
@@ -88,7 +89,7 @@ function servedOptions(serve: ServedConfiguration): Dhcpv4Option[] {
     options.push({ code: dhcpv4Option.dnsServers, value });
   }
   const broadcast = ipv4AddressOf(address | ~netmask);
-  options.push({ code: dhcpv4Option.broadcast, value: u32(broadcast) });
+  options.push({ code: dhcpv4Option.broadcast, value: dhcpv4U32(broadcast) });
   if (mtuBytes !== null) {
     const value = new Uint8Array(2);
     writeU16be(value, 0, mtuBytes);
@@ -118,9 +119,3 @@ const sizeOf = (options: readonly Dhcpv4Option[]): number =>
   );
 
 const textBytes = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
-
-function u32(value: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  writeU32be(bytes, 0, value);
-  return bytes;
-}

@@ -1,7 +1,6 @@
 /** For tests: a DHCP client that has started, and a server played by the test. */
 
 import assert from 'node:assert/strict';
-import { writeU32be } from '#core';
 import type { Ipv4Address } from '../ip.ts';
 import { IPV4_ANY } from '../ip-address.ts';
 import type { NetConfiguration } from '../net-stack.ts';
@@ -15,6 +14,7 @@ import {
   dhcpv4Bytes,
   dhcpv4MessageType,
   dhcpv4Option,
+  dhcpv4U32,
   emitDhcpv4,
   emitUdp,
   MAC_BROADCAST,
@@ -30,12 +30,6 @@ export interface Heard {
   readonly type: number | null;
   readonly source: Ipv4Address;
   readonly destination: Ipv4Address;
-}
-
-export function u32(value: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  writeU32be(bytes, 0, value);
-  return bytes;
 }
 
 /** A client that has started, and a server played by the test. */
@@ -112,8 +106,8 @@ export class Exchange {
 }
 
 export const grant = (seconds: number): Dhcpv4Option[] => [
-  { code: dhcpv4Option.serverIdentifier, value: u32(PEER) },
-  { code: dhcpv4Option.leaseSeconds, value: u32(seconds) },
-  { code: dhcpv4Option.netmask, value: u32(ip('255.255.255.0')) },
-  { code: dhcpv4Option.router, value: u32(PEER) },
+  { code: dhcpv4Option.serverIdentifier, value: dhcpv4U32(PEER) },
+  { code: dhcpv4Option.leaseSeconds, value: dhcpv4U32(seconds) },
+  { code: dhcpv4Option.netmask, value: dhcpv4U32(ip('255.255.255.0')) },
+  { code: dhcpv4Option.router, value: dhcpv4U32(PEER) },
 ];

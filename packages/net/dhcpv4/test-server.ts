@@ -1,6 +1,6 @@
 /** For tests: a DHCP server on a stack, and a client played by the test. */
 
-import { type Logger, writeU32be } from '#core';
+import type { Logger } from '#core';
 import type { Ipv4Address } from '../ip.ts';
 import { IPV4_ANY, IPV4_BROADCAST } from '../ip-address.ts';
 import { ip, OURS, TestLink } from '../test-link.ts';
@@ -13,6 +13,7 @@ import {
   dhcpv4Bytes,
   dhcpv4MessageType,
   dhcpv4Option,
+  dhcpv4U32,
   emitDhcpv4,
   emitUdp,
   MAC_BROADCAST,
@@ -27,12 +28,6 @@ export interface Reply {
   readonly type: number | null;
   readonly message: Dhcpv4Repr;
   readonly destination: Ipv4Address;
-}
-
-export function u32(value: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  writeU32be(bytes, 0, value);
-  return bytes;
 }
 
 export const macOf = (number: number): Uint8Array => Uint8Array.of(2, 0, 0, 0, number >> 8, number);
@@ -139,8 +134,8 @@ export class ServerLink {
   /** A REQUEST for an offer. */
   request(mac: Uint8Array, address: Ipv4Address, options: readonly Dhcpv4Option[] = []): Reply[] {
     return this.send(DHCPV4_REQUEST, mac, [
-      { code: dhcpv4Option.requestedAddress, value: u32(address) },
-      { code: dhcpv4Option.serverIdentifier, value: u32(OURS) },
+      { code: dhcpv4Option.requestedAddress, value: dhcpv4U32(address) },
+      { code: dhcpv4Option.serverIdentifier, value: dhcpv4U32(OURS) },
       ...options,
     ]);
   }

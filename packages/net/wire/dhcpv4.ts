@@ -208,6 +208,13 @@ function joined(values: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
+/** The value of an option of 4 bytes, as an address or seconds. */
+export function dhcpv4U32(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  writeU32be(bytes, 0, value);
+  return bytes;
+}
+
 /** Value of an option of exactly 4 bytes as a signed 32-bit integer, or null. */
 export function dhcpv4OptionI32(repr: Dhcpv4Repr, code: number): number | null {
   const value = dhcpv4OptionBytes(repr, code);
