@@ -28,9 +28,14 @@ import {
   neighborLifetime,
   neighborQueuePacketsMax,
   neighborsMax,
-  waitingPacketOverheadBytes,
 } from '../limits.ts';
-import { Neighbor, type WaitingPacket } from '../link/neighbor.ts';
+import {
+  costOf,
+  Neighbor,
+  victimOf,
+  type WaitingPacket,
+  waitingBytesOf,
+} from '../link/neighbor.ts';
 import type { MemoryAccount } from '../memory-budget.ts';
 import {
   ARP_BYTES,
@@ -196,11 +201,7 @@ export class NeighborCache {
 
   /** What waiting packets take of the account. */
   get waitingBytes(): number {
-    let bytes = 0;
-    for (const { waiting } of this.neighbors.values()) {
-      for (const packet of waiting) bytes += costOf(packet);
-    }
-    return bytes;
+    return waitingBytesOf(this.neighbors.values());
   }
 
   checkInvariants(): void {
@@ -313,21 +314,8 @@ export class NeighborCache {
     this.neighbors.delete(entry.address);
   }
 
-  /**
-   * Evicts an entry that we never sent to, else one that has never answered (packets from addresses
-   * that nobody has make many of those, RFC 6583 §7.1), else any; of equals the one confirmed
-   * longest ago.
-   */
   private evict(): void {
-    let victim: Neighbor | null = null;
-    for (const entry of this.neighbors.values()) {
-      const difference = victim === null ? -1 : worthOf(entry) - worthOf(victim);
-      const isWorse =
-        victim === null ||
-        difference < 0 ||
-        (difference === 0 && entry.confirmedAt < victim.confirmedAt);
-      if (isWorse) victim = entry;
-    }
+    const victim = victimOf(this.neighbors.values());
     assert(victim !== null);
     this.counters.arpEvicted += 1;
     this.remove(victim);
@@ -385,9 +373,3 @@ export class NeighborCache {
     this.device.commit(ETHERNET_HEADER_BYTES + ARP_BYTES, [], null);
   }
 }
-
-/** Without `parts`, which are their writer's. */
-const costOf = ({ head }: WaitingPacket): number => head.length + waitingPacketOverheadBytes;
-
-/** What is worth less leaves a full cache first. */
-const worthOf = ({ used, isUsable }: Neighbor): number => (!used ? 0 : isUsable ? 2 : 1);

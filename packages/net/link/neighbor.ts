@@ -1,11 +1,12 @@
 /**
- * One entry of ARP's cache (arp/) or of neighbour discovery's (ndp/). Routes hold it,
- * and compare `epoch` to learn that something changed.
+ * One entry of ARP's cache (arp/) or of neighbour discovery's (ndp/), and what both do alike about
+ * their entries. Routes hold one, and compare `epoch` to learn that something changed.
  */
 
 import type { Instant, Timer } from '#core';
 import type { ChecksumRequest } from '#device';
 import type { IpAddress, Ipv4Address } from '../ip.ts';
+import { waitingPacketOverheadBytes } from '../limits.ts';
 import { MAC_BYTES } from '../wire/ethernet.ts';
 
 export type NeighborState =
@@ -57,3 +58,33 @@ export class Neighbor<A extends IpAddress = Ipv4Address> {
     return state !== 'new' && state !== 'asking' && state !== 'gone';
   }
 }
+
+/** What a waiting packet takes of the budget: without `parts`, which are their writer's. */
+export const costOf = ({ head }: WaitingPacket): number => head.length + waitingPacketOverheadBytes;
+
+/** What all packets that wait for `entries` take of it. */
+export function waitingBytesOf(entries: Iterable<Neighbor<IpAddress>>): number {
+  let bytes = 0;
+  for (const { waiting } of entries) for (const packet of waiting) bytes += costOf(packet);
+  return bytes;
+}
+
+/**
+ * Who leaves a full cache: one that we never sent to, else one that has never answered (packets
+ * from addresses that nobody has make many of those, RFC 6583 §7.1), else any; of equals the one
+ * confirmed longest ago. Null when there is none. O(entries).
+ */
+export function victimOf<N extends Neighbor<IpAddress>>(entries: Iterable<N>): N | null {
+  let victim: N | null = null;
+  for (const entry of entries) {
+    const difference = victim === null ? -1 : worthOf(entry) - worthOf(victim);
+    const isWorse =
+      victim === null ||
+      difference < 0 ||
+      (difference === 0 && entry.confirmedAt < victim.confirmedAt);
+    if (isWorse) victim = entry;
+  }
+  return victim;
+}
+
+const worthOf = ({ used, isUsable }: Neighbor<IpAddress>): number => (!used ? 0 : isUsable ? 2 : 1);

@@ -17,8 +17,13 @@ import {
   ndpSolicitationsMax,
 } from '../ipv6/limits.ts';
 import type { Ipv6Address } from '../ipv6-address.ts';
-import { waitingPacketOverheadBytes } from '../limits.ts';
-import { Neighbor, type WaitingPacket } from '../link/neighbor.ts';
+import {
+  costOf,
+  Neighbor,
+  victimOf,
+  type WaitingPacket,
+  waitingBytesOf,
+} from '../link/neighbor.ts';
 import type { MemoryAccount } from '../memory-budget.ts';
 import { isStationMac, MAC_BYTES } from '../wire/ethernet.ts';
 
@@ -200,11 +205,7 @@ export class NdpNeighbors {
 
   /** What waiting packets take of the account. */
   get waitingBytes(): number {
-    let bytes = 0;
-    for (const { waiting } of this.neighbors.values()) {
-      for (const packet of waiting) bytes += costOf(packet);
-    }
-    return bytes;
+    return waitingBytesOf(this.neighbors.values());
   }
 
   checkInvariants(): void {
@@ -314,28 +315,10 @@ export class NdpNeighbors {
     this.neighbors.delete(entry.address.key);
   }
 
-  /**
-   * Evicts an entry that we never sent to, else one that has never answered (packets from addresses
-   * that nobody has make many of those, RFC 6583 §7.1), else any; of equals the one confirmed
-   * longest ago.
-   */
   private evict(): void {
-    let victim: Ipv6Neighbor | null = null;
-    for (const entry of this.neighbors.values()) {
-      const difference = victim === null ? -1 : worthOf(entry) - worthOf(victim);
-      const isWorse =
-        victim === null ||
-        difference < 0 ||
-        (difference === 0 && entry.confirmedAt < victim.confirmedAt);
-      if (isWorse) victim = entry;
-    }
+    const victim = victimOf(this.neighbors.values());
     assert(victim !== null);
     this.counters.ndpEvicted += 1;
     this.remove(victim);
   }
 }
-
-const costOf = ({ head }: WaitingPacket): number => head.length + waitingPacketOverheadBytes;
-
-/** What is worth less leaves a full cache first. */
-const worthOf = ({ used, isUsable }: Ipv6Neighbor): number => (!used ? 0 : isUsable ? 2 : 1);
