@@ -27,7 +27,7 @@ export {
   memoryBytesMin,
 } from './limits.ts';
 export type { Ipv6LinkInput, LinkInput } from './link/ethernet-link.ts';
-export { ForwardingHop } from './link/forwarding-hop.ts';
+export type { ForwardingHop } from './link/forwarding-hop.ts';
 export { type MemoryAccount, MemoryBudget, type MemoryKind } from './memory-budget.ts';
 export {
   type AdvertisedConfiguration,

@@ -124,14 +124,14 @@ export class NdpNeighbors {
    * Whether `entry.mac` may be used. Sends nothing now, so that memory from `reserve` stays the
    * caller's.
    */
-  use(entry: Ipv6Neighbor): boolean {
+  use(entry: Neighbor<Ipv6Address>): boolean {
     entry.used = true;
     if (entry.state === 'stale') this.delay(entry);
     return entry.isUsable;
   }
 
   /** Keeps a packet until there is an answer; a full queue drops its oldest. Takes `packet`. */
-  enqueue(entry: Ipv6Neighbor, packet: WaitingPacket): void {
+  enqueue(entry: Neighbor<Ipv6Address>, packet: WaitingPacket): void {
     assert(!entry.isUsable && entry.state !== 'gone');
     if (entry.waiting.length >= ndpQueuePacketsMax) this.dropOldest(entry);
     if (this.memory.take(costOf(packet))) entry.waiting.push(packet);
@@ -140,7 +140,7 @@ export class NdpNeighbors {
   }
 
   /** Asks for the link address of a new entry, which nobody needs yet perhaps; else nothing. */
-  ask(entry: Ipv6Neighbor): void {
+  ask(entry: Neighbor<Ipv6Address>): void {
     if (entry.state !== 'new') return;
     entry.state = 'asking';
     this.askAgain(entry, this.timers.now);
@@ -240,7 +240,7 @@ export class NdpNeighbors {
     this.timers.arm(entry.timer, after(this.timers.now, ndpIdleLifetime));
   }
 
-  private delay(entry: Ipv6Neighbor): void {
+  private delay(entry: Neighbor<Ipv6Address>): void {
     entry.state = 'delayed';
     this.timers.arm(entry.timer, after(this.timers.now, ndpDelayFirstProbe));
   }
@@ -285,7 +285,7 @@ export class NdpNeighbors {
     }
   }
 
-  private askAgain(entry: Ipv6Neighbor, now: Instant): void {
+  private askAgain(entry: Neighbor<Ipv6Address>, now: Instant): void {
     if (entry.requestsSent >= ndpSolicitationsMax) {
       this.counters.ndpGaveUp += 1;
       const waiting = [...entry.waiting];
@@ -300,14 +300,14 @@ export class NdpNeighbors {
     this.timers.arm(entry.timer, after(now, this.retransmitTime));
   }
 
-  private dropOldest(entry: Ipv6Neighbor): void {
+  private dropOldest(entry: Neighbor<Ipv6Address>): void {
     const oldest = entry.waiting.shift();
     assert(oldest !== undefined);
     this.memory.give(costOf(oldest));
     this.counters.ndpQueueDropped += 1;
   }
 
-  private remove(entry: Ipv6Neighbor): void {
+  private remove(entry: Neighbor<Ipv6Address>): void {
     while (entry.waiting.length > 0) this.dropOldest(entry);
     entry.state = 'gone';
     entry.epoch = this.nextEpoch();
