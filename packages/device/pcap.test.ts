@@ -7,6 +7,7 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 test('head › pcap-savefile(5): version 2.4, microseconds, Ethernet', () => {
   assert.equal(hex(pcapHead()), 'd4c3b2a102000400000000000000000000000400' + '01000000');
   assert.equal(pcapHead().length, PCAP_HEAD_BYTES);
+  assert.equal(hex(pcapHead(96).subarray(16)), '6000000001000000');
 });
 
 test('record › seconds, microseconds, kept and whole length; nothing beside it', () => {

@@ -12,13 +12,13 @@ export const PCAP_FRAME_BYTES_MAX = 262_144;
 const MAGIC_MICROSECONDS = 0xa1b2c3d4;
 const LINKTYPE_ETHERNET = 1;
 
-/** What a capture file begins with. */
-export function pcapHead(): Uint8Array {
+/** What a capture file begins with; at most `snapBytes` of each frame are in it. */
+export function pcapHead(snapBytes: number = PCAP_FRAME_BYTES_MAX): Uint8Array {
   const head = new Uint8Array(PCAP_HEAD_BYTES);
   writeU32le(head, 0, MAGIC_MICROSECONDS);
   writeU16le(head, 4, 2);
   writeU16le(head, 6, 4);
-  writeU32le(head, 16, PCAP_FRAME_BYTES_MAX);
+  writeU32le(head, 16, snapBytes);
   writeU32le(head, 20, LINKTYPE_ETHERNET);
   return head;
 }

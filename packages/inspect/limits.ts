@@ -1,7 +1,7 @@
 /** Every bound of the control protocol and of inspection, and what happens at it. */
 
 import { assert, millis, seconds } from '#core';
-import { CONTROL_QUEUE_BYTES_MAX } from '#device';
+import { CONTROL_QUEUE_BYTES_MAX, PCAP_HEAD_BYTES, PCAP_RECORD_BYTES } from '#device';
 
 /** One message of a client; a longer one closes it. Answers may be longer than requests. */
 export const requestBytesMax = 65_536;
@@ -53,7 +53,7 @@ export const syslogRetryMax = seconds(60);
 /** Connections listed by one snapshot unless it asks for fewer; the rest are a number. */
 export const connectionsListedMax = 200;
 
-// The file's header and a record's: pcap.ts.
-assert(snapBytesMax + 24 + 16 <= captureBatchBytes && captureBatchBytes <= pieceBytesMax);
+assert(PCAP_HEAD_BYTES + PCAP_RECORD_BYTES + snapBytesMax <= captureBatchBytes);
+assert(captureBatchBytes <= pieceBytesMax);
 assert(requestBytesMax <= answerBytesMax && answerBytesMax < outboxBytesMax);
 assert(streamQueuedBytesMax + pieceBytesMax < CONTROL_QUEUE_BYTES_MAX);

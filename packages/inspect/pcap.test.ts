@@ -1,17 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instantOfMicros, readU32le, TimerQueue, wallTimeOfMillis } from '#core';
-import type { NetDevice, NetHandler } from '#device';
+import { type NetDevice, type NetHandler, PCAP_HEAD_BYTES, PCAP_RECORD_BYTES } from '#device';
 import { captureBatchBytes, snapBytesMax } from './limits.ts';
-import {
-  Capture,
-  type CaptureOptions,
-  captureOptionsOf,
-  hasPort,
-  PCAP_HEADER_BYTES,
-  PCAP_RECORD_BYTES,
-  TapPoint,
-} from './pcap.ts';
+import { Capture, type CaptureOptions, captureOptionsOf, hasPort, TapPoint } from './pcap.ts';
 
 /** A device that keeps what is sent, and its handler. */
 class Wire {
@@ -73,7 +65,7 @@ function capture(wire: Wire, options: Partial<CaptureOptions> = {}, takes = { no
 function records(file: Uint8Array): { frameBytes: number; kept: Uint8Array; micros: number }[] {
   assert.equal(readU32le(file, 0), 0xa1b2c3d4);
   const found = [];
-  for (let at = PCAP_HEADER_BYTES; at < file.length; ) {
+  for (let at = PCAP_HEAD_BYTES; at < file.length; ) {
     const kept = readU32le(file, at + 8);
     const start = at + PCAP_RECORD_BYTES;
     found.push({
@@ -182,7 +174,7 @@ test('a reader that takes nothing at first › gets the header before any record
   assert.deepEqual([pieces.length, made.counters.dropped], [0, 1]);
   takes.now = true;
   wire.send(frame);
-  assert.equal(pieces[0]!.length, PCAP_HEADER_BYTES + PCAP_RECORD_BYTES + snapBytesMax);
+  assert.equal(pieces[0]!.length, PCAP_HEAD_BYTES + PCAP_RECORD_BYTES + snapBytesMax);
   made.stop();
   assert.equal(records(bytes()).length, 2);
   assert.deepEqual(made.counters, { frames: 3, dropped: 1 });
@@ -196,14 +188,11 @@ test('a reader that takes nothing at first, no frames › the header comes when 
   wire.timers.run(instantOfMicros(50_000));
   one.takes.now = true;
   wire.timers.run(instantOfMicros(100_000));
-  assert.deepEqual([one.bytes().length, two.bytes().length], [PCAP_HEADER_BYTES, 0]);
+  assert.deepEqual([one.bytes().length, two.bytes().length], [PCAP_HEAD_BYTES, 0]);
   two.takes.now = true;
   one.capture.stop();
   two.capture.stop();
-  assert.deepEqual(
-    [one.bytes().length, two.bytes().length],
-    [PCAP_HEADER_BYTES, PCAP_HEADER_BYTES],
-  );
+  assert.deepEqual([one.bytes().length, two.bytes().length], [PCAP_HEAD_BYTES, PCAP_HEAD_BYTES]);
   assert.equal(wire.timers.size, 0);
 });
 

@@ -1,27 +1,22 @@
 /**
- * Frames of a network interface as a live capture (pcap, microseconds, LINKTYPE_ETHERNET), which
- * Wireshark and tcpdump read. Nothing stands between the interface and its owner until a capture
- * begins, and nothing once it has ended. What leaves is captured as the owner hands it over: a
- * device that sums or cuts segments does so afterwards, as on other systems. Read first:
- * packages/device/net.ts. Not here: who asks for captures (packages/morgana/control.ts).
+ * Frames of a network interface as a live capture, which Wireshark and tcpdump read. Nothing stands
+ * between the interface and its owner until a capture begins, and nothing once it has ended. What
+ * leaves is captured as the owner hands it over: a device that sums or cuts segments does so
+ * afterwards, as on other systems. Read first: packages/device/net.ts. Not here: the format
+ * (packages/device/pcap.ts), and who asks for captures (commands.ts).
  */
 
+import { after, hot, type Instant, readU16be, since, Timer, type TimerQueue } from '#core';
 import {
-  after,
-  hot,
-  type Instant,
-  readU16be,
-  since,
-  Timer,
-  type TimerQueue,
-  writeU32le,
-} from '#core';
-import type { Clock, NetDevice, NetHandler } from '#device';
+  type Clock,
+  emitPcapRecord,
+  type NetDevice,
+  type NetHandler,
+  PCAP_HEAD_BYTES,
+  PCAP_RECORD_BYTES,
+  pcapHead,
+} from '#device';
 import { captureBatchBytes, captureFlushInterval, snapBytesMax } from './limits.ts';
-
-export const PCAP_HEADER_BYTES = 24;
-export const PCAP_RECORD_BYTES = 16;
-const LINKTYPE_ETHERNET = 1;
 
 type Receive = NetHandler['receive'];
 type Commit = NetDevice['commit'];
@@ -126,8 +121,8 @@ export class Capture {
     this.sink = sink;
     this.startedWall = clock.wall() * 1_000;
     this.startedAt = timers.now;
-    writePcapHeader(this.batch, options.snapBytes);
-    this.batchBytes = PCAP_HEADER_BYTES;
+    this.batch.set(pcapHead(options.snapBytes));
+    this.batchBytes = PCAP_HEAD_BYTES;
     this.flush();
     this.remove = point.add((head, headBytes, parts) => this.frame(head, headBytes, parts));
   }
@@ -149,7 +144,8 @@ export class Capture {
     this.counters.frames += 1;
     if (this.batchBytes + PCAP_RECORD_BYTES + kept > this.batch.length) this.flush();
     const at = this.batchBytes;
-    this.head(at, kept, frameBytes);
+    const micros = this.startedWall + since(this.startedAt, this.timers.now);
+    emitPcapRecord(this.batch, at, micros, frameBytes, kept);
     this.batchBytes = at + PCAP_RECORD_BYTES + kept;
     this.batchFrames += 1;
     let to = at + PCAP_RECORD_BYTES;
@@ -164,15 +160,6 @@ export class Capture {
     }
   }
 
-  private head(at: number, kept: number, frameBytes: number): void {
-    const { batch } = this;
-    const micros = this.startedWall + since(this.startedAt, this.timers.now);
-    writeU32le(batch, at, Math.floor(micros / 1_000_000));
-    writeU32le(batch, at + 4, micros % 1_000_000);
-    writeU32le(batch, at + 8, kept);
-    writeU32le(batch, at + 12, frameBytes);
-  }
-
   private copy(to: number, from: Uint8Array, count: number): number {
     hot.copy(this.batch, to, from, 0, count);
     return to + count;
@@ -183,14 +170,9 @@ export class Capture {
     if (this.sink(this.batch.subarray(0, this.batchBytes))) this.isBegun = true;
     else this.counters.dropped += this.batchFrames;
     this.batchFrames = 0;
-    this.batchBytes = this.isBegun ? 0 : PCAP_HEADER_BYTES;
+    this.batchBytes = this.isBegun ? 0 : PCAP_HEAD_BYTES;
     if (!this.isBegun) this.flushSoon();
   }
-}
-
-function writePcapHeader(file: Uint8Array, snapBytes: number): void {
-  const words = [0xa1b2c3d4, 0x00040002, 0, 0, snapBytes, LINKTYPE_ETHERNET];
-  for (const [i, word] of words.entries()) writeU32le(file, 4 * i, word);
 }
 
 /**
