@@ -7,6 +7,7 @@
 import { after, hot, type Log, seconds, setLevels, Timer } from '#core';
 import {
   type CpuProfile,
+  isProfileHz,
   type Machine,
   PROFILE_HZ_MAX,
   PROFILE_HZ_MIN,
@@ -153,7 +154,7 @@ export class Commands {
     if (typeof wanted !== 'number' || !(wanted > 0 && wanted <= profileSecondsMax)) {
       throw new Refusal(`seconds: more than 0, at most ${profileSecondsMax}`);
     }
-    if (!isHz(hz)) {
+    if (typeof hz !== 'number' || !isProfileHz(hz)) {
       throw new Refusal(`hz: a whole number, ${PROFILE_HZ_MIN} to ${PROFILE_HZ_MAX}`);
     }
     if (!(await vitals.startProfile(hz))) {
@@ -200,6 +201,3 @@ export class Commands {
     });
   }
 }
-
-const isHz = (hz: unknown): hz is number =>
-  Number.isInteger(hz) && Number(hz) >= PROFILE_HZ_MIN && Number(hz) <= PROFILE_HZ_MAX;
