@@ -5,14 +5,23 @@
 
 import { SimRandom } from '#targets/sim/index';
 import { runHostileGateway } from './hostile-gateway.ts';
-import { runHostile } from './hostile-stack.ts';
+import { runHostileRouter } from './hostile-router.ts';
+import { type HostileTally, runHostile } from './hostile-stack.ts';
 import { registry } from './registry.ts';
 import { fuzz, WireViolation } from './wire-case.ts';
 
 const ROUNDS = 2_000;
-const HOSTILE = 'hostile';
-const HOSTILE_GATEWAY = 'hostile gateway';
 const HOSTILE_SECONDS = 20;
+
+/** Beside the wire modules: what runs whole stacks, by name. */
+const HOSTILE = new Map<
+  string,
+  (seed: number, virtualSeconds: number) => HostileTally | Promise<HostileTally>
+>([
+  ['hostile', runHostile],
+  ['hostile gateway', runHostileGateway],
+  ['hostile router', runHostileRouter],
+]);
 
 export interface Arguments {
   readonly seed: number;
@@ -26,17 +35,17 @@ export function argumentsOf(
   seconds: number,
   only: string | undefined,
 ): Arguments | null {
-  const all = [...registry.map((wire) => wire.name), HOSTILE, HOSTILE_GATEWAY];
+  const all = [...registry.map((wire) => wire.name), ...HOSTILE.keys()];
   const names = all.filter((name) => only === undefined || only === name);
   return names.length > 0 ? { seed, deadline: performance.now() + seconds * 1_000, names } : null;
 }
 
 /** Runs one fuzzer with one seed; returns what was tried. */
 async function runOne(name: string, seed: number): Promise<number> {
-  const wire = registry.find((entry) => entry.name === name);
-  if (wire !== undefined) return fuzz(wire, new SimRandom(seed), ROUNDS).runs;
-  const run = name === HOSTILE ? runHostile : runHostileGateway;
-  return (await run(seed, HOSTILE_SECONDS)).rewritten;
+  const hostile = HOSTILE.get(name);
+  if (hostile !== undefined) return (await hostile(seed, HOSTILE_SECONDS)).rewritten;
+  const wire = registry.find((entry) => entry.name === name)!;
+  return fuzz(wire, new SimRandom(seed), ROUNDS).runs;
 }
 
 /** Returns the exit code. */
