@@ -28,6 +28,7 @@ test('a bad name › refused', () => {
 test('reserved and malformed names › refused', () => {
   assert.throws(() => define({ devices: { args: net.stack() } }), /'args' is reserved/);
   assert.throws(() => define({ args: { ipv4: arg.string({ doc: '' }) } }), /'ipv4' is reserved/);
+  assert.throws(() => define({ args: { ipv6: arg.string({ doc: '' }) } }), /'ipv6' is reserved/);
   assert.throws(() => define({ args: { 'a b': arg.string({ doc: '' }) } }), /letters, digits/);
 });
 

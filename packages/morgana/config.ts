@@ -7,6 +7,7 @@
 
 import type { ArgSpec, ArgSpecs } from './arguments.ts';
 import { type DeviceSpec, type DeviceSpecs, declareDevice, deviceOrder } from './devices.ts';
+import { DIRECT_STACK_ARGS, LOG_ARGS, MANAGEMENT_ARGS, NAME_ARGS } from './standard-args.ts';
 
 export type { ArgSpec, ArgSpecs, ArgValue, ArgValues } from './arguments.ts';
 export type { DeviceKinds, DeviceSpec, DeviceSpecs } from './devices.ts';
@@ -33,18 +34,12 @@ const RESERVED_DEVICES = new Set([
   'memoryBytes',
   'inspect',
 ]);
-/** Arguments that every image may have already: see run.ts and packages/stack. */
+/** Arguments that an image may have already, by what is linked. */
 const RESERVED_ARGS = new Set([
   'help',
-  'log',
-  'ipv4',
-  'gateway',
-  'routes',
-  'hostname',
-  'nameservers',
-  'management-port',
-  'management-token',
-  'syslog',
+  ...[LOG_ARGS, NAME_ARGS, MANAGEMENT_ARGS, DIRECT_STACK_ARGS].flatMap((specs) =>
+    Object.keys(specs),
+  ),
 ]);
 
 /**
