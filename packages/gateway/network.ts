@@ -8,7 +8,7 @@ import {
   type Ipv4Address,
   Ipv6Address,
   ipv4AddressOf,
-  isHostAddress,
+  isPrivateAddress,
   type LeasePool,
   netmaskOf,
   parseIpv4Address,
@@ -75,7 +75,7 @@ export function gatewayNetwork(
   const first = parseIpv4Address(addressText);
   const prefixBits = /^\d{2}$/.test(bitsText) ? Number(bitsText) : 0;
   const isSized = prefixBits >= PREFIX_BITS_MIN && prefixBits <= PREFIX_BITS_MAX;
-  if (first === null || !isSized || !isPrivate(first)) {
+  if (first === null || !isSized || !isPrivateAddress(first)) {
     return fault(
       `'${text}' is no private IPv4 network of /${PREFIX_BITS_MIN} to /${PREFIX_BITS_MAX}`,
     );
@@ -118,16 +118,3 @@ function ipv6Of(first: Ipv4Address): GatewayNetwork['ipv6'] {
 
 const fault = (message: string): Result<never, { kind: 'network'; message: string }> =>
   err({ kind: 'network', message });
-
-/** RFC 1918, and RFC 6598's shared space. */
-function isPrivate(address: Ipv4Address): boolean {
-  const isIn = (prefix: string, bits: number): boolean =>
-    ((address ^ parseIpv4Address(prefix)!) & netmaskOf(bits)) === 0;
-  return (
-    isHostAddress(address) &&
-    (isIn('10.0.0.0', 8) ||
-      isIn('172.16.0.0', 12) ||
-      isIn('192.168.0.0', 16) ||
-      isIn('100.64.0.0', 10))
-  );
-}

@@ -1,5 +1,6 @@
 /** Whether a morgana.compose.ts makes sense: the first mistake as one sentence, with its place. */
 
+import { type Ipv4Address, isPrivateAddress, netmaskOf, parseIpv4Address } from '#net';
 import type { HealthCheck, NetworkSpec, UnikernelSpec } from './compose.ts';
 
 /** More unikernels than this are refused: a laptop is meant. */
@@ -121,35 +122,17 @@ function checkNetwork(place: string, spec: NetworkSpec): void {
 }
 
 interface Subnet {
-  readonly prefix: number;
-  readonly hosts: number;
+  readonly prefix: Ipv4Address;
+  readonly netmask: Ipv4Address;
 }
 
 function subnetOf(text: string): Subnet | null {
   const [address = '', bitsText = '', ...more] = String(text).split('/');
-  const prefix = numberOf(address);
+  const prefix = parseIpv4Address(address);
   const bits = /^\d\d$/.test(bitsText) ? Number(bitsText) : 0;
   if (prefix === null || bits < 16 || bits > 27 || more.length > 0) return null;
-  const hosts = 2 ** (32 - bits);
-  const isPrivate = PRIVATE.some(
-    ([first, count]) => prefix >= numberOf(first)! && prefix < numberOf(first)! + count,
-  );
-  return isPrivate && prefix % hosts === 0 ? { prefix, hosts } : null;
-}
-
-/** RFC 1918, and RFC 6598's shared space: first addresses, and how many there are. */
-const PRIVATE = [
-  ['10.0.0.0', 2 ** 24],
-  ['172.16.0.0', 2 ** 20],
-  ['192.168.0.0', 2 ** 16],
-  ['100.64.0.0', 2 ** 22],
-] as const;
-
-/** Of an IPv4 address as everybody writes it; else null. */
-function numberOf(address: unknown): number | null {
-  const isAddress = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
-  if (typeof address !== 'string' || !isAddress.test(address)) return null;
-  return address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+  const netmask = netmaskOf(bits);
+  return isPrivateAddress(prefix) && (prefix & ~netmask) === 0 ? { prefix, netmask } : null;
 }
 
 const UNIKERNEL_FIELDS = [
@@ -232,7 +215,7 @@ const HOSTS_RESERVED = 3;
 
 function checkAddress(place: string, address: string, network: NetworkSpec | undefined): void {
   if (network === undefined) throw wrong(place, 'it is on no network');
-  const number = numberOf(address);
+  const number = typeof address === 'string' ? parseIpv4Address(address) : null;
   if (number === null) throw wrong(place, `'${address}' is no IPv4 address`);
   if (network.gateway === 'off') {
     throw wrong(place, 'its network has no gateway, which gives it: use args: { ipv4 }');
@@ -240,12 +223,12 @@ function checkAddress(place: string, address: string, network: NetworkSpec | und
   if (network.subnet === undefined) {
     throw wrong(place, 'its network must say its subnet, to have the address in it');
   }
-  const subnet = subnetOf(network.subnet)!;
-  const host = number - subnet.prefix;
-  if (host < 0 || host >= subnet.hosts) {
+  const { prefix, netmask } = subnetOf(network.subnet)!;
+  if ((number & netmask) !== prefix) {
     throw wrong(place, `${address} is not in its network, ${network.subnet}`);
   }
-  if (host < HOSTS_RESERVED || host === subnet.hosts - 1) {
+  const host = number & ~netmask;
+  if (host < HOSTS_RESERVED || host === ~netmask) {
     throw wrong(place, `${address} is the network's own (.0 to .2 and the last are)`);
   }
 }

@@ -5,6 +5,7 @@ import {
   ipv4AddressOf,
   isHostAddress,
   isMulticast,
+  isPrivateAddress,
   netmaskOf,
   parseIpv4Address,
   prefixBitsOf,
@@ -59,4 +60,17 @@ test('multicast › 224/4 only', () => {
     assert.equal(isMulticast(ip(text)), false);
   }
   assert.equal(isMulticast(ipv4AddressOf(0xe0000001)), true);
+});
+
+test('a private address › RFC 1918, RFC 6598 › the first and last of each, not their neighbours', () => {
+  const ranges = [
+    ['9.255.255.255', '10.0.0.0', '10.255.255.255', '11.0.0.0'],
+    ['100.63.255.255', '100.64.0.0', '100.127.255.255', '100.128.0.0'],
+    ['172.15.255.255', '172.16.0.0', '172.31.255.255', '172.32.0.0'],
+    ['192.167.255.255', '192.168.0.0', '192.168.255.255', '192.169.0.0'],
+  ];
+  for (const range of ranges) {
+    const found = range.map((text) => isPrivateAddress(ip(text)));
+    assert.deepEqual(found, [false, true, true, false], range[1]);
+  }
 });

@@ -55,3 +55,14 @@ export function isHostAddress(address: Ipv4Address): boolean {
   const high = (address >> 24) & 255;
   return high !== 0 && high !== 127 && high < 224;
 }
+
+/** Whether it is of a network of one's own: RFC 1918, and RFC 6598's shared space. */
+export const isPrivateAddress = (address: Ipv4Address): boolean =>
+  PRIVATE.some(([prefix, bits]) => ((address ^ parseIpv4Address(prefix)!) & netmaskOf(bits)) === 0);
+
+const PRIVATE = [
+  ['10.0.0.0', 8],
+  ['172.16.0.0', 12],
+  ['192.168.0.0', 16],
+  ['100.64.0.0', 10],
+] as const;
