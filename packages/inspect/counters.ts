@@ -1,7 +1,7 @@
 /**
  * What the counters of a stack and its device mean: packets dropped, by reason; quantities that go
  * up and down; and all others, which are totals. Here and not beside each counter, because only who
- * shows them needs it. packages/stack/counters.test.ts knows when a counter is new.
+ * shows them needs it. tests/inspect/counters.test.ts knows when a counter is new.
  */
 
 /** Received and thrown away: the peer's fault, nobody's port, or no memory. */

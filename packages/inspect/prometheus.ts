@@ -1,6 +1,7 @@
 /**
  * A snapshot as Prometheus reads it: text exposition format 0.0.4. Names follow its conventions:
- * base units, `_total` for what only grows. Pure. Not here: HTTP (packages/morgana/management.ts).
+ * base units, `_total` for what only grows. Pure. Not here: HTTP
+ * (packages/morgana/management-handler.ts).
  */
 
 import type { LoopVitals, StackSnapshot } from '#device';
