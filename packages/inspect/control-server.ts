@@ -62,6 +62,26 @@ export interface ControlStream {
  */
 export type Command = (request: ControlRequest, stream: ControlStream) => unknown;
 
+/**
+ * Runs a command: `done` is called with its value or `failed` with what it threw, before return
+ * unless that is a promise.
+ */
+export function settle(
+  command: () => unknown,
+  done: (value: unknown) => void,
+  failed: (error: unknown) => void,
+): void {
+  let result: unknown;
+  try {
+    result = command();
+  } catch (error) {
+    failed(error);
+    return;
+  }
+  if (result instanceof Promise) result.then(done, failed);
+  else done(result);
+}
+
 const NO_PIECES: readonly Uint8Array[] = [];
 const NO_PAYLOAD = new Uint8Array(0);
 
@@ -282,19 +302,11 @@ export class ControlServer implements ControlFrames {
       this.answer(client, stream, { id, error: `no command '${ask}' (${known})` });
       return;
     }
-    const failed = (error: unknown): void =>
-      this.answer(client, stream, { id, error: errorText(error) });
-    const done = (value: unknown): void =>
-      this.answer(client, stream, { id, value: value ?? null });
-    let result: unknown;
-    try {
-      result = command(request, stream);
-    } catch (error) {
-      failed(error);
-      return;
-    }
-    if (result instanceof Promise) result.then(done, failed);
-    else done(result);
+    settle(
+      () => command(request, stream),
+      (value) => this.answer(client, stream, { id, value: value ?? null }),
+      (error) => this.answer(client, stream, { id, error: errorText(error) }),
+    );
   }
 
   private answer(client: Client, stream: Stream, answer: ControlAnswer): void {

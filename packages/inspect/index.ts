@@ -1,6 +1,6 @@
 export { Commands, Refusal } from './commands.ts';
 export { ControlClient, type OpenRequest } from './control-client.ts';
-export { type Command, ControlServer, type ControlStream } from './control-server.ts';
+export { type Command, ControlServer, type ControlStream, settle } from './control-server.ts';
 export { type CounterKind, counterKind, counterWords } from './counters.ts';
 export { Inspector, type Section, type SnapshotRequest } from './inspector.ts';
 export { errorText } from './plain.ts';

@@ -19,6 +19,7 @@ import {
   errorText,
   formatMetrics,
   Refusal,
+  settle,
 } from '#inspect';
 
 /** 128 bits in hexadecimal are twice as many; fewer than this can be guessed. */
@@ -197,15 +198,7 @@ export class ManagementHandler implements HttpHandler {
     if (!isAttached) {
       exchange.attach({ data() {}, end() {}, drained() {}, aborted: () => stream.lost() });
     }
-    let result: unknown;
-    try {
-      result = command(stream);
-    } catch (error) {
-      failed(error);
-      return;
-    }
-    if (result instanceof Promise) result.then(done, failed);
-    else done(result);
+    settle(() => command(stream), done, failed);
   }
 
   /**
