@@ -19,7 +19,7 @@ import { Inspector, snapshotRequestOf } from './inspector.ts';
 import { capturesMax, profileSecondsMax } from './limits.ts';
 import { Capture, captureOptionsOf, TapPoint } from './pcap.ts';
 import { plain } from './plain.ts';
-import type { UnikernelSnapshot } from './snapshot.ts';
+import { BARE_STACK, type UnikernelSnapshot } from './snapshot.ts';
 import type { ControlRequest } from './wire/control-message.ts';
 
 /** Of the snapshot's shape: fields may be added under one number. */
@@ -28,13 +28,6 @@ const PROFILE_HZ_DEFAULT = 1_000;
 
 /** What a request carries beside its id and name. */
 type Options = Omit<ControlRequest, 'id' | 'ask'>;
-
-/** A stack that tells less. */
-const BARE_STACK: StackSnapshot = {
-  addresses: [],
-  connections: { count: 0, list: [] },
-  counters: {},
-};
 
 /** Why a command isn't done: its message is the answer. */
 export class Refusal extends Error {

@@ -5,6 +5,6 @@ export { type CounterKind, counterKind, counterWords } from './counters.ts';
 export { Inspector, type Section, type SnapshotRequest } from './inspector.ts';
 export { errorText } from './plain.ts';
 export { EXPOSITION_TYPE, formatMetrics } from './prometheus.ts';
-export type { UnikernelSnapshot } from './snapshot.ts';
+export { BARE_STACK, type UnikernelSnapshot } from './snapshot.ts';
 export { parseSyslogServer, SyslogSender, type SyslogServer } from './syslog-sender.ts';
 export type { ControlAnswer, ControlRequest } from './wire/control-message.ts';

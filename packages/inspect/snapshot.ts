@@ -30,3 +30,10 @@ export interface UnikernelSnapshot {
   /** What the program itself tells (`inspect.section` of its context), by section. */
   readonly program?: Readonly<Record<string, unknown>>;
 }
+
+/** A stack that tells nothing. */
+export const BARE_STACK: StackSnapshot = {
+  addresses: [],
+  connections: { count: 0, list: [] },
+  counters: {},
+};

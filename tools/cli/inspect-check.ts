@@ -5,7 +5,7 @@
  */
 
 import type { CpuProfile, StackSnapshot } from '#device';
-import type { UnikernelSnapshot } from '#inspect';
+import { BARE_STACK, type UnikernelSnapshot } from '#inspect';
 
 type Check = (value: unknown) => boolean;
 type Plain = Readonly<Record<string, unknown>>;
@@ -153,12 +153,6 @@ export function parseSnapshot(value: unknown): UnikernelSnapshot | null {
   ]);
   return { ...sent, stacks: Object.fromEntries(stacks) };
 }
-
-const BARE_STACK: StackSnapshot = {
-  addresses: [],
-  connections: { count: 0, list: [] },
-  counters: {},
-};
 
 function isShallow(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return true;
