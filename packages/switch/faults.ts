@@ -5,7 +5,21 @@
  */
 
 import type { TimerQueue } from '#core';
-import { after, assert, type Duration, FOREVER, type Instant, micros, Timer } from '#core';
+import {
+  after,
+  assert,
+  type Duration,
+  FOREVER,
+  type Instant,
+  micros,
+  readU16be,
+  Timer,
+} from '#core';
+import { ETHERNET_HEADER_BYTES } from './limits.ts';
+
+const TYPE_AT = 12;
+const ETHERTYPE_IPV4 = 0x0800;
+const ETHERTYPE_IPV6 = 0x86dd;
 
 /** Shares are probabilities 0..1, drawn for each frame and receiver. */
 export interface LinkFaults {
@@ -99,6 +113,20 @@ export class FaultyLink<T> {
     }
     this.queue.push(arrival, item);
   }
+}
+
+/** Whether an Ethernet frame has anything that `corruptShare` may corrupt. */
+export function isCorruptible(frame: Uint8Array): boolean {
+  if (frame.length <= ETHERNET_HEADER_BYTES) return false;
+  const type = readU16be(frame, TYPE_AT);
+  return type === ETHERTYPE_IPV4 || type === ETHERTYPE_IPV6;
+}
+
+/** Inverts one bit of the IP packet in a frame, which must be corruptible. */
+export function invertBit(frame: Uint8Array, chance: Chance): void {
+  const bit = chance.below((frame.length - ETHERNET_HEADER_BYTES) * 8);
+  const at = ETHERNET_HEADER_BYTES + (bit >> 3);
+  frame[at] = frame[at]! ^ (1 << (bit & 7));
 }
 
 interface Delivery<T> {

@@ -3,8 +3,8 @@
  * simulator's too (faults.ts); a rate and a jitter that keeps the order are the switch's own.
  */
 
-import { assert, type Duration, type Instant, micros, readU16be, type TimerQueue } from '#core';
-import { type Chance, FaultyLink, type LinkFaults } from './faults.ts';
+import { assert, type Duration, type Instant, micros, type TimerQueue } from '#core';
+import { type Chance, FaultyLink, invertBit, isCorruptible, type LinkFaults } from './faults.ts';
 import { PREFIX_BYTES, RATE_QUEUE_BYTES_MAX } from './limits.ts';
 import type { SwitchPort } from './switch.ts';
 
@@ -32,10 +32,6 @@ interface Parcel {
   readonly bytes: Uint8Array;
 }
 
-const TYPE_AT = PREFIX_BYTES + 12;
-const IP_AT = PREFIX_BYTES + 14;
-const ETHERTYPE_IPV4 = 0x0800;
-const ETHERTYPE_IPV6 = 0x86dd;
 const MICROS_BITS = 1e6 * 8;
 
 export class Impairer {
@@ -105,13 +101,8 @@ function deliver({ to, bytes }: Parcel): void {
 }
 
 function corrupt(parcel: Parcel, chance: Chance): Parcel {
-  const { to } = parcel;
-  const type = readU16be(parcel.bytes, TYPE_AT);
-  const isIp = type === ETHERTYPE_IPV4 || type === ETHERTYPE_IPV6;
-  if (!isIp || parcel.bytes.length <= IP_AT) return parcel;
+  if (!isCorruptible(parcel.bytes.subarray(PREFIX_BYTES))) return parcel;
   const bytes = parcel.bytes.slice();
-  const bit = chance.below((bytes.length - IP_AT) * 8);
-  const at = IP_AT + (bit >> 3);
-  bytes[at] = bytes[at]! ^ (1 << (bit & 7));
-  return { to, bytes };
+  invertBit(bytes.subarray(PREFIX_BYTES), chance);
+  return { to: parcel.to, bytes };
 }

@@ -1,4 +1,4 @@
-export { type Chance, FaultyLink, type LinkFaults } from './faults.ts';
+export { type Chance, FaultyLink, invertBit, isCorruptible, type LinkFaults } from './faults.ts';
 export { type Impairment, noImpairment } from './impairment.ts';
 export { FRAME_BYTES_MAX, PORTS_MAX, PREFIX_BYTES } from './limits.ts';
 export {

@@ -4,8 +4,8 @@
  * seed replays it.
  */
 
-import { assert, type Instant, micros, readU16be, type TimerQueue } from '#core';
-import { type Chance, FaultyLink, type LinkFaults } from '#switch';
+import { assert, type Instant, micros, type TimerQueue } from '#core';
+import { type Chance, FaultyLink, invertBit, isCorruptible, type LinkFaults } from '#switch';
 import type { SimFrame, SimNetDevice } from './sim-net-device.ts';
 import { fillChecksum } from './sim-offload.ts';
 import type { SimRandom } from './sim-random.ts';
@@ -29,11 +29,6 @@ interface Delivery {
 
 /** Sees every frame that enters the switch, before faults. Must not change or keep it. */
 export type SimTap = (frame: Uint8Array, at: Instant) => void;
-
-const TYPE_AT = 12;
-const IP_AT = 14;
-const ETHERTYPE_IPV4 = 0x0800;
-const ETHERTYPE_IPV6 = 0x86dd;
 
 export class SimSwitch {
   /** May be changed at any time; holds for frames sent from then on. */
@@ -139,14 +134,11 @@ export class SimSwitch {
 
 function corrupt(delivery: Delivery, chance: Chance): Delivery {
   const { to, frame } = delivery;
-  const type = readU16be(frame.bytes, TYPE_AT);
-  if (type !== ETHERTYPE_IPV4 && type !== ETHERTYPE_IPV6) return delivery;
+  if (!isCorruptible(frame.bytes)) return delivery;
   const bytes = frame.bytes.slice();
   // A frame that reaches a wire has its checksum by then.
   if (frame.partial !== null) fillChecksum(bytes, frame.partial);
-  const bit = chance.below((bytes.length - IP_AT) * 8);
-  const at = IP_AT + (bit >> 3);
-  bytes[at] = bytes[at]! ^ (1 << (bit & 7));
+  invertBit(bytes, chance);
   return { to, frame: { bytes, partial: null, borrowed: frame.borrowed } };
 }
 
