@@ -36,7 +36,7 @@ export interface Publish {
 
 const ATTEMPT_DELAY_MS = 250;
 
-type Counters = DatagramCounters & { accepted: number; connected: number; open: number };
+type Counters = DatagramCounters & { accepted: number; connected: number };
 
 export class HostStack implements Stack {
   private readonly loop: NodeLoop;
@@ -46,7 +46,6 @@ export class HostStack implements Stack {
   private readonly numbers: Counters = {
     accepted: 0,
     connected: 0,
-    open: 0,
     datagramsIn: 0,
     datagramsOut: 0,
     datagramsDropped: 0,
@@ -199,7 +198,7 @@ export class HostStack implements Stack {
   }
 
   counters(): Readonly<Record<string, number>> {
-    return { ...this.numbers };
+    return { ...this.numbers, open: this.sockets.size };
   }
 
   /** What Node knows of its sockets: where they lead, and how many bytes went. */
@@ -232,12 +231,8 @@ export class HostStack implements Stack {
   }
 
   private flowOf(socket: net.Socket): Flow {
-    this.numbers.open++;
     this.sockets.add(socket);
-    socket.once('close', () => {
-      this.numbers.open--;
-      this.sockets.delete(socket);
-    });
+    socket.once('close', () => this.sockets.delete(socket));
     return new HostFlow(socket, this.loop);
   }
 
