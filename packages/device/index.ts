@@ -36,7 +36,6 @@ export type { Machine, Program } from './machine.ts';
 export type { ChecksumRequest, NetDevice, NetHandler, NetOffload } from './net.ts';
 export {
   emitPcapRecord,
-  PCAP_FRAME_BYTES_MAX,
   PCAP_HEAD_BYTES,
   PCAP_RECORD_BYTES,
   pcapHead,

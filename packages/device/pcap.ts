@@ -8,7 +8,7 @@ import { writeU16le, writeU32le } from '#core';
 export const PCAP_HEAD_BYTES = 24;
 export const PCAP_RECORD_BYTES = 16;
 /** No frame is longer, so none is cut. */
-export const PCAP_FRAME_BYTES_MAX = 262_144;
+const PCAP_FRAME_BYTES_MAX = 262_144;
 const MAGIC_MICROSECONDS = 0xa1b2c3d4;
 const LINKTYPE_ETHERNET = 1;
 

@@ -34,7 +34,7 @@ export interface Machine {
   readonly tcp: TcpStack;
 }
 
-export function machineOn(world: SimWorld, name: string, network: SimSwitch): Machine {
+function machineOn(world: SimWorld, name: string, network: SimSwitch): Machine {
   const host = world.addHost(name, {}, network);
   const { net, tcp } = joinStacks({
     device: host.device,

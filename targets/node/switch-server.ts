@@ -124,7 +124,7 @@ export class SwitchServer {
 }
 
 /** Null when `place` is free, or was left behind and is free now. */
-export async function freePlace(place: string): Promise<SwitchListenError | null> {
+async function freePlace(place: string): Promise<SwitchListenError | null> {
   const found = await lstat(place, { bigint: true }).catch(() => null);
   if (found === null) return null;
   if (!found.isSocket()) return { kind: 'not a socket' };
