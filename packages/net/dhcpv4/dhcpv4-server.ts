@@ -240,7 +240,7 @@ export class Dhcpv4Server implements UdpReceiver {
         // §4.4.6: from the address that it gives up.
         return source === message.clientAddress && this.release(message, client);
       case DHCPV4_INFORM:
-        return this.inform(message, client);
+        return this.inform(message);
       default:
         return false;
     }
@@ -324,7 +324,7 @@ export class Dhcpv4Server implements UdpReceiver {
   }
 
   /** RFC 2131 §4.3.5: everything but an address, to one that the client has from elsewhere. */
-  private inform(message: Dhcpv4Repr, _client: string): boolean {
+  private inform(message: Dhcpv4Repr): boolean {
     const { address, prefixBits } = this.options.serve;
     const { clientAddress } = message;
     const isNear = ((clientAddress ^ address) & netmaskOf(prefixBits)) === 0;

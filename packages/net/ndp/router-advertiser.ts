@@ -31,11 +31,7 @@ import {
 import { type Ipv6Address, prefixOf } from '../ipv6-address.ts';
 import { IPV6_HEADER_BYTES, IPV6_MTU_BYTES_MIN } from '../wire/ipv6.ts';
 import { emitNdp, NDP_ROUTER_ADVERTISEMENT, type RouterAdvertisement } from '../wire/ndp.ts';
-import {
-  NDP_SOURCE_LINK_ADDRESS,
-  type NdpOption,
-  type RouterPreference,
-} from '../wire/ndp-options.ts';
+import { NDP_SOURCE_LINK_ADDRESS, type NdpOption } from '../wire/ndp-options.ts';
 
 /** Lifetimes are seconds, 0xffffffff is forever. */
 export interface AdvertisedPrefix {
@@ -54,10 +50,6 @@ export interface AdvertisedPrefix {
 export interface AdvertisedConfiguration {
   /** How long we are a default router, at most 65,535; 0: we are none. */
   readonly lifetimeSeconds: number;
-  readonly preference?: RouterPreference;
-  /** Addresses, or other things, come from DHCPv6. */
-  readonly isManaged?: boolean;
-  readonly isOther?: boolean;
   /** 0: not said. */
   readonly hopLimit: number;
   /** Of the link, where it isn't what its devices say; null: not said. */
@@ -98,10 +90,6 @@ export class RouterAdvertiser {
     this.entropy = entropy;
     this.mac = mac;
     this.ipv6 = ipv6;
-  }
-
-  get isActive(): boolean {
-    return this.configuration !== null;
   }
 
   /**
@@ -203,9 +191,10 @@ export class RouterAdvertiser {
     const message: RouterAdvertisement = {
       type: NDP_ROUTER_ADVERTISEMENT,
       hopLimit,
-      isManaged: configuration.isManaged ?? false,
-      isOther: configuration.isOther ?? false,
-      preference: configuration.preference ?? 0,
+      // Nothing comes from DHCPv6; of several routers we are none to prefer (RFC 4191 §2.2).
+      isManaged: false,
+      isOther: false,
+      preference: 0,
       lifetimeSeconds,
       reachableMillis: 0,
       retransmitMillis: 0,
