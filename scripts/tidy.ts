@@ -19,6 +19,7 @@ export const BASE_LINES_MAX = 3_000;
 const MAY_IMPORT: Record<string, readonly string[]> = {
   'packages/core': [],
   'packages/device': ['packages/core'],
+  'packages/crypto': ['packages/core', 'packages/device'],
   'packages/web': ['packages/core', 'packages/device', 'npm:fflate', 'npm:web-streams-polyfill'],
   'packages/net': ['packages/core', 'packages/device'],
   'packages/dns': ['packages/core', 'packages/device'],

@@ -14,6 +14,22 @@ export {
   controlMark,
   emitControlHead,
 } from './control-framing.ts';
+export type {
+  Aead,
+  AeadName,
+  CryptoPrimitives,
+  CurveName,
+  GroupName,
+  HashName,
+  HashState,
+  KeyAgreement,
+  KeyInfo,
+  PrivateKey,
+  PrivateKeyType,
+  PublicKey,
+  SignatureAlgorithm,
+  SignatureScheme,
+} from './crypto.ts';
 export type { DatagramHandler, DatagramSocket } from './datagram.ts';
 export type { Clock, Console, Entropy } from './environment.ts';
 export { evaluateScript } from './evaluate.ts';
@@ -30,6 +46,27 @@ export type {
   RouteSnapshot,
   StackSnapshot,
 } from './inspect.ts';
+export {
+  asPlainRsa,
+  CURVES,
+  type Curve,
+  curveOf,
+  drawPrivateKey,
+  emitPkcs8,
+  emitSpki,
+  isPointForm,
+  isScalar,
+  KEY_25519_BYTES,
+  type PrivateParts,
+  type PssLimits,
+  type PublicParts,
+  parsePkcs8,
+  parseSpki,
+  RSA_BITS_MAX,
+  RSA_BITS_MIN,
+  RSA_EXPONENT_BYTES_MAX,
+  rsaBits,
+} from './key-format.ts';
 export type { KvEncoding, KvEntry, KvReadOnly } from './kv.ts';
 export { emitKvPack, formatKvPackFault, type KvPackInput, openKvPack } from './kv-pack.ts';
 export type { Machine, Program } from './machine.ts';
@@ -40,6 +77,13 @@ export {
   PCAP_RECORD_BYTES,
   pcapHead,
 } from './pcap.ts';
+export {
+  algorithmFor,
+  ecdsaFromDer,
+  ecdsaToDer,
+  HASH_BYTES,
+  keyFits,
+} from './signature-format.ts';
 export { SLOW_MICROS, SlowCounts } from './slow-counts.ts';
 export type {
   ConnectError,
