@@ -23,6 +23,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'packages/web': ['packages/core', 'packages/device', 'npm:fflate', 'npm:web-streams-polyfill'],
   'packages/net': ['packages/core', 'packages/device'],
   'packages/dns': ['packages/core', 'packages/device'],
+  'packages/tls': ['packages/core', 'packages/device', 'packages/crypto', 'packages/x509'],
   'packages/inspect': ['packages/core', 'packages/device'],
   'packages/http': ['packages/core', 'packages/device', 'packages/web'],
   'packages/switch': ['packages/core', 'packages/device'],

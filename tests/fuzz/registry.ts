@@ -40,6 +40,7 @@ import { ipv4Cases } from './ipv4-cases.ts';
 import { ipv6Cases } from './ipv6-cases.ts';
 import { otherCases } from './other-cases.ts';
 import { switchCases } from './switch-cases.ts';
+import { tlsCases } from './tls-cases.ts';
 import { type WireCase, wireCase } from './wire-case.ts';
 
 const bytesOf = (random: SimRandom, count: number): Uint8Array => {
@@ -250,4 +251,5 @@ export const registry: readonly WireCase[] = [
   ...otherCases,
   ...switchCases,
   ...composeCases,
+  ...tlsCases,
 ];
