@@ -88,11 +88,16 @@ export async function buildNodeModule(
 
 /**
  * Only this target may import Node's modules: an application that did would not run in an image.
+ * Puts this target's primitives in the place of packages/crypto/platform.ts.
  */
 function hostModules(foreign: { specifier: string; importer: string }[]): Plugin {
   return {
     name: 'morgana-node',
     setup(esbuild) {
+      esbuild.onResolve({ filter: /^#crypto\/platform$/ }, () => ({
+        path: path.join(HERE, 'crypto.ts'),
+        sideEffects: false,
+      }));
       esbuild.onResolve({ filter: /.*/ }, ({ path: specifier, importer, kind }) => {
         if (kind === 'entry-point' || !isBuiltin(specifier)) return null;
         if (!importer.startsWith(HERE)) foreign.push({ specifier, importer });

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { primitives } from '#crypto/platform';
+import { buildNodeModule } from '../../targets/node/build.ts';
+
+const link = (text: string) =>
+  buildNodeModule({
+    entry: { text, resolveDir: import.meta.dirname, name: 'main.ts' },
+    alias: {},
+    define: {},
+    inject: [],
+  });
+
+test('a program that uses the platform’s primitives › linked › has Node’s', async () => {
+  const text = `import { primitives } from '#crypto/platform';
+    export const { name } = primitives;
+    export const digest = primitives.digest('SHA-256', new Uint8Array(0))[0];`;
+  const built = await link(text);
+  assert(built.ok);
+  const module = await import(`data:text/javascript,${encodeURIComponent(built.value.text)}`);
+  assert.equal(module.name, 'node');
+  assert.equal(module.digest, 0xe3);
+});
+
+test('a program that uses none › linked › has none', async () => {
+  const built = await link(`import '#crypto/platform'; import '#device'; export default 1;`);
+  assert(built.ok);
+  assert(!built.value.text.includes('createCipheriv'));
+});
+
+test('the platform’s primitives › not linked › say so', () => {
+  assert.throws(() => primitives.name, /no target was linked: #crypto\/platform/);
+});
