@@ -1,5 +1,15 @@
 export { type BlockDevice, type BlockError, checkBlocks, formatBlockError } from './block.ts';
 export {
+  AEAD_NONCE_BYTES,
+  AEAD_TAG_BYTES,
+  CheckedPrivateKey,
+  CheckedPublicKey,
+  checkAeadCall,
+  keyInfo,
+  type RawSigner,
+  type RawVerifier,
+} from './checked-keys.ts';
+export {
   CONTROL_QUEUE_BYTES_LOW,
   CONTROL_QUEUE_BYTES_MAX,
   type ControlChannel,

@@ -25,17 +25,19 @@ import {
 } from 'node:crypto';
 import { assert } from '#core';
 import {
+  AEAD_TAG_BYTES,
   type Aead,
   type AeadName,
-  algorithmFor,
   asPlainRsa,
+  CheckedPrivateKey,
+  CheckedPublicKey,
   type CryptoPrimitives,
   CURVES,
   type Curve,
+  checkAeadCall,
   curveOf,
   drawPrivateKey,
   type Entropy,
-  ecdsaFromDer,
   emitPkcs8,
   emitSpki,
   type GroupName,
@@ -46,16 +48,16 @@ import {
   isScalar,
   KEY_25519_BYTES,
   type KeyAgreement,
-  type KeyInfo,
+  keyInfo,
   type PrivateKey,
   type PrivateKeyType,
   type PrivateParts,
-  type PublicKey,
   type PublicParts,
   parsePkcs8,
   parseSpki,
+  type RawSigner,
+  type RawVerifier,
   type SignatureAlgorithm,
-  type SignatureScheme,
 } from '#device';
 
 const HASHES: Readonly<Record<HashName, string>> = {
@@ -71,9 +73,7 @@ const CIPHERS = {
   'CHACHA20-POLY1305': { cipher: 'chacha20-poly1305', keyBytes: 32 },
 } as const;
 
-const TAG = { authTagLength: 16 } as const;
-const TAG_BYTES = TAG.authTagLength;
-const NONCE_BYTES = 12;
+const TAG = { authTagLength: AEAD_TAG_BYTES } as const;
 const EC_NAMES = { 'P-256': 'prime256v1', 'P-384': 'secp384r1' } as const;
 
 /** A fresh array of its own, not a view of Node's pool. */
@@ -119,7 +119,8 @@ class NodeAead implements Aead {
     out: Uint8Array,
     outAt: number,
   ): void {
-    checkAead(this.#key, nonce, input, inAt, count, out, outAt, count + TAG_BYTES);
+    assert(this.#key !== null, 'a destroyed key');
+    checkAeadCall(nonce, input, inAt, count, out, outAt, count + AEAD_TAG_BYTES);
     // The types tell GCM from ChaCha20-Poly1305, the calls are the same.
     const cipher = createCipheriv(this.#cipher as 'aes-128-gcm', this.#key, nonce, TAG);
     cipher.setAAD(additional, { plaintextLength: count });
@@ -137,9 +138,10 @@ class NodeAead implements Aead {
     out: Uint8Array,
     outAt: number,
   ): boolean {
-    if (count < TAG_BYTES) return false;
-    const plainBytes = count - TAG_BYTES;
-    checkAead(this.#key, nonce, input, inAt, count, out, outAt, plainBytes);
+    if (count < AEAD_TAG_BYTES) return false;
+    const plainBytes = count - AEAD_TAG_BYTES;
+    assert(this.#key !== null, 'a destroyed key');
+    checkAeadCall(nonce, input, inAt, count, out, outAt, plainBytes);
     const cipher = createDecipheriv(this.#cipher as 'aes-128-gcm', this.#key, nonce, TAG);
     cipher.setAAD(additional, { plaintextLength: plainBytes });
     cipher.setAuthTag(input.subarray(inAt + plainBytes, inAt + count));
@@ -159,22 +161,6 @@ class NodeAead implements Aead {
     this.#key?.fill(0);
     this.#key = null;
   }
-}
-
-function checkAead(
-  key: Uint8Array | null,
-  nonce: Uint8Array,
-  input: Uint8Array,
-  inAt: number,
-  count: number,
-  out: Uint8Array,
-  outAt: number,
-  outBytes: number,
-): asserts key is Uint8Array {
-  assert(key !== null, 'a destroyed key');
-  assert(nonce.length === NONCE_BYTES, 'a nonce has 12 bytes');
-  assert(inAt >= 0 && count >= 0 && inAt + count <= input.length, 'input outside of its array');
-  assert(outAt >= 0 && outAt + outBytes <= out.length, 'output outside of its array');
 }
 
 class NodeAgreement25519 implements KeyAgreement {
@@ -246,95 +232,20 @@ const signaturePadding = (algorithm: SignatureAlgorithm) =>
 const hashOf = (algorithm: SignatureAlgorithm): string | null =>
   algorithm.kind === 'Ed25519' ? null : HASHES[algorithm.hash];
 
-function infoOf(parts: PublicParts): KeyInfo | null {
-  const spki = emitSpki(parts);
-  switch (parts.type) {
-    case 'RSA':
-    case 'RSA-PSS':
-      return { type: parts.type, curve: null, bits: parts.bits, pss: parts.pss, spki };
-    case 'EC':
-      return { type: 'EC', curve: parts.curve.name, bits: parts.curve.bits, pss: null, spki };
-    case 'Ed25519':
-      return { type: 'Ed25519', curve: null, bits: 256, pss: null, spki };
-    case 'X25519':
-      return null;
-  }
-}
-
-class NodePublicKey implements PublicKey {
-  readonly type: KeyInfo['type'];
-  readonly curve: KeyInfo['curve'];
-  readonly bits: number;
-  readonly pss: KeyInfo['pss'];
-  readonly spki: Uint8Array;
-  readonly #key: KeyObject;
-
-  constructor(info: KeyInfo, key: KeyObject) {
-    this.type = info.type;
-    this.curve = info.curve;
-    this.bits = info.bits;
-    this.pss = info.pss;
-    this.spki = info.spki;
-    this.#key = key;
-  }
-
-  verify(
-    scheme: SignatureScheme | SignatureAlgorithm,
-    data: Uint8Array,
-    signature: Uint8Array,
-  ): boolean {
-    const algorithm = algorithmFor(scheme, this);
-    if (algorithm === null) return false;
-    const strict = this.curve === null ? signature : ecdsaFromDer(CURVES[this.curve], signature);
-    if (strict === null) return false;
-    if (algorithm.kind !== 'ECDSA' && strict.length !== signatureBytes(this)) return false;
+const verifier = (key: KeyObject): RawVerifier => ({
+  verify(algorithm, data, signature) {
     const options = { dsaEncoding: 'ieee-p1363', ...signaturePadding(algorithm) } as const;
-    return nodeVerify(hashOf(algorithm), data, { key: this.#key, ...options }, strict);
-  }
-}
+    return nodeVerify(hashOf(algorithm), data, { key, ...options }, signature);
+  },
+});
 
-/** Of RSA, as long as the modulus (RFC 8017 §8.1.2 step 1), and of Ed25519. */
-const signatureBytes = ({ type, bits }: KeyInfo): number =>
-  type === 'Ed25519' ? 64 : Math.ceil(bits / 8);
-
-class NodePrivateKey implements PrivateKey {
-  readonly type: KeyInfo['type'];
-  readonly curve: KeyInfo['curve'];
-  readonly bits: number;
-  readonly pss: KeyInfo['pss'];
-  readonly spki: Uint8Array;
-  #key: KeyObject | null;
-  readonly #pkcs8: Uint8Array;
-
-  /** Keeps `pkcs8`. */
-  constructor(info: KeyInfo, key: KeyObject, pkcs8: Uint8Array) {
-    this.type = info.type;
-    this.curve = info.curve;
-    this.bits = info.bits;
-    this.pss = info.pss;
-    this.spki = info.spki;
-    this.#key = key;
-    this.#pkcs8 = pkcs8;
-  }
-
-  sign(scheme: SignatureScheme | SignatureAlgorithm, data: Uint8Array): Uint8Array {
-    assert(this.#key !== null, 'a destroyed key');
-    const algorithm = algorithmFor(scheme, this);
-    assert(algorithm !== null, 'the key is none for this scheme');
-    const options = { dsaEncoding: 'der', ...signaturePadding(algorithm) } as const;
-    return own(nodeSign(hashOf(algorithm), data, { key: this.#key, ...options }));
-  }
-
-  pkcs8(): Uint8Array {
-    assert(this.#key !== null, 'a destroyed key');
-    return this.#pkcs8.slice();
-  }
-
-  destroy(): void {
-    this.#pkcs8.fill(0);
-    this.#key = null;
-  }
-}
+const signer = (key: KeyObject): RawSigner => ({
+  sign(algorithm, data) {
+    const options = { dsaEncoding: 'ieee-p1363', ...signaturePadding(algorithm) } as const;
+    return own(nodeSign(hashOf(algorithm), data, { key, ...options }));
+  },
+  destroy() {},
+});
 
 /** Null when OpenSSL finds that the point isn't on its curve. */
 function publicKeyObject(parts: PublicParts): KeyObject | null {
@@ -386,10 +297,10 @@ function importPrivateKey(pkcs8: Uint8Array): PrivateKey | null {
   if (parts === null || parts.type === 'X25519') return null;
   const key = privateKeyObject(parts);
   const half = publicHalf(parts, key);
-  const info = half === null ? null : infoOf(half);
+  const info = half === null ? null : keyInfo(half);
   const whole =
     half?.type === 'EC' && parts.type === 'EC' ? { ...parts, point: half.point } : parts;
-  return info === null ? null : new NodePrivateKey(info, key, emitPkcs8(whole));
+  return info === null ? null : new CheckedPrivateKey(info, signer(key), emitPkcs8(whole));
 }
 
 function importAgreement(group: GroupName, privateKey: Uint8Array): KeyAgreement | null {
@@ -458,9 +369,9 @@ export const nodeCrypto: CryptoPrimitives = {
   importKeyAgreement: importAgreement,
   importPublicKey(spki) {
     const parts = parseSpki(spki);
-    const info = parts === null ? null : infoOf(parts);
+    const info = parts === null ? null : keyInfo(parts);
     const key = parts === null || info === null ? null : publicKeyObject(parts);
-    return info === null || key === null ? null : new NodePublicKey(info, key);
+    return info === null || key === null ? null : new CheckedPublicKey(info, verifier(key));
   },
   importPrivateKey,
   generatePrivateKey,

@@ -1,0 +1,1 @@
+export { constantTimeEqual, wipe } from './secrets.ts';
