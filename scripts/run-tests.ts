@@ -12,7 +12,7 @@ const ROOMS = 'base,packages,targets,tools,tests,bench,examples,scripts';
 const named = process.argv.slice(2);
 const files = named.length > 0 ? named : globSync(`{${ROOMS}}/**/*.test.ts`).sort();
 const flags = ['--test', '--test-concurrency=3', '--test-timeout=240000'];
-// Hundreds of processes load the same modules: each file is stripped of its types and compiled once.
+// Hundreds of processes load the same modules: each file is stripped of types and compiled once.
 const cache = fileURLToPath(new URL('../.cache/node', import.meta.url));
 const env = { NODE_COMPILE_CACHE: cache, ...process.env };
 const { status } = spawnSync(process.execPath, [...flags, ...files], { stdio: 'inherit', env });
