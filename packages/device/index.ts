@@ -1,3 +1,10 @@
+export {
+  addressFamily,
+  formatIpv4Text,
+  formatIpv6Text,
+  parseIpv4Text,
+  parseIpv6Text,
+} from './address-text.ts';
 export { type BlockDevice, type BlockError, checkBlocks, formatBlockError } from './block.ts';
 export {
   AEAD_NONCE_BYTES,

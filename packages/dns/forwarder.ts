@@ -6,8 +6,7 @@
  */
 
 import { after, assert, hot, readU16be, Timer, type TimerQueue, writeU16be } from '#core';
-import type { Endpoint, Entropy } from '#device';
-import { formatIpv6Text, parseIpv6Text } from './address-text.ts';
+import { type Endpoint, type Entropy, formatIpv6Text, parseIpv6Text } from '#device';
 import { DEFAULT_FORWARDER_LIMITS, type ForwarderLimits } from './limits.ts';
 import { answerLocally, type LocalNames } from './local-zone.ts';
 import type { DnsExchange, DnsTransport } from './transport.ts';

@@ -3,8 +3,7 @@
  * and which are known (RFC 6761 §6.3).
  */
 
-import { isHostName } from '#device';
-import { addressFamily } from './address-text.ts';
+import { addressFamily, isHostName } from '#device';
 import { lowerName } from './wire/name.ts';
 
 /** In lower case, without a dot at the end. */

@@ -1,6 +1,5 @@
 /** Names: a stub resolver over any stack. Read first: README.md, resolver.ts. */
 
-export { addressFamily, formatIpv6Text, parseIpv6Text } from './address-text.ts';
 export { type DnsClient, Forwarder, type ForwarderOptions } from './forwarder.ts';
 export { ForwarderServer } from './forwarder-server.ts';
 export { parseHostName } from './host-name.ts';

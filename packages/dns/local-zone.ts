@@ -4,7 +4,7 @@
  * with the SOA that says how long that may be believed (RFC 2308). Not here: where names come from.
  */
 
-import { parseIpv4Text } from './address-text.ts';
+import { parseIpv4Text } from '#device';
 import {
   CLASS_IN,
   type DnsMessage,

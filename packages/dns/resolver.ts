@@ -6,8 +6,7 @@
  */
 
 import { after, assert, err, ok, type Result, seconds, Timer, type TimerQueue } from '#core';
-import { type Endpoint, type Entropy, isNeverHost } from '#device';
-import { addressFamily } from './address-text.ts';
+import { addressFamily, type Endpoint, type Entropy, isNeverHost } from '#device';
 import { DnsCache } from './cache.ts';
 import { candidates, knownAddresses, parseHostName } from './host-name.ts';
 import { checkLimits, DEFAULT_LIMITS, type DnsLimits } from './limits.ts';

@@ -16,8 +16,14 @@ import {
   Timer,
   type TimerQueue,
 } from '#core';
-import type { ConnectError, Connecting, Flow, NameError } from '#device';
-import { addressFamily, type Family, type ResolveError, type Resolving } from '#dns';
+import {
+  addressFamily,
+  type ConnectError,
+  type Connecting,
+  type Flow,
+  type NameError,
+} from '#device';
+import type { Family, ResolveError, Resolving } from '#dns';
 import type { Opened } from './numeric-stack.ts';
 
 /** How long an address of IPv4 waits for those of IPv6 (§3). */

@@ -4,17 +4,16 @@
  */
 
 import { err, ok, type Result } from '#core';
-import { type Connecting, type Endpoint, isHostName, type NameError } from '#device';
 import {
   addressFamily,
-  type DnsLimits,
-  type Family,
+  type Connecting,
+  type Endpoint,
   formatIpv6Text,
+  isHostName,
+  type NameError,
   parseIpv6Text,
-  type ResolveError,
-  Resolver,
-  StackTransport,
-} from '#dns';
+} from '#device';
+import { type DnsLimits, type Family, type ResolveError, Resolver, StackTransport } from '#dns';
 import { HappyEyeballs, nameError } from './happy-eyeballs.ts';
 import { NumericNames, type NumericStack, type Opened, type StackNames } from './numeric-stack.ts';
 

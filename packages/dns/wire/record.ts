@@ -5,7 +5,7 @@
  */
 
 import { readU16be, readU32be, writeU16be, writeU32be } from '#core';
-import { formatIpv4Text, formatIpv6Text, parseIpv4Text, parseIpv6Text } from '../address-text.ts';
+import { formatIpv4Text, formatIpv6Text, parseIpv4Text, parseIpv6Text } from '#device';
 import { type NamePlaces, readName, writeName } from './name.ts';
 
 export const dnsType = {

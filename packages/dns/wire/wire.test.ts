@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { addressFamily, formatIpv6Text, parseIpv4Text, parseIpv6Text } from '../address-text.ts';
+import { addressFamily, formatIpv6Text, parseIpv4Text, parseIpv6Text } from '#device';
 import { a, aaaa, bytesOf, cname, soa } from '../test-server.ts';
 import {
   DNS_RECORDS_MAX,
