@@ -23,6 +23,8 @@ const PARTS = new Set([
   'readRecordData',
   'parseContentLength',
   'parseWeight',
+  // Within parseDirectory and its like.
+  'parseObject',
 ]);
 
 const files = globSync('packages/*/wire/*.ts', { cwd: root })

@@ -32,6 +32,7 @@ import {
   parseUdp,
 } from '#net/wire';
 import type { SimRandom } from '#targets/sim/index';
+import { acmeCases } from './acme-cases.ts';
 import { composeCases } from './compose-cases.ts';
 import { dnsCases } from './dns-cases.ts';
 import { httpCases } from './http-cases.ts';
@@ -252,4 +253,5 @@ export const registry: readonly WireCase[] = [
   ...switchCases,
   ...composeCases,
   ...tlsCases,
+  ...acmeCases,
 ];
