@@ -1,7 +1,7 @@
 /** The exchange in progress on a connection: the response's head and framing (RFC 9112 §6, §7). */
 
 import { hot } from '#core';
-import type { Endpoint } from '#device';
+import type { Endpoint, Flow } from '#device';
 import type { HttpConnection } from './connection.ts';
 import type { Exchange, ExchangeHandler, HeaderField } from './exchange.ts';
 import { latin1Bytes } from './latin1-bytes.ts';
@@ -33,6 +33,10 @@ export class ActiveExchange implements Exchange {
     this.connection = connection;
     this.head = head;
     this.keepAlive = keepAlive;
+  }
+
+  get flow(): Flow {
+    return this.connection.flow;
   }
 
   get local(): Endpoint {
@@ -175,7 +179,8 @@ export class ActiveExchange implements Exchange {
       if (kind === 'date') hasDate = true;
       text += `${name}: ${value}\r\n`;
     }
-    if (!hasDate) text += this.connection.server.date().dateLine;
+    const { server } = this.connection;
+    text += hasDate ? server.ownLines : server.date().dateLine;
     if (!isBodyless(status)) {
       if (lengthBytes !== null) text += `Content-Length: ${lengthBytes}\r\n`;
       else if (this.head.minorVersion === 1) text += 'Transfer-Encoding: chunked\r\n';

@@ -3,7 +3,7 @@
  * `Flow`. Read first: RFC 9110 §3.4, §6. Not here: connections and framing (connection.ts).
  */
 
-import type { Endpoint } from '#device';
+import type { Endpoint, Flow } from '#device';
 import type { PreparedResponse } from './prepared-response.ts';
 import type { RequestHead } from './wire/request-head.ts';
 
@@ -35,6 +35,8 @@ export interface Exchange {
   readonly head: RequestHead;
   readonly local: Endpoint;
   readonly remote: Endpoint;
+  /** The connection, to be asked what it is (a TLS session, say); it stays the server's. */
+  readonly flow: Flow;
   /**
    * Response bytes written and not yet taken by the client; those of pipelined predecessors
    * included.

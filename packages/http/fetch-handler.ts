@@ -5,7 +5,7 @@
  */
 
 import { hot, type Logger } from '#core';
-import type { Endpoint } from '#device';
+import type { Endpoint, Flow } from '#device';
 import {
   type ByteSource,
   type ByteStream,
@@ -25,6 +25,8 @@ import type { PreparedResponse } from './prepared-response.ts';
 export interface FetchInfo {
   readonly remote: Endpoint;
   readonly local: Endpoint;
+  /** The connection, to be asked what it is (a TLS session, say); it stays the server's. */
+  readonly flow: Flow;
 }
 
 /**

@@ -8,7 +8,7 @@ export type FieldKind =
   | 'plain'
   /** The server adds one when the handler doesn't. */
   | 'date'
-  /** Says how this connection frames the message: the server's, never the handler's. */
+  /** Says how this connection frames the message, or is in every response: the server's own. */
   | 'framing'
   /** No token: not a name at all. */
   | 'bad';
@@ -33,12 +33,18 @@ function kindOf(name: string): FieldKind {
 
 export class FieldNames {
   private readonly kinds = new Map<string, FieldKind>();
+  private readonly taken: ReadonlySet<string>;
+
+  /** `taken`: further names that are the server's, in lower case. */
+  constructor(taken: readonly string[] = []) {
+    this.taken = new Set(taken);
+  }
 
   /** What `name`, in any case, is. */
   kind(name: string): FieldKind {
     let kind = this.kinds.get(name);
     if (kind === undefined) {
-      kind = kindOf(name);
+      kind = this.taken.has(name.toLowerCase()) ? 'framing' : kindOf(name);
       if (this.kinds.size >= FIELD_NAMES_MAX) this.kinds.clear();
       this.kinds.set(name, kind);
     }

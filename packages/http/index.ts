@@ -5,6 +5,7 @@ export {
   type FetchPlatform,
   fetchHandler,
 } from './fetch-handler.ts';
+export { HttpsRedirect, type RedirectOptions } from './https-redirect.ts';
 export { DEFAULT_LIMITS, type HttpLimits } from './limits.ts';
 export { PreparedResponse } from './prepared-response.ts';
 export { HttpServer, type HttpServerOptions } from './server.ts';

@@ -8,13 +8,14 @@ import { assert, type Instant, instantOfMicros, type Logger, type TimerQueue } f
 import type { Clock, Flow } from '#device';
 import type { ActiveExchange } from './active-exchange.ts';
 import { HttpConnection } from './connection.ts';
-import type { HttpHandler } from './exchange.ts';
+import type { HeaderField, HttpHandler } from './exchange.ts';
 import { FieldNames } from './field-names.ts';
 import { HeldBytes, type HeldTotal } from './held-bytes.ts';
 import { latin1Bytes } from './latin1-bytes.ts';
 import { DEFAULT_LIMITS, type HttpLimits } from './limits.ts';
 import { PreparedResponse } from './prepared-response.ts';
 import { statusText } from './status.ts';
+import { isFieldValue, isToken } from './wire/chars.ts';
 import { formatHttpDate } from './wire/http-date.ts';
 import { type RequestHead, RequestHeadParser } from './wire/request-head.ts';
 
@@ -35,6 +36,8 @@ export interface HttpServerOptions {
   readonly log: Logger;
   /** What differs from DEFAULT_LIMITS. */
   readonly limits?: Partial<HttpLimits>;
+  /** In every response, in place of a handler's own of that name. */
+  readonly fields?: readonly HeaderField[];
 }
 
 export class HttpServer {
@@ -45,13 +48,15 @@ export class HttpServer {
   readonly heldTotal: HeldTotal;
   /** What connections hold that hold nothing: always empty. */
   readonly nothingHeld: HeldBytes;
-  readonly fieldNames = new FieldNames();
+  readonly fieldNames: FieldNames;
+  /** Fields of every response, each with its CRLF. */
+  readonly ownLines: string;
   /** Requests whose head was understood. */
   requests = 0;
   /** No more requests on a connection than the one in progress. */
   isClosing = false;
 
-  // The Date field, good until `dateUntil`; `stamp` counts its changes.
+  // The Date field and `ownLines`, good until `dateUntil`; `stamp` counts its changes.
   stamp = 0;
   dateLine = '';
   dateUntil: Instant = instantOfMicros(0);
@@ -79,6 +84,10 @@ export class HttpServer {
     this.parser = new RequestHeadParser(this.limits);
     this.heldTotal = { bytes: 0, bytesMax: this.limits.heldBytesMax };
     this.nothingHeld = new HeldBytes(this.heldTotal);
+    const fields = options.fields ?? [];
+    this.fieldNames = new FieldNames(fields.map(([name]) => name.toLowerCase()));
+    for (const [name, value] of fields) assert(isToken(name) && isFieldValue(value), 'a field');
+    this.ownLines = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
     this.refreshDate();
   }
 
@@ -121,7 +130,7 @@ export class HttpServer {
     };
   }
 
-  /** The current Date field. */
+  /** The current Date field, with those of every response. */
   date(): { readonly dateLine: string } {
     if (this.timers.now >= this.dateUntil) this.refreshDate();
     return this;
@@ -132,7 +141,7 @@ export class HttpServer {
     const seconds = Math.floor(wallMillis / 1_000);
     const leftMillis = 1_000 - (wallMillis - seconds * 1_000);
     this.dateUntil = instantOfMicros(this.timers.now + Math.ceil(leftMillis * 1_000));
-    this.dateLine = `Date: ${formatHttpDate(seconds)}\r\n`;
+    this.dateLine = `Date: ${formatHttpDate(seconds)}\r\n${this.ownLines}`;
     this.stamp++;
   }
 

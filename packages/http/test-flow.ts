@@ -2,7 +2,7 @@
 
 import { after, instantOfMicros, Log, micros, TimerQueue, wallTimeOfMillis } from '#core';
 import type { Flow, FlowEnd, FlowHandler } from '#device';
-import type { HttpHandler } from './exchange.ts';
+import type { HeaderField, HttpHandler } from './exchange.ts';
 import type { HttpLimits } from './limits.ts';
 import { HttpServer } from './server.ts';
 
@@ -95,10 +95,14 @@ export class Bench {
     wall: () => wallTimeOfMillis(this.wallMillisAtStart + Math.floor(this.timers.now / 1_000)),
   };
 
-  constructor(handler: HttpHandler, limits: Partial<HttpLimits> = {}) {
+  constructor(
+    handler: HttpHandler,
+    limits: Partial<HttpLimits> = {},
+    fields: readonly HeaderField[] = [],
+  ) {
     const log = new Log((line) => this.lines.push(line), 'warn').source('http');
     const { timers, clock } = this;
-    this.server = new HttpServer({ handler, timers, clock, log, limits });
+    this.server = new HttpServer({ handler, timers, clock, log, limits, fields });
   }
 
   connect(): FakeFlow {
