@@ -19,5 +19,11 @@ export {
 } from './resolver.ts';
 export type { Answer, Outcome, ResolveError } from './response.ts';
 export { type DnsStack, StackTransport } from './stack-transport.ts';
-export type { DnsExchange, DnsExchangeHandler, DnsTransport } from './transport.ts';
+export { type ConnectDnsTls, TlsTransport, type TlsTransportOptions } from './tls-transport.ts';
+export type {
+  DnsExchange,
+  DnsExchangeHandler,
+  DnsServer,
+  DnsTransport,
+} from './transport.ts';
 export { dnsType, type RecordData } from './wire/index.ts';

@@ -67,6 +67,22 @@ export const DEFAULT_LIMITS: DnsLimits = {
   datagramBytesMax: 1_232,
 };
 
+/** What connections to servers over TLS may cost (tls-transport.ts). */
+export interface DnsTlsLimits {
+  /** Questions of one connection without an answer yet; one more goes to another connection. */
+  readonly questionsMax: number;
+  /** One that heard nothing for so long since a question is used for no other. */
+  readonly patience: Duration;
+  /** One without a question is kept for so long (RFC 7858 §3.4), then ended. */
+  readonly idleMax: Duration;
+}
+
+export const DEFAULT_DNS_TLS_LIMITS: DnsTlsLimits = {
+  questionsMax: 128,
+  patience: seconds(4),
+  idleMax: seconds(20),
+};
+
 /** What passing on questions of others may cost (forwarder.ts). */
 export interface ForwarderLimits {
   /** Name servers that are used; the rest of a list is ignored. */

@@ -13,6 +13,8 @@ import type { DnsExchange, DnsTransport } from './transport.ts';
 import {
   CLASS_IN,
   DNS_HEADER_BYTES,
+  type DnsEdns,
+  type DnsMessage,
   emitDns,
   mixCase,
   NAME_BYTES_MAX,
@@ -38,8 +40,11 @@ export interface QueryCounters {
   dnsWithoutEdns: number;
 }
 
-/** Header, question, OPT. */
-const QUERY_BYTES_MAX = DNS_HEADER_BYTES + NAME_BYTES_MAX + 4 + 11;
+/** RFC 7830 §3, RFC 8467 §4.1. */
+const OPTION_PADDING = 12;
+const PADDED_TO_BYTES = 128;
+/** Header, question, OPT with padding. */
+const QUERY_BYTES_MAX = DNS_HEADER_BYTES + NAME_BYTES_MAX + 4 + 11 + 4 + PADDED_TO_BYTES;
 
 export type QueryDone = (outcome: Outcome, ttlSeconds: number) => void;
 
@@ -103,14 +108,14 @@ export class Query {
       return;
     }
     this.next += 1;
-    this.ask(server, false);
+    this.ask(server, server.isPrivate);
   }
 
   private ask(server: NameServer, byStream: boolean): void {
     const { context } = this;
     const { limits, counters, transport, timers } = context;
     const asked = this.newQuestion(server, byStream);
-    const query = this.emit(asked);
+    const query = this.emit(asked, server.isPrivate);
     this.current = server;
     if (this.exchanges.length >= limits.exchangesMax) this.exchanges.shift()!.cancel();
     let mismatches = 0;
@@ -154,9 +159,18 @@ export class Query {
     return { id: readU16be(random, 0), question, withEdns: server.takesEdns, byStream };
   }
 
-  private emit({ id, question, withEdns }: Asked): Uint8Array {
+  private emit(asked: Asked, isPadded: boolean): Uint8Array {
     const query = new Uint8Array(QUERY_BYTES_MAX);
-    const count = emitDns(query, {
+    const count = emitDns(query, this.message(asked, []));
+    if (!isPadded || !asked.withEdns) return query.subarray(0, count);
+    // RFC 8467 §4.1: so that lengths tell little of what is asked.
+    const paddingBytes = (PADDED_TO_BYTES - ((count + 4) % PADDED_TO_BYTES)) % PADDED_TO_BYTES;
+    const padding = { code: OPTION_PADDING, value: new Uint8Array(paddingBytes) };
+    return query.subarray(0, emitDns(query, this.message(asked, [padding])));
+  }
+
+  private message({ id, question, withEdns }: Asked, options: DnsEdns['options']): DnsMessage {
+    return {
       id,
       isResponse: false,
       opcode: 0,
@@ -177,11 +191,10 @@ export class Query {
             extendedCode: 0,
             version: 0,
             dnssecOk: false,
-            options: [],
+            options,
           }
         : null,
-    });
-    return query.subarray(0, count);
+    };
   }
 
   private judged(server: NameServer, verdict: Exclude<Verdict, { kind: 'foreign' }>): void {
@@ -202,7 +215,7 @@ export class Query {
         server.takesEdns = false;
         this.context.counters.dnsWithoutEdns += 1;
         this.giveUp();
-        this.ask(server, false);
+        this.ask(server, server.isPrivate);
         return;
       case 'failure':
         this.drop(server, verdict.code);

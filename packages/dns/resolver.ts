@@ -6,19 +6,19 @@
  */
 
 import { after, assert, err, ok, type Result, seconds, Timer, type TimerQueue } from '#core';
-import { addressFamily, type Endpoint, type Entropy, isNeverHost } from '#device';
+import { addressFamily, type Entropy, isNeverHost } from '#device';
 import { DnsCache } from './cache.ts';
 import { candidates, knownAddresses, parseHostName } from './host-name.ts';
 import { checkLimits, DEFAULT_LIMITS, type DnsLimits } from './limits.ts';
 import { Query, type QueryContext, type QueryCounters } from './query.ts';
 import type { Answer, Outcome, ResolveError } from './response.ts';
 import { NameServers } from './servers.ts';
-import type { DnsTransport } from './transport.ts';
+import type { DnsServer, DnsTransport } from './transport.ts';
 import { dnsType, isName, lowerName } from './wire/index.ts';
 
 export interface DnsConfiguration {
   /** Numeric addresses; in the order to be asked. */
-  readonly servers: readonly Endpoint[];
+  readonly servers: readonly DnsServer[];
   /** Domains for names with fewer than `ndots` dots. */
   readonly search: readonly string[];
   /** 1 as a rule. */

@@ -1,14 +1,19 @@
 /** The name servers of a configuration, and what is known of each. */
 
-import type { Endpoint } from '#device';
+import type { DnsServer } from './transport.ts';
 
 export class NameServer {
-  readonly endpoint: Endpoint;
+  readonly endpoint: DnsServer;
   /** False once it has refused EDNS0 (RFC 6891 §7); asked again after the next configuration. */
   takesEdns = true;
 
-  constructor(endpoint: Endpoint) {
+  constructor(endpoint: DnsServer) {
     this.endpoint = endpoint;
+  }
+
+  /** Over TLS only. */
+  get isPrivate(): boolean {
+    return this.endpoint.tlsName !== undefined;
   }
 }
 
@@ -17,7 +22,7 @@ export class NameServers {
   /** The one that answered last is asked first: a dead server costs a wait only once. */
   private preferred = 0;
 
-  constructor(endpoints: readonly Endpoint[]) {
+  constructor(endpoints: readonly DnsServer[]) {
     this.list = endpoints.map((endpoint) => new NameServer(endpoint));
   }
 

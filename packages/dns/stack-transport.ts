@@ -1,11 +1,10 @@
 /**
  * Questions by UDP and TCP of any `Stack`: our own, a host's, a simulated one. A socket for each
- * question, so each has a random port; a stream carries two bytes of length before a message (RFC
- * 1035 §4.2.2, RFC 7766 §8).
+ * question, so each has a random port.
  */
 
-import { hot, readU16be, writeU16be } from '#core';
 import type { DatagramSocket, Endpoint, Flow, FlowHandler, Stack } from '#device';
+import { framed, StreamMessages } from './stream-messages.ts';
 import type { DnsExchange, DnsExchangeHandler, DnsTransport } from './transport.ts';
 
 /** What is used of a stack. */
@@ -76,10 +75,7 @@ class StreamExchange implements DnsExchange, FlowHandler {
   private flow: Flow | null = null;
   private isOver = false;
   private isAnswered = false;
-  /** Length and message as far as they came; the length alone says how long it gets. */
-  private readonly lengthBytes = new Uint8Array(2);
-  private message: Uint8Array | null = null;
-  private haveBytes = 0;
+  private readonly messages = new StreamMessages();
 
   constructor(query: Uint8Array, handler: DnsExchangeHandler) {
     this.query = query;
@@ -89,11 +85,7 @@ class StreamExchange implements DnsExchange, FlowHandler {
   opened(flow: Flow): void {
     flow.attach(this);
     this.flow = flow;
-    // In one write: some servers read the length and the message at once (RFC 7766 §8).
-    const bytes = new Uint8Array(2 + this.query.length);
-    writeU16be(bytes, 0, this.query.length);
-    bytes.set(this.query, 2);
-    flow.write(bytes);
+    flow.write(framed(this.query));
   }
 
   cancel(): void {
@@ -112,7 +104,13 @@ class StreamExchange implements DnsExchange, FlowHandler {
 
   data(bytes: Uint8Array): void {
     let at = 0;
-    while (!this.isOver && at < bytes.length) at = this.take(bytes, at);
+    while (!this.isOver && at < bytes.length) {
+      at = this.messages.take(bytes, at);
+      const { whole } = this.messages;
+      if (whole === null) continue;
+      this.isAnswered = true;
+      this.handler.message(whole);
+    }
   }
 
   drained(): void {}
@@ -125,23 +123,5 @@ class StreamExchange implements DnsExchange, FlowHandler {
   closed(): void {
     this.flow = null;
     this.failed();
-  }
-
-  private take(bytes: Uint8Array, at: number): number {
-    const to = this.message ?? this.lengthBytes;
-    const count = Math.min(to.length - this.haveBytes, bytes.length - at);
-    hot.copy(to, this.haveBytes, bytes, at, count);
-    this.haveBytes += count;
-    if (this.haveBytes < to.length) return at + count;
-    this.haveBytes = 0;
-    if (this.message === null) {
-      this.message = new Uint8Array(readU16be(this.lengthBytes, 0));
-      if (this.message.length > 0) return at + count;
-    }
-    const whole = this.message;
-    this.message = null;
-    this.isAnswered = true;
-    this.handler.message(whole);
-    return at + count;
   }
 }

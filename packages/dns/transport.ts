@@ -1,9 +1,17 @@
 /**
- * How questions travel: by datagram and by stream (stack-transport.ts); over TLS one day, by
- * another implementation of the same interface.
+ * How questions travel: by datagram and by stream (stack-transport.ts), or over TLS to the servers
+ * that say so (tls-transport.ts).
  */
 
 import type { Endpoint } from '#device';
+
+export interface DnsServer extends Endpoint {
+  /**
+   * Asked over TLS and no other way (RFC 8310 §5: strict). What its certificate must name; null:
+   * its address. Absent: asked in the open.
+   */
+  readonly tlsName?: string | null;
+}
 
 export interface DnsExchangeHandler {
   /** A message came from the server's address and port. Borrowed for this call only. */
@@ -22,8 +30,8 @@ export interface DnsTransport {
    * Sends `query` from a port of its own that nobody can guess (RFC 5452 §9.2); messages from
    * elsewhere are counted and dropped. Owns `query`. Calls nothing before it returns.
    */
-  datagram(server: Endpoint, query: Uint8Array, handler: DnsExchangeHandler): DnsExchange;
+  datagram(server: DnsServer, query: Uint8Array, handler: DnsExchangeHandler): DnsExchange;
   /** Opens a connection for this query (RFC 7766). As above. */
-  stream(server: Endpoint, query: Uint8Array, handler: DnsExchangeHandler): DnsExchange;
+  stream(server: DnsServer, query: Uint8Array, handler: DnsExchangeHandler): DnsExchange;
   counters(): Readonly<Record<string, number>>;
 }

@@ -5,7 +5,8 @@
  */
 
 import { after, err, FOREVER, type Logger, ok, type Result, seconds, Timer } from '#core';
-import type { Endpoint, Machine, NetDevice, Stack } from '#device';
+import type { Machine, NetDevice, Stack } from '#device';
+import type { DnsServer } from '#dns';
 import {
   ADDRESSES_MAX,
   formatIpAddress,
@@ -43,7 +44,7 @@ export interface StackOptions {
   /** Told of the stack before it has an address: for whoever looks into it. */
   readonly early?: (stack: Stack) => void;
   /** Asked for names in place of those that the network tells; absent or none: those. */
-  readonly nameServers?: readonly Endpoint[];
+  readonly nameServers?: readonly DnsServer[];
 }
 
 /** One sentence for a person: which text is wrong, and why. */

@@ -228,8 +228,19 @@ test('name servers as text › read, or refused', () => {
     { address: '2001:db8::1', port: 53 },
     { address: 'fe80::1', port: 53 },
   ]);
+  assert.deepEqual(parseNameServers('tls://192.0.2.1#dns.example,tls://[2001:db8::1]:8853'), [
+    { address: '192.0.2.1', port: 853, tlsName: 'dns.example' },
+    { address: '2001:db8::1', port: 8853, tlsName: null },
+  ]);
   for (const bad of [
     ',',
+    'tls://dns.example',
+    'tls://',
+    'tls://192.0.2.1#',
+    'tls://192.0.2.1#a b',
+    'tls://192.0.2.1#192.0.2.2',
+    '192.0.2.1#dns.example',
+    'udp://192.0.2.1',
     'dns.example',
     '10.0.2.3:0',
     '10.0.2.3:65536',

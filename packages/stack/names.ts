@@ -7,35 +7,54 @@ import { err, ok, type Result } from '#core';
 import {
   addressFamily,
   type Connecting,
-  type Endpoint,
   formatIpv6Text,
   isHostName,
   type NameError,
   parseIpv6Text,
+  type Stack,
 } from '#device';
-import { type DnsLimits, type Family, type ResolveError, Resolver, StackTransport } from '#dns';
+import {
+  type DnsLimits,
+  type DnsServer,
+  type DnsStack,
+  type DnsTransport,
+  type Family,
+  type ResolveError,
+  Resolver,
+  StackTransport,
+} from '#dns';
 import { HappyEyeballs, nameError } from './happy-eyeballs.ts';
 import { NumericNames, type NumericStack, type Opened, type StackNames } from './numeric-stack.ts';
 
 const DNS_PORT = 53;
+/** RFC 7858 §3.1. */
+const DNS_TLS_PORT = 853;
+
+export interface NamesOptions {
+  readonly limits?: Partial<DnsLimits>;
+  /** How questions travel, made from the way in the open; null: that way. */
+  readonly transport?: ((plain: DnsTransport, connect: Stack['connect']) => DnsTransport) | null;
+}
 
 export class Names implements StackNames {
   private readonly resolver: Resolver;
   private readonly numeric: NumericStack;
   private readonly plain: NumericNames;
 
-  constructor(numeric: NumericStack, limits: Partial<DnsLimits> = {}) {
+  constructor(numeric: NumericStack, { limits = {}, transport = null }: NamesOptions = {}) {
     const { timers, entropy } = numeric;
     this.numeric = numeric;
     this.plain = new NumericNames(numeric);
-    const transport = new StackTransport({
+    const stack: DnsStack = {
       bind: (port, handler) => numeric.bind(port, handler),
       connect: (address, port, opened) => this.plain.connect(address, port, opened),
-    });
-    this.resolver = new Resolver({ transport, timers, entropy, limits });
+    };
+    const plain = new StackTransport(stack);
+    const chosen = transport === null ? plain : transport(plain, stack.connect);
+    this.resolver = new Resolver({ transport: chosen, timers, entropy, limits });
   }
 
-  configure(servers: readonly Endpoint[], search: readonly string[]): void {
+  configure(servers: readonly DnsServer[], search: readonly string[]): void {
     this.resolver.configure({ servers, search, ndots: 1 });
   }
 
@@ -90,19 +109,30 @@ function familiesOf(addresses: readonly string[]): Family[] {
 
 /**
  * Reads a list of name servers, as "10.0.2.3,[2001:db8::1]:5353"; port 53 unless it says another.
- * Null when one of them isn't a numeric address. Addresses come out as stacks spell the sources of
- * answers (RFC 5952).
+ * "tls://192.0.2.1#dns.example" is asked over TLS (port 853), where it must prove that name, or its
+ * address without one. Null when one of them isn't a numeric address. Addresses come out as stacks
+ * spell the sources of answers (RFC 5952).
  */
-export function parseNameServers(text: string): Endpoint[] | null {
-  const servers: Endpoint[] = [];
+export function parseNameServers(text: string): DnsServer[] | null {
+  const servers: DnsServer[] = [];
   for (const part of text === '' ? [] : text.split(',')) {
-    const found = /^(?:\[([^\]]+)\]|([^:]+)|([^[\]]*:[^[\]]*:[^[\]]*))(?::(\d{1,5}))?$/.exec(part);
-    const address = found?.[1] ?? found?.[2] ?? found?.[3];
-    const port = Number(found?.[4] ?? DNS_PORT);
-    if (address === undefined || addressFamily(address) === null) return null;
-    if (!(port >= 1 && port <= 0xffff)) return null;
-    const ipv6 = parseIpv6Text(address);
-    servers.push({ address: ipv6 === null ? address : formatIpv6Text(ipv6), port });
+    const server = parseNameServer(part);
+    if (server === null) return null;
+    servers.push(server);
   }
   return servers;
+}
+
+function parseNameServer(text: string): DnsServer | null {
+  const [, scheme, place = '', name] = /^(tls:\/\/)?([^#]*)(?:#(.*))?$/s.exec(text) ?? [];
+  const isPrivate = scheme !== undefined;
+  if (name !== undefined && !(isPrivate && isHostName(name))) return null;
+  const found = /^(?:\[([^\]]+)\]|([^:]+)|([^[\]]*:[^[\]]*:[^[\]]*))(?::(\d{1,5}))?$/.exec(place);
+  const written = found?.[1] ?? found?.[2] ?? found?.[3];
+  const port = Number(found?.[4] ?? (isPrivate ? DNS_TLS_PORT : DNS_PORT));
+  if (written === undefined || addressFamily(written) === null) return null;
+  if (!(port >= 1 && port <= 0xffff)) return null;
+  const ipv6 = parseIpv6Text(written);
+  const address = ipv6 === null ? written : formatIpv6Text(ipv6);
+  return isPrivate ? { address, port, tlsName: name ?? null } : { address, port };
 }

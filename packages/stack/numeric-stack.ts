@@ -4,7 +4,8 @@
  */
 
 import { err, ok, type Result, Timer, type TimerQueue } from '#core';
-import type { ConnectError, Connecting, Endpoint, Entropy, Flow, NameError, Stack } from '#device';
+import type { ConnectError, Connecting, Entropy, Flow, NameError, Stack } from '#device';
+import type { DnsServer } from '#dns';
 
 export type Opened = (result: Result<Flow, ConnectError>) => void;
 
@@ -25,7 +26,7 @@ export interface NumericStack extends Pick<Stack, 'bind' | 'addresses'> {
 /** The part of a Stack that is about names. */
 export interface StackNames extends Pick<Stack, 'connect' | 'resolve' | 'counters'> {
   /** Uses these servers and domains from now on, and forgets what it knew. */
-  configure(servers: readonly Endpoint[], search: readonly string[]): void;
+  configure(servers: readonly DnsServer[], search: readonly string[]): void;
 }
 
 export type NamesMaker = (numeric: NumericStack) => StackNames;
