@@ -86,7 +86,7 @@ export {
 } from './key-format.ts';
 export type { KvEncoding, KvEntry, KvReadOnly } from './kv.ts';
 export { emitKvPack, formatKvPackFault, type KvPackInput, openKvPack } from './kv-pack.ts';
-export type { Machine, Program } from './machine.ts';
+export type { HostFile, HostFiles, Machine, Program } from './machine.ts';
 export type { ChecksumRequest, NetDevice, NetHandler, NetOffload } from './net.ts';
 export {
   emitPcapRecord,
@@ -105,10 +105,12 @@ export { SLOW_MICROS, SlowCounts } from './slow-counts.ts';
 export type {
   ConnectError,
   Connecting,
+  ConnectSecure,
   ListenError,
   Listener,
   NameError,
   Stack,
+  TlsFault,
 } from './stack.ts';
 export {
   type CpuProfile,

@@ -11,6 +11,22 @@ import type { KvReadOnly } from './kv.ts';
 import type { NetDevice } from './net.ts';
 import type { Vitals } from './vitals.ts';
 
+/** A file of the host that a program runs on. */
+export interface HostFile {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface HostFiles {
+  /**
+   * The file at `path`, or those in that directory (not further below), in byte order of their
+   * names; null when it can't be read. For small files that a person names: keys, certificates.
+   */
+  read(path: string): readonly HostFile[] | null;
+  /** Another text once what `read` gives may have changed; null: it can't be read. Cheap. */
+  stamp(path: string): string | null;
+}
+
 export interface Machine {
   /** The target's name, as `--target` takes it. */
   readonly target: string;
@@ -28,6 +44,8 @@ export interface Machine {
   readonly blocks: readonly BlockDevice[];
   /** Content linked into the image under `name`, or null. */
   content(name: string): KvReadOnly | null;
+  /** Files of the host, by paths that its arguments name; absent where there is no such host. */
+  readonly hostFiles?: HostFiles;
   /** The way to whoever supervises this machine; null where it was given none. */
   readonly control: ControlChannel | null;
   /** What it can tell about itself; null where it can tell nothing (a simulated machine). */

@@ -10,6 +10,22 @@ export type ConnectError = {
   readonly kind: 'refused' | 'unreachable' | 'timeout' | 'no port' | NameError['kind'];
 };
 
+/** There was a connection, and no TLS session on it. */
+export interface TlsFault {
+  readonly kind: 'tls';
+  /** Why, in a few words: 'unknown issuer'. */
+  readonly fault: string;
+  /** The alert that was sent or came, as RFC 8446 §6 names it; null: none. */
+  readonly alert: string | null;
+}
+
+/** As Stack.connect, where there may be TLS on the connection. */
+export type ConnectSecure = (
+  address: string,
+  port: number,
+  opened: (result: Result<Flow, ConnectError | TlsFault>) => void,
+) => Connecting;
+
 /** Why a name has no address. */
 export type NameError = {
   readonly kind: /** Neither an address nor a name (host-name.ts). */

@@ -1,12 +1,20 @@
 /**
- * Sends a program's log to a syslog server: over UDP (RFC 5426), or over TCP with octet counting
- * (RFC 6587 §3.4.1), again and again when the connection is lost. What doesn't fit the queue is
- * dropped, counted, and told of by the first message that gets through. It says nothing in the log
- * about itself, or a failure to send would make more to send.
+ * Sends a program's log to a syslog server: over UDP (RFC 5426), or over TCP or TLS with octet
+ * counting (RFC 6587 §3.4.1, RFC 5425 §4.3), again and again when the connection is lost. What
+ * doesn't fit the queue is dropped, counted, and told of by the first message that gets through. It
+ * says nothing in the log about itself, or a failure to send would make more to send.
  */
 
 import { after, assert, type Duration, type Log, Timer, type TimerQueue } from '#core';
-import type { Clock, Connecting, DatagramSocket, Endpoint, Flow, Stack } from '#device';
+import type {
+  Clock,
+  Connecting,
+  ConnectSecure,
+  DatagramSocket,
+  Endpoint,
+  Flow,
+  Stack,
+} from '#device';
 import {
   syslogBytesMax,
   syslogFlowBytesMax,
@@ -18,28 +26,38 @@ import {
 import { emitSyslog, octetCounted, type SyslogOrigin } from './syslog.ts';
 
 export interface SyslogServer {
-  readonly protocol: 'udp' | 'tcp';
+  readonly protocol: 'udp' | 'tcp' | 'tls';
   /** An address, or a name where the stack has names. */
   readonly host: string;
   readonly port: number;
 }
 
-const PORT_UDP = 514;
-/** RFC 6587 has no port of its own; 601 is RFC 3195's, 514 what servers listen on. */
-const PORT_TCP = 514;
+/**
+ * RFC 6587 has no port of its own; 601 is RFC 3195's, 514 what servers listen on. TLS: RFC 5425
+ * §4.1.
+ */
+const PORTS: Readonly<Record<SyslogServer['protocol'], number>> = {
+  udp: 514,
+  tcp: 514,
+  tls: 6_514,
+};
 
-/** "udp://10.0.0.1", "tcp://[2001:db8::1]:6514"; null for other texts. */
+/** "udp://10.0.0.1", "tls://[2001:db8::1]:6515"; null for other texts. */
 export function parseSyslogServer(text: string): SyslogServer | null {
-  const found = /^(udp|tcp):\/\/(?:\[([0-9a-fA-F:.]+)\]|([^:/[\]]+))(?::(\d{1,5}))?\/?$/.exec(text);
+  const found = /^(udp|tcp|tls):\/\/(?:\[([0-9a-fA-F:.]+)\]|([^:/[\]]+))(?::(\d{1,5}))?\/?$/.exec(
+    text,
+  );
   if (found === null) return null;
   const protocol = found[1] as SyslogServer['protocol'];
-  const port = Number(found[4] ?? (protocol === 'udp' ? PORT_UDP : PORT_TCP));
+  const port = Number(found[4] ?? PORTS[protocol]);
   if (!(port >= 1 && port <= 65_535)) return null;
   return { protocol, host: found[2] ?? found[3]!, port };
 }
 
 export interface SyslogOptions {
   readonly stack: Stack;
+  /** Opens the connections of a server over TLS, which must be there for one. */
+  readonly connectSecure?: ConnectSecure | null;
   readonly timers: TimerQueue;
   readonly clock: Clock;
   readonly log: Log;
@@ -48,8 +66,16 @@ export interface SyslogOptions {
 }
 
 export class SyslogSender {
-  readonly counters = { syslogSent: 0, syslogDropped: 0, syslogConnections: 0 };
+  readonly counters = {
+    syslogSent: 0,
+    syslogDropped: 0,
+    syslogConnections: 0,
+    syslogConnectFailures: 0,
+  };
+  /** Why the last attempt to connect came to nothing; null: it didn't. */
+  fault: string | null = null;
   private readonly options: SyslogOptions;
+  private readonly open: ConnectSecure;
   private readonly queue: Uint8Array[] = [];
   private queueBytes = 0;
   private sequence = 0;
@@ -71,6 +97,10 @@ export class SyslogSender {
   /** Every later line of the log goes out. */
   constructor(options: SyslogOptions) {
     this.options = options;
+    const isSecure = options.server.protocol === 'tls';
+    const connect = isSecure ? options.connectSecure : options.stack.connect.bind(options.stack);
+    assert(connect !== null && connect !== undefined, 'a server over TLS without TLS');
+    this.open = connect;
     this.unfollow = options.log.follow((line) => this.take(line));
     this.connect();
   }
@@ -168,15 +198,19 @@ export class SyslogSender {
   }
 
   private openFlow(): void {
-    const { stack, server } = this.options;
-    this.connecting = stack.connect(server.host, server.port, (opened) => {
+    const { server } = this.options;
+    this.connecting = this.open(server.host, server.port, (opened) => {
       this.connecting = null;
       if (!opened.ok) {
+        this.counters.syslogConnectFailures += 1;
+        const { error } = opened;
+        this.fault = error.kind === 'tls' ? `tls: ${error.fault}` : error.kind;
         this.retry();
         return;
       }
       const flow = opened.value;
       this.counters.syslogConnections += 1;
+      this.fault = null;
       this.retryWait = syslogRetryFirst;
       this.flow = flow;
       flow.lowWaterBytes = syslogFlowBytesMax;

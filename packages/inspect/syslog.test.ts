@@ -71,10 +71,15 @@ test('servers › read, or refused', () => {
     host: 'logs.example',
     port: 1,
   });
+  assert.deepEqual(parseSyslogServer('tls://logs.example'), {
+    protocol: 'tls',
+    host: 'logs.example',
+    port: 6514,
+  });
   for (const wrong of [
     '',
     '10.0.0.1',
-    'tls://a',
+    'dtls://a',
     'udp://',
     'udp://a:0',
     'udp://a:65536',

@@ -12,6 +12,7 @@ import { wallTimeOfMillis } from '#core';
 import type { KvReadOnly, Machine, NetDevice, Program } from '#device';
 import { NodeControl } from './control.ts';
 import { readDirectory } from './directory.ts';
+import { hostFiles } from './host-files.ts';
 import type { NodeLoop } from './loop.ts';
 import { NodeVitals } from './vitals.ts';
 
@@ -63,6 +64,7 @@ export function bareMachine(
       read.set(name, known);
       return known;
     },
+    hostFiles,
     control: options.control === undefined ? null : new NodeControl(loop, options.control),
     vitals: new NodeVitals(loop),
     evaluate: null,
