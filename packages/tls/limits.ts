@@ -1,0 +1,58 @@
+/** What a peer may cost, and what happens past each bound. */
+
+import { type Duration, seconds } from '#core';
+
+/** RFC 8449 §4; less: illegal_parameter. */
+export const RECORD_SIZE_LIMIT_MIN = 64;
+
+/** A ClientHello; more: decode_error. One extension may have 65,535 bytes. */
+export const CLIENT_HELLO_BYTES_MAX = 69_632;
+/** A Certificate message, and so a chain with its staples; more: decode_error. */
+export const CERTIFICATE_BYTES_MAX = 65_536;
+/** Any other handshake message; more: decode_error. */
+export const MESSAGE_BYTES_MAX = 18_432;
+
+/** Records one after the other that carry nothing; one more: unexpected_message. */
+export const EMPTY_RECORDS_MAX = 32;
+/** change_cipher_spec records that are dropped (RFC 8446 §5); one more: unexpected_message. */
+export const CHANGE_CIPHER_SPECS_MAX = 8;
+/** Alerts that end nothing; one more: unexpected_message. */
+export const WARNINGS_MAX = 8;
+/** Post-handshake messages with no application data between; one more: unexpected_message. */
+export const POST_HANDSHAKE_MAX = 256;
+/**
+ * Bytes of records thrown away because they may be early data that we refused (RFC 8446 §4.2.10);
+ * more: unexpected_message.
+ */
+export const EARLY_DATA_BYTES_MAX = 65_536;
+
+/**
+ * Records under one key of ours, then KeyUpdate. RFC 8446 §5.5 allows 2^24.5 full ones for AES-GCM.
+ */
+export const RECORDS_PER_KEY_MAX = 8_388_608;
+/** Records under one key of the peer's, so that 32 bits count them; one more: bad_record_mac. */
+export const RECORDS_READ_PER_KEY_MAX = 0xffff_ffff;
+
+/** Written bytes that become records at once, while the flow below has room; four full records. */
+export const SEALED_AT_ONCE_BYTES = 65_536;
+
+/** Pre-shared keys that a server looks at in one ClientHello; later ones: as if not offered. */
+export const IDENTITIES_LOOKED_AT_MAX = 4;
+/** A ticket that a client keeps; longer: not kept. */
+export const TICKET_BYTES_MAX = 4_096;
+/** RFC 8446 §4.6.1: a week; longer ones count as this. */
+export const TICKET_LIFETIME_SECONDS_MAX = 604_800;
+/** Tickets that a client keeps from one connection; further ones: not kept. */
+export const TICKETS_KEPT_PER_CONNECTION = 2;
+
+export interface TlsLimits {
+  /** From the first byte, or the flow's beginning, to the last Finished; longer: aborted. */
+  readonly handshakeMax: Duration;
+  /** After a failure: how long the alert has to be taken; longer: aborted. */
+  readonly lingerMax: Duration;
+}
+
+export const DEFAULT_LIMITS: TlsLimits = {
+  handshakeMax: seconds(10),
+  lingerMax: seconds(2),
+};

@@ -1,0 +1,47 @@
+/** The peer's chain of certificates: checked (packages/x509), and a fault of it as an alert. */
+
+import type { PublicKey } from '#device';
+import { formatPathFault, type PathFaultKind, type PathOptions, validatePath } from '#x509';
+import { type Refusal, refuse } from './refusal.ts';
+import type { AlertName } from './wire/alert.ts';
+
+/** RFC 8446 §6.2, RFC 5246 §7.2.2. */
+function alertOf(kind: PathFaultKind): AlertName {
+  switch (kind) {
+    case 'malformed':
+    case 'bad signature':
+    case 'weak key':
+    case 'weak signature':
+    case 'not a CA':
+    case 'CA as leaf':
+    case 'path too long':
+    case 'name mismatch':
+    case 'name constraint':
+    case 'too much work':
+      return 'bad_certificate';
+    case 'unsupported':
+    case 'unhandled critical extension':
+    case 'wrong key usage':
+    case 'wrong purpose':
+      return 'unsupported_certificate';
+    case 'expired':
+    case 'not yet valid':
+      return 'certificate_expired';
+    case 'unknown issuer':
+      return 'unknown_ca';
+    case 'revoked':
+      return 'certificate_revoked';
+    case 'revocation unknown':
+      return 'certificate_unknown';
+  }
+}
+
+/** The leaf's key when the chain is good. */
+export function checkPeerChain(
+  options: PathOptions,
+): { readonly key: PublicKey } | { readonly refusal: Refusal } {
+  const path = validatePath(options);
+  if (path.ok) return { key: path.value.publicKey };
+  const { error } = path;
+  return { refusal: refuse(alertOf(error.kind), formatPathFault(error), error) };
+}
