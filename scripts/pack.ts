@@ -16,11 +16,12 @@ import {
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
-import { engineBytes } from '../tools/cli/base.ts';
+import { linkedParts } from '../tools/cli/base.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = path.join(root, 'dist');
 const built = path.join(root, 'build/base');
+const ELFS = ['base.elf', 'base-crypto.elf', 'process.elf', 'process-crypto.elf'];
 
 /**
  * Modules find their neighbours by their own place: in the bundle they keep the one of their
@@ -60,15 +61,16 @@ async function bundleCli(): Promise<void> {
 function copyBase(): void {
   const target = path.join(dist, 'base');
   mkdirSync(target, { recursive: true });
-  for (const name of ['base.elf', 'process.elf', 'bytecode', 'tap-link']) {
+  for (const name of [...ELFS, 'bytecode', 'tap-link']) {
     const from = path.join(built, name);
     if (!existsSync(from)) throw new Error(`${from} is missing; run: npm run setup`);
     copyFileSync(from, path.join(target, name));
     chmodSync(path.join(target, name), 0o755);
   }
-  for (const elf of ['base.elf', 'process.elf']) {
-    const engine = engineBytes(readFileSync(path.join(built, `${elf}.map`), 'utf8'));
-    writeFileSync(path.join(target, `${elf}.parts.json`), `${JSON.stringify({ engine })}\n`);
+  const version = readFileSync(path.join(built, 'mbedtls.version'), 'utf8').trim();
+  for (const elf of ELFS) {
+    const parts = linkedParts(readFileSync(path.join(built, `${elf}.map`), 'utf8'), version);
+    writeFileSync(path.join(target, `${elf}.parts.json`), `${JSON.stringify(parts)}\n`);
   }
 }
 

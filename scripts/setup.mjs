@@ -160,9 +160,9 @@ async function base() {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
   });
-  if (fetch.status !== 0) throw new SetupError('fetching the engine sources failed, see above');
+  if (fetch.status !== 0) throw new SetupError('fetching sources failed, see above');
   if (spawnSync('make', ['-q', '-C', 'base'], { cwd: root }).status === 0) return;
-  say('building the base and the engine (about a minute)');
+  say('building the base, the engine and the cryptography (about a minute)');
   await run('make', ['-s', '-C', 'base'], 'make -C base');
 }
 

@@ -102,6 +102,9 @@ void engine_install_base(JSContext *ctx) {
     engine_install_devices(ctx, base);
     engine_install_hot(ctx, base);
     engine_loop_install(ctx, base);
+#ifdef BASE_CRYPTO
+    engine_install_crypto(ctx, base);
+#endif
 #ifdef BASE_TEST
     engine_install_fault(ctx, base);
 #endif

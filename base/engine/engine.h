@@ -46,6 +46,26 @@ static inline bool natural_of(JSValueConst value, uint64_t *out) {
     return (double)*out == number;
 }
 
+#define OUTSIDE THROW_RANGE("range outside of the bytes")
+/* A checked part of an array, which starts at index `at`. */
+struct range {
+    uint8_t *bytes;
+    uint32_t count;
+    uint64_t at;
+};
+
+static inline bool range_set(JSValueConst array, uint64_t at, uint64_t end, struct range *out) {
+    struct view view;
+    if (!bytes_of(array, &view) || at > end || end > view.count) return false;
+    *out = (struct range){view.bytes + at, (uint32_t)(end - at), at};
+    return true;
+}
+
+static inline bool range_at(JSValueConst array, JSValueConst at, JSValueConst count, struct range *out) {
+    uint64_t from, n;
+    return natural_of(at, &from) && natural_of(count, &n) && range_set(array, from, from + n, out);
+}
+
 static inline const struct engine_string *string_of(JSValueConst value) { return JS_VALUE_GET_PTR(value); }
 static inline const uint8_t *string8(const struct engine_string *s) { return (const uint8_t *)(s + 1); }
 static inline const uint16_t *string16(const struct engine_string *s) { return (const uint16_t *)(s + 1); }
@@ -56,7 +76,8 @@ void engine_install_devices(JSContext *ctx, JSValueConst base);
 /* A Uint8Array on `bytes`; `free_bytes` (or NULL) is called when its buffer goes. */
 JSValue engine_new_bytes(JSContext *ctx, uint8_t *bytes, size_t count,
                          JSFreeArrayBufferDataFunc *free_bytes);
-/* base-test.elf only. */
+/* In the -crypto.elf only (crypto/), and in the -test.elf only. */
+void engine_install_crypto(JSContext *ctx, JSValueConst base);
 void engine_install_fault(JSContext *ctx, JSValueConst base);
 /* Prints an uncaught exception, taken from the context, and stops with BASE_EXIT_UNCAUGHT. */
 _Noreturn void engine_uncaught(JSContext *ctx);

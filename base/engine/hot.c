@@ -5,27 +5,6 @@
 #include "engine.h"
 #include <string.h>
 
-#define OUTSIDE THROW_RANGE("range outside of the bytes")
-
-/* A checked part of an array, which starts at index `at`. */
-struct range {
-    uint8_t *bytes;
-    uint32_t count;
-    uint64_t at;
-};
-
-static bool range_set(JSValueConst array, uint64_t at, uint64_t end, struct range *out) {
-    struct view view;
-    if (!bytes_of(array, &view) || at > end || end > view.count) return false;
-    *out = (struct range){view.bytes + at, (uint32_t)(end - at), at};
-    return true;
-}
-
-static bool range_at(JSValueConst array, JSValueConst at, JSValueConst count, struct range *out) {
-    uint64_t from, n;
-    return natural_of(at, &from) && natural_of(count, &n) && range_set(array, from, from + n, out);
-}
-
 /* [at, end) of `array`. */
 static bool range_to(JSValueConst array, JSValueConst at, JSValueConst end, struct range *out) {
     uint64_t from, to;

@@ -74,4 +74,7 @@ export interface Base {
 
   // Hot bytes: see packages/core/hot-bytes.ts for each contract.
   readonly hot: import('#core').HotBytes;
+
+  /** On the bases with Mbed TLS only: a build chooses them for images that use it (build.ts). */
+  readonly crypto?: import('./crypto-native.ts').NativeCrypto;
 }

@@ -44,6 +44,8 @@ export interface Bundle {
   readonly text: string;
   readonly modules: readonly BundledModule[];
   readonly metafile: Metafile;
+  /** Whether it uses the base's cryptography (crypto.ts). */
+  readonly crypto: boolean;
   /** With `asScript`: modules of this package that the text asks for, as `require` gets them. */
   readonly asks: readonly string[];
   /** With `asScript`: the source map, version 3, whose paths count from the entry's folder. */
@@ -73,6 +75,12 @@ export function formatBundleFault(fault: BundleFault): string {
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = resolve(HERE, '../..');
 const MISSING = 'missing';
+const CRYPTO = resolve(HERE, 'crypto.ts');
+/** Modules of packages/ in whose place an image has the base's. */
+const NATIVE = new Map([
+  [resolve(ROOT, 'packages/core/hot-bytes.ts'), resolve(HERE, 'hot-bytes.ts')],
+  [resolve(ROOT, 'packages/crypto/platform.ts'), CRYPTO],
+]);
 
 export async function bundle(options: BundleOptions): Promise<Result<Bundle, BundleFault>> {
   const { entry } = options;
@@ -121,6 +129,7 @@ export async function bundle(options: BundleOptions): Promise<Result<Bundle, Bun
       text,
       modules: listModules(metafile, folder),
       metafile,
+      crypto: listsCrypto(metafile, folder),
       asks: listAsked(metafile),
       sourceMap: outputOf(result.outputFiles, 'main.js.map'),
     });
@@ -150,10 +159,8 @@ const linkedOutput = ({ outputs }: Metafile): Metafile['outputs'][string] =>
 const outputOf = (files: readonly OutputFile[], name: string): string | null =>
   files.find((file) => basename(file.path) === name)?.text ?? null;
 
-/** Puts the base's hot bytes in place of core's, and notes modules that don't exist in an image. */
+/** Puts the base's modules in the packages' place, and notes those that don't exist in an image. */
 function imagePlugin({ alias, asScript }: BundleOptions): Plugin {
-  const portable = resolve(ROOT, 'packages/core/hot-bytes.ts');
-  const native = resolve(HERE, 'hot-bytes.ts');
   const inner = Symbol('inner');
   return {
     name: 'morgana-image',
@@ -176,7 +183,7 @@ function imagePlugin({ alias, asScript }: BundleOptions): Plugin {
           if (asScript === true && isOwn(found.path)) {
             return { path: relative(ROOT, found.path), external: true, sideEffects: false };
           }
-          const chosen = found.path === portable ? native : found.path;
+          const chosen = NATIVE.get(found.path) ?? found.path;
           return { path: chosen, namespace: found.namespace, sideEffects, suffix };
         }
       });
@@ -244,6 +251,11 @@ function listAsked(metafile: Metafile): string[] {
   const { imports } = linkedOutput(metafile);
   return [...new Set(imports.filter((one) => one.external).map(({ path }) => path))].sort();
 }
+
+const listsCrypto = (metafile: Metafile, folder: string): boolean =>
+  Object.entries(linkedOutput(metafile).inputs).some(
+    ([path, { bytesInOutput }]) => bytesInOutput > 0 && resolve(folder, path) === CRYPTO,
+  );
 
 function listModules(metafile: Metafile, folder: string): BundledModule[] {
   const { inputs } = linkedOutput(metafile);

@@ -322,6 +322,33 @@ test('image › no base, or a broken one › named with its path', async () => {
   assert.ok(!broken.result.ok && broken.result.error.kind === 'base');
 });
 
+const PLATFORM = JSON.stringify('#crypto/platform');
+
+test('image › uses #crypto/platform › the base’s own, on the base with Mbed TLS', async () => {
+  const text = `import { primitives } from ${PLATFORM}; console.log(primitives.name);`;
+  const entry = { text, resolveDir: import.meta.dirname, name: 'main.ts' };
+  const without = await image('crypto', null, { entry });
+  assert.ok(!without.result.ok && without.result.error.kind === 'base');
+  assert.match(without.result.error.path, /\/base-crypto\.elf$/);
+  const big = new Uint8Array(8_192);
+  big.set(fakeBase());
+  writeFileSync(join(folder, 'base-crypto.elf'), big);
+  const { result, output } = await image('crypto', null, { entry });
+  assert.ok(result.ok);
+  assert.equal(result.value.crypto, true);
+  assert.equal(result.value.parts.base, big.length);
+  const linked = readFileSync(output, 'latin1');
+  assert.ok(linked.includes('__base.crypto') && !linked.includes('no target was linked'));
+});
+
+test('image › imports #crypto/platform but uses nothing of it › on the small base', async () => {
+  const text = `import { primitives } from ${PLATFORM}; console.log(1);`;
+  const entry = { text, resolveDir: import.meta.dirname, name: 'main.ts' };
+  const { result } = await image('nocrypto', null, { entry });
+  assert.ok(result.ok);
+  assert.equal(result.value.crypto, false);
+});
+
 const tool = join(import.meta.dirname, '../../build/base/bytecode');
 test('image › real compiler › bytecode', { skip: !existsSync(tool) }, async () => {
   const { result } = await image('bytecode', tool);

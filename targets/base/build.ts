@@ -38,7 +38,10 @@ export interface BuildOptions {
   readonly entry: BundleEntry;
   /** Each becomes `machine.content(name)`. */
   readonly contents: readonly { readonly name: string; readonly files: readonly ContentFile[] }[];
-  /** Paths. `bytecodeTool` null: the image carries source and compiles it at boot. */
+  /**
+   * Paths. Beside NAME.elf is NAME-crypto.elf, which a program that uses cryptography gets.
+   * `bytecodeTool` null: the image carries source and compiles it at boot.
+   */
   readonly baseElf: string;
   readonly bytecodeTool: string | null;
   readonly output: string;
@@ -53,6 +56,8 @@ export interface BuildOptions {
 export interface BuildReport {
   /** What the program is in the image; 'source' when the compiler couldn't run here. */
   readonly programKind: 'bytecode' | 'source';
+  /** Whether it stands on the base with Mbed TLS. */
+  readonly crypto: boolean;
   /** Bytes of the output file: the sum of all parts. */
   readonly imageBytes: number;
   readonly parts: {
@@ -98,12 +103,16 @@ export async function linkImage(options: BuildOptions): Promise<Result<BuildRepo
   if (!bundled.ok) return bundled;
   const program = compile(bundled.value.text, options.bytecodeTool);
   if (!program.ok) return program;
-  const appended = appendProgram(program.value, options);
+  const baseElf = bundled.value.crypto ? withCrypto(options.baseElf) : options.baseElf;
+  const appended = appendProgram(program.value, { contents: options.contents, baseElf });
   if (!appended.ok) return appended;
   const { baseBytes, image, sections } = appended.value;
   writeFileSync(options.output, image, { mode: 0o755 });
   return ok(report(baseBytes, image.length, sections, bundled.value));
 }
+
+/** The base with Mbed TLS that is beside the small one. */
+export const withCrypto = (baseElf: string): string => baseElf.replace(/\.elf$/, '-crypto.elf');
 
 interface Appended {
   readonly baseBytes: number;
@@ -164,7 +173,7 @@ function report(
   base: number,
   imageBytes: number,
   sections: readonly PayloadInput[],
-  { modules, metafile }: Bundle,
+  { modules, metafile, crypto }: Bundle,
 ): BuildReport {
   const [program, ...contents] = sections;
   let textLeft = modules.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -183,6 +192,7 @@ function report(
   const sum = sections.reduce((total, { bytes }) => total + bytes.length, 0);
   return {
     programKind: program!.kind === 'bytecode' ? 'bytecode' : 'source',
+    crypto,
     imageBytes,
     parts: {
       base,

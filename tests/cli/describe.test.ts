@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { engineBytes } from '../../tools/cli/base.ts';
+import { linkedParts } from '../../tools/cli/base.ts';
 import { formatDot } from '../../tools/cli/describe-dot.ts';
 import { formatHtml, scaleDrawing } from '../../tools/cli/describe-html.ts';
 import { diffDescriptions, formatDiff, formatText } from '../../tools/cli/describe-text.ts';
@@ -128,7 +128,7 @@ test('not a description › null', () => {
     assert.equal(parseDescription(text), null);
 });
 
-test("the linker's map › bytes of the engine that are in the file", () => {
+test("the linker's map › bytes of the engine and of Mbed TLS that are in the file", () => {
   const map = `
  .text.discarded 0x0000000000000000 0x999 /o/engine/quickjs_unit.o
 Linker script and memory map
@@ -140,11 +140,13 @@ Linker script and memory map
 .rodata         0x000000000019b020    0x1f090
  .rodata.str1.1
                 0x000000000019b020        0x8 /build/base/o/q/libunicode.o
+ .rodata.K      0x000000000019b028        0x4 /build/base/o/m/sha256.o
 .bss            0x00000000001bc000    0x61000
  .bss.heap      0x00000000001bc000     0x8000 /o/engine/quickjs_unit.o
 `;
-  assert.equal(engineBytes(map), 0x20 + 0x10 + 0x8);
-  assert.equal(engineBytes(''), 0);
+  const found = { engine: 0x20 + 0x10 + 0x8, mbedtls: 4, version: '3.6.0' };
+  assert.deepEqual(linkedParts(map, '3.6.0'), found);
+  assert.deepEqual(linkedParts('', ''), { engine: 0, mbedtls: 0, version: '' });
 });
 
 test('the verb › text, JSON, HTML, an image, and the difference of two', async () => {

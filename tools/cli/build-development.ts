@@ -51,7 +51,7 @@ export interface System {
 }
 
 type Program =
-  | { readonly kind: 'image'; readonly section: Section }
+  | { readonly kind: 'image'; readonly section: Section; readonly crypto: boolean }
   | { readonly kind: 'module'; readonly text: string };
 type Section = Parameters<typeof appendProgram>[0];
 
@@ -114,8 +114,9 @@ export class DevelopmentBuilder {
     }
     const sections = [...contents].map(([name, files]) => ({ name, files }));
     if (script !== null) sections.push({ name: SCRIPT_CONTENT, files: [scriptFile(script)] });
-    const baseElf = baseImage(this.platform as 'pvh' | 'process');
-    const appended = appendProgram(system.program.section, { contents: sections, baseElf });
+    const { program } = system;
+    const baseElf = baseImage(this.platform as 'pvh' | 'process', program.crypto);
+    const appended = appendProgram(program.section, { contents: sections, baseElf });
     if (!appended.ok) throw new Failure({ what: formatBuildFault(appended.error) });
     writeProgram(file, appended.value.image);
     return { file, contents: {} };
@@ -153,7 +154,8 @@ export class DevelopmentBuilder {
     if (!bundled.ok) throw bundleFailure(bundled.error);
     const section = compile(bundled.value.text, bytecodeTool());
     if (!section.ok) throw new Failure({ what: formatBuildFault(section.error) });
-    const program = { kind: 'image', section: section.value } as const;
+    const { crypto } = bundled.value;
+    const program = { kind: 'image', section: section.value, crypto } as const;
     return { program, sources: sourcesOf(bundled.value.metafile) };
   }
 }

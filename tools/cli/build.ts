@@ -143,13 +143,14 @@ async function buildImage(app: App, entry: Entry, target: ImageTarget): Promise<
   return { description, output: image, sources: sourcesOf(report.metafile, entry.resolveDir) };
 }
 
-function imageParts(target: ImageTarget, { parts, programKind }: BuildReport): Part[] {
-  const { engine, base } = baseParts(target, parts.base);
+function imageParts(target: ImageTarget, { parts, programKind, crypto }: BuildReport): Part[] {
+  const { engine, base, mbedtls } = baseParts(target, crypto, parts.base);
   const libraries = Object.entries(parts.libraries);
   const content = Object.values(parts.contents).reduce((sum, bytes) => sum + bytes, 0);
   return [
     { name: 'base', bytes: base },
     { name: 'engine', bytes: engine },
+    ...(mbedtls === null ? [] : [{ name: `Mbed TLS ${mbedtls.version}`, bytes: mbedtls.bytes }]),
     ...libraries.map(([name, bytes]) => ({ name: partName(name), bytes })),
     { name: programKind === 'source' ? 'app (source)' : 'app', bytes: parts.app },
     { name: 'content', bytes: content },
