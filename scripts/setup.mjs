@@ -53,6 +53,10 @@ const SYSTEM = {
     iperf3: '/usr/bin/iperf3',
     tcpdump: '/usr/bin/tcpdump',
     rsyslog: '/usr/sbin/rsyslogd',
+    openssl: '/usr/bin/openssl',
+    'gnutls-bin': '/usr/bin/certtool',
+    'python3-cryptography-vectors':
+      '/usr/lib/python3/dist-packages/cryptography_vectors/__init__.py',
     'python3-prometheus-client': '/usr/lib/python3/dist-packages/prometheus_client/parser.py',
   },
   bench: {

@@ -1,7 +1,7 @@
 /**
- * Lists of revoked certificates, RFC 5280 §5, §6.3: those that the issuer itself signs. Deviates:
- * no indirect and no delta lists (they tell nothing here). A list for a part of the issuer's
- * certificates (issuingDistributionPoint) revokes what is on it.
+ * Lists of revoked certificates, RFC 5280 §5, §6.3: those that the issuer signs with the key of its
+ * certificates. Deviates: no indirect and no delta lists; a list for some reasons, or for one
+ * distribution point, revokes what is on it, and says of nothing that it isn't revoked.
  */
 
 import { err, ok, type Result, type WallTime, type WireFault } from '#core';
@@ -9,7 +9,7 @@ import { type CertificateAlgorithm, readAlgorithm, signatureAlgorithm } from './
 import { hexOf, sameBytes } from './bytes.ts';
 import { type Certificate, readSigned } from './certificate.ts';
 import { contextHolder, contextTag, DerReader, tag } from './der.ts';
-import { hasUsage, keyUsage, readAuthorityKeyId, readExtensionList } from './extensions.ts';
+import { readAuthorityKeyId, readExtensionList } from './extensions.ts';
 import { CRL_BYTES_MAX, SERIAL_BYTES_MAX } from './limits.ts';
 import { type NameDer, nameKey, readName } from './name.ts';
 import { oid } from './oid.ts';
@@ -25,7 +25,8 @@ export interface RevocationList {
   readonly nextUpdate: WallTime | null;
   /** Serial numbers, as hexadecimal of their contents. */
   readonly revoked: ReadonlySet<string>;
-  readonly authorityKeyId: Uint8Array | null;
+  /** The certificates that are good when they aren't on it. */
+  readonly covers: 'all' | 'leaves' | 'authorities' | 'none';
   /** False: it has an extension that must be understood and isn't. */
   readonly isUsable: boolean;
 }
@@ -48,13 +49,13 @@ export function parseRevocationList(raw: Uint8Array): Result<RevocationList, Wir
   const revoked = new Set<string>();
   let isUsable = true;
   if (reader.isNext(tag.sequence)) isUsable = readRevoked(reader, revoked, isVersion2);
-  let authorityKeyId: Uint8Array | null = null;
+  let covers: RevocationList['covers'] | null = 'all';
   if (isVersion2 && reader.isNext(contextHolder(0))) {
     const outer = reader.open(contextHolder(0));
     for (const { oid: name, critical, value } of readExtensionList(reader)) {
       const inner = new DerReader(value);
-      if (name === oid.authorityKeyIdentifier) authorityKeyId = readAuthorityKeyId(inner);
-      else if (name === oid.issuingDistributionPoint) isUsable &&= readScope(inner);
+      if (name === oid.authorityKeyIdentifier) readAuthorityKeyId(inner);
+      else if (name === oid.issuingDistributionPoint) covers = readScope(inner);
       else if (name === oid.crlNumber) inner.integer();
       else {
         isUsable &&= !critical;
@@ -66,8 +67,9 @@ export function parseRevocationList(raw: Uint8Array): Result<RevocationList, Wir
   }
   const fault = reader.finish();
   if (fault !== null) return err(fault);
-  const times = { issuer, thisUpdate, nextUpdate, revoked, authorityKeyId, isUsable };
-  return ok({ raw, tbs, signature, algorithm: signatureAlgorithm(algorithm), ...times });
+  const times = { issuer, thisUpdate, nextUpdate, revoked };
+  const use = { covers: covers ?? 'none', isUsable: isUsable && covers !== null };
+  return ok({ raw, tbs, signature, algorithm: signatureAlgorithm(algorithm), ...times, ...use });
 }
 
 /** §5.1.2.6, §5.3; false when an entry has an extension that must be understood and isn't. */
@@ -89,46 +91,44 @@ function readRevoked(reader: DerReader, revoked: Set<string>, mayExtend: boolean
   return isUsable;
 }
 
-/** IssuingDistributionPoint (§5.2.5); false for a list about other issuers' certificates. */
-function readScope(reader: DerReader): boolean {
-  let isOwn = true;
+/** IssuingDistributionPoint (§5.2.5); null for a list about other issuers' certificates. */
+function readScope(reader: DerReader): RevocationList['covers'] | null {
   const outer = reader.open(tag.sequence);
-  if (reader.isNext(contextHolder(0))) reader.element();
-  for (const number of [1, 2]) reader.flag(contextTag(number));
-  if (reader.isNext(contextTag(3))) reader.contents(contextTag(3));
-  if (reader.flag(contextTag(4))) isOwn = false;
-  reader.flag(contextTag(5));
+  const isPartial = reader.isNext(contextHolder(0));
+  if (isPartial) reader.element();
+  const isLeaves = reader.flag(contextTag(1));
+  const isAuthorities = reader.flag(contextTag(2));
+  const isForReasons = reader.isNext(contextTag(3));
+  if (isForReasons) reader.contents(contextTag(3));
+  const isIndirect = reader.flag(contextTag(4));
+  const isAttributes = reader.flag(contextTag(5));
   reader.close(outer);
-  return isOwn;
+  if (isIndirect) return null;
+  if (isPartial || isForReasons || isAttributes || (isLeaves && isAuthorities)) return 'none';
+  return isLeaves ? 'leaves' : isAuthorities ? 'authorities' : 'all';
 }
 
 /**
- * What the lists of `issuer` say of `certificate`: null when it isn't on them, or there are none.
- * A list that is there must be usable: someone who can spoil it must gain nothing.
+ * What lists say of `certificate`; null: one covers it, and it is on none. `verify` tells whether
+ * an authority of the issuer's name signed a list.
  */
 export function revocationOf(
   certificate: Certificate,
-  issuer: Certificate,
   lists: readonly RevocationList[],
   at: WallTime,
   verify: (list: RevocationList) => boolean,
 ): 'revoked' | 'revocation unknown' | null {
-  const key = nameKey(issuer.subject);
-  const usage = issuer.extensions.keyUsage;
-  const maySign = usage === null || hasUsage(usage, keyUsage.crlSign);
+  const key = nameKey(certificate.issuer);
+  const kind = certificate.extensions.basicConstraints?.ca === true ? 'authorities' : 'leaves';
+  let isCovered = false;
   for (const list of lists) {
-    if (!sameBytes(list.issuer, issuer.subject) && nameKey(list.issuer) !== key) continue;
-    // Another key of the same name signs its own.
-    if (isOtherKey(list, issuer)) continue;
-    const isCurrent =
-      list.thisUpdate <= at && (list.nextUpdate === null || at <= list.nextUpdate + 999);
-    if (!list.isUsable || !isCurrent || !maySign || !verify(list)) return 'revocation unknown';
+    if (!sameBytes(list.issuer, certificate.issuer) && nameKey(list.issuer) !== key) continue;
+    const { thisUpdate, nextUpdate } = list;
+    // Whole seconds, of which the last one counts.
+    const isCurrent = thisUpdate <= at && (nextUpdate === null || at <= nextUpdate + 999);
+    if (!list.isUsable || !isCurrent || !verify(list)) continue;
     if (list.revoked.has(hexOf(certificate.serial))) return 'revoked';
+    isCovered ||= list.covers === 'all' || list.covers === kind;
   }
-  return null;
-}
-
-function isOtherKey(list: RevocationList, issuer: Certificate): boolean {
-  const id = issuer.extensions.subjectKeyId;
-  return list.authorityKeyId !== null && id !== null && !sameBytes(list.authorityKeyId, id);
+  return isCovered ? null : 'revocation unknown';
 }

@@ -11,15 +11,17 @@ import type { GeneralName } from './general-name.ts';
 /** 255 bytes on the wire (RFC 1035 §3.1). */
 const NAME_CHARACTERS_MAX = 253;
 /** Letters, digits, '-' and, as in practice, '_'; A-labels are that too. */
-const LABEL = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/;
+const LABEL = /^(?!-)[a-zA-Z0-9_-]{1,63}(?<!-)$/;
 /** More than "*" and a name of one label: what is below "*.com" belongs to many. */
 const WILDCARD_LABELS_MIN = 3;
 
 /** The lower-case labels of a name without a dot at its end; null when it is none. */
 export function labelsOf(name: string): readonly string[] | null {
   if (name.length > NAME_CHARACTERS_MAX) return null;
-  const labels = name.toLowerCase().split('.');
-  return labels.every((label) => LABEL.test(label)) ? labels : null;
+  const labels = name.split('.');
+  // Before letters are lowered: the Kelvin sign's small letter is k.
+  if (!labels.every((label) => LABEL.test(label))) return null;
+  return labels.map((label) => label.toLowerCase());
 }
 
 /**

@@ -22,7 +22,7 @@ export type PathFaultKind =
   | 'name mismatch'
   | 'name constraint'
   | 'revoked'
-  /** The issuer's revocation list is malformed, out of date, or not signed by it. */
+  /** No current revocation list that its issuer signed tells of it. */
   | 'revocation unknown'
   /** A bound of limits.ts. */
   | 'too much work';

@@ -38,8 +38,8 @@ export interface PathOptions {
   /** The DNS name (A-labels) or IP address that the leaf must name; null: any. */
   readonly name: string | null;
   /**
-   * Revocation lists (parseRevocationList). Where an issuer has one it must be in date and signed
-   * by the issuer; certificates of issuers without one aren't looked up.
+   * Revocation lists (parseRevocationList). When they are given, each certificate of the path must
+   * be covered by a current one that its issuer signed.
    */
   readonly revocationLists?: readonly RevocationList[];
 }
@@ -126,7 +126,9 @@ class PathSearch {
   private search(path: readonly Node[]): { path: readonly Node[]; anchor: Certificate } | null {
     const child = path[path.length - 1]!;
     for (const anchor of this.anchorsFor(child)) {
-      if (this.mayIssue(anchor, path)) return { path, anchor: anchor.certificate };
+      if (this.mayIssue(anchor, path) && this.isUnrevoked([...path, anchor])) {
+        return { path, anchor: anchor.certificate };
+      }
       if (this.isExhausted) return null;
     }
     // The leaf isn't counted.
@@ -168,9 +170,7 @@ class PathSearch {
       this.checkEach(issuer) ?? this.checkIssuer(issuer, path) ?? this.checkNames(issuer, path);
     if (wrong !== null) return this.refuse(wrong, issuer);
     const unsigned = this.checkSignature(child, issuer);
-    if (unsigned !== null) return this.refuse(unsigned, child);
-    const revoked = this.checkRevocation(child, issuer);
-    return revoked === null || this.refuse(revoked, child);
+    return unsigned === null || this.refuse(unsigned, child);
   }
 
   /** What holds for every certificate (§6.1.3 (a) (2), §6.1.4 (o)). */
@@ -245,17 +245,30 @@ class PathSearch {
     return isSigned ? null : 'bad signature';
   }
 
-  private checkRevocation(child: Node, issuer: Node): PathFaultKind | null {
+  /** §6.3; the last of `path` is the anchor. */
+  private isUnrevoked(path: readonly Node[]): boolean {
     const { revocationLists, at } = this.options;
-    if (revocationLists === undefined) return null;
-    const { key } = issuer;
+    if (revocationLists === undefined) return true;
+    for (const [i, node] of path.slice(0, -1).entries()) {
+      // The issuer, and the same authority with another key (§6.3.3 (f)).
+      const signers = path.slice(i + 1).filter((one) => one === path[i + 1] || isIssuer(node, one));
+      const verify = (list: RevocationList): boolean =>
+        signers.some((signer) => this.isListOf(signer, list));
+      const wrong = revocationOf(node.certificate, revocationLists, at, verify);
+      if (wrong !== null) return this.refuse(wrong, node);
+    }
+    return true;
+  }
+
+  private isListOf(signer: Node, list: RevocationList): boolean {
+    const { key, certificate } = signer;
+    const { algorithm, tbs, signature } = list;
+    const usage = certificate.extensions.keyUsage;
+    const maySign = usage === null || hasUsage(usage, keyUsage.crlSign);
+    if (!maySign || typeof algorithm === 'string') return false;
+    if (++this.signatures > PATH_SIGNATURES_MAX) return this.exhaust(signer);
     assert(key !== null && typeof key === 'object');
-    const verify = (list: RevocationList): boolean => {
-      if (++this.signatures > PATH_SIGNATURES_MAX) return this.exhaust(child);
-      const { algorithm, tbs, signature } = list;
-      return typeof algorithm === 'object' && key.verify(algorithm, tbs, signature);
-    };
-    return revocationOf(child.certificate, issuer.certificate, revocationLists, at, verify);
+    return key.verify(algorithm, tbs, signature);
   }
 
   /** What holds for the leaf, once it is known whose it is. */
