@@ -48,6 +48,16 @@ export type {
   SignatureScheme,
 } from './crypto.ts';
 export type { DatagramHandler, DatagramSocket } from './datagram.ts';
+export {
+  DerReader,
+  derBits,
+  derElement,
+  derInteger,
+  TAG_BIT_STRING,
+  TAG_OCTET_STRING,
+  TAG_OID,
+  TAG_SEQUENCE,
+} from './der.ts';
 export type { Clock, Console, Entropy } from './environment.ts';
 export { evaluateScript } from './evaluate.ts';
 export type { Endpoint, Flow, FlowEnd, FlowHandler } from './flow.ts';

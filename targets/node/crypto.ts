@@ -295,7 +295,8 @@ function publicHalf(parts: PrivateParts, key: KeyObject): PublicParts | null {
 function importPrivateKey(pkcs8: Uint8Array): PrivateKey | null {
   const parts = parsePkcs8(pkcs8);
   if (parts === null || parts.type === 'X25519') return null;
-  const key = privateKeyObject(parts);
+  // Without its public half, which OpenSSL would believe.
+  const key = privateKeyObject(parts.type === 'EC' ? { ...parts, point: null } : parts);
   const half = publicHalf(parts, key);
   const info = half === null ? null : keyInfo(half);
   const whole =

@@ -1,0 +1,37 @@
+/** The vectors on every implementation that runs in Node; tests/boot has the image's. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { runVectors, VECTORS } from '#crypto/vectors';
+import { nodeCrypto } from '#targets/node/crypto';
+
+for (const crypto of [nodeCrypto]) {
+  test(`${crypto.name} › this project’s vectors › answers right`, () => {
+    const { run, skipped, failures } = runVectors(crypto, VECTORS);
+    assert.deepEqual(failures, []);
+    assert.equal(run, VECTORS.length);
+    assert.equal(skipped, 0);
+  });
+}
+
+test('an implementation that answers wrong › this project’s vectors › tells each', () => {
+  const wrong = { ...nodeCrypto, hmac: () => new Uint8Array(32), digest: () => new Uint8Array(0) };
+  const { failures } = runVectors(wrong, VECTORS);
+  const failed = (kind: string) => failures.filter((line) => line.includes(`: ${kind}: `)).length;
+  assert.equal(failed('hmac'), VECTORS.filter(({ kind }) => kind === 'hmac').length);
+  assert.equal(failed('digest'), VECTORS.filter(({ kind }) => kind === 'digest').length);
+  assert.equal(failed('agree'), 0);
+});
+
+test('an implementation that verifies everything › this project’s vectors › is found out', () => {
+  const lax = {
+    ...nodeCrypto,
+    importPublicKey(spki: Uint8Array) {
+      const key = nodeCrypto.importPublicKey(spki);
+      return key === null ? null : Object.assign(Object.create(key), { verify: () => true });
+    },
+  };
+  const { failures } = runVectors(lax, VECTORS);
+  const asked = VECTORS.filter((vector) => vector.kind === 'verify').length;
+  assert.equal(failures.filter((line) => line.includes(': verify: ')).length, asked);
+});
