@@ -57,17 +57,28 @@ export const renegotiationInfo = bytesOf(1, 0);
 
 const HOST_NAME = 0;
 
+const NAME_BYTES = /^[A-Za-z0-9._-]+$/;
+
 /**
- * RFC 6066 §3, one char code a byte. A list is one name of type host_name: no other type was ever
- * defined, and what cannot be read past cannot be ignored.
+ * RFC 6066 §3: a list of names with one of type host_name; other types have the same form and are
+ * ignored. Faults: illegal_parameter for two, and for bytes that no host name has. Not here: whether
+ * it is one.
  */
 export const hostName: Codec<string> = {
-  read: (from) =>
-    from.within(2, 1, () => {
-      const typeAt = from.at;
-      if (from.u8() !== HOST_NAME) from.fail(typeAt, 'decode_error');
-      return from.text(2, 1);
-    }),
+  read(from) {
+    const listAt = from.at;
+    const names: string[] = [];
+    from.list(2, 1, () => {
+      const type = from.u8();
+      const nameAt = from.at;
+      const name = from.text(2, 1);
+      if (type !== HOST_NAME) return;
+      if (names.length > 0 || !NAME_BYTES.test(name)) from.fail(nameAt, 'illegal_parameter');
+      names.push(name);
+    });
+    if (names.length === 0) from.fail(listAt, 'decode_error');
+    return names[0] ?? '';
+  },
   write: (to, value) =>
     to.within(2, () => {
       to.u8(HOST_NAME);

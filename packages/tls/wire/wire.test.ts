@@ -113,7 +113,9 @@ const badHellos: readonly [what: string, hello: Uint8Array, alert: string][] = [
   ['an empty name', helloOf('0000 0005 0003 00 0000'), 'decode_error'],
   ['no server_name list', helloOf('0000 0000'), 'decode_error'],
   ['a name of another type', helloOf('0000 0006 0004 01 0001 61'), 'decode_error'],
-  ['two names', helloOf('0000 000a 0008 00 0001 61 00 0001 62'), 'decode_error'],
+  ['two names', helloOf('0000 000a 0008 00 0001 61 00 0001 62'), 'illegal_parameter'],
+  ['a zero in a name', helloOf('0000 0008 0006 00 0003 610062'), 'illegal_parameter'],
+  ['a byte after a name', helloOf('0000 0007 0005 00 0001 61 62'), 'decode_error'],
   ['an empty protocol', helloOf('0010 0003 0001 00'), 'decode_error'],
   ['no protocols', helloOf('0010 0002 0000'), 'decode_error'],
   ['no point formats', helloOf('000b 0001 00'), 'decode_error'],
@@ -149,6 +151,13 @@ for (const [what, hello, expected] of badHellos) {
 test('client_hello › extension values at their bounds › read', () => {
   const atBounds = ['001c 0002 0040', '0033 0002 0000', PSK];
   assert.equal(alertOf(parseClientHello(helloOf(...atBounds))), 'accepted');
+});
+
+test('server_name › a type that nobody knows beside the name, before or after › ignored', () => {
+  for (const list of ['00 0001 61 01 0001 ff', '01 0001 ff 00 0001 61']) {
+    const parsed = parseClientHello(helloOf(`0000 000a 0008 ${list}`));
+    assert.equal(parsed.ok && parsed.value.extensions.serverName, 'a');
+  }
 });
 
 test('pre_shared_key › bytes that binders do not cover › the list with its length', () => {
