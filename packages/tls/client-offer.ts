@@ -66,8 +66,9 @@ export function makeOffer(
   const ticket12 = session?.version === 'TLS 1.2' ? session.ticket : NOTHING;
   // Shown back by a server of TLS 1.2 that takes the ticket (RFC 5077 §3.4).
   const hasId = (has13 && config.middleboxCompatibility) || ticket12.length > 0;
-  const sessionId = new Uint8Array(hasId ? SESSION_ID_BYTES_MAX : 0);
-  entropy.fill(sessionId);
+  const randomId = new Uint8Array(hasId ? SESSION_ID_BYTES_MAX : 0);
+  entropy.fill(randomId);
+  const sessionId = session !== null && session.id.length > 0 ? session.id : randomId;
   const suites = config.suites
     .map(suiteOfName)
     .filter(({ signature }) => (signature === null ? has13 : has12));

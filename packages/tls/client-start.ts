@@ -3,6 +3,7 @@
  * nowhere else (RFC 8446 §4.1.3, §4.2.1), then that version's machine goes on.
  */
 
+import { Client12 } from './client-12.ts';
 import { Client13 } from './client-13.ts';
 import { type ClientOffer, destroyOffer, makeOffer } from './client-offer.ts';
 import type { TlsClientConfig } from './config.ts';
@@ -65,8 +66,12 @@ export class ClientStart implements Machine {
     if (version === TLS_1_3) {
       return new Client13(engine, config, server, offer).start(hello, message);
     }
-    destroyOffer(offer);
-    return refuse('protocol_version', 'TLS 1.2 is not spoken');
+    if (hello.kind === 'retry') return refuse('illegal_parameter', 'a retry in TLS 1.2');
+    // Dropped, as TLS 1.3 wants it, before it was known that this isn't TLS 1.3.
+    if (engine.changeCipherSpecs > 0) {
+      return refuse('unexpected_message', 'change_cipher_spec before a hello');
+    }
+    return new Client12(engine, config, server, offer).start(hello, message);
   }
 
   changeCipherSpec(): Refusal | null {

@@ -17,6 +17,7 @@ import type { RevocationList, TrustAnchors } from '#x509';
 import { DEFAULT_LIMITS, RECORD_SIZE_LIMIT_MIN, type TlsLimits } from './limits.ts';
 import type { SessionCache } from './session-cache.ts';
 import { CIPHER_SUITES } from './suites.ts';
+import type { ServerSessions } from './ticket-12.ts';
 import type { TicketKeys } from './ticket-keys.ts';
 import type { CipherSuiteName } from './wire/code-points.ts';
 import { PLAINTEXT_BYTES_MAX } from './wire/record.ts';
@@ -79,6 +80,8 @@ export interface TlsServerConfig extends CommonConfig {
   readonly clientAnchors: TrustAnchors | null;
   /** Null: no tickets, so no resumption. Clients with certificates aren't given tickets. */
   readonly tickets: TicketKeys | null;
+  /** Sessions of clients of TLS 1.2 that take no tickets; null: none are kept. */
+  readonly sessions: ServerSessions | null;
 }
 
 export interface TlsClientConfig extends CommonConfig {
@@ -129,6 +132,7 @@ export function tlsServerConfig(
     clientAuth: 'none',
     clientAnchors: null,
     tickets: null,
+    sessions: null,
     ...given,
   };
   check(config);

@@ -17,7 +17,14 @@ import { RecordWriter } from './record/record-writer.ts';
 import { type Refusal, refuse, refuseMalformed, type TlsError } from './refusal.ts';
 import type { TlsSession } from './session.ts';
 import { type Accepted, STATES, type StateName } from './states.ts';
-import { ALERT_FATAL, ALERT_WARNING, alert, alertNameOf, parseAlert } from './wire/alert.ts';
+import {
+  ALERT_FATAL,
+  ALERT_WARNING,
+  type AlertName,
+  alert,
+  alertNameOf,
+  parseAlert,
+} from './wire/alert.ts';
 import { handshakeTypeNameOf } from './wire/handshake.ts';
 import { contentType } from './wire/record.ts';
 
@@ -54,7 +61,8 @@ export class TlsEngine {
   private isFailed = false;
   private isReadClosed = false;
   private isWriteClosed = false;
-  private changeCipherSpecs = 0;
+  /** Those that were dropped (RFC 8446 §5). */
+  changeCipherSpecs = 0;
   private warnings = 0;
   /** Set by the machine: keys are renewed before the next data, or when the peer takes more. */
   isKeyUpdateDue = false;
@@ -114,6 +122,11 @@ export class TlsEngine {
     this.flush();
     const { handler, writer } = this;
     handler.sendRecords(writer.seal(contentType.change_cipher_spec, CHANGE_CIPHER_SPEC));
+  }
+
+  /** Sends an alert that ends nothing. */
+  warn(name: AlertName): void {
+    if (!this.isWriteClosed) this.sendAlert(ALERT_WARNING, alert[name]);
   }
 
   /** The last step of every handshake. */
@@ -279,10 +292,13 @@ export class TlsEngine {
     return refuse('unexpected_message', 'too many warnings');
   }
 
-  /** RFC 5246 §7.2.2: a warning may be ignored. Only closure alerts are ones in TLS 1.3. */
+  /**
+   * RFC 5246 §7.2.2: a warning may be ignored (unrecognized_name comes before a ServerHello, RFC
+   * 6066 §3). Only closure alerts are ones in TLS 1.3.
+   */
   private isWarningOf12(level: number, description: number): boolean {
     if (level !== ALERT_WARNING || description === alert.close_notify) return false;
-    return this.stateName.includes('1.2');
+    return this.stateName.includes('1.2') || this.stateName === 'client: server_hello';
   }
 
   private settle(refusal: Refusal | null): void {
@@ -307,6 +323,8 @@ export class TlsEngine {
 
   private over(error: TlsError): void {
     this.isFailed = true;
+    this.machine?.destroy(true);
+    this.machine = null;
     this.release();
     this.handler.failed(error);
   }
@@ -319,7 +337,7 @@ export class TlsEngine {
     this.reader.close();
     this.writer.setProtection(null);
     this.messages.clear();
-    this.machine?.destroy();
+    this.machine?.destroy(false);
     this.machine = null;
     this.flight = null;
   }

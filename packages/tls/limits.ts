@@ -17,7 +17,7 @@ export const EMPTY_RECORDS_MAX = 32;
 /** change_cipher_spec records that are dropped (RFC 8446 §5); one more: unexpected_message. */
 export const CHANGE_CIPHER_SPECS_MAX = 8;
 /** Alerts that end nothing; one more: unexpected_message. */
-export const WARNINGS_MAX = 8;
+export const WARNINGS_MAX = 4;
 /** Post-handshake messages with no application data between; one more: unexpected_message. */
 export const POST_HANDSHAKE_MAX = 256;
 /**
@@ -35,6 +35,11 @@ export const RECORDS_READ_PER_KEY_MAX = 0xffff_ffff;
 
 /** Written bytes that become records at once, while the flow below has room; four full records. */
 export const SEALED_AT_ONCE_BYTES = 65_536;
+
+/** Records under one key of AES-GCM in TLS 1.2, which has no other; one more: internal_error. */
+export const AES_GCM_RECORDS_MAX = 23_726_566;
+/** Renegotiations of TLS 1.2 refused with no data between; one more: unexpected_message. */
+export const RENEGOTIATIONS_REFUSED_MAX = 8;
 
 /** Pre-shared keys that a server looks at in one ClientHello; later ones: as if not offered. */
 export const IDENTITIES_LOOKED_AT_MAX = 4;

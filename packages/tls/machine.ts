@@ -16,6 +16,8 @@ export interface Machine {
   changeCipherSpec(): Refusal | null;
   /** Our key is worn out (RFC 8446 §5.5): another, or a refusal where there is none. */
   renewKey(): Refusal | null;
-  /** Wipes all secrets; nothing is called after it. */
-  destroy(): void;
+  /**
+   * Wipes all secrets; nothing is called after it. `isFailed`: an alert, ours or theirs, is why.
+   */
+  destroy(isFailed: boolean): void;
 }

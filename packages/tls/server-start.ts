@@ -9,6 +9,7 @@ import type { TlsEngine } from './engine.ts';
 import { bodyOf } from './handshake-13.ts';
 import type { Machine } from './machine.ts';
 import { type Refusal, refuse, refuseMalformed } from './refusal.ts';
+import { Server12 } from './server-12.ts';
 import { Server13 } from './server-13.ts';
 import { type ClientHello, parseClientHello } from './wire/client-hello.ts';
 import { FALLBACK_SCSV, SSL_3_0, TLS_1_2, TLS_1_3 } from './wire/code-points.ts';
@@ -34,7 +35,7 @@ export class ServerStart implements Machine {
     if (this.config.versions.includes('TLS 1.3') && hello.suites.includes(FALLBACK_SCSV)) {
       return refuse('inappropriate_fallback', 'the client fell back to TLS 1.2');
     }
-    return refuse('protocol_version', 'TLS 1.2 is not spoken');
+    return new Server12(this.engine, this.config).start(hello, message);
   }
 
   changeCipherSpec(): Refusal | null {

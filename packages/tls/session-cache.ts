@@ -13,7 +13,10 @@ export interface StoredSession {
   readonly suite: CipherSuite;
   /** The ticket's key (1.3), the master secret (1.2). */
   readonly secret: Uint8Array;
+  /** Empty for a session of TLS 1.2 that has an identifier. */
   readonly ticket: Uint8Array;
+  /** The session's identifier (RFC 5246 §7.4.1.3); empty when it has a ticket. */
+  readonly id: Uint8Array;
   /** Added to the ticket's age in what is sent (RFC 8446 §4.2.11.1). */
   readonly ageAdd: number;
   readonly receivedAt: Instant;

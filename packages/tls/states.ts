@@ -14,6 +14,17 @@
  *      | certificate_verify         |
  *     1.3: finished                1.3: finished
  *     1.3: open                    1.3: open
+ *
+ *     client                         server
+ *     1.2: certificate               1.2: certificate (clientAuth)
+ *      | status or key exchange,      | client_key_exchange
+ *      | server_key_exchange          | certificate_verify (the client has one)
+ *      | request or done,             | change_cipher_spec
+ *      | server_hello_done            | finished
+ *      | new_session_ticket          1.2: open
+ *      | change_cipher_spec
+ *      | finished                    A resumption (RFC 5246 §7.3, figure 2) goes from the hellos to
+ *     1.2: open                      new_session_ticket, or change_cipher_spec.
  */
 
 import type { HandshakeTypeName } from './wire/handshake.ts';
@@ -32,6 +43,19 @@ export interface Accepted {
 const handshake = (...messages: HandshakeTypeName[]): Accepted => ({
   messages,
   changeCipherSpec: 'dropped',
+  data: false,
+});
+
+/** Of TLS 1.2: keys change once, and a client is told to renegotiate at any time (§7.4.1.1). */
+const client12 = (...messages: HandshakeTypeName[]): Accepted => ({
+  messages: ['hello_request', ...messages],
+  changeCipherSpec: 'refused',
+  data: false,
+});
+
+const server12 = (...messages: HandshakeTypeName[]): Accepted => ({
+  messages,
+  changeCipherSpec: 'refused',
   data: false,
 });
 
@@ -60,6 +84,24 @@ export const STATES = {
   'server 1.3: certificate_verify': handshake('certificate_verify'),
   'server 1.3: finished': handshake('finished'),
   'server 1.3: open': { messages: ['key_update'], changeCipherSpec: 'refused', data: true },
+
+  'client 1.2: certificate': client12('certificate'),
+  'client 1.2: status or key exchange': client12('certificate_status', 'server_key_exchange'),
+  'client 1.2: server_key_exchange': client12('server_key_exchange'),
+  'client 1.2: request or done': client12('certificate_request', 'server_hello_done'),
+  'client 1.2: server_hello_done': client12('server_hello_done'),
+  'client 1.2: new_session_ticket': client12('new_session_ticket'),
+  'client 1.2: change_cipher_spec': { ...client12(), changeCipherSpec: 'next' },
+  'client 1.2: finished': client12('finished'),
+  // What it asks for is refused (no_renegotiation).
+  'client 1.2: open': { ...client12(), data: true },
+
+  'server 1.2: certificate': server12('certificate'),
+  'server 1.2: client_key_exchange': server12('client_key_exchange'),
+  'server 1.2: certificate_verify': server12('certificate_verify'),
+  'server 1.2: change_cipher_spec': { ...server12(), changeCipherSpec: 'next' },
+  'server 1.2: finished': server12('finished'),
+  'server 1.2: open': { ...server12('client_hello'), data: true },
 } as const satisfies Record<string, Accepted>;
 
 export type StateName = keyof typeof STATES;

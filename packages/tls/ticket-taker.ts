@@ -12,6 +12,8 @@ import type { SessionCache } from './session-cache.ts';
 import type { CipherSuite } from './suites.ts';
 import type { NewSessionTicket13 } from './wire/new-session-ticket.ts';
 
+const NOTHING = new Uint8Array(0);
+
 export interface TicketTakerParts {
   readonly env: TlsEnvironment;
   readonly sessions: SessionCache;
@@ -42,6 +44,7 @@ export class TicketTaker {
       suite,
       secret: ticketKey(env.crypto, suite, resumptionSecret, nonce),
       ticket: ticket.slice(),
+      id: NOTHING,
       ageAdd,
       receivedAt: env.timers.now,
       lifetimeSeconds: Math.min(lifetimeSeconds, TICKET_LIFETIME_SECONDS_MAX),

@@ -61,8 +61,8 @@ const NAME_BYTES = /^[A-Za-z0-9._-]+$/;
 
 /**
  * RFC 6066 §3: a list of names with one of type host_name; other types have the same form and are
- * ignored. Faults: illegal_parameter for two, and for bytes that no host name has. Not here: whether
- * it is one.
+ * ignored. Faults: illegal_parameter for two, and for bytes that no host name has. Not here:
+ * whether it is one.
  */
 export const hostName: Codec<string> = {
   read(from) {
