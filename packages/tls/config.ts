@@ -59,8 +59,8 @@ interface CommonConfig {
   readonly recordSizeLimit: number;
   /** Records of application data are padded to a multiple of this many bytes; 1: not at all. */
   readonly paddingBytes: number;
-  /** Of issuers of the peer's certificates; those of other issuers aren't looked up. */
-  readonly revocationLists: readonly RevocationList[];
+  /** Each of the peer's certificates must be covered by one of them; null: none is looked up. */
+  readonly revocationLists: readonly RevocationList[] | null;
   readonly limits: TlsLimits;
 }
 
@@ -120,7 +120,7 @@ const COMMON: CommonConfig = {
   alpn: [],
   recordSizeLimit: PLAINTEXT_BYTES_MAX + 1,
   paddingBytes: 1,
-  revocationLists: [],
+  revocationLists: null,
   limits: DEFAULT_LIMITS,
 };
 

@@ -1,7 +1,13 @@
 /** The peer's chain of certificates: checked (packages/x509), and a fault of it as an alert. */
 
 import type { PublicKey } from '#device';
-import { formatPathFault, type PathFaultKind, type PathOptions, validatePath } from '#x509';
+import {
+  formatPathFault,
+  type PathFaultKind,
+  type PathOptions,
+  type RevocationList,
+  validatePath,
+} from '#x509';
 import { type Refusal, refuse } from './refusal.ts';
 import type { AlertName } from './wire/alert.ts';
 
@@ -36,11 +42,16 @@ function alertOf(kind: PathFaultKind): AlertName {
   }
 }
 
+interface PeerChainOptions extends Omit<PathOptions, 'revocationLists'> {
+  readonly revocationLists: readonly RevocationList[] | null;
+}
+
 /** The leaf's key when the chain is good. */
-export function checkPeerChain(
-  options: PathOptions,
-): { readonly key: PublicKey } | { readonly refusal: Refusal } {
-  const path = validatePath(options);
+export function checkPeerChain({
+  revocationLists,
+  ...options
+}: PeerChainOptions): { readonly key: PublicKey } | { readonly refusal: Refusal } {
+  const path = validatePath(revocationLists === null ? options : { ...options, revocationLists });
   if (path.ok) return { key: path.value.publicKey };
   const { error } = path;
   return { refusal: refuse(alertOf(error.kind), formatPathFault(error), error) };
