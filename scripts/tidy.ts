@@ -21,7 +21,13 @@ export const CRYPTO_LINES_MAX = 1_600;
 const MAY_IMPORT: Record<string, readonly string[]> = {
   'packages/core': [],
   'packages/device': ['packages/core'],
-  'packages/crypto': ['packages/core', 'packages/device'],
+  'packages/crypto': [
+    'packages/core',
+    'packages/device',
+    'npm:@noble/ciphers',
+    'npm:@noble/curves',
+    'npm:@noble/hashes',
+  ],
   'packages/web': ['packages/core', 'packages/device', 'npm:fflate', 'npm:web-streams-polyfill'],
   'packages/net': ['packages/core', 'packages/device'],
   'packages/dns': ['packages/core', 'packages/device'],

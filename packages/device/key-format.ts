@@ -201,8 +201,26 @@ export function parseSpki(der: Uint8Array): PublicParts | null {
     case 'Ed25519':
     case 'X25519':
       if (bits.length !== KEY_25519_BYTES) return null;
+      if (algorithm.type === 'Ed25519' && isWeakEd25519(bits)) return null;
       return { type: algorithm.type, point: bits.slice() };
   }
+}
+
+/** Little-endian y of the points whose order divides 8: with them anything has a signature. */
+const ED25519_SMALL_ORDER: readonly string[] = [
+  '0000000000000000000000000000000000000000000000000000000000000000',
+  '0100000000000000000000000000000000000000000000000000000000000000',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+];
+
+/** Whether a key of Ed25519 is of small order, or has y above the prime (RFC 8032 §5.1.3). */
+function isWeakEd25519(point: Uint8Array): boolean {
+  const y = point.slice();
+  y[31]! &= 0x7f;
+  const above = y[31] === 0x7f && y[0]! >= 0xed && y.subarray(1, 31).every((byte) => byte === 255);
+  return above || ED25519_SMALL_ORDER.includes(toHex(y));
 }
 
 /** Whether bytes look like an uncompressed point, SEC 1 §2.3.3. */

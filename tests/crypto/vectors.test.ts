@@ -2,10 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { withEd25519 } from '#crypto/ed25519';
+import { nobleCrypto } from '#crypto/noble';
 import { runVectors, VECTORS } from '#crypto/vectors';
 import { nodeCrypto } from '#targets/node/crypto';
 
-for (const crypto of [nodeCrypto]) {
+/** As an image has them: Ed25519 is noble's, the rest isn't. */
+const mixed = withEd25519({ ...nodeCrypto, name: 'node without Ed25519', ed25519: false });
+
+for (const crypto of [nodeCrypto, nobleCrypto, mixed]) {
   test(`${crypto.name} › this project’s vectors › answers right`, () => {
     const { run, skipped, failures } = runVectors(crypto, VECTORS);
     assert.deepEqual(failures, []);

@@ -320,6 +320,21 @@ function rsaKeys(key: KeyObject): Vector[] {
   ];
 }
 
+/** Of an order that divides 8, as they are written, and as they must not be. */
+const ED25519_WEAK = [
+  '0000000000000000000000000000000000000000000000000000000000000000',
+  '0000000000000000000000000000000000000000000000000000000000000080',
+  '0100000000000000000000000000000000000000000000000000000000000000',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa',
+  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
+] as const;
+
 function ed25519Keys(): Vector[] {
   const point = bytes('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a');
   const spki = emitSpki({ type: 'Ed25519', point });
@@ -337,6 +352,7 @@ function ed25519Keys(): Vector[] {
     bad('with NULL', of('300706032b65700500', point)),
     bad('a key of X25519', of('300506032b656e', point)),
     bad('a key of Ed448', of('300506032b6571', point)),
+    ...ED25519_WEAK.map((text) => bad(`small order, ${text}`, of('300506032b6570', bytes(text)))),
   ];
 }
 
