@@ -147,14 +147,24 @@ export function formatName(name: NameDer): string {
   return line.join(', ');
 }
 
+/** Ranges that are shown as they are beside ASCII: letters, none of which turns or joins others. */
+const SHOWN: readonly (readonly [number, number])[] = [
+  [0xc0, 0x2af],
+  [0x370, 0x482],
+  [0x48a, 0x556],
+  [0x3041, 0x3096],
+  [0x30a1, 0x30fa],
+  [0x4e00, 0x9fff],
+  [0xac00, 0xd7a3],
+];
+
 function printable(text: string): string {
   let shown = '';
   for (const character of text) {
     const code = character.codePointAt(0)!;
     const isPlain = code >= 0x20 && code < 0x7f && !'\\,+="<>;'.includes(character);
-    if (isPlain) shown += character;
-    else if (code > 0xa0) shown += character;
-    else shown += `\\${code.toString(16).padStart(2, '0')}`;
+    const isLetter = SHOWN.some(([first, last]) => code >= first && code <= last);
+    shown += isPlain || isLetter ? character : `\\${code.toString(16).padStart(2, '0')}`;
   }
   return shown;
 }
