@@ -43,6 +43,7 @@ import { otherCases } from './other-cases.ts';
 import { switchCases } from './switch-cases.ts';
 import { tlsCases } from './tls-cases.ts';
 import { type WireCase, wireCase } from './wire-case.ts';
+import { x509Cases } from './x509-cases.ts';
 
 const bytesOf = (random: SimRandom, count: number): Uint8Array => {
   const bytes = new Uint8Array(count);
@@ -254,4 +255,5 @@ export const registry: readonly WireCase[] = [
   ...composeCases,
   ...tlsCases,
   ...acmeCases,
+  ...x509Cases,
 ];
