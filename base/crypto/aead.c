@@ -52,7 +52,8 @@ static bool begin(struct aead *aead, uint64_t name, struct view key) {
     }
     mbedtls_gcm_init(&aead->portable);
     aead->kind = AEAD_GCM_PORTABLE;
-    return mbedtls_gcm_setkey(&aead->portable, MBEDTLS_CIPHER_ID_AES, key.bytes, 8 * key.count) == 0;
+    return mbedtls_gcm_setkey(&aead->portable, MBEDTLS_CIPHER_ID_AES, key.bytes,
+        8 * key.count) == 0;
 }
 
 /* Names are AES-128-GCM (0), AES-256-GCM (1), CHACHA20-POLY1305 (2). */
@@ -85,8 +86,8 @@ static void seal(struct aead *aead, struct gcm_message m, uint8_t *tag) {
         gcm_seal(&aead->gcm, m, tag);
         break;
     case AEAD_GCM_PORTABLE:
-        mbedtls_gcm_crypt_and_tag(&aead->portable, MBEDTLS_GCM_ENCRYPT, m.bytes, m.nonce, NONCE_BYTES,
-            m.additional, m.additional_bytes, m.from, m.to, TAG_BYTES, tag);
+        mbedtls_gcm_crypt_and_tag(&aead->portable, MBEDTLS_GCM_ENCRYPT, m.bytes, m.nonce,
+            NONCE_BYTES, m.additional, m.additional_bytes, m.from, m.to, TAG_BYTES, tag);
         break;
     default:
         mbedtls_chachapoly_encrypt_and_tag(&aead->chachapoly, m.bytes, m.nonce, m.additional,
@@ -97,8 +98,8 @@ static void seal(struct aead *aead, struct gcm_message m, uint8_t *tag) {
 /* Nothing of the plaintext stays when the tag is another. */
 static bool open(struct aead *aead, struct gcm_message m, const uint8_t *tag) {
     if (aead->kind == AEAD_GCM_PORTABLE) {
-        return mbedtls_gcm_auth_decrypt(&aead->portable, m.bytes, m.nonce, NONCE_BYTES, m.additional,
-            m.additional_bytes, tag, TAG_BYTES, m.from, m.to) == 0;
+        return mbedtls_gcm_auth_decrypt(&aead->portable, m.bytes, m.nonce, NONCE_BYTES,
+            m.additional, m.additional_bytes, tag, TAG_BYTES, m.from, m.to) == 0;
     }
     if (aead->kind == AEAD_CHACHAPOLY) {
         return mbedtls_chachapoly_auth_decrypt(&aead->chachapoly, m.bytes, m.nonce, m.additional,
@@ -118,10 +119,11 @@ static JSValue run_js(MAGIC_ARGUMENTS) {
     struct range from, to;
     uint64_t at;
     if (aead == NULL) return JS_EXCEPTION;
-    if (aead->kind == AEAD_DESTROYED) return JS_ThrowTypeError(ctx, "the key was destroyed");
+    if (aead->kind == AEAD_DESTROYED) return DESTROYED;
     if (!bytes_of(argv[0], &nonce) || nonce.count != NONCE_BYTES)
         return THROW_RANGE("a nonce of another length");
-    if (!bytes_of(argv[1], &additional) || !range_at(argv[2], argv[3], argv[4], &from)) return OUTSIDE;
+    if (!bytes_of(argv[1], &additional)) return NO_BYTES;
+    if (!range_at(argv[2], argv[3], argv[4], &from)) return OUTSIDE;
     if (magic == 1 && from.count < TAG_BYTES) return JS_FALSE;
     uint64_t count = magic == 0 ? (uint64_t)from.count + TAG_BYTES : from.count - TAG_BYTES;
     if (!natural_of(argv[6], &at) || !range_set(argv[5], at, at + count, &to)) return OUTSIDE;

@@ -29,8 +29,8 @@ void crypto_new_class(JSContext *ctx, JSClassID *id, const char *name, JSClassFi
     JSClassDef definition = {.class_name = name, .finalizer = finalizer};
     JS_NewClassID(id);
     JSValue prototype = JS_NewObject(ctx);
-    bool made = JS_NewClass(JS_GetRuntime(ctx), *id, &definition) == 0 && !JS_IsException(prototype);
-    if (!made) panic("out of memory: the engine needs a larger machine");
+    if (JS_NewClass(JS_GetRuntime(ctx), *id, &definition) != 0 || JS_IsException(prototype))
+        panic("out of memory: the engine needs a larger machine");
     JS_SetPropertyFunctionList(ctx, prototype, functions, count);
     JS_SetClassProto(ctx, *id, prototype);
 }

@@ -10,11 +10,15 @@
 #include <mbedtls/platform_util.h>
 
 #define DIGEST_BYTES_MAX 64
+#define NO_BYTES JS_ThrowTypeError(ctx, "not a Uint8Array")
+#define BAD_DIGEST THROW_RANGE("not a digest")
+#define BAD_SEED THROW_RANGE("a seed of another length")
+#define DESTROYED JS_ThrowTypeError(ctx, "the key was destroyed")
 
 /* A hash by its index, SHA-1, SHA-256, SHA-384, SHA-512; NULL for anything else. */
 const mbedtls_md_info_t *crypto_hash_of(JSValueConst index);
 
-/* Fresh bytes for a result, which `*out` is then the view of; NULL and an exception without room. */
+/* Fresh bytes for a result, and `*out` a view of them; without room NULL, and an exception. */
 uint8_t *crypto_new_bytes(JSContext *ctx, size_t count, JSValue *out);
 
 /* Registers a class whose objects have `functions`; `finalizer` gets an object's opaque memory. */

@@ -11,27 +11,27 @@ static JSClassID key_class;
 enum key_kind { KEY_DESTROYED, KEY_PUBLIC, KEY_PRIVATE };
 struct key {
     enum key_kind kind;
-    enum ec_group group;
+    const struct curve *curve; /* NULL: x25519. */
     uint8_t scalar[EC_SCALAR_BYTES_MAX];
     uint8_t point[EC_POINT_BYTES_MAX]; /* RFC 7748's u, or 4, x, y. */
 };
 
 static const uint8_t base_point[32] = {9}; /* RFC 7748 §4.1. */
 
-static size_t scalar_bytes(enum ec_group group) { return group == EC_P384 ? 48 : 32; }
-static size_t point_bytes(enum ec_group group) {
-    return group == EC_X25519 ? 32 : 1 + 2 * scalar_bytes(group);
-}
+static size_t scalar_bytes(const struct curve *curve) { return curve ? curve->scalar_bytes : 32; }
+static size_t point_bytes(const struct curve *curve) { return curve ? curve->point_bytes : 32; }
 
 static void finalize(JSRuntime *rt, JSValue object) {
     (void)rt;
     crypto_free(JS_GetOpaque(object, key_class), sizeof(struct key));
 }
 
-static bool group_of(JSValueConst value, enum ec_group *out) {
+/* Groups are x25519 (0), secp256r1 (1), secp384r1 (2). */
+static bool group_of(JSValueConst value, const struct curve **out) {
+    static const struct curve *const curves[] = {NULL, &p256, &p384};
     uint64_t group;
-    if (!natural_of(value, &group) || group >= EC_GROUPS) return false;
-    *out = (enum ec_group)group;
+    if (!natural_of(value, &group) || group >= COUNT_OF(curves)) return false;
+    *out = curves[group];
     return true;
 }
 
@@ -49,12 +49,12 @@ static JSValue new_key(JSContext *ctx, bool good, const struct key *from) {
 static JSValue private_key_js(ARGUMENTS) {
     struct key key = {.kind = KEY_PRIVATE};
     struct view scalar;
-    if (!group_of(argv[0], &key.group)) return THROW_RANGE("not a group");
-    if (!bytes_of(argv[1], &scalar)) return JS_ThrowTypeError(ctx, "not a Uint8Array");
-    bool good = scalar.count == scalar_bytes(key.group);
+    if (!group_of(argv[0], &key.curve)) return THROW_RANGE("not a group");
+    if (!bytes_of(argv[1], &scalar)) return NO_BYTES;
+    bool good = scalar.count == scalar_bytes(key.curve);
     if (good) memcpy(key.scalar, scalar.bytes, scalar.count);
-    if (good && key.group == EC_X25519) x25519(key.scalar, base_point, key.point);
-    else if (good) good = ec_public(key.group, key.scalar, key.point);
+    if (good && key.curve == NULL) x25519(key.scalar, base_point, key.point);
+    else if (good) good = key.curve->make_public(key.scalar, key.point);
     JSValue object = new_key(ctx, good, &key);
     mbedtls_platform_zeroize(&key, sizeof(key));
     return object;
@@ -63,18 +63,19 @@ static JSValue private_key_js(ARGUMENTS) {
 static JSValue public_key_js(ARGUMENTS) {
     struct key key = {.kind = KEY_PUBLIC};
     struct view point;
-    if (!group_of(argv[0], &key.group) || key.group == EC_X25519) return THROW_RANGE("not a curve");
-    if (!bytes_of(argv[1], &point)) return JS_ThrowTypeError(ctx, "not a Uint8Array");
-    if (point.count != point_bytes(key.group) || point.bytes[0] != 4) return JS_NULL;
+    if (!group_of(argv[0], &key.curve) || key.curve == NULL) return THROW_RANGE("not a curve");
+    if (!bytes_of(argv[1], &point)) return NO_BYTES;
+    if (point.count != point_bytes(key.curve) || point.bytes[0] != 4) return JS_NULL;
     memcpy(key.point, point.bytes, point.count);
-    return new_key(ctx, ec_is_point(key.group, key.point), &key);
+    return new_key(ctx, key.curve->is_point(key.point), &key);
 }
 
 /* The object's key when it is at least of this kind, else NULL and an exception. */
 static struct key *key_of(JSContext *ctx, JSValueConst self, enum key_kind least) {
     struct key *key = JS_GetOpaque2(ctx, self, key_class);
     if (key == NULL || key->kind >= least) return key;
-    JS_ThrowTypeError(ctx, key->kind == KEY_DESTROYED ? "the key was destroyed" : "not a private key");
+    if (key->kind == KEY_DESTROYED) DESTROYED;
+    else JS_ThrowTypeError(ctx, "not a private key");
     return NULL;
 }
 
@@ -83,7 +84,7 @@ static JSValue bytes_js(MAGIC_ARGUMENTS) {
     struct key *key = key_of(ctx, self, magic == 0 ? KEY_PUBLIC : KEY_PRIVATE);
     JSValue result;
     if (key == NULL) return JS_EXCEPTION;
-    size_t count = magic == 0 ? point_bytes(key->group) : scalar_bytes(key->group);
+    size_t count = magic == 0 ? point_bytes(key->curve) : scalar_bytes(key->curve);
     uint8_t *out = crypto_new_bytes(ctx, count, &result);
     if (out != NULL) memcpy(out, magic == 0 ? key->point : key->scalar, count);
     return result;
@@ -94,14 +95,14 @@ static JSValue agree_js(ARGUMENTS) {
     struct view peer;
     JSValue result;
     if (key == NULL) return JS_EXCEPTION;
-    if (!bytes_of(argv[0], &peer)) return JS_ThrowTypeError(ctx, "not a Uint8Array");
-    if (peer.count != point_bytes(key->group)) return JS_NULL;
-    if (key->group != EC_X25519 && peer.bytes[0] != 4) return JS_NULL;
+    if (!bytes_of(argv[0], &peer)) return NO_BYTES;
+    if (peer.count != point_bytes(key->curve)) return JS_NULL;
+    if (key->curve != NULL && peer.bytes[0] != 4) return JS_NULL;
     uint8_t secret[EC_SCALAR_BYTES_MAX];
-    bool good = key->group == EC_X25519 ? x25519(key->scalar, peer.bytes, secret)
-                                        : ec_agree(key->group, key->scalar, peer.bytes, secret);
-    uint8_t *out = good ? crypto_new_bytes(ctx, scalar_bytes(key->group), &result) : NULL;
-    if (out != NULL) memcpy(out, secret, scalar_bytes(key->group));
+    bool good = key->curve == NULL ? x25519(key->scalar, peer.bytes, secret)
+                                   : key->curve->agree(key->scalar, peer.bytes, secret);
+    uint8_t *out = good ? crypto_new_bytes(ctx, scalar_bytes(key->curve), &result) : NULL;
+    if (out != NULL) memcpy(out, secret, scalar_bytes(key->curve));
     mbedtls_platform_zeroize(secret, sizeof(secret));
     return good ? result : JS_NULL;
 }
@@ -129,13 +130,13 @@ static JSValue sign_js(ARGUMENTS) {
     struct chance chance;
     JSValue result;
     if (key == NULL) return JS_EXCEPTION;
-    if (key->group == EC_X25519) return JS_ThrowTypeError(ctx, "not a key for signatures");
-    if (!bytes_of(argv[0], &digest) || digest.count > DIGEST_BYTES_MAX) return THROW_RANGE("not a digest");
-    if (!seed_of(argv[1], &seed)) return THROW_RANGE("a seed of another length");
-    uint8_t *out = crypto_new_bytes(ctx, 2 * scalar_bytes(key->group), &result);
+    if (key->curve == NULL) return JS_ThrowTypeError(ctx, "not a key for signatures");
+    if (!bytes_of(argv[0], &digest) || digest.count > DIGEST_BYTES_MAX) return BAD_DIGEST;
+    if (!seed_of(argv[1], &seed)) return BAD_SEED;
+    uint8_t *out = crypto_new_bytes(ctx, 2 * scalar_bytes(key->curve), &result);
     if (out == NULL) return result;
     nonce_chance(&chance, seed, key, digest);
-    bool good = ec_sign(key->group, key->scalar, digest, &chance, out);
+    bool good = key->curve->sign(key->scalar, digest, &chance, out);
     chance_end(&chance);
     if (good) return result;
     JS_FreeValue(ctx, result);
@@ -146,11 +147,11 @@ static JSValue verify_js(ARGUMENTS) {
     struct key *key = key_of(ctx, self, KEY_PUBLIC);
     struct view digest, halves;
     if (key == NULL) return JS_EXCEPTION;
-    if (key->group == EC_X25519) return JS_ThrowTypeError(ctx, "not a key for signatures");
-    if (!bytes_of(argv[0], &digest) || digest.count > DIGEST_BYTES_MAX) return THROW_RANGE("not a digest");
-    if (!bytes_of(argv[1], &halves)) return JS_ThrowTypeError(ctx, "not a Uint8Array");
-    if (halves.count != 2 * scalar_bytes(key->group)) return JS_FALSE;
-    return JS_NewBool(ctx, ec_verify(key->group, key->point, digest, halves.bytes));
+    if (key->curve == NULL) return JS_ThrowTypeError(ctx, "not a key for signatures");
+    if (!bytes_of(argv[0], &digest) || digest.count > DIGEST_BYTES_MAX) return BAD_DIGEST;
+    if (!bytes_of(argv[1], &halves)) return NO_BYTES;
+    if (halves.count != 2 * scalar_bytes(key->curve)) return JS_FALSE;
+    return JS_NewBool(ctx, key->curve->verify(key->point, digest, halves.bytes));
 }
 
 static JSValue destroy_js(ARGUMENTS) {

@@ -1,6 +1,6 @@
 /*
- * AES-GCM (NIST SP 800-38D) in eight lanes, where Mbed TLS goes block by block: while a round of AES
- * runs in eight blocks, GHASH takes one of eight others, and is reduced once for all of them.
+ * AES-GCM (NIST SP 800-38D) in eight lanes, where Mbed TLS goes block by block: while a round of
+ * AES runs in eight blocks, GHASH takes one of eight others, and is reduced once for all of them.
  * GHASH is computed as POLYVAL (RFC 8452 §3 and appendix A), whose bits are in the order of
  * PCLMULQDQ. The time depends on lengths only: no table, no branch on data.
  */
@@ -23,7 +23,8 @@ struct product {
 INLINE __m128i load(const void *from) { return _mm_loadu_si128(from); }
 INLINE void store(void *to, __m128i block) { _mm_storeu_si128(to, block); }
 INLINE __m128i reverse(__m128i block) {
-    return _mm_shuffle_epi8(block, _mm_set_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+    const __m128i order = _mm_set_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    return _mm_shuffle_epi8(block, order);
 }
 INLINE __m128i swap_halves(__m128i block) { return _mm_shuffle_epi32(block, 0x4e); }
 /* The coefficients of POLYVAL's polynomial: bits 127, 126, 121 and 0. */
@@ -134,7 +135,8 @@ static __m128i hash_chunk(const struct gcm *gcm, __m128i sum, const uint8_t *fro
     for (int i = 0; i < GCM_LANES; i++) {
         __m128i block = reverse(load(from + i * BLOCK_BYTES));
         if (i == 0) block = _mm_xor_si128(block, sum);
-        add_product(&product, block, gcm->powers[GCM_LANES - 1 - i], gcm->folded[GCM_LANES - 1 - i]);
+        int power = GCM_LANES - 1 - i;
+        add_product(&product, block, gcm->powers[power], gcm->folded[power]);
     }
     return reduce(product);
 }
@@ -155,7 +157,8 @@ static void run_rest(const struct gcm *gcm, __m128i counter, const uint8_t *from
 /* Lengths in bits (SP 800-38D §7.1 step 5), and the first block of the key stream over all. */
 static void finish(const struct gcm *gcm, __m128i sum, const struct gcm_message *m, __m128i first,
                    uint8_t tag[GCM_TAG_BYTES]) {
-    __m128i lengths = _mm_set_epi64x((long long)(8 * m->additional_bytes), (long long)(8 * m->bytes));
+    long long head = (long long)(8 * m->additional_bytes), body = (long long)(8 * m->bytes);
+    __m128i lengths = _mm_set_epi64x(head, body);
     sum = multiply(_mm_xor_si128(sum, lengths), gcm->powers[0]);
     store(tag, _mm_xor_si128(reverse(sum), encrypt(gcm, first)));
 }

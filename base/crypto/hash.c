@@ -6,7 +6,6 @@
 static JSClassID hash_class;
 
 #define BAD_HASH THROW_RANGE("not a hash")
-#define NO_BYTES JS_ThrowTypeError(ctx, "not a Uint8Array")
 
 static void free_hash(mbedtls_md_context_t *state) {
     if (state != NULL) mbedtls_md_free(state); /* Wipes the state. */
@@ -122,7 +121,8 @@ static JSValue hkdf_expand_js(ARGUMENTS) {
 }
 
 static const JSCFunctionListEntry methods[] = {
-    METHOD("update", 1, update_js), METHOD("copy", 0, copy_js), METHOD("digest", 0, state_digest_js),
+    METHOD("update", 1, update_js), METHOD("copy", 0, copy_js),
+    METHOD("digest", 0, state_digest_js),
 };
 
 static const JSCFunctionListEntry functions[] = {

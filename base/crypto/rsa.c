@@ -57,8 +57,9 @@ static JSValue rsa_key_js(ARGUMENTS) {
     bool is_private = !JS_IsUndefined(argv[2]);
     if (!bytes_of(argv[0], &n) || n.count < BITS_MIN / 8 || n.count > BITS_MAX / 8)
         return THROW_RANGE("not a modulus");
-    if (!bytes_of(argv[1], &e) || e.count > EXPONENT_BYTES_MAX) return THROW_RANGE("not an exponent");
-    if (is_private && (!bytes_of(argv[2], &p) || !bytes_of(argv[3], &q))) return THROW_RANGE("not factors");
+    if (!bytes_of(argv[1], &e) || e.count > EXPONENT_BYTES_MAX)
+        return THROW_RANGE("not an exponent");
+    if (is_private && (!bytes_of(argv[2], &p) || !bytes_of(argv[3], &q))) return NO_BYTES;
     if (p.count > n.count || q.count > n.count) return THROW_RANGE("not factors");
     struct rsa *rsa = new_rsa(is_private);
     if (rsa == NULL) return JS_ThrowOutOfMemory(ctx);
@@ -66,16 +67,17 @@ static JSValue rsa_key_js(ARGUMENTS) {
     bool good = mbedtls_rsa_import_raw(key, n.bytes, n.count, is_private ? p.bytes : NULL, p.count,
         is_private ? q.bytes : NULL, q.count, NULL, 0, e.bytes, e.count) == 0;
     good = good && mbedtls_rsa_complete(key) == 0;
-    good = good && (is_private ? mbedtls_rsa_check_privkey(key) : mbedtls_rsa_check_pubkey(key)) == 0;
+    good = good && mbedtls_rsa_check_pubkey(key) == 0;
+    good = good && (!is_private || mbedtls_rsa_check_privkey(key) == 0);
     return finish(ctx, rsa, good);
 }
 
 static JSValue rsa_generate_js(ARGUMENTS) {
     uint64_t bits;
     struct view seed;
-    if (!natural_of(argv[0], &bits) || bits < BITS_MIN || bits > GENERATE_BITS_MAX || bits % 128 != 0)
+    if (!natural_of(argv[0], &bits) || bits < BITS_MIN || bits > GENERATE_BITS_MAX || bits % 128)
         return THROW_RANGE("not a size");
-    if (!seed_of(argv[1], &seed)) return THROW_RANGE("a seed of another length");
+    if (!seed_of(argv[1], &seed)) return BAD_SEED;
     struct rsa *rsa = new_rsa(true);
     if (rsa == NULL) return JS_ThrowOutOfMemory(ctx);
     struct chance chance;
@@ -89,11 +91,12 @@ static JSValue rsa_generate_js(ARGUMENTS) {
 static struct rsa *rsa_of(JSContext *ctx, JSValueConst self, bool needs_private) {
     struct rsa *rsa = JS_GetOpaque2(ctx, self, rsa_class);
     if (rsa == NULL || (rsa->is_live && (rsa->is_private || !needs_private))) return rsa;
-    JS_ThrowTypeError(ctx, rsa->is_live ? "not a private key" : "the key was destroyed");
+    if (rsa->is_live) JS_ThrowTypeError(ctx, "not a private key");
+    else DESTROYED;
     return NULL;
 }
 
-/* What sign and verify take first: hash, its digest, and the salt's length, or -1 for PKCS#1 v1.5. */
+/* What sign and verify take first: hash, digest, and the salt's length, or -1 for PKCS#1 v1.5. */
 struct scheme {
     mbedtls_md_type_t hash;
     struct view digest;
@@ -121,8 +124,8 @@ static JSValue sign_js(ARGUMENTS) {
     struct chance chance;
     JSValue result;
     if (rsa == NULL) return JS_EXCEPTION;
-    if (!scheme_of(&rsa->key, argv, &scheme)) return THROW_RANGE("not a digest");
-    if (!seed_of(argv[3], &seed)) return THROW_RANGE("a seed of another length");
+    if (!scheme_of(&rsa->key, argv, &scheme)) return BAD_DIGEST;
+    if (!seed_of(argv[3], &seed)) return BAD_SEED;
     uint8_t *out = crypto_new_bytes(ctx, mbedtls_rsa_get_len(&rsa->key), &result);
     if (out == NULL) return result;
     chance_begin(&chance, seed.bytes);
@@ -143,8 +146,8 @@ static JSValue verify_js(ARGUMENTS) {
     struct scheme scheme;
     struct view signature;
     if (rsa == NULL) return JS_EXCEPTION;
-    if (!scheme_of(&rsa->key, argv, &scheme)) return THROW_RANGE("not a digest");
-    if (!bytes_of(argv[3], &signature)) return JS_ThrowTypeError(ctx, "not a Uint8Array");
+    if (!scheme_of(&rsa->key, argv, &scheme)) return BAD_DIGEST;
+    if (!bytes_of(argv[3], &signature)) return NO_BYTES;
     if (signature.count != mbedtls_rsa_get_len(&rsa->key)) return JS_FALSE;
     int failed = scheme.salt < 0
         ? mbedtls_rsa_rsassa_pkcs1_v15_verify(&rsa->key, scheme.hash, scheme.digest.count,

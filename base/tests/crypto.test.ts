@@ -1,15 +1,18 @@
-/** The base's cryptography in an image that boots and in a process: the same answers. */
+/** The base's cryptography in a process and in an image that boots. */
 import assert from 'node:assert/strict';
 import * as path from 'node:path';
 import { test } from 'node:test';
+import { VECTORS } from '#crypto/vectors';
 import { formatBuildFault, linkImage } from '#targets/base/build';
+import { nodeCrypto } from '#targets/node/crypto';
+import { FUZZ_ROUNDS, FUZZ_SEED, fuzzAeads } from './crypto_fuzz.ts';
 import { runProcess } from './linux-process.ts';
 import { boot, built, here, work } from './vm.ts';
 
-async function link(base: 'base' | 'process'): Promise<string> {
-  const output = path.join(work, `crypto-${base}`);
+async function link(entry: string, base: 'base' | 'process'): Promise<string> {
+  const output = path.join(work, `${entry}-${base}`);
   const linked = await linkImage({
-    entry: { file: path.join(here, 'crypto-image.ts') },
+    entry: { file: path.join(here, `${entry}.ts`) },
     contents: [],
     baseElf: path.join(built, `${base}.elf`),
     bytecodeTool: path.join(built, 'bytecode'),
@@ -20,14 +23,28 @@ async function link(base: 'base' | 'process'): Promise<string> {
   return output;
 }
 
-test('process › cryptography › known answers', async () => {
-  const end = await runProcess(await link('process'), []);
-  assert.equal(end.text, 'checked mbedtls\n');
+const RIGHT = /^mbedtls: (\d+) run, (\d+) skipped\n$/;
+
+function assertRight(text: string): void {
+  const [, run, skipped] = RIGHT.exec(text) ?? assert.fail(text);
+  assert.equal(Number(run) + Number(skipped), VECTORS.length);
+  assert.ok(Number(run) > 300);
+}
+
+test('process › all vectors, every length › right', async () => {
+  const end = await runProcess(await link('crypto-image', 'process'), []);
+  assertRight(end.text);
   assert.equal(end.code, 0, end.complaint);
 });
 
-test('boot › a CPU without AES › known answers', async () => {
-  const run = await boot(await link('base'), {});
+test('boot › a CPU without AES › all vectors, every length › right', async () => {
+  const run = await boot(await link('crypto-image', 'base'), { memory: '24' });
   assert.equal(run.code, 0, run.text);
-  assert.match(run.text, /^checked mbedtls\r?\n$/);
+  assertRight(run.text);
+});
+
+test('process › hostile calls › refused; random ones › as Node answers', async () => {
+  const end = await runProcess(await link('crypto-fuzz-image', 'process'), []);
+  assert.equal(end.text, `${fuzzAeads(nodeCrypto, FUZZ_SEED, FUZZ_ROUNDS)}\n`);
+  assert.equal(end.code, 0, end.complaint);
 });
