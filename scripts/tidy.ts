@@ -49,6 +49,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'packages/morgana': [
     'packages/core',
     'packages/device',
+    'packages/crypto',
+    'packages/tls',
+    'packages/x509',
     'packages/dns',
     'packages/http',
     'packages/inspect',

@@ -64,6 +64,7 @@ export type { Endpoint, Flow, FlowEnd, FlowHandler } from './flow.ts';
 export { isHostName, isNeverHost } from './host-name.ts';
 export type {
   AddressSnapshot,
+  CertificateSnapshot,
   ConnectionSnapshot,
   InspectRequest,
   LeaseSnapshot,
@@ -72,6 +73,8 @@ export type {
   RouterSnapshot,
   RouteSnapshot,
   StackSnapshot,
+  TlsServerSnapshot,
+  TlsSessionSnapshot,
 } from './inspect.ts';
 export {
   asPlainRsa,

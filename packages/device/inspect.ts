@@ -127,3 +127,38 @@ export interface StackSnapshot {
   readonly counters: Readonly<Record<string, number>>;
   readonly deviceCounters?: Readonly<Record<string, number>>;
 }
+
+/** One TLS session of a server. */
+export interface TlsSessionSnapshot {
+  readonly local: string;
+  readonly remote: string;
+  readonly version: string;
+  readonly suite: string;
+  readonly group: string | null;
+  readonly alpn: string | null;
+  readonly serverName: string | null;
+  readonly resumed: boolean;
+  readonly hasClientCertificate: boolean;
+}
+
+export interface CertificateSnapshot {
+  /** Host names and addresses. */
+  readonly names: readonly string[];
+  /** 'P-256', 'RSA-2048'. */
+  readonly keyType: string;
+  /** Milliseconds since 1970. */
+  readonly notAfterMillis: number;
+  /** Where it was read from. */
+  readonly origin: string;
+}
+
+/** TLS for those who connect to a program. */
+export interface TlsServerSnapshot {
+  readonly certificates: readonly CertificateSnapshot[];
+  /** `list` has some of them when there are many. */
+  readonly sessions: { readonly count: number; readonly list: readonly TlsSessionSnapshot[] };
+  readonly counters: Readonly<Record<string, number>>;
+  /** Handshakes that failed, by the alert that we sent, and by the one that came. */
+  readonly alertsSent: Readonly<Record<string, number>>;
+  readonly alertsReceived: Readonly<Record<string, number>>;
+}

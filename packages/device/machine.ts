@@ -23,6 +23,8 @@ export interface HostFiles {
    * names; null when it can't be read. For small files that a person names: keys, certificates.
    */
   read(path: string): readonly HostFile[] | null;
+  /** The directory that content of this name is read from; null: it is no directory of the host. */
+  contentDirectory(name: string): string | null;
   /** Another text once what `read` gives may have changed; null: it can't be read. Cheap. */
   stamp(path: string): string | null;
 }

@@ -14,7 +14,7 @@ import {
   type Stack,
   type StackSnapshot,
 } from '#device';
-import type { ControlServer, ControlStream } from './control-server.ts';
+import type { Command, ControlServer, ControlStream } from './control-server.ts';
 import { Inspector, snapshotRequestOf } from './inspector.ts';
 import { capturesMax, profileSecondsMax } from './limits.ts';
 import { Capture, captureOptionsOf, TapPoint } from './pcap.ts';
@@ -44,6 +44,9 @@ export class Commands {
   private readonly stacks = new Map<string, Pick<Stack, 'inspect'>>();
   private readonly programSections = new Map<string, () => unknown>();
   private captures = 0;
+  private server: ControlServer | null = null;
+  /** Those of the program's parts, by name. */
+  readonly added = new Map<string, Command>();
 
   /** Before the owners of the machine's interfaces attach themselves. */
   constructor(machine: Machine, name: string, log: Log) {
@@ -94,11 +97,19 @@ export class Commands {
   };
 
   register(server: ControlServer): void {
+    this.server = server;
+    for (const [ask, run] of this.added) server.command(ask, run);
     server.command('snapshot', (request) => this.snapshot(request));
     server.command('log', (request, stream) => this.log(request, stream));
     server.command('profile', (request, stream) => this.profile(request, stream));
     server.command('pcap', (request, stream) => this.pcap(request, stream));
     this.inspector.section('control', () => ({ ...server.counters }));
+  }
+
+  /** One more command, for whoever looks: on the control channel and the management port. */
+  add(ask: string, run: Command): void {
+    this.added.set(ask, run);
+    this.server?.command(ask, run);
   }
 
   private programSnapshot(): Record<string, unknown> {

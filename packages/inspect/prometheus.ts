@@ -65,7 +65,7 @@ export function formatMetrics(snapshot: UnikernelSnapshot): string {
   for (const section of [snapshot.control, snapshot.management, snapshot.syslog]) {
     for (const [counter, value] of Object.entries(section ?? {})) {
       const words = counterName(counter.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
-      out.add('counter', `${words}_total`, `Of the way in: ${counter}.`, {}, Number(value));
+      out.add('counter', `${words}_total`, `Of the way in: ${counter}.`, {}, value as number);
     }
   }
   for (const [section, value] of Object.entries(snapshot.program ?? {})) {

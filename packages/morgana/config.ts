@@ -7,7 +7,14 @@
 
 import type { ArgSpec, ArgSpecs } from './arguments.ts';
 import { type DeviceSpec, type DeviceSpecs, declareDevice, deviceOrder } from './devices.ts';
-import { DIRECT_STACK_ARGS, LOG_ARGS, MANAGEMENT_ARGS, NAME_ARGS } from './standard-args.ts';
+import {
+  DIRECT_STACK_ARGS,
+  LOG_ARGS,
+  MANAGEMENT_ARGS,
+  NAME_ARGS,
+  TLS_CLIENT_ARGS,
+  TLS_SERVER_ARGS,
+} from './standard-args.ts';
 
 export type { ArgSpec, ArgSpecs, ArgValue, ArgValues } from './arguments.ts';
 export type { DeviceKinds, DeviceSpec, DeviceSpecs } from './devices.ts';
@@ -20,6 +27,13 @@ export interface UnikernelConfig<
   readonly name: string;
   /** The module that exports `start`, relative to the configuration file. */
   readonly main: string;
+  /**
+   * Whom the program trusts when it asks others over TLS: `fetch("https://...")`, name servers and
+   * syslog over TLS, `tls.client`. A PEM file beside the configuration; 'system': the bundle of the
+   * machine that builds; 'none': nobody but those of the boot-time argument --ca. Absent: no TLS is
+   * linked for any of this.
+   */
+  readonly ca?: string;
   readonly devices: D;
   readonly args: A;
 }
@@ -37,9 +51,14 @@ const RESERVED_DEVICES = new Set([
 /** Arguments that an image may have already, by what is linked. */
 const RESERVED_ARGS = new Set([
   'help',
-  ...[LOG_ARGS, NAME_ARGS, MANAGEMENT_ARGS, DIRECT_STACK_ARGS].flatMap((specs) =>
-    Object.keys(specs),
-  ),
+  ...[
+    LOG_ARGS,
+    NAME_ARGS,
+    MANAGEMENT_ARGS,
+    DIRECT_STACK_ARGS,
+    TLS_SERVER_ARGS,
+    TLS_CLIENT_ARGS,
+  ].flatMap((specs) => Object.keys(specs)),
 ]);
 
 /**
@@ -49,6 +68,7 @@ const RESERVED_ARGS = new Set([
 export function defineUnikernel<const D extends DeviceSpecs, const A extends ArgSpecs>(config: {
   readonly name: string;
   readonly main: string;
+  readonly ca?: string;
   readonly devices?: D;
   readonly args?: A;
 }): UnikernelConfig<D, A> {
@@ -64,10 +84,18 @@ export function defineUnikernel<const D extends DeviceSpecs, const A extends Arg
       throw new TypeError(`argument name '${name}' must be letters, digits and '-'`);
     }
   }
+  const specs = Object.values(config.devices ?? {});
+  if (config.ca === undefined && specs.some(({ kind }) => kind === 'tls.client')) {
+    throw new TypeError("tls.client needs to know whom to trust: ca: './ca.pem', or 'system'");
+  }
+  if (specs.filter(({ kind }) => kind === 'tls.server').length > 1) {
+    throw new TypeError('one tls.server has all certificates: clients name the one they want');
+  }
   checkSharing(config.devices ?? {});
   return {
     name: config.name,
     main: config.main,
+    ...(config.ca === undefined ? {} : { ca: config.ca }),
     devices: config.devices ?? ({} as D),
     args: config.args ?? ({} as A),
   };
@@ -151,6 +179,18 @@ export const kv = {
    */
   directory: (path: string): DeviceSpec<'kv.directory'> =>
     declareDevice('kv.directory', { path }, [], callSite()),
+} as const;
+
+export const tls = {
+  /**
+   * TLS for those who connect to us: certificates and keys from boot-time arguments, a disk, or the
+   * PEM files of the directory `files`, read at build time. `serveHttps` of `morgana/tls` takes it.
+   */
+  server: ({ files }: { readonly files?: string } = {}): DeviceSpec<'tls.server'> =>
+    declareDevice('tls.server', files === undefined ? {} : { path: files }, [], callSite()),
+  /** Connections over TLS, by `stack`; whom to trust is the configuration's `ca`. */
+  client: (stack: DeviceSpec<'net.stack'>): DeviceSpec<'tls.client'> =>
+    declareDevice('tls.client', {}, [stack], callSite()),
 } as const;
 
 /**

@@ -23,7 +23,7 @@ export function runDevelopment(
   assert(evaluate !== null, 'a development build');
   const script = machine.content(SCRIPT_CONTENT)?.get(SCRIPT_PATH)?.bytes ?? null;
   assert((script === null) === (kind === 'static'), 'a script where there is code');
-  const live = new LiveProgram({ kind, modules, evaluate, script });
+  const live = new LiveProgram({ kind, modules, evaluate, script, serve: unikernel.serve });
   const start = (context: AnyContext) => live.start(context);
   const inspection = inspectionWith({ reload: reloadCommand(live) });
   return runUnikernel(machine, { ...unikernel, start, inspection });

@@ -4,6 +4,8 @@
  */
 
 import type { KvReadOnly, NetDevice, Stack } from '#device';
+import type { TlsClient } from './tls/tls-client.ts';
+import type { TlsServer } from './tls/tls-server.ts';
 
 /** Each kind of device and what `start` gets for it. */
 export interface DeviceKinds {
@@ -11,6 +13,8 @@ export interface DeviceKinds {
   'net.stack': Stack;
   'kv.directory': KvReadOnly;
   'net.management': ManagementPort;
+  'tls.server': TlsServer;
+  'tls.client': TlsClient;
 }
 
 /** What operators have over the network. */

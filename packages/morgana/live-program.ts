@@ -12,11 +12,11 @@
 
 import type { Result } from '#core';
 import type { KvReadOnly } from '#device';
-import { type FetchApp, fetchHandler, type HttpServer } from '#http';
+import type { FetchApp, HttpServer } from '#http';
 import { inspect } from '#web';
 import { ChangedContent, type ContentChange } from './changed-content.ts';
-import { serveApp } from './handler.ts';
-import type { AnyContext } from './run.ts';
+import { handlerOf, serveApp } from './handler.ts';
+import type { AnyContext, ServeProgram } from './run.ts';
 import { serveSite, siteOf } from './static-site.ts';
 
 /** The value of a script's only expression, or why it has none: as Machine's `evaluate`. */
@@ -38,6 +38,8 @@ export interface LiveOptions {
   readonly evaluate: Evaluate;
   /** The first version, as `evaluate` takes it; null for a website, which has no code. */
   readonly script: Uint8Array | null;
+  /** How a website or a handler is served; absent: in the open. */
+  readonly serve?: ServeProgram | undefined;
 }
 
 /** What replaces what runs. */
@@ -65,6 +67,7 @@ export class LiveProgram {
   private context: AnyContext | null = null;
   /** Of a website or a handler. */
   private server: HttpServer | null = null;
+  private readonly serve: ServeProgram | undefined;
   private isUpdating = false;
 
   constructor(options: LiveOptions) {
@@ -72,6 +75,7 @@ export class LiveProgram {
     this.modules = options.modules;
     this.evaluate = options.evaluate;
     this.first = options.script;
+    this.serve = options.serve;
   }
 
   /** The `start` of a Unikernel: once. */
@@ -82,10 +86,10 @@ export class LiveProgram {
     this.context = context;
     switch (this.kind) {
       case 'static':
-        this.server = await serveSite(context);
+        this.server = await serveSite(context, this.serve);
         return undefined;
       case 'handler':
-        this.server = await serveApp(this.current!.default as FetchApp, context);
+        this.server = await serveApp(this.current!.default as FetchApp, context, this.serve);
         return undefined;
       case 'devices':
         return (await this.current!.start!(context)) ?? undefined;
@@ -132,7 +136,7 @@ export class LiveProgram {
     }
     try {
       const { server } = this;
-      const handler = server && fetchHandler(next.default as FetchApp, context);
+      const handler = server && handlerOf(next.default as FetchApp, context);
       await next.reload(this.current!, context);
       if (handler !== null) server!.replaceHandler(handler);
     } catch (error) {

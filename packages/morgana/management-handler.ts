@@ -126,6 +126,11 @@ export class ManagementHandler implements HttpHandler {
     }
     this.counters.managementRequests += 1;
     const { method, path, query } = exchange.head;
+    const added = method === 'POST' ? this.commands.added.get(path.slice(1)) : undefined;
+    if (added !== undefined) {
+      this.run(exchange, JSON_TYPE, (stream) => added({ id: 0, ask: path.slice(1) }, stream));
+      return;
+    }
     const route = this.routes[`${method} ${path}`];
     if (route !== undefined) route(exchange, optionsOf(query ?? ''));
     else respond(exchange, PATHS.has(path) ? 405 : 404, `${Object.keys(this.routes).join('\n')}\n`);

@@ -62,6 +62,7 @@ async function connect(
     log,
     name: 'name',
     inspection,
+    secure: null,
   });
   /** A client that has sent `text`. */
   const open = (text: string): FakeFlow => {
@@ -96,7 +97,8 @@ test('half a management port, or a bad one › refused, and nothing is listened 
     [{ 'management-port': 9_000, 'management-token': 'x'.repeat(257) }, /16 to 256/],
     [{ 'management-token': TOKEN }, /needs --management-port/],
     [{ 'management-port': 9_000, 'management-token': 'sixteen letters!' }, /printable ASCII/],
-    [{ syslog: 'tls://10.0.0.1' }, /^--syslog=tls:\/\/10\.0\.0\.1: expected udp:/],
+    [{ syslog: 'dtls://10.0.0.1' }, /^--syslog=dtls:\/\/10\.0\.0\.1: expected udp:/],
+    [{ syslog: 'tls://10.0.0.1' }, /^--syslog=tls:\/\/10\.0\.0\.1 needs CAs to trust/],
   ];
   for (const [values, complaint] of cases) {
     const { device, ports } = await connect(values);

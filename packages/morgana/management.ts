@@ -73,15 +73,30 @@ async function listen(
 function startSyslog(request: ConnectRequest, text: string): string | null {
   if (text === '') return null;
   const server = parseSyslogServer(text);
-  if (server === null) return `--syslog=${text}: expected udp://ADDRESS[:PORT] or tcp://...`;
-  const { machine, needs, name, inspection, log, args } = request;
+  if (server === null) return `--syslog=${text}: expected udp://, tcp:// or tls://ADDRESS[:PORT]`;
+  const { machine, needs, name, inspection, log, args, secure } = request;
+  if (server.protocol === 'tls' && secure === null) {
+    return `--syslog=${text} needs CAs to trust: build it with --ca, or give its configuration ca`;
+  }
   const stack = needs[0] as Stack;
+  const connectSecure = secure?.over(stack.connect.bind(stack)) ?? null;
   const { timers, clock } = machine;
   const origin = () => ({
     hostName: String(args.hostname ?? '') || (stack.addresses()[0]?.split('/')[0] ?? ''),
     app: name,
   });
-  const sender = new SyslogSender({ stack, timers, clock, log, server, origin });
-  inspection?.commands.inspector.section('syslog', () => ({ ...sender.counters }));
+  const sender = new SyslogSender({
+    stack,
+    connectSecure,
+    timers,
+    clock,
+    log,
+    server,
+    origin,
+  });
+  inspection?.commands.inspector.section('syslog', () => ({
+    ...sender.counters,
+    ...(sender.fault === null ? {} : { fault: sender.fault }),
+  }));
   return null;
 }

@@ -13,8 +13,24 @@ export const namedStackConnector: Connector<'net.stack'> = {
   async connect(request) {
     const nameServers = parseNameServers(String(request.args.nameservers));
     if (nameServers === null) {
-      return { lacks: `name servers: '${request.args.nameservers}' must be numeric addresses` };
+      return {
+        lacks: `name servers: '${request.args.nameservers}' must be addresses, or tls://ADDRESS#NAME`,
+      };
     }
-    return connectDirect(request, { nameServers, names: (numeric) => new Names(numeric) });
+    const { secure } = request;
+    const isPrivate = nameServers.filter(({ tlsName }) => tlsName !== undefined).length;
+    if (isPrivate > 0 && secure === null) {
+      return {
+        lacks: 'name servers over TLS need CAs to trust: build it with --ca, or give it ca',
+      };
+    }
+    // Strict (RFC 8310 §5): who breaks TLS must not thereby get the questions in the open.
+    if (isPrivate > 0 && isPrivate < nameServers.length) {
+      return { lacks: 'name servers: all of them over TLS, or none' };
+    }
+    const transport = secure === null ? null : secure.names.bind(secure);
+    const names = (numeric: ConstructorParameters<typeof Names>[0]) =>
+      new Names(numeric, { transport });
+    return connectDirect(request, { nameServers, names });
   },
 };

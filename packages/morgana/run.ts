@@ -4,14 +4,16 @@
  * with the implementations that the target has: only those are linked.
  */
 
-import { Log, setLevels } from '#core';
+import { Log, ok, type Result, setLevels } from '#core';
 import type { Machine, Stack } from '#device';
+import type { HttpHandler, HttpServer } from '#http';
 import type { Commands } from '#inspect';
-import { installNetwork } from '#web';
+import { installNetwork, type WebNetwork } from '#web';
 import { type ArgSpecs, helpLines, parseArguments } from './arguments.ts';
 import type { DeviceKind, DeviceKinds, DeviceNode } from './devices.ts';
 import type { Environment } from './index.ts';
 import { LOG_ARGS } from './standard-args.ts';
+import type { SecureClient } from './tls/secure.ts';
 
 /** Exit codes as in BSD's sysexits.h, so that they differ from the CLI's own 1 and 2. */
 export const EXIT_USAGE = 64;
@@ -31,6 +33,8 @@ export interface ConnectRequest {
   /** The program's. */
   readonly name: string;
   readonly inspection: Inspection | null;
+  /** TLS for what the program asks of others; null: none is linked. */
+  readonly secure: SecureClient | null;
 }
 
 /** One target's implementation of a kind of device. */
@@ -58,7 +62,20 @@ export interface Unikernel {
   start(context: AnyContext): Promise<number | undefined> | Promise<void>;
   /** Absent where nobody is to look into it: then nothing of it is linked. */
   readonly inspection?: StartInspection;
+  /** Likewise where the program has no TLS for what it asks of others. */
+  readonly secure?: StartSecure;
+  /** Of a development build that serves a website or a handler over HTTPS; else in the open. */
+  readonly serve?: ServeProgram;
 }
+
+/** TLS for what a program asks of others (tls/secure.ts). */
+export interface StartSecure {
+  readonly args: ArgSpecs;
+  start(machine: Machine, args: Values): Promise<Result<SecureClient, string>>;
+}
+
+/** Serves a website or a handler on the program's ports. */
+export type ServeProgram = (handler: HttpHandler, context: AnyContext) => Promise<HttpServer>;
 
 /** What inspection hears of a program (inspection.ts). */
 export interface Inspection {
@@ -103,7 +120,10 @@ async function startUnikernel(
 ): Promise<number> {
   const logger = log.source(unikernel.name);
   const inspection = unikernel.inspection?.(machine, unikernel.name, log) ?? null;
-  const devices = await connectAll(machine, unikernel, values, log, inspection);
+  const secure = (await unikernel.secure?.start(machine, values)) ?? ok(null);
+  const devices = secure.ok
+    ? await connectAll(machine, unikernel, values, { log, inspection, secure: secure.value })
+    : secure.error;
   if (typeof devices === 'string') {
     logger.error(devices);
     return EXIT_UNAVAILABLE;
@@ -128,7 +148,7 @@ async function startUnikernel(
 }
 
 function standardArgs(unikernel: Unikernel): ArgSpecs {
-  let specs = LOG_ARGS;
+  let specs: ArgSpecs = { ...LOG_ARGS, ...unikernel.secure?.args };
   for (const { kind } of unikernel.devices) {
     specs = { ...specs, ...unikernel.connectors[kind]?.args };
   }
@@ -140,8 +160,7 @@ async function connectAll(
   machine: Machine,
   unikernel: Unikernel,
   args: Values,
-  log: Log,
-  inspection: Inspection | null,
+  around: Pick<ConnectRequest, 'log' | 'inspection' | 'secure'>,
 ): Promise<Record<string, unknown> | string> {
   const connected: unknown[] = [];
   const named: Record<string, unknown> = {};
@@ -150,19 +169,26 @@ async function connectAll(
     const needs = node.needs.map((at) => connected[at]);
     const connector = unikernel.connectors[node.kind];
     // A device that only stands under another may be missing: a host's sockets need no interface.
-    const request = { machine, node, needs, args, log, name: unikernel.name, inspection };
+    const request = { machine, node, needs, args, name: unikernel.name, ...around };
     const device = await connector?.connect(request);
     if (isLack(device)) return `device '${node.name}' (${node.kind}): ${device.lacks}`;
     if (node.named) named[node.name] = device;
     // The first stack is the one that `fetch` goes out by: there is no other way to name one.
     if (node.kind === 'net.stack' && !hasNetwork) {
-      installNetwork(device as Stack);
+      installNetwork(networkOf(device as Stack, around.secure));
       hasNetwork = true;
     }
-    inspection?.connected(node, device);
+    around.inspection?.connected(node, device);
     connected.push(device);
   }
   return named;
+}
+
+/** What `fetch` goes out by. */
+function networkOf(stack: Stack, secure: SecureClient | null): WebNetwork {
+  if (secure === null) return stack;
+  const connect = stack.connect.bind(stack);
+  return { connect, connectSecure: secure.http(connect) };
 }
 
 const isLack = (device: unknown): device is { readonly lacks: string } =>

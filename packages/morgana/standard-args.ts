@@ -19,7 +19,7 @@ export const NAME_ARGS: ArgSpecs = {
   nameservers: {
     kind: 'string',
     default: '',
-    doc: "servers to ask for names, as 10.0.2.3,[2001:db8::1]:5353, instead of the network's",
+    doc: "servers to ask for names instead of the network's, as 10.0.2.3,[2001:db8::1]:5353",
   },
 };
 
@@ -40,7 +40,70 @@ export const MANAGEMENT_ARGS: ArgSpecs = {
   syslog: {
     kind: 'string',
     default: '',
-    doc: 'where the log goes besides the console, as udp://10.0.0.1:514 or tcp://10.0.0.1:514',
+    doc: 'where the log goes besides the console, as udp://10.0.0.1:514, tcp:// or tls://NAME',
+  },
+};
+
+/** Of a program that has TLS for its clients (tls/server-connector.ts). */
+export const TLS_SERVER_ARGS: ArgSpecs = {
+  'tls-certificate': {
+    kind: 'string',
+    default: '',
+    doc: 'certificates, each leaf before its issuers: base64 of DER, with commas; or PEM, or a path',
+  },
+  'tls-key': {
+    kind: 'string',
+    default: '',
+    doc: 'their private keys, likewise',
+  },
+  'tls-disk': {
+    kind: 'string',
+    default: 'tls',
+    doc: 'the block device that has both, as PEM or as a tar of PEM files, where there is one',
+  },
+  'tls-client-auth': {
+    kind: 'string',
+    default: 'none',
+    doc: 'whether clients show a certificate: none, optional or required',
+  },
+  'tls-client-ca': {
+    kind: 'string',
+    default: '',
+    doc: 'whom their certificates must come from, as --tls-certificate',
+  },
+};
+
+/** Of a program that asks others over TLS (tls/secure.ts). */
+export const TLS_CLIENT_ARGS: ArgSpecs = {
+  ca: {
+    kind: 'string',
+    default: '',
+    doc: 'further CAs to trust: base64 of DER, with commas; or PEM, or a path',
+  },
+};
+
+/** Of a website or a handler over HTTPS (tls/https.ts). */
+export const HTTPS_ARGS: ArgSpecs = {
+  'http-port': {
+    kind: 'int',
+    min: 0,
+    max: 65_535,
+    default: 80,
+    doc: 'TCP port of plain HTTP, which redirects to HTTPS; 0: none',
+  },
+  'public-port': {
+    kind: 'int',
+    min: 0,
+    max: 65_535,
+    default: 0,
+    doc: 'the port of HTTPS as clients see it, where that is another; 0: it is the same',
+  },
+  hsts: {
+    kind: 'int',
+    min: 0,
+    max: 315_360_000,
+    default: 0,
+    doc: 'seconds for which browsers must use HTTPS only (RFC 6797); 0: nothing is said',
   },
 };
 

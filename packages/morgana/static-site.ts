@@ -1,18 +1,24 @@
-/** The program of a website: the directory 'site' on the port that the argument names. */
+/**
+ * The program of a website: the directory 'site' on the port that the argument names, or over HTTPS
+ * (`serve`).
+ */
 
-import type { KvReadOnly, Stack } from '#device';
+import type { KvReadOnly } from '#device';
 import { type HttpServer, StaticSite } from '#http';
-import { serveHttp } from './http.ts';
-import type { AnyContext } from './run.ts';
+import { serveInTheOpen } from './http.ts';
+import type { AnyContext, ServeProgram } from './run.ts';
 
-export async function startStaticSite(context: AnyContext): Promise<void> {
-  await serveSite(context);
+export async function startStaticSite(
+  context: AnyContext,
+  serve: ServeProgram = serveInTheOpen,
+): Promise<void> {
+  await serveSite(context, serve);
 }
 
-export function serveSite(context: AnyContext): Promise<HttpServer> {
-  const { stack, args } = context;
-  return serveHttp(stack as Stack, Number(args.port), siteOf(context), context);
-}
+export const serveSite = (
+  context: AnyContext,
+  serve: ServeProgram = serveInTheOpen,
+): Promise<HttpServer> => serve(siteOf(context), context);
 
 /** The website that the context's directory is. */
 export const siteOf = ({ site, clock }: AnyContext): StaticSite =>

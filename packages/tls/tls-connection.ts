@@ -23,6 +23,7 @@ interface ConnectionConfig {
 export class TlsConnection implements TlsFlow, FlowHandler, EngineHandler {
   readonly engine: TlsEngine;
   failure: TlsError | null = null;
+  onGone: (() => void) | null = null;
   private readonly below: Flow;
   private readonly limits: TlsLimits;
   private handler: FlowHandler | null = null;
@@ -272,6 +273,7 @@ export class TlsConnection implements TlsFlow, FlowHandler, EngineHandler {
   private tellClosed(how: FlowEnd): void {
     if (this.isGone) return;
     this.isGone = true;
+    this.onGone?.();
     this.handler?.closed(how);
   }
 

@@ -17,6 +17,8 @@ export interface TlsFlow extends Flow {
   readonly session: TlsSession;
   /** Why it ended, other than by both sides' close_notify or our `abort`; set before `closed`. */
   readonly failure: TlsError | null;
+  /** Called once, before the handler's `closed`: for who counts sessions, whoever they are for. */
+  onGone: (() => void) | null;
 }
 
 /**

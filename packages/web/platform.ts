@@ -4,7 +4,7 @@
  * module is evaluated.
  */
 
-import type { Machine, Stack } from '#device';
+import type { ConnectSecure, Machine, Stack } from '#device';
 
 /** The part of a machine that web globals stand on. */
 export type WebPlatform = Pick<Machine, 'timers' | 'clock' | 'entropy' | 'console'>;
@@ -27,7 +27,10 @@ export function platform(): WebPlatform {
 }
 
 /** What `fetch` opens connections with. */
-export type WebNetwork = Pick<Stack, 'connect'>;
+export interface WebNetwork extends Pick<Stack, 'connect'> {
+  /** For https: URLs, with ALPN http/1.1; absent: the program has no TLS for that. */
+  readonly connectSecure?: ConnectSecure;
+}
 
 let network: WebNetwork | null = null;
 

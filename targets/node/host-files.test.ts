@@ -11,8 +11,9 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { HOST_FILE_BYTES_MAX, HOST_FILES_MAX, hostFiles } from './host-files.ts';
+import { HOST_FILE_BYTES_MAX, HOST_FILES_MAX, hostFiles as hostFilesOf } from './host-files.ts';
 
+const hostFiles = hostFilesOf({ tls: '/x' });
 const home = mkdtempSync(path.join(tmpdir(), 'morgana-files-'));
 after(() => rmSync(home, { recursive: true }));
 const at = (name: string): string => path.join(home, name);
@@ -65,4 +66,9 @@ test('long files, many files › at the bound and one past it', () => {
   const found = names(at('many'))!;
   assert.equal(found.length, HOST_FILES_MAX - 1);
   assert.equal(found.at(-1), `n${name(HOST_FILES_MAX - 3)}`);
+});
+
+test('content › where it is read from', () => {
+  assert.equal(hostFiles.contentDirectory('tls'), '/x');
+  assert.equal(hostFiles.contentDirectory('toString'), null);
 });

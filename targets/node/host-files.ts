@@ -9,7 +9,9 @@ export const HOST_FILE_BYTES_MAX = 1_048_576;
 /** Files of a directory; more are left out. */
 export const HOST_FILES_MAX = 256;
 
-export const hostFiles: HostFiles = {
+/** `content`: directories by the name of their device. */
+export const hostFiles = (content: Readonly<Record<string, string>> = {}): HostFiles => ({
+  contentDirectory: (name) => (Object.hasOwn(content, name) ? content[name]! : null),
   read(where) {
     const files: HostFile[] = [];
     for (const [file, stat] of filesAt(where) ?? []) {
@@ -30,7 +32,7 @@ export const hostFiles: HostFiles = {
     );
     return marks?.join('\n') ?? null;
   },
-};
+});
 
 /** Regular files, by name; null when there is nothing that can be looked at. */
 function filesAt(where: string): (readonly [string, Stats])[] | null {

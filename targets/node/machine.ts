@@ -64,7 +64,7 @@ export function bareMachine(
       read.set(name, known);
       return known;
     },
-    hostFiles,
+    hostFiles: hostFiles(options.content),
     control: options.control === undefined ? null : new NodeControl(loop, options.control),
     vitals: new NodeVitals(loop),
     evaluate: null,

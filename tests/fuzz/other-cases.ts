@@ -25,8 +25,11 @@ import { createTurn } from '#targets/base/loop';
 import { SimulatedProcess, SimulatedStream } from '#targets/process/simulated-base';
 import { StreamDevice, type StreamFault } from '#targets/process/stream-device';
 import { parseCommandLine, quoteWord } from '#targets/pvh/cmdline';
+import type { SimRandom } from '#targets/sim/index';
 import { URL } from '#web';
 import { type ArgSpecs, parseArguments } from '../../packages/morgana/arguments.ts';
+import { parseTar, type TarFile } from '../../packages/morgana/tls/tar.ts';
+import { emitTar, mendTar } from '../../packages/morgana/tls/test-tar.ts';
 import { atob, btoa } from '../../packages/web/base64.ts';
 import { parseMultipart } from '../../packages/web/form-data.ts';
 import { installTestPlatform } from '../../packages/web/testing/platform.ts';
@@ -37,6 +40,11 @@ installTestPlatform();
 
 const refused = (b: Uint8Array): Result<never, WireFault> =>
   err({ kind: 'field', offset: 0, value: b[0] ?? 0 });
+function bytesOf(random: SimRandom, count: number): Uint8Array {
+  const bytes = new Uint8Array(count);
+  random.fill(bytes);
+  return bytes;
+}
 const textOf = (b: Uint8Array): string => hot.latin1(b, 0, b.length);
 
 /** `parse` returns null, or throws one of `refusals`, for what it doesn't take. */
@@ -212,7 +220,24 @@ const SPECS: ArgSpecs = {
   quick: { kind: 'boolean', doc: 'a switch', default: false },
 };
 
+const tar = wireCase<readonly TarFile[]>({
+  name: 'tar',
+  parse: parseTar,
+  emit: emitTar,
+  repair: mendTar,
+  seeds: (random) => {
+    const to = new Uint8Array(4_096);
+    const files = [
+      { path: 'a.pem', bytes: bytesOf(random, 3) },
+      { path: 'empty', bytes: new Uint8Array(0) },
+    ];
+    const long = [{ path: `${'d'.repeat(90)}/${'f'.repeat(90)}`, bytes: bytesOf(random, 520) }];
+    return [files, long].map((list) => to.slice(0, emitTar(to, list)));
+  },
+});
+
 export const otherCases: readonly WireCase[] = [
+  tar,
   kvPack,
   textCase(
     'kernel command line',

@@ -33,6 +33,11 @@ export interface App {
   readonly devices: readonly DeviceNode[];
   /** It may open connections, and so links names. */
   readonly connects: boolean;
+  /**
+   * Whom it trusts when it asks others over TLS: 'none', 'system', or a PEM file, absolute; null:
+   * no TLS is linked for that.
+   */
+  readonly ca: string | null;
   /** It can be looked into: packages/morgana/inspection.ts is linked. */
   readonly inspection: boolean;
   /** Directories to link, by the name of their device. */

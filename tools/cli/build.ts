@@ -58,7 +58,12 @@ export async function buildVerb(line: CommandLine<typeof VERBS.build.flags>): Pr
   const built = await buildApp(app, platformOf(target, net));
   const file = line.flags.output ?? `${app.name}.${SUFFIX[target]}`;
   mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
-  writeFileSync(file, built.output, { mode: target === 'node' ? 0o644 : 0o755 });
+  const mode = target === 'node' ? 0o644 : 0o755;
+  // With private keys in it, it is its owner's only.
+  const isSecret = app.devices.some(
+    ({ kind, name }) => kind === 'tls.server' && Object.hasOwn(app.content, name),
+  );
+  writeFileSync(file, built.output, { mode: isSecret ? mode & 0o700 : mode });
   const { image } = built.description;
   if (json) {
     process.stdout.write(`${JSON.stringify({ output: file, target, ...image }, null, 2)}\n`);

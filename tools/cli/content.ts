@@ -7,7 +7,9 @@ import { Failure } from './failure.ts';
 import { shown } from './places.ts';
 
 export function checkContent(app: App): void {
-  for (const directory of Object.values(app.content)) {
+  for (const [name, directory] of Object.entries(app.content)) {
+    // What is read by the program only, certificates, may be linked from anywhere.
+    if (app.devices.find((node) => node.name === name)?.kind !== 'kv.directory') continue;
     const root = realpathSync(directory);
     checkDirectory(directory, root, [root]);
   }

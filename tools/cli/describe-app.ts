@@ -8,10 +8,12 @@ import {
   LOG_ARGS,
   MANAGEMENT_ARGS,
   NAME_ARGS,
+  TLS_CLIENT_ARGS,
+  TLS_SERVER_ARGS,
 } from '../../packages/morgana/standard-args.ts';
 import type { App } from './app.ts';
 import { DESCRIPTION_FORMAT, type Description, type Part } from './description.ts';
-import { hasManagement, hasOwnStack, implementationOf } from './entry.ts';
+import { hasManagement, hasOwnStack, hasTlsServer, implementationOf } from './entry.ts';
 import { chainTo, packageCosts, packageOf } from './import-graph.ts';
 import { type Platform, targetOf } from './verbs.ts';
 
@@ -34,7 +36,7 @@ export function describeApp(
     because: because(cost.name, metafile, base),
   }));
   const ports = Object.entries(app.args)
-    .filter(([, spec]) => spec.kind === 'port')
+    .filter(([name, spec]) => spec.kind === 'port' || (name === 'http-port' && hasTlsServer(app)))
     .map(([arg, spec]) => ({
       arg,
       default: spec.default === undefined ? null : Number(spec.default),
@@ -77,10 +79,14 @@ function because(name: string, metafile: Metafile, base: string): string[] {
 }
 
 function standardArgs(app: App, platform: Platform): ArgSpecs {
-  const management = hasManagement(app) ? MANAGEMENT_ARGS : {};
-  if (!hasOwnStack(app, platform)) return { ...LOG_ARGS, ...management };
+  const more = {
+    ...(hasManagement(app) ? MANAGEMENT_ARGS : {}),
+    ...(hasTlsServer(app) ? TLS_SERVER_ARGS : {}),
+    ...(app.ca === null ? {} : TLS_CLIENT_ARGS),
+  };
+  if (!hasOwnStack(app, platform)) return { ...LOG_ARGS, ...more };
   const named = app.connects ? NAME_ARGS : {};
-  return { ...LOG_ARGS, ...DIRECT_STACK_ARGS, ...named, ...management };
+  return { ...LOG_ARGS, ...DIRECT_STACK_ARGS, ...named, ...more };
 }
 
 function networkOf(app: App, platform: Platform): string[] {

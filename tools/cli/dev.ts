@@ -11,13 +11,14 @@ import { hasOwnStack } from './entry.ts';
 import { Failure, usageFailure } from './failure.ts';
 import { type CommandLine, formatPublish, type Publish } from './flags.ts';
 import { startProcess } from './linux-process.ts';
-import { loadApp } from './load.ts';
+import { LOAD_DEFAULTS, type LoadOptions, loadApp } from './load.ts';
 import { checkPorts, findQemu, type Running, startMachine } from './machine.ts';
 import { checkMachineLinks, parseMachineLinks } from './machine-links.ts';
 import { runOnNetworks } from './network/run-on-network.ts';
 import { startDirectNode, startNode } from './node-process.ts';
 import { chosenAccelerator } from './run.ts';
 import { supervised } from './supervision.ts';
+import { httpsArguments } from './tls-arguments.ts';
 import { type Platform, platformOf, type VERBS } from './verbs.ts';
 
 type Line = CommandLine<typeof VERBS.dev.flags>;
@@ -33,7 +34,8 @@ export async function devVerb(line: Line): Promise<number> {
   const platform = platformOf(target, network.length > 0 ? 'direct' : line.flags.net);
   checkFlags(line, platform);
   // One that can't be loaded yet is told of when it is built.
-  const app = await loadApp(found).catch((error: unknown) => {
+  const load = { ...LOAD_DEFAULTS, ...tlsOptions(line) };
+  const app = await loadApp(found, load).catch((error: unknown) => {
     if (error instanceof Failure) return null;
     throw error;
   });
@@ -44,6 +46,7 @@ export async function devVerb(line: Line): Promise<number> {
     await checkPorts(publish, `--port=${port === 8_081 ? 8_082 : 8_081}`);
   }
   const source = homeOf(found);
+  const scheme = line.flags.tls ? 'https' : 'http';
   const ports = publish.map(formatPublish);
   const appName = app?.name ?? nameOf(source);
   const about = { app: appName, source, target, network: network[0] ?? null, ports };
@@ -51,10 +54,11 @@ export async function devVerb(line: Line): Promise<number> {
     const development = (around: Around): Development =>
       new Development({
         found,
+        load,
         builder: around.builder,
         controlSocket: channel && path.join(path.dirname(channel), 'control.sock'),
         start: (version) => start(line, around, version),
-        place: publish.length > 0 ? `http://localhost:${port}` : line.flags.link.join(', '),
+        place: publish.length > 0 ? `${scheme}://localhost:${port}` : line.flags.link.join(', '),
       });
     const around = { platform, builder: new DevelopmentBuilder(platform), channel, publish };
     const bootArguments = line.rest ?? [];
@@ -81,6 +85,13 @@ export async function devVerb(line: Line): Promise<number> {
     });
   });
 }
+
+/** Those of the flags that say what is linked. */
+const tlsOptions = ({ flags }: Line): Pick<LoadOptions, 'tls' | 'tls-files' | 'ca'> => ({
+  tls: flags.tls,
+  'tls-files': flags['tls-files'],
+  ca: flags.ca,
+});
 
 /** What a machine is given, each time that it is started. */
 interface Around {
@@ -150,7 +161,13 @@ function guestPortOf(app: App | null, bootArguments: readonly string[]): number 
 function start(line: Line, around: Around, version: Version): Running {
   const { platform, builder, channel: control, publish, links } = around;
   const { file, contents } = builder.write(version);
-  const bootArguments = argumentsOf(around, version.app);
+  const given = argumentsOf(around, version.app);
+  const { args } = version.app;
+  const isOnHost = platform === 'node';
+  const bootArguments = [
+    ...given,
+    ...httpsArguments({ args, bootArguments: given, publish, isOnHost }),
+  ];
   const node = { content: contents };
   switch (platform) {
     case 'node':

@@ -8,7 +8,7 @@ import type { AppPath } from './app.ts';
 import { changedSince, type DevelopmentBuilder, type Version } from './build-development.ts';
 import { SETTLE_MS, SourceWatcher, watchedBefore, watchedOf } from './dev-watch.ts';
 import { EXIT_OK, Failure } from './failure.ts';
-import { loadApp } from './load.ts';
+import { type LoadOptions, loadApp } from './load.ts';
 import type { Running } from './machine.ts';
 import { reloadOf, sendReload } from './reload-client.ts';
 import { ExplainedLines, isOfScript, Traces } from './traces.ts';
@@ -18,6 +18,8 @@ export const say = (text: string): void => {
 };
 
 export interface DevelopmentOptions {
+  /** As of `loadApp`. */
+  readonly load: LoadOptions;
   readonly found: Exclude<AppPath, { kind: 'image' }>;
   readonly builder: DevelopmentBuilder;
   /** Where the unikernel's control socket is; null: it has none, and can only be started again. */
@@ -97,7 +99,7 @@ export class Development {
     const { found, builder } = this.options;
     let watched = watchedBefore(found);
     try {
-      const app = await loadApp(found);
+      const app = await loadApp(found, this.options.load);
       watched = watchedOf(app, null);
       const version = await builder.build(app);
       this.watcher.watch(watchedOf(app, version.sources));

@@ -6,6 +6,7 @@
 import path from 'node:path';
 import type { DeviceKind, DeviceNode } from '../../packages/morgana/devices.ts';
 import type { App } from './app.ts';
+import { readCa } from './ca.ts';
 import { Failure } from './failure.ts';
 import { declaredAt } from './load.ts';
 import { packageRoot } from './places.ts';
@@ -37,6 +38,19 @@ const MANAGEMENT = {
   shown: 'HTTP with a token, syslog',
 };
 
+const TLS = {
+  'tls.server': {
+    from: 'packages/morgana/tls/server-connector.ts',
+    name: 'tlsServerConnector',
+    shown: 'our own TLS',
+  },
+  'tls.client': {
+    from: 'packages/morgana/tls/tls-client.ts',
+    name: 'tlsClientConnector',
+    shown: 'our own TLS',
+  },
+};
+
 const ethernet = (shown: string): Implementation => ({
   from: 'packages/morgana/run.ts',
   name: 'ethernetConnector',
@@ -50,12 +64,14 @@ const IMPLEMENTATIONS: Record<Platform, { readonly [K in DeviceKind]?: Implement
     'net.stack': DIRECT_STACK,
     'kv.directory': CONTENT,
     'net.management': MANAGEMENT,
+    ...TLS,
   },
   process: {
     'net.ethernet': ethernet('a tap device or a UNIX socket'),
     'net.stack': DIRECT_STACK,
     'kv.directory': CONTENT,
     'net.management': MANAGEMENT,
+    ...TLS,
   },
   node: {
     'net.stack': {
@@ -65,12 +81,14 @@ const IMPLEMENTATIONS: Record<Platform, { readonly [K in DeviceKind]?: Implement
     },
     'kv.directory': CONTENT,
     'net.management': MANAGEMENT,
+    ...TLS,
   },
   'node-direct': {
     'net.ethernet': ethernet('a tap device or a UNIX socket'),
     'net.stack': DIRECT_STACK,
     'kv.directory': CONTENT,
     'net.management': MANAGEMENT,
+    ...TLS,
   },
 };
 
@@ -88,6 +106,12 @@ export const hasOwnStack = (app: App, target: Platform): boolean =>
 
 export const hasManagement = (app: App): boolean =>
   app.devices.some((node) => node.kind === 'net.management');
+
+export const hasTlsServer = (app: Pick<App, 'devices'>): boolean =>
+  app.devices.some((node) => node.kind === 'tls.server');
+
+/** A website or handler over HTTPS. */
+const isHttps = (app: App): boolean => app.kind !== 'devices' && hasTlsServer(app);
 
 /** Where `launch` is. */
 const LAUNCH: Record<Platform, string> = {
@@ -132,6 +156,7 @@ export function entrySource(app: App, target: Platform): string {
   const graph = graphSource(app, target);
   const { start, lines } = startSource(app);
   const parts = ['name', 'args', 'devices', 'connectors', 'start'];
+  if (app.ca !== null) parts.push('secure');
   if (app.inspection || hasManagement(app)) {
     const from = 'packages/morgana/inspection.ts';
     lines.push(importLine('{ startInspection as inspection }', from));
@@ -160,17 +185,21 @@ export function entrySource(app: App, target: Platform): string {
  */
 export function systemSource(app: App, target: Platform, modules: readonly string[]): string {
   const graph = graphSource(app, target);
+  const parts = ['name', 'args', 'devices', 'connectors'];
+  if (app.ca !== null) parts.push('secure');
+  if (isHttps(app)) parts.push('serve');
   return [
     ...graph.imports,
     importLine('{ evaluateScript as evaluate }', 'packages/device/evaluate.ts'),
     importLine('{ runDevelopment }', 'packages/morgana/development.ts'),
+    ...(isHttps(app) ? [SERVE_HTTPS] : []),
     ...modules.map((module, index) => importLine(`* as module${index}`, module)),
     '',
     ...graph.constants,
     `const modules = { ${modules.map((path, i) => `'${path}': module${i}`).join(', ')} };`,
     'launch((machine) => {',
     '  installWeb(machine);',
-    '  const unikernel = { name, args, devices, connectors };',
+    `  const unikernel = { ${parts.join(', ')} };`,
     `  return runDevelopment({ ...machine, evaluate }, '${app.kind}', modules, unikernel);`,
     '});',
     '',
@@ -192,7 +221,13 @@ function graphSource(app: App, target: Platform): { imports: string[]; constants
     imports.push(importLine(`{ ${implementation.name} }`, implementation.from));
     connectors.push(`  '${kind}': ${implementation.name},`);
   }
+  const secure: string[] = [];
+  if (app.ca !== null) {
+    imports.push(importLine('{ secureWith }', 'packages/morgana/tls/secure.ts'));
+    secure.push(`const secure = secureWith(${JSON.stringify(readCa(app.ca))});`);
+  }
   const constants = [
+    ...secure,
     `const connectors = {\n${connectors.join('\n')}\n};`,
     `const name = ${JSON.stringify(app.name)};`,
     `const args = ${JSON.stringify(app.args)};`,
@@ -204,16 +239,19 @@ function graphSource(app: App, target: Platform): { imports: string[]; constants
 /** The expression that is the program's `start`, and the imports that it needs. */
 function startSource(app: App): { start: string; lines: string[] } {
   const main = JSON.stringify(app.main);
+  const serve = isHttps(app) ? ', serve' : '';
+  const lines = isHttps(app) ? [SERVE_HTTPS] : [];
   if (app.kind === 'static') {
-    const from = 'packages/morgana/static-site.ts';
-    return { start: 'startStaticSite', lines: [importLine('{ startStaticSite }', from)] };
+    lines.push(importLine('{ startStaticSite }', 'packages/morgana/static-site.ts'));
+    return { start: `(context) => startStaticSite(context${serve})`, lines };
   }
   if (app.kind === 'devices') {
-    return { start: `async (context) => (await import(${main})).start(context)`, lines: [] };
+    return { start: `async (context) => (await import(${main})).start(context)`, lines };
   }
+  lines.push(importLine('{ startHandler }', 'packages/morgana/handler.ts'));
   return {
-    start: `async (context) => startHandler((await import(${main})).default, context)`,
-    lines: [importLine('{ startHandler }', 'packages/morgana/handler.ts')],
+    start: `async (context) => startHandler((await import(${main})).default, context${serve})`,
+    lines,
   };
 }
 
@@ -230,6 +268,11 @@ function linkedDevices(app: App): DeviceNode[] {
 
 const importLine = (what: string, from: string): string =>
   `import ${what} from ${JSON.stringify(path.join(packageRoot, from))};`;
+
+const SERVE_HTTPS = importLine(
+  '{ serveProgram as serve }',
+  'packages/morgana/tls/https-program.ts',
+);
 
 /** What stands for a kind of device on a target, for people. */
 export function implementationOf(kind: DeviceKind, target: Platform): string {

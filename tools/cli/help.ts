@@ -40,6 +40,9 @@ While a change has errors they are shown and the old version keeps serving.
   --allow-host          as of "morgana run"
   --publish=HOST:IMAGE  another port, as of "morgana run"; may be repeated
   --net=host|direct     node: its sockets (the default), or our own TCP/IP on --link
+  --tls                 HTTPS on --port, as of "morgana run"
+  --tls-files=DIR       as of "morgana build", as is:
+  --ca=FILE|system|none
   --link=LINK           an Ethernet interface, as of "morgana run"; may be repeated
   --disk=NAME=FILE      process: a block device; may be repeated
   --memory=MIB          memory of the machine, 3 to 4096 (default 32)
@@ -59,6 +62,9 @@ The same inputs give the same bytes.
                         node FILE --link=LINK... -- boot-time arguments
   --inspect=on|off      whether "morgana inspect" can look into it, for some 20 KB (default on)
   --management          a website or handler has a management port, off unless turned on at boot
+  --tls                 a website or handler over HTTPS; a graph declares tls.server itself
+  --tls-files=DIR       its certificates and keys, PEM files, linked into the image
+  --ca=FILE|system|none whom it trusts itself: fetch of https, names and syslog over TLS
   --output=FILE         where to write it (default NAME.img, NAME.elf or NAME.mjs)
   --json                print bytes by part as JSON
 `,
@@ -88,8 +94,13 @@ stdout, the image's exit code is this command's; Ctrl-C stops the machine.
   --accelerator=kvm|tcg hardware virtualisation or emulation (default: kvm where it works)
   --name=NAME           what it is called while it runs: a-z, 0-9 and '-' (default: as APP, or
                         APP-2 and so on when that is taken)
-  --inspect=on|off      as of "morgana build", as is:
+  --tls                 HTTPS, as of "morgana build"; without a certificate (files, boot-time
+                        arguments) that of the development CA: see "morgana cert". A website or
+                        handler is then published at 8443, and plain HTTP at 8080 leads there
+  --inspect=on|off      as of "morgana build", as are:
   --management
+  --tls-files=DIR
+  --ca=FILE|system|none
   --keep-image=FILE     leaves the built image at FILE
 `,
   compose: `morgana compose up [--file=FILE] [--detach]
@@ -164,8 +175,11 @@ what it may touch (ports, disks), and the bytes of its image. APP may be an imag
 
   --target=TARGET       what to build APP for (default pvh)
   --net=host|direct     of target node, as of "morgana build"
-  --inspect=on|off      as of "morgana build", as is:
+  --inspect=on|off      as of "morgana build", as are:
   --management
+  --tls
+  --tls-files=DIR
+  --ca=FILE|system|none
   --json                for programs
   --dot                 the graph of devices, for Graphviz
   --html=FILE           a page with the graph, and the image drawn to scale

@@ -10,28 +10,54 @@ import { pathToFileURL } from 'node:url';
 import * as esbuild from 'esbuild';
 import type { ArgSpecs } from '../../packages/morgana/arguments.ts';
 import type { UnikernelConfig } from '../../packages/morgana/config.ts';
-import { arg, kv, net } from '../../packages/morgana/config.ts';
+import { arg, kv, net, tls } from '../../packages/morgana/config.ts';
 import { type DeviceNode, deviceOrder } from '../../packages/morgana/devices.ts';
+import { HTTPS_ARGS } from '../../packages/morgana/standard-args.ts';
 import { type App, type AppPath, CONFIG_FILE, nameOf } from './app.ts';
 import { Failure, usageFailure } from './failure.ts';
 import { appCacheDirectory, packageRoot, shown } from './places.ts';
 
-const SERVER_ARGS: ArgSpecs = { port: arg.port({ default: 80, doc: 'TCP port of the server' }) };
+const portArg = (port: number): ArgSpecs => ({
+  port: arg.port({ default: port, doc: 'TCP port of the server' }),
+});
+/** Of a website or a handler. */
+const serverArgs = ({ tls: hasTls }: LoadOptions): ArgSpecs =>
+  hasTls ? { ...portArg(443), ...HTTPS_ARGS } : portArg(80);
 
 /** What the command line says about what is linked. */
 export interface LoadOptions {
   readonly inspect: 'on' | 'off';
   /** Whether a website or handler has a management port; a graph of devices declares its own. */
   readonly management: boolean;
+  /** Whether a website or handler is served over HTTPS, likewise. */
+  readonly tls: boolean;
+  /** A directory with its certificates to link; null: they come at boot. */
+  readonly 'tls-files': string | null;
+  /** Whom it trusts, as `ca` of a configuration; null: as that says. */
+  readonly ca: string | null;
 }
+
+export const LOAD_DEFAULTS: LoadOptions = {
+  inspect: 'on',
+  management: false,
+  tls: false,
+  'tls-files': null,
+  ca: null,
+};
 
 export async function loadApp(
   found: Exclude<AppPath, { kind: 'image' }>,
-  options: LoadOptions = { inspect: 'on', management: false },
+  options: LoadOptions = LOAD_DEFAULTS,
 ): Promise<App> {
+  checkTls(found, options);
   const inspection = options.inspect === 'on';
   const stack = net.stack();
-  const management = options.management ? { management: net.management(stack) } : {};
+  const files = options['tls-files'];
+  const more = {
+    ...(options.management ? { management: net.management(stack) } : {}),
+    ...(options.tls ? { tls: tls.server(files === null ? {} : { files }) } : {}),
+  };
+  const ca = caOf(options.ca, process.cwd(), '--ca');
   switch (found.kind) {
     case 'static':
       return {
@@ -40,11 +66,12 @@ export async function loadApp(
         root: found.directory,
         main: null,
         config: null,
-        args: SERVER_ARGS,
-        connects: false,
+        args: serverArgs(options),
+        ca,
+        connects: ca !== null,
         inspection,
-        devices: deviceOrder({ stack, site: kv.directory(found.directory), ...management }),
-        content: { site: found.directory },
+        devices: deviceOrder({ stack, site: kv.directory(found.directory), ...more }),
+        content: { site: found.directory, ...tlsContent(files) },
       };
     case 'handler':
       return {
@@ -53,11 +80,12 @@ export async function loadApp(
         root: found.main,
         main: found.main,
         config: null,
-        args: SERVER_ARGS,
-        connects: false,
+        args: serverArgs(options),
+        ca,
+        connects: ca !== null,
         inspection,
-        devices: deviceOrder({ stack, ...management }),
-        content: {},
+        devices: deviceOrder({ stack, ...more }),
+        content: tlsContent(files),
       };
     case 'devices':
       if (options.management) {
@@ -66,11 +94,11 @@ export async function loadApp(
           `declare it in ${CONFIG_FILE}: management: net.management(stack)`,
         );
       }
-      return loadConfigured(found.config, inspection);
+      return loadConfigured(found.config, inspection, ca);
   }
 }
 
-async function loadConfigured(file: string, inspection: boolean): Promise<App> {
+async function loadConfigured(file: string, inspection: boolean, ca: string | null): Promise<App> {
   const config = await evaluateConfig(file);
   const home = path.dirname(file);
   const main = path.resolve(home, config.main);
@@ -89,6 +117,7 @@ async function loadConfigured(file: string, inspection: boolean): Promise<App> {
     main,
     config: file,
     args: config.args,
+    ca: ca ?? caOf(config.ca ?? null, home, `ca of ${shown(file)}`),
     connects: true,
     inspection,
     devices,
@@ -99,9 +128,9 @@ async function loadConfigured(file: string, inspection: boolean): Promise<App> {
 function contentOf(devices: readonly DeviceNode[], home: string): Record<string, string> {
   const content: Record<string, string> = {};
   for (const node of devices) {
-    if (node.kind !== 'kv.directory') continue;
+    if (node.options.path === undefined) continue;
     const directory = path.resolve(home, String(node.options.path));
-    if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
+    if (!isDirectory(directory)) {
       throw new Failure({
         what: `device '${node.name}' needs the directory ${shown(directory)}, which does not exist`,
         where: declaredAt(node),
@@ -111,6 +140,43 @@ function contentOf(devices: readonly DeviceNode[], home: string): Record<string,
     content[node.name] = directory;
   }
   return content;
+}
+
+const isDirectory = (where: string): boolean =>
+  statSync(where, { throwIfNoEntry: false })?.isDirectory() === true;
+
+/** Refuses flags of TLS that would be silently ignored. */
+function checkTls({ kind }: AppPath, { tls: hasTls, 'tls-files': files }: LoadOptions): void {
+  if (files === null) return;
+  if (kind === 'devices') {
+    throw usageFailure(
+      '--tls-files is for websites and handlers',
+      `declare it in ${CONFIG_FILE}: tls: tls.server({ files: ${JSON.stringify(files)} })`,
+    );
+  }
+  if (!hasTls) throw usageFailure('--tls-files goes with --tls', 'give it --tls too');
+  if (!isDirectory(files)) {
+    throw usageFailure(
+      `--tls-files=${files}: there is no such directory`,
+      'make it, or correct it',
+    );
+  }
+}
+
+/** The device of --tls is called so; its certificates are content of that name. */
+const tlsContent = (files: string | null): Record<string, string> =>
+  files === null ? {} : { tls: path.resolve(files) };
+
+/** `value` of `where` as App has it. */
+function caOf(value: string | null, home: string, where: string): string | null {
+  if (value === null || value === 'none' || value === 'system') return value;
+  const file = path.resolve(home, value);
+  if (statSync(file, { throwIfNoEntry: false })?.isFile()) return file;
+  throw new Failure({
+    what: `there is no ${shown(file)}`,
+    where: `which ${where} names`,
+    mend: "name a PEM file of CAs to trust, or 'system' or 'none'",
+  });
 }
 
 /** "at FILE:LINE", as far as it is known. */
@@ -166,6 +232,7 @@ export const morganaAlias: Record<string, string> = {
   'morgana/compose': path.join(packageRoot, 'packages/morgana/compose.ts'),
   'morgana/http': path.join(packageRoot, 'packages/morgana/http.ts'),
   'morgana/router': path.join(packageRoot, 'packages/morgana/router.ts'),
+  'morgana/tls': path.join(packageRoot, 'packages/morgana/tls.ts'),
 };
 
 function checkShape(value: unknown, file: string): UnikernelConfig {

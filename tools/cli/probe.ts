@@ -1,6 +1,7 @@
 /** When a freshly booted server answers: asks for its front page until it does. */
 
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 /**
  * QEMU accepts a connection before the machine listens, and then tries for seconds to get it
@@ -19,14 +20,21 @@ export const HEAD_REQUEST = 'HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: c
  */
 export const HOSTLESS_REQUEST = 'HEAD / HTTP/1.1\r\nConnection: close\r\n\r\n';
 
+/** Who is asked, and what. */
+export interface Asked {
+  readonly host: string;
+  readonly port: number;
+  readonly request: string;
+  /** Over TLS, whoever it is that answers: what comes isn't used. */
+  readonly isSecure: boolean;
+}
+
 /**
  * Resolves with the milliseconds from `startedMs` (performance.now) to the first byte of an answer
- * to `request`, or null when `cancelled` says so first or nothing answered for `patienceMs`.
+ * to `asked`, or null when `cancelled` says so first or nothing answered for `patienceMs`.
  */
 export async function firstByte(
-  host: string,
-  port: number,
-  request: string,
+  asked: Asked,
   startedMs: number,
   patienceMs: number,
   cancelled: () => boolean,
@@ -36,11 +44,13 @@ export async function firstByte(
   const elapsedMs = (): number => performance.now() - startedMs;
   while (answeredMs === null && !cancelled() && elapsedMs() < patienceMs) {
     if (open.size < OPEN_MAX) {
-      ask(host, port, request, open, () => {
+      ask(asked, open, () => {
         answeredMs ??= elapsedMs();
       });
     }
-    const pauseMs = elapsedMs() < EAGER_UNTIL_MS ? EAGER_MS : PATIENT_MS;
+    // A handshake costs the one who is asked: all that QEMU has kept come in at once.
+    const isEager = elapsedMs() < EAGER_UNTIL_MS && !asked.isSecure;
+    const pauseMs = isEager ? EAGER_MS : PATIENT_MS;
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
   for (const socket of open) socket.destroy();
@@ -49,15 +59,15 @@ export async function firstByte(
 
 /** One try; `answered` is called with its first byte. It is in `open` while it may still answer. */
 function ask(
-  host: string,
-  port: number,
-  request: string,
+  { host, port, request, isSecure }: Asked,
   open: Set<Socket>,
   answered: () => void,
 ): void {
-  const socket = connect({ host, port });
+  const socket = isSecure
+    ? connectTls({ host, port, rejectUnauthorized: false })
+    : connect({ host, port });
   open.add(socket);
-  socket.once('connect', () => socket.write(request));
+  socket.once(isSecure ? 'secureConnect' : 'connect', () => socket.write(request));
   socket.once('data', answered);
   socket.once('error', () => socket.destroy());
   socket.once('close', () => open.delete(socket));

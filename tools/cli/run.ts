@@ -2,7 +2,6 @@
 
 import { copyFileSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { ArgSpecs } from '../../packages/morgana/arguments.ts';
 import { detectApp } from './app.ts';
 import { buildApp, SUFFIX } from './build.ts';
 import { grouped } from './describe-text.ts';
@@ -19,6 +18,7 @@ import { appCacheDirectory, shown, writeProgram } from './places.ts';
 import { firstByte, HEAD_REQUEST, HOSTLESS_REQUEST } from './probe.ts';
 import type { UnikernelAbout } from './runtime-directory.ts';
 import { supervised } from './supervision.ts';
+import { httpsArguments, isHttps, numberArgument } from './tls-arguments.ts';
 import { type Platform, platformOf, type Target, type VERBS } from './verbs.ts';
 
 type Line = CommandLine<typeof VERBS.run.flags>;
@@ -40,9 +40,12 @@ export async function runVerb(line: Line): Promise<number> {
   const app = await loadApp(found, line.flags);
   const { output, description } = await buildApp(app, platform);
   const kept = line.flags['keep-image'];
-  const { inspect, management } = line.flags;
+  const { inspect, management, tls, ca } = line.flags;
   // Named by what it is linked with: another of the same application may be starting just now.
-  const variant = [platform, inspect === 'off' && 'closed', management && 'management'];
+  const trust = ca !== null && 'ca';
+  const certificates = tls && (line.flags['tls-files'] === null ? 'tls' : 'tls-files');
+  const closed = inspect === 'off' && 'closed';
+  const variant = [platform, closed, management && 'management', certificates, trust];
   const name = `run-${variant.filter(Boolean).join('-')}.${SUFFIX[target]}`;
   const file = path.join(appCacheDirectory(app.root), name);
   writeProgram(file, output);
@@ -93,8 +96,9 @@ function run(
   begin: (around: Around) => Promise<Running>,
 ): Promise<number> {
   const { network, link, publish } = line.flags;
-  const bootArguments = line.rest ?? [];
-  const ports = publishedPorts(line, description).map(formatPublish);
+  const published = publishedPorts(line, description);
+  const bootArguments = bootArgumentsOf(line, description, published);
+  const ports = published.map(formatPublish);
   const about = { ...app, network: network[0] ?? null, ports };
   return supervised(line.flags.name, about, say, async (control, name) => {
     if (network.length === 0 || asksHelp(line)) {
@@ -104,6 +108,19 @@ function run(
     const wish = { ...joining, name, description, bootArguments, say };
     return runOnNetworks(wish, (on) => begin({ control, ...on }));
   });
+}
+
+/** What the user gave, and what follows from how it is run. */
+function bootArgumentsOf(
+  line: Line,
+  description: Description | null,
+  publish: readonly Publish[],
+): readonly string[] {
+  const given = line.rest ?? [];
+  if (description === null || asksHelp(line)) return given;
+  const { args, target } = description;
+  const isOnHost = target === 'node' && !hasAddress(line);
+  return [...given, ...httpsArguments({ args, bootArguments: given, publish, isOnHost })];
 }
 
 /** Starts an image. */
@@ -247,38 +264,41 @@ async function announce(
   over: () => boolean,
 ): Promise<void> {
   const host = web.hostAddress === '127.0.0.1' ? 'localhost' : web.hostAddress;
-  const url = `http://${host}:${web.hostPort}`;
+  const isSecure = isHttps(description?.args ?? {});
+  const url = `${isSecure ? 'https' : 'http'}://${host}:${web.hostPort}`;
   // Only what is known to be a web server is asked: an unknown protocol's peer shouldn't be.
   if (description?.kind !== 'static' && description?.kind !== 'handler') {
     return say(`port ${web.guestPort} is published at ${host}:${web.hostPort}`);
   }
   const address = web.hostAddress === '0.0.0.0' ? '127.0.0.1' : web.hostAddress;
   const request = description.kind === 'static' ? HEAD_REQUEST : HOSTLESS_REQUEST;
-  const ms = await firstByte(address, web.hostPort, request, startedMs, PATIENCE_MS, over);
+  const asked = { host: address, port: web.hostPort, request, isSecure };
+  const ms = await firstByte(asked, startedMs, PATIENCE_MS, over);
   if (ms !== null) say(`${url} answered ${Math.round(ms)} ms after start`);
   else if (!over()) say(`${url} has not answered for ${PATIENCE_MS / 1_000} s`);
 }
 
 /**
- * What --publish says; a web server without any is published at 8080, or it couldn't be seen at
- * all.
+ * What --publish says; a web server without any is published at 8080, over HTTPS at 8443 as well,
+ * or it couldn't be seen at all.
  */
 function publishedPorts(line: Line, description: Description | null): readonly Publish[] {
   const given = line.flags.publish;
   if (given.length > 0 || asksHelp(line) || description === null) return given;
   if (hasAddress(line) || description.kind === 'devices') return given;
-  const guestPort = portArgument(line.rest ?? [], description.args);
-  return [{ hostAddress: '127.0.0.1', hostPort: 8_080, guestPort, protocol: 'tcp' }];
+  const { args } = description;
+  const publish = (hostPort: number, name: string, fallback: number): Publish => {
+    // A wrong port is the image's to refuse: any will do for the forwarding until then.
+    const guestPort = numberArgument(name, args, line.rest ?? []) || fallback;
+    return { hostAddress: '127.0.0.1', hostPort, guestPort, protocol: 'tcp' };
+  };
+  if (!isHttps(args)) return [publish(8_080, 'port', 80)];
+  const secure = publish(8_443, 'port', 443);
+  const redirects = numberArgument('http-port', args, line.rest ?? []) !== 0;
+  return redirects ? [secure, publish(8_080, 'http-port', 80)] : [secure];
 }
 
 /** Of its own, at which others reach its ports: on a network, which may publish them too. */
 const hasAddress = ({ flags }: Line): boolean => flags.link.length > 0 || flags.network.length > 0;
 
 const asksHelp = (line: Line): boolean => (line.rest ?? []).includes('--help');
-
-/** A wrong port is the image's to refuse: any will do for the forwarding until then. */
-function portArgument(bootArguments: readonly string[], args: ArgSpecs): number {
-  const word = bootArguments.find((text) => text.startsWith('--port='));
-  const port = Number(word?.slice('--port='.length) ?? args.port?.default ?? 80);
-  return Number.isInteger(port) && port > 0 && port < 65_536 ? port : 80;
-}

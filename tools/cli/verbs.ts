@@ -29,6 +29,8 @@ export const targetOf = (platform: Platform): Target =>
   platform === 'node-direct' ? 'node' : platform;
 /** Whether what is linked can be looked into. */
 const inspectFlag = choiceFlag(['on', 'off'], 'on');
+/** TLS: for those who connect, whose certificates are linked, whom the program trusts itself. */
+const tlsFlags = { tls: switchFlag, 'tls-files': textFlag, ca: textFlag } as const;
 export const TEMPLATES = ['static', 'handler', 'devices'] as const;
 
 /**
@@ -49,6 +51,7 @@ export const VERBS = {
       target: choiceFlag(TARGETS, 'node'),
       port: integerFlag(1, 65_535, 8_080),
       net: choiceFlag(NETS, 'host'),
+      ...tlsFlags,
       publish: publishFlag,
       link: linkFlag,
       network: networkFlag,
@@ -67,6 +70,7 @@ export const VERBS = {
       net: choiceFlag(NETS, 'host'),
       inspect: inspectFlag,
       management: switchFlag,
+      ...tlsFlags,
       output: textFlag,
       json: switchFlag,
     },
@@ -85,6 +89,7 @@ export const VERBS = {
       disk: diskFlag,
       inspect: inspectFlag,
       management: switchFlag,
+      ...tlsFlags,
       memory: integerFlag(3, 4_096, 16),
       machine: choiceFlag(['microvm', 'q35'], 'microvm'),
       accelerator: choiceFlag(['auto', 'kvm', 'tcg'], 'auto'),
@@ -152,6 +157,7 @@ export const VERBS = {
       net: choiceFlag(NETS, 'host'),
       inspect: inspectFlag,
       management: switchFlag,
+      ...tlsFlags,
       json: switchFlag,
       dot: switchFlag,
       html: textFlag,

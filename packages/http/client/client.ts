@@ -5,14 +5,14 @@
  */
 
 import { assert, Timer, type TimerQueue } from '#core';
-import type { Connecting, Flow, Stack } from '#device';
+import type { Connecting, ConnectSecure, Flow } from '#device';
 import { type ActiveRequest, ClientConnection, type ConnectionOwner } from './client-connection.ts';
 import type { ClientError, ClientExchange, ClientHandler, ClientRequest } from './exchange.ts';
 import { type ClientLimits, checkClientLimits, DEFAULT_CLIENT_LIMITS } from './limits.ts';
 
 export interface HttpClientOptions {
   /** Opens connections: a Stack's, or one that puts TLS on it. */
-  readonly connect: Stack['connect'];
+  readonly connect: ConnectSecure;
   readonly timers: TimerQueue;
   readonly limits?: Partial<ClientLimits>;
 }
@@ -37,7 +37,7 @@ export class HttpClient {
     clientRefused: 0,
     clientEvicted: 0,
   };
-  private readonly connect: Stack['connect'];
+  private readonly connect: ConnectSecure;
   private readonly timers: TimerQueue;
   readonly limits: ClientLimits;
   private readonly origins = new Map<string, Origin>();

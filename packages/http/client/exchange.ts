@@ -1,6 +1,6 @@
 /** A request and its response, as a client sees them. */
 
-import type { ConnectError } from '#device';
+import type { ConnectError, TlsFault } from '#device';
 import type { HeaderField } from '../exchange.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
 
@@ -22,7 +22,7 @@ export interface ClientRequest {
 
 /** Why a request has no response, or not all of one. */
 export type ClientError =
-  | { readonly kind: 'connect'; readonly error: ConnectError }
+  | { readonly kind: 'connect'; readonly error: ConnectError | TlsFault }
   /** The server ended the connection too early. */
   | { readonly kind: 'closed' }
   /** What came is no response. */

@@ -1,7 +1,7 @@
 /**
  * The global `fetch` (Fetch §5.6) on a server: no CORS, no cookies of its own, no cache, no
  * service workers. Read first: http-fetch.ts, redirect.ts, packages/web/README.md. Schemes: http,
- * data, about:blank.
+ * https where the program's network has TLS, data, about:blank.
  *
  * Deviates: `redirect: 'manual'` gives the redirect itself, as servers need it, where a browser
  * hides it; forbidden request headers (§2.2.2) may be set but for those that frame the message and
@@ -27,18 +27,33 @@ import { HttpClient } from './client.ts';
 import { type Answer, HttpFetch } from './http-fetch.ts';
 import { type Hop, isRedirect, nextHop, REDIRECTS_MAX } from './redirect.ts';
 
-/** One client for the network that is installed: its connections are shared by all of a program. */
-let shared: { readonly network: WebNetwork; readonly client: HttpClient } | null = null;
+interface Clients {
+  readonly network: WebNetwork;
+  readonly plain: HttpClient;
+  /** Null: the network has no TLS. */
+  readonly secure: HttpClient | null;
+}
 
-function clientOf(): HttpClient {
+/** Clients for the network that is installed: their connections are shared by all of a program. */
+let shared: Clients | null = null;
+
+/** The client for `url`, which is http: or https:. */
+function clientOf(url: URL): HttpClient {
   const network = installedNetwork();
   if (network === null) throw new TypeError('fetch: this program has no network stack');
-  if (shared?.network !== network) {
-    const { timers } = platform();
-    const connect: WebNetwork['connect'] = (...args) => network.connect(...args);
-    shared = { network, client: new HttpClient({ connect, timers }) };
-  }
-  return shared.client;
+  if (shared?.network !== network) shared = clientsOf(network);
+  if (url.protocol === 'http:') return shared.plain;
+  if (shared.secure === null) throw noTls(url);
+  return shared.secure;
+}
+
+function clientsOf(network: WebNetwork): Clients {
+  const { timers } = platform();
+  const { connectSecure } = network;
+  const connect: WebNetwork['connect'] = (...args) => network.connect(...args);
+  const secure =
+    connectSecure === undefined ? null : new HttpClient({ connect: connectSecure, timers });
+  return { network, plain: new HttpClient({ connect, timers }), secure };
 }
 
 /** Resolves when the head of the response is here; its body may still be coming. */
@@ -58,9 +73,8 @@ export async function fetch(
   };
   switch (hop.url.protocol) {
     case 'http:':
-      return follow(hop, request.redirect, signal);
     case 'https:':
-      throw noTls(hop.url);
+      return follow(hop, request.redirect, signal);
     case 'data:':
       return dataResponse(hop);
     case 'about:':
@@ -77,7 +91,10 @@ function signalOf(input: unknown, init: RequestInit | null): AbortSignal | null 
 }
 
 const noTls = (url: URL): TypeError =>
-  new TypeError(`fetch: ${url.origin} needs TLS, which is not there yet`);
+  new TypeError(
+    `fetch: ${url.origin} needs TLS, and this program was built without CAs to trust: build it ` +
+      "with --ca=FILE or --ca=system, or give its configuration ca: './ca.pem'",
+  );
 
 /** Hop after hop, up to the answer that isn't a redirect or isn't to be followed. */
 async function follow(
@@ -98,7 +115,6 @@ async function follow(
     if (redirects === REDIRECTS_MAX) throw new TypeError('fetch: too many redirects');
     const next = nextHop(hop, answer.status, location!);
     if (typeof next === 'string') throw new TypeError(`fetch: ${next}`);
-    if (next.url.protocol === 'https:') throw noTls(next.url);
     hop = next;
   }
 }
@@ -107,7 +123,7 @@ async function follow(
 function ask(hop: Hop, signal: AbortSignal | null): Promise<Answer> {
   const aborted = (): void => exchange.abort(signal!.reason);
   const over = (): void => signal?.removeEventListener('abort', aborted);
-  const exchange = new HttpFetch(clientOf(), hop, over);
+  const exchange = new HttpFetch(clientOf(hop.url), hop, over);
   signal?.addEventListener('abort', aborted);
   if (signal?.aborted) aborted();
   return exchange.answer;

@@ -60,7 +60,7 @@ export class HttpFetch implements ClientHandler {
       {
         method,
         host: url.hostname.replace(/^\[|\]$/g, ''),
-        port: url.port === '' ? 80 : Number(url.port),
+        port: url.port === '' ? defaultPort(url) : Number(url.port),
         authority: url.host,
         target: `${url.pathname}${url.search}`,
         fields: fieldsOf(hop.headers),
@@ -153,6 +153,8 @@ export class HttpFetch implements ClientHandler {
   }
 }
 
+const defaultPort = ({ protocol }: Hop['url']): number => (protocol === 'https:' ? 443 : 80);
+
 function contentOf(body: BodyContent | null): Uint8Array | ByteSource | null {
   return typeof body === 'string' ? hot.utf8Encode(body) : body;
 }
@@ -217,8 +219,10 @@ const CODINGS_MAX = 2;
 
 function sentence(error: ClientError, { url }: Hop): string {
   switch (error.kind) {
-    case 'connect':
-      return `fetch: no connection to ${url.host}: ${error.error.kind}`;
+    case 'connect': {
+      const why = error.error.kind === 'tls' ? `TLS: ${error.error.fault}` : error.error.kind;
+      return `fetch: no connection to ${url.host}: ${why}`;
+    }
     case 'closed':
       return `fetch: ${url.host} closed the connection too early`;
     case 'malformed':

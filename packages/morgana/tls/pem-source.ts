@@ -1,0 +1,142 @@
+/**
+ * Where certificates and keys come from: boot-time arguments, files of the host, a directory in the
+ * image, a block device. All of them come to the same: groups of PEM blocks, each group in an order
+ * that means something. Not here: which key belongs to which certificate (credential-shelf.ts).
+ */
+
+import { err, hot, ok, type Result } from '#core';
+import { type BlockDevice, formatBlockError, type HostFiles, type KvReadOnly } from '#device';
+import { type PemBlock, pemDecode } from '#x509';
+import { BLOCK_BYTES_MAX } from './limits.ts';
+import { looksLikeTar, parseTar } from './tar.ts';
+
+/** The blocks of one file, or of one argument. */
+export interface PemGroup {
+  /** For people. */
+  readonly name: string;
+  readonly blocks: readonly PemBlock[];
+}
+
+export interface PemSource {
+  /** All that is there now, or one sentence. */
+  read(): Promise<Result<readonly PemGroup[], string>>;
+  /**
+   * Another text once `read` may give something else, for a look every other second; absent: it
+   * costs too much to know.
+   */
+  stamp?(): string | null;
+  /** It can't change while the program runs. */
+  readonly isFixed: boolean;
+}
+
+/** Base64 of DER: every certificate and key is a SEQUENCE, whose first byte begins with an 'M'. */
+const BASE64 = /^M[A-Za-z0-9+/]{7,}={0,2}$/;
+
+/**
+ * What an argument says: PEM itself, or words with commas between, each base64 of DER (as
+ * `label`, in the order given) or a path of the host.
+ */
+export function argumentSource(
+  argument: string,
+  text: string,
+  label: string,
+  files: HostFiles | null,
+): PemSource {
+  if (text.includes('-----BEGIN ')) {
+    return { isFixed: true, read: async () => pemGroup(`--${argument}`, text) };
+  }
+  const words = text.split(',').map((word) => word.trim());
+  const paths = words.filter((word) => !BASE64.test(word));
+  const read = async (): Promise<Result<readonly PemGroup[], string>> => {
+    const blocks: PemBlock[] = [];
+    const groups: PemGroup[] = [];
+    for (const word of words) {
+      if (BASE64.test(word)) {
+        // As a block of PEM: its reader is strict.
+        const block = pemDecode(`-----BEGIN ${label}-----\n${word}\n-----END ${label}-----\n`);
+        if (!block.ok) return err(`--${argument}: a word that is not base64`);
+        blocks.push(...block.value);
+        continue;
+      }
+      const found = readPath(argument, word, files);
+      if (!found.ok) return found;
+      groups.push(...found.value);
+    }
+    return ok(blocks.length > 0 ? [{ name: `--${argument}`, blocks }, ...groups] : groups);
+  };
+  if (files === null || paths.length === 0) return { isFixed: true, read };
+  const stamp = (): string => paths.map((path) => files.stamp(path) ?? '').join('\n');
+  return { isFixed: false, read, stamp };
+}
+
+function readPath(
+  argument: string,
+  path: string,
+  files: HostFiles | null,
+): Result<readonly PemGroup[], string> {
+  if (files === null) {
+    const shown = path.length > 40 ? `${path.slice(0, 40)}...` : path;
+    return err(`--${argument}: '${shown}' is no base64 of DER, and this machine has no files`);
+  }
+  const found = files.read(path);
+  if (found === null) return err(`--${argument}: there is nothing to read at ${path}`);
+  return pemGroups(found);
+}
+
+/** A directory that was linked into the image. */
+export function contentSource(name: string, content: KvReadOnly): PemSource {
+  const read = async () =>
+    pemGroups(
+      content.paths().map((path) => ({ path: `${name}/${path}`, bytes: content.get(path)!.bytes })),
+    );
+  return { isFixed: true, read };
+}
+
+/** The same while it is still a directory of the host. */
+export function directorySource(path: string, files: HostFiles): PemSource {
+  const read = async () => {
+    const found = files.read(path);
+    return found === null ? err(`there is nothing to read at ${path}`) : pemGroups(found);
+  };
+  return { isFixed: false, read, stamp: () => files.stamp(path) };
+}
+
+/** A block device: a tar of PEM files, or PEM up to the first zero. */
+export function blockSource(device: BlockDevice): PemSource {
+  const read = async (): Promise<Result<readonly PemGroup[], string>> => {
+    const blocks = Math.min(device.blockCount, Math.floor(BLOCK_BYTES_MAX / device.blockBytes));
+    const bytes = new Uint8Array(blocks * device.blockBytes);
+    const done = await device.read(0, bytes);
+    if (!done.ok) return err(`disk '${device.name}': ${formatBlockError(done.error)}`);
+    if (looksLikeTar(bytes)) {
+      const files = parseTar(bytes);
+      if (!files.ok) return err(`disk '${device.name}' has a damaged tar`);
+      return pemGroups(
+        files.value.map(({ path, bytes: of }) => ({ path: `${device.name}/${path}`, bytes: of })),
+      );
+    }
+    const end = bytes.indexOf(0);
+    const text = hot.latin1(bytes, 0, end < 0 ? bytes.length : end);
+    return pemGroup(`disk '${device.name}'`, text);
+  };
+  return { isFixed: false, read };
+}
+
+function pemGroups(
+  files: readonly { readonly path: string; readonly bytes: Uint8Array }[],
+): Result<readonly PemGroup[], string> {
+  const groups: PemGroup[] = [];
+  for (const { path, bytes } of files) {
+    const found = pemGroup(path, hot.latin1(bytes, 0, bytes.length));
+    if (!found.ok) return found;
+    groups.push(...found.value);
+  }
+  return ok(groups);
+}
+
+/** None where there is no block: a directory may have a README. */
+function pemGroup(name: string, text: string): Result<readonly PemGroup[], string> {
+  const decoded = pemDecode(text);
+  if (!decoded.ok) return err(`${name} has damaged PEM`);
+  return ok(decoded.value.length > 0 ? [{ name, blocks: decoded.value }] : []);
+}
