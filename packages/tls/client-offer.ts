@@ -122,6 +122,7 @@ export function makeSecondOffer(
   const extensions = clientHelloExtensions.of(
     {
       ...first.hello.extensions,
+      earlyData: null,
       cookie,
       keyShare: [shareOf(agreement!)],
       preSharedKey: pskOf(env, session),

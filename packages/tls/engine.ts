@@ -25,7 +25,7 @@ import {
   alertNameOf,
   parseAlert,
 } from './wire/alert.ts';
-import { handshakeTypeNameOf } from './wire/handshake.ts';
+import { handshakeType, handshakeTypeNameOf } from './wire/handshake.ts';
 import { contentType } from './wire/record.ts';
 
 /** Who is told what an engine does, in order. */
@@ -45,6 +45,9 @@ export interface EngineHandler {
 }
 
 const CHANGE_CIPHER_SPEC = Uint8Array.of(1);
+/** RFC 8446 §5.1: messages don't span a change of keys. */
+const moreAfterKeys = (): Refusal =>
+  refuse('unexpected_message', 'more in the record of a change of keys');
 
 export class TlsEngine {
   readonly env: TlsEnvironment;
@@ -242,12 +245,12 @@ export class TlsEngine {
       }
       messages.next();
       const { keys } = reader;
+      const isMore = at < end;
+      // Before anybody is told that the handshake is complete.
+      if (isMore && type === handshakeType.finished) return moreAfterKeys();
       const wrong = this.machine!.message(type, message);
       if (wrong !== null) return wrong;
-      // RFC 8446 §5.1: messages don't span a change of keys.
-      if (reader.keys !== keys && at < end) {
-        return refuse('unexpected_message', 'a message goes on over a change of keys');
-      }
+      if (isMore && reader.keys !== keys) return moreAfterKeys();
     }
     return null;
   }

@@ -19,7 +19,7 @@ export const CHANGE_CIPHER_SPECS_MAX = 8;
 /** Alerts that end nothing; one more: unexpected_message. */
 export const WARNINGS_MAX = 4;
 /** Post-handshake messages with no application data between; one more: unexpected_message. */
-export const POST_HANDSHAKE_MAX = 256;
+export const POST_HANDSHAKE_MAX = 64;
 /**
  * Bytes of records thrown away because they may be early data that we refused (RFC 8446 §4.2.10);
  * more: unexpected_message.

@@ -36,7 +36,11 @@ export function makeEnvironment(crypto: CryptoPrimitives = nodeCrypto): TlsEnvir
   return { crypto, entropy, clock, timers };
 }
 
-export const root = CertificateAuthority.create(tools, { name: 'Test root', ...VALIDITY });
+export const root = CertificateAuthority.create(tools, {
+  name: 'Test root',
+  pathLength: null,
+  ...VALIDITY,
+});
 export const anchors = new TrustAnchors([root.certificate.raw]);
 
 export function makeCredentials(
