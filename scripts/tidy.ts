@@ -73,6 +73,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'packages/morgana',
     'packages/net',
     'packages/switch',
+    'packages/x509',
     'targets/node',
     'targets/base/build.ts',
     'node:',

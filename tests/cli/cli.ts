@@ -44,6 +44,7 @@ export class Workspace {
     const places = {
       MORGANA_CACHE: path.join(this.directory, '.cache'),
       MORGANA_RUNTIME_DIR: path.join(this.directory, '.run'),
+      MORGANA_CA_DIR: path.join(this.directory, '.ca'),
     };
     const child = spawn(process.execPath, [MAIN, ...args], {
       cwd: this.directory,

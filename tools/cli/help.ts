@@ -9,6 +9,7 @@ export const HELP = `morgana: TypeScript unikernels
   morgana compose WORD  several unikernels and their networks: up, down, ps, logs
   morgana inspect       what a running unikernel does: connections, drops, CPU, frames
   morgana switch        a network of virtual machines and processes, without root
+  morgana cert          certificates for development, from a CA of your own
   morgana describe      what is in an image, why, and what it costs
 
 APP is a directory of files (a website), a module that exports { fetch }, or a directory
@@ -166,6 +167,21 @@ joins a network, and starts one without these flags when it doesn't run.
   --linger=SECONDS      ends when nobody was on it for so long (default 0: stays)
   --status              prints who is on the network, and counters by port and reason
   --json                the same for programs
+`,
+  cert: `morgana cert [NAME...] [flags]
+
+Makes a certificate for development: for host names ("*.example.test" too) and IP addresses, as
+NAME.pem and NAME-key.pem, named by the first of them. It is issued by a CA of your own, which is
+made the first time; browsers and curl trust it once you tell them to. Without a NAME: where that
+CA is.
+
+  --out=DIR             where to (default: the current directory)
+  --ca=DIR              the CA's directory, whose key only you may read (default
+                        $MORGANA_CA_DIR, or ~/.local/share/morgana/ca)
+  --days=COUNT          how long it is valid, 1 to 825 (default 365)
+  --key=TYPE            P-256 (the default), P-384, Ed25519 or RSA-2048
+  --for=server|client|both  who shows it (default server)
+  --json                for programs
 `,
   describe: `morgana describe [APP] [--target=pvh|process|node] [--net=direct] [--json|--dot|--html=FILE]
 morgana describe --diff A B [--json]

@@ -51,6 +51,10 @@ async function runVerb(verb: Verb, argv: readonly string[]): Promise<number> {
       const line = read(verb, argv, VERBS.switch);
       return (await import('./network/switch-verb.ts')).switchVerb(line);
     }
+    case 'cert': {
+      const line = read(verb, argv, VERBS.cert);
+      return (await import('./cert/cert.ts')).certVerb(line);
+    }
     case 'describe': {
       const line = read(verb, argv, VERBS.describe);
       return (await import('./describe.ts')).describeVerb(line);

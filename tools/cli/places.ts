@@ -43,8 +43,8 @@ export function shown(file: string): string {
 }
 
 /**
- * Writes a program in one step: what runs from the file of before keeps it, where writing over it
- * is refused (ETXTBSY) or breaks it.
+ * Writes a file in one step: what runs from a program of before, or reads, keeps it, where writing
+ * over it is refused (ETXTBSY) or breaks it.
  */
 export function writeProgram(file: string, bytes: Uint8Array | string, mode = 0o755): void {
   const fresh = `${file}.${process.pid}`;

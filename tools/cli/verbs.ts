@@ -149,6 +149,18 @@ export const VERBS = {
       json: switchFlag,
     },
   },
+  cert: {
+    wordsMax: 100,
+    rest: false,
+    flags: {
+      out: textFlag,
+      ca: textFlag,
+      days: integerFlag(1, 825, 365),
+      key: choiceFlag(['P-256', 'P-384', 'Ed25519', 'RSA-2048'], 'P-256'),
+      for: choiceFlag(['server', 'client', 'both'], 'server'),
+      json: switchFlag,
+    },
+  },
   describe: {
     wordsMax: 2,
     rest: false,
