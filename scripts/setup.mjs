@@ -53,6 +53,7 @@ const SYSTEM = {
     iperf3: '/usr/bin/iperf3',
     tcpdump: '/usr/bin/tcpdump',
     rsyslog: '/usr/sbin/rsyslogd',
+    pebble: '/usr/bin/pebble',
     openssl: '/usr/bin/openssl',
     'gnutls-bin': '/usr/bin/certtool',
     'python3-cryptography-vectors':

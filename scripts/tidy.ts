@@ -35,7 +35,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'packages/tls': ['packages/core', 'packages/device', 'packages/crypto', 'packages/x509'],
   'packages/inspect': ['packages/core', 'packages/device'],
   'packages/http': ['packages/core', 'packages/device', 'packages/web'],
-  'packages/acme': ['packages/core', 'packages/device', 'packages/http'],
+  'packages/acme': ['packages/core', 'packages/device', 'packages/http', 'packages/x509'],
   'packages/switch': ['packages/core', 'packages/device'],
   'packages/router': ['packages/core', 'packages/device', 'packages/net'],
   'packages/stack': ['packages/core', 'packages/device', 'packages/dns', 'packages/net'],

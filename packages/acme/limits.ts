@@ -31,6 +31,11 @@ export interface AcmeLimits {
   /** Between two tries to get a certificate, at first and at most. */
   readonly renewRetryFirst: Duration;
   readonly renewRetryMax: Duration;
+  /**
+   * A fresh certificate isn't replaced for so long, or half of what is left of it: an authority may
+   * suggest nonsense, or give what is nearly over.
+   */
+  readonly renewAgainMin: Duration;
   /** When to renew is thought over again at least this often: the wall clock may have been set. */
   readonly reviewMax: Duration;
 }
@@ -51,6 +56,7 @@ export const DEFAULT_LIMITS: AcmeLimits = {
   chainMax: 8,
   renewRetryFirst: seconds(60),
   renewRetryMax: seconds(86_400),
+  renewAgainMin: seconds(3_600),
   reviewMax: seconds(21_600),
 };
 

@@ -39,8 +39,11 @@ export class AcmeBench {
   readonly limits: AcmeLimits;
   readonly session: AcmeSession;
   readonly accountKey = nodeCrypto.generatePrivateKey('P-256', this.random);
+  /** How far the wall clock was set ahead. */
+  wallJumpMillis = 0;
   readonly clock = {
-    wall: () => wallTimeOfMillis(WALL_MILLIS + Math.floor(this.timers.now / 1_000)),
+    wall: () =>
+      wallTimeOfMillis(WALL_MILLIS + this.wallJumpMillis + Math.floor(this.timers.now / 1_000)),
   };
 
   constructor(options: Partial<SessionOptions> = {}, limits: Partial<AcmeLimits> = {}) {

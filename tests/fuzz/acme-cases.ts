@@ -2,7 +2,9 @@
 
 import {
   base64url,
+  emitSlot,
   fromBase64url,
+  type KeptSlot,
   type Problem,
   parseAccount,
   parseAuthorization,
@@ -10,11 +12,12 @@ import {
   parseOrder,
   parseProblem,
   parseRenewalInfo,
+  parseSlot,
   parseTime,
   parseUrl,
   resolveUrl,
 } from '#acme/wire';
-import { err, hot, ok, type Result, type WallTime, type WireFault } from '#core';
+import { err, hot, ok, type Result, type WallTime, type WireFault, writeU32be } from '#core';
 import { type WireCase, wireCase } from './wire-case.ts';
 
 const URL = 'https://ca.example:14000/a?b';
@@ -184,6 +187,43 @@ const encoded = wireCase<Uint8Array>({
   seeds: () => ['', 'Zg', 'Zm8', 'Zm9vYmFy_w'].map((text) => hot.utf8Encode(text)),
 });
 
+/** A checksum that mutations can be mended for, in the place of SHA-256. */
+const weak = {
+  digest: (_hash: string, data: Uint8Array): Uint8Array => {
+    const digest = new Uint8Array(32);
+    for (const [i, byte] of data.entries()) digest[i % 32] = digest[i % 32]! ^ byte;
+    return digest;
+  },
+};
+
+const slot = wireCase<KeptSlot>({
+  name: 'ACME state on a device',
+  parse(b) {
+    const parsed = parseSlot(b, weak);
+    return parsed.ok ? parsed : faultOf(b);
+  },
+  emit(to, repr) {
+    const bytes = emitSlot(repr, weak);
+    to.set(bytes);
+    return bytes.length;
+  },
+  repair(b) {
+    const length = b.length < 48 ? 0 : b.length - 48;
+    if (length === 0) return;
+    writeU32be(b, 12, length);
+    const all = Uint8Array.from([...b.subarray(0, 16), ...b.subarray(48)]);
+    b.set(weak.digest('', all), 16);
+  },
+  seeds: () => {
+    const state = { directory: URL, accountKey: Uint8Array.of(1, 2, 3), certificate: null };
+    const certificate = { chain: [Uint8Array.of(4), Uint8Array.of()], key: Uint8Array.of(5) };
+    return [
+      emitSlot({ generation: 1, state }, weak),
+      emitSlot({ generation: 2 ** 32 - 1, state: { ...state, certificate } }, weak),
+    ];
+  },
+});
+
 export const acmeCases: readonly WireCase[] = [
   directory,
   order,
@@ -195,4 +235,5 @@ export const acmeCases: readonly WireCase[] = [
   redirect,
   time,
   encoded,
+  slot,
 ];

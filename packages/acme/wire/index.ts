@@ -5,6 +5,7 @@
 
 export { base64url, fromBase64url } from './base64url.ts';
 export { type DocumentFault, formatDocumentFault, parseTime } from './document.ts';
+export { emitSlot, type KeptSlot, type KeptState, parseSlot } from './kept-state.ts';
 export {
   formatProblem,
   PROBLEM_TYPES,
