@@ -84,7 +84,16 @@ export function linuxMachine(name: 'nginx' | 'node', image: LinuxImage, tscKhz: 
 function qemu(own: readonly string[]): Machine['command'] {
   return (link, memoryMiB) => [
     'qemu-system-x86_64',
-    ...['-accel', 'tcg', '-cpu', 'Nehalem-v1,+rdrand', '-smp', '1', '-m', `${memoryMiB}`],
+    ...[
+      '-accel',
+      'tcg',
+      '-cpu',
+      'Nehalem-v1,+rdrand,+aes,+pclmulqdq',
+      '-smp',
+      '1',
+      '-m',
+      `${memoryMiB}`,
+    ],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
     ...['-global', 'virtio-mmio.force-legacy=false', '-netdev', link.netdev],
     ...['-device', `virtio-net-device,netdev=n0,mac=${link.mac}`],
