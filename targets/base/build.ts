@@ -30,6 +30,7 @@ export {
   type BundleOptions,
   bundle,
   formatBundleFault,
+  partOf,
 } from './build-bundle.ts';
 export { type ContentFile, type ContentOptions, readContent } from './build-content.ts';
 
@@ -51,6 +52,8 @@ export interface BuildOptions {
   readonly inject?: readonly string[];
   /** Specifiers that mean another module, as esbuild's `alias`. */
   readonly alias?: Readonly<Record<string, string>>;
+  /** The program's text, from its bundle's; left out: as it is. */
+  readonly finish?: (bundle: Bundle) => string;
 }
 
 export interface BuildReport {
@@ -101,7 +104,8 @@ export async function linkImage(options: BuildOptions): Promise<Result<BuildRepo
     alias: options.alias ?? {},
   });
   if (!bundled.ok) return bundled;
-  const program = compile(bundled.value.text, options.bytecodeTool);
+  const text = options.finish?.(bundled.value) ?? bundled.value.text;
+  const program = compile(text, options.bytecodeTool);
   if (!program.ok) return program;
   const baseElf = bundled.value.crypto ? withCrypto(options.baseElf) : options.baseElf;
   const appended = appendProgram(program.value, { contents: options.contents, baseElf });

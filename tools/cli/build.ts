@@ -2,7 +2,7 @@
  * `morgana build`: from an application to an image (or to a module for Node), and what is in it.
  */
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Metafile } from 'esbuild';
 import {
@@ -10,6 +10,7 @@ import {
   bundle,
   formatBuildFault,
   linkImage,
+  partOf,
   readContent,
 } from '../../targets/base/build.ts';
 import { buildNodeModule } from '../../targets/node/build.ts';
@@ -32,6 +33,7 @@ import { checkDevices, entrySource } from './entry.ts';
 import { EXIT_OK, Failure, usageFailure } from './failure.ts';
 import type { CommandLine } from './flags.ts';
 import { ENTRY_NAME } from './import-graph.ts';
+import { partName, tellLinked } from './linked.ts';
 import { loadApp, morganaAlias } from './load.ts';
 import { appCacheDirectory, packageRoot, shown } from './places.ts';
 import { checkTypes } from './typecheck.ts';
@@ -128,6 +130,10 @@ async function buildImage(app: App, entry: Entry, target: ImageTarget): Promise<
     define: DEFINE,
     inject: INJECT,
     alias: morganaAlias,
+    finish({ text, crypto, modules }) {
+      const { size } = statSync(baseImage(target, crypto));
+      return tellLinked(text, nativeParts(target, crypto, size), modules);
+    },
   });
   if (!built.ok) {
     const { error } = built;
@@ -148,23 +154,26 @@ async function buildImage(app: App, entry: Entry, target: ImageTarget): Promise<
   return { description, output: image, sources: sourcesOf(report.metafile, entry.resolveDir) };
 }
 
-function imageParts(target: ImageTarget, { parts, programKind, crypto }: BuildReport): Part[] {
-  const { engine, base, mbedtls } = baseParts(target, crypto, parts.base);
-  const libraries = Object.entries(parts.libraries);
-  const content = Object.values(parts.contents).reduce((sum, bytes) => sum + bytes, 0);
+function nativeParts(target: ImageTarget, crypto: boolean, bytes: number): Part[] {
+  const { engine, base, mbedtls } = baseParts(target, crypto, bytes);
   return [
     { name: 'base', bytes: base },
     { name: 'engine', bytes: engine },
     ...(mbedtls === null ? [] : [{ name: `Mbed TLS ${mbedtls.version}`, bytes: mbedtls.bytes }]),
+  ];
+}
+
+function imageParts(target: ImageTarget, { parts, programKind, crypto }: BuildReport): Part[] {
+  const libraries = Object.entries(parts.libraries);
+  const content = Object.values(parts.contents).reduce((sum, bytes) => sum + bytes, 0);
+  return [
+    ...nativeParts(target, crypto, parts.base),
     ...libraries.map(([name, bytes]) => ({ name: partName(name), bytes })),
     { name: programKind === 'source' ? 'app (source)' : 'app', bytes: parts.app },
     { name: 'content', bytes: content },
     { name: 'padding', bytes: parts.padding },
   ];
 }
-
-const partName = (name: string): string =>
-  name.startsWith('npm:') ? name : `morgana/${name.replace(/^target /, 'targets/')}`;
 
 async function buildModule(app: App, entry: Entry, platform: Platform): Promise<Built> {
   const built = await buildNodeModule({
@@ -175,7 +184,13 @@ async function buildModule(app: App, entry: Entry, platform: Platform): Promise<
   });
   if (!built.ok) throw bundleFailure(built.error);
   const { text, metafile } = built.value;
-  const output = new TextEncoder().encode(text);
+  const modules = Object.entries(Object.values(metafile.outputs)[0]!.inputs).map(
+    ([input, { bytesInOutput }]) => ({
+      part: partOf(path.resolve(entry.resolveDir, input)),
+      bytes: bytesInOutput,
+    }),
+  );
+  const output = new TextEncoder().encode(tellLinked(text, [], modules));
   const description = describeApp(app, platform, metafile, entry.resolveDir, {
     bytes: output.length,
     parts: [{ name: 'module', bytes: output.length }],
