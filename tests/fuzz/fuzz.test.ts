@@ -5,6 +5,7 @@ import { canary, type PlantedBug } from './canary.ts';
 import { runHostileGateway } from './hostile-gateway.ts';
 import { runHostileRouter } from './hostile-router.ts';
 import { runHostile } from './hostile-stack.ts';
+import { carelessCrypto, runHostileTls } from './hostile-tls.ts';
 import { registry } from './registry.ts';
 import { fuzz, WireViolation } from './wire-case.ts';
 
@@ -68,4 +69,28 @@ test('hostile hosts on both sides of a router › headers rewritten › nothing 
   }
   const text = `${rewritten} rewritten, ${opened} opened, ${reasons} reasons`;
   assert(rewritten > 1_000 && opened > 50 && reasons > 10, text);
+});
+
+test('hostile network in the middle of TLS › records rewritten › nothing else arrives', () => {
+  let rewritten = 0;
+  let opened = 0;
+  const ends = new Set<string>();
+  for (let seed = 1; seed <= 8; seed++) {
+    try {
+      const tally = runHostileTls(seed, 15);
+      rewritten += tally.rewritten;
+      opened += tally.opened;
+      for (const how of tally.ends.keys()) ends.add(how);
+    } catch (error) {
+      throw new Error(`seed ${seed}`, { cause: error });
+    }
+  }
+  const text = `${rewritten} rewritten, ${opened} opened, ${ends.size} ends`;
+  assert(rewritten > 200 && opened > 40 && ends.size > 8, text);
+});
+
+test('canary › tags of records are not looked at › the hostile network finds it', () => {
+  assert.throws(() => {
+    for (let seed = 1; seed <= 8; seed++) runHostileTls(seed, 15, carelessCrypto);
+  });
 });

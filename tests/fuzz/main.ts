@@ -1,6 +1,7 @@
 /**
  * `node tests/fuzz/main.ts --seed=N --seconds=N [--only=NAME]`: fuzzes every wire module, whole
- * stacks ('hostile'), a gateway ('hostile gateway') and a router ('hostile router'), for that long.
+ * stacks ('hostile'), a gateway ('hostile gateway'), a router ('hostile router') and both ends of
+ * TLS ('hostile tls'), for that long.
  * With `--guided`: the targets of guided/ by coverage, beginning with the corpus, which `--write`
  * replaces by what was found; `--replay=HEX` runs one input. Exit codes: 0 passed, 1 usage, 3 a
  * stack threw, 5 a wire module broke a promise.

@@ -7,6 +7,7 @@ import { SimRandom } from '#targets/sim/index';
 import { runHostileGateway } from './hostile-gateway.ts';
 import { runHostileRouter } from './hostile-router.ts';
 import { type HostileTally, runHostile } from './hostile-stack.ts';
+import { runHostileTls } from './hostile-tls.ts';
 import { registry } from './registry.ts';
 import { fuzz, WireViolation } from './wire-case.ts';
 
@@ -21,6 +22,7 @@ const HOSTILE = new Map<
   ['hostile', runHostile],
   ['hostile gateway', runHostileGateway],
   ['hostile router', runHostileRouter],
+  ['hostile tls', runHostileTls],
 ]);
 
 export interface Arguments {
