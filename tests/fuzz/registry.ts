@@ -34,6 +34,7 @@ import {
 import type { SimRandom } from '#targets/sim/index';
 import { acmeCases } from './acme-cases.ts';
 import { composeCases } from './compose-cases.ts';
+import { cryptoCases } from './crypto-cases.ts';
 import { dnsCases } from './dns-cases.ts';
 import { httpCases } from './http-cases.ts';
 import { inspectCases } from './inspect-cases.ts';
@@ -246,6 +247,7 @@ export const registry: readonly WireCase[] = [
   tcp,
   dhcpv4,
   ...ipv4Cases,
+  ...cryptoCases,
   ...dnsCases,
   ...ipv6Cases,
   ...httpCases,
