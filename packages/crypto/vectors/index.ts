@@ -6,6 +6,7 @@ import signatures from './signatures.json' with { type: 'json' };
 import type { Vector } from './vector.ts';
 
 export { runVectors, type VectorsReport } from './run.ts';
+export { runSubtleVectors, type SubtleLike } from './subtle.ts';
 export { fromHex, toHex, type Vector } from './vector.ts';
 export {
   WYCHEPROOF_FILES,
