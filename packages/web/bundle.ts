@@ -11,6 +11,7 @@ export const WEB_GLOBALS: readonly string[] = [
   'Blob',
   'ByteLengthQueuingStrategy',
   'CountQueuingStrategy',
+  'CryptoKey',
   'CustomEvent',
   'DOMException',
   'Event',
@@ -26,6 +27,7 @@ export const WEB_GLOBALS: readonly string[] = [
   'ReadableStreamDefaultReader',
   'Request',
   'Response',
+  'SubtleCrypto',
   'TextDecoder',
   'TextDecoderStream',
   'TextEncoder',
@@ -43,6 +45,7 @@ export const WEB_GLOBALS: readonly string[] = [
   'clearTimeout',
   'console',
   'crypto',
+  'cryptoSubtle',
   'navigator',
   'performance',
   'queueMicrotask',
@@ -54,13 +57,16 @@ export const WEB_GLOBALS: readonly string[] = [
 
 /**
  * For esbuild's `define`: `globalThis.crypto` and `self.crypto` mean `crypto`, which `inject` then
- * finds.
+ * finds. `crypto.subtle` is a name of its own, so that `crypto` alone doesn't link it.
  */
 export function webDefines(): Record<string, string> {
   const defines: Record<string, string> = {};
   for (const name of WEB_GLOBALS) {
     defines[`globalThis.${name}`] = name;
     if (name !== 'self') defines[`self.${name}`] = name;
+  }
+  for (const owner of ['', 'globalThis.', 'self.']) {
+    defines[`${owner}crypto.subtle`] = 'cryptoSubtle';
   }
   return defines;
 }

@@ -35,6 +35,7 @@ export {
   WritableStreamDefaultWriter,
 } from './streams.ts';
 export { structuredClone } from './structured-clone.ts';
+export { CryptoKey, cryptoSubtle, SubtleCrypto } from './subtle.ts';
 export { clearInterval, clearTimeout, queueMicrotask, setInterval, setTimeout } from './timers.ts';
 export { URL } from './url.ts';
 export { URLSearchParams } from './url-search-params.ts';

@@ -96,3 +96,19 @@ test('bundle › a global used before installWeb › a clear error; after it, an
   await context.done;
   assert.equal(context.lines?.join(), '36');
 });
+
+test('bundle › an app that names crypto.subtle › links it, however it is named', async () => {
+  for (const name of ['crypto', 'globalThis.crypto', 'self.crypto']) {
+    const linked = await linkedBy(`globalThis.x = ${name}.subtle.digest('SHA-256', bytes);`);
+    assert.ok(linked.includes('packages/crypto/subtle/subtle-crypto.ts'), name);
+  }
+});
+
+test('bundle › an app that uses crypto for random bytes only › links nothing else', async () => {
+  const linked = await linkedBy('globalThis.x = crypto.getRandomValues(new Uint8Array(4));');
+  assert.ok(linked.includes('packages/web/crypto.ts'));
+  assert.deepEqual(
+    linked.filter((file) => file.startsWith('packages/crypto/') || file.includes('/subtle')),
+    [],
+  );
+});
