@@ -57,8 +57,8 @@ const HASHES: Readonly<Record<string, HashName>> = {
 export const readAlgorithm = (reader: DerReader): Uint8Array =>
   reader.spanOf(() => {
     const outer = reader.open(tag.sequence);
-    reader.oid();
-    if (reader.more) reader.element();
+    reader.skipOid();
+    if (reader.more) reader.skipElement();
     reader.close(outer);
   });
 

@@ -95,7 +95,7 @@ function readRevoked(reader: DerReader, revoked: Set<string>, mayExtend: boolean
 function readScope(reader: DerReader): RevocationList['covers'] | null {
   const outer = reader.open(tag.sequence);
   const isPartial = reader.isNext(contextHolder(0));
-  if (isPartial) reader.element();
+  if (isPartial) reader.skipElement();
   const isLeaves = reader.flag(contextTag(1));
   const isAuthorities = reader.flag(contextTag(2));
   const isForReasons = reader.isNext(contextTag(3));

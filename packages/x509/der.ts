@@ -7,7 +7,7 @@
 
 import { assert, type WallTime, type WireFault, wallTimeOfMillis } from '#core';
 import { DER_DEPTH_MAX, OID_BYTES_MAX } from './limits.ts';
-import { oidText } from './oid.ts';
+import { isOid, oidText } from './oid.ts';
 import { parseTime } from './time.ts';
 
 export const tag = {
@@ -92,6 +92,11 @@ export class DerReader {
     const start = this.at;
     this.skip(0);
     return this.fault === null ? this.bytes.subarray(start, this.at) : NONE;
+  }
+
+  /** As `element`, when the value isn't asked for. */
+  skipElement(): void {
+    this.skip(0);
   }
 
   /** The value with its header that `read` reads. */
@@ -193,6 +198,16 @@ export class DerReader {
     const text = contents.length > OID_BYTES_MAX ? null : oidText(contents);
     if (text === null) this.stop(start);
     return text ?? '';
+  }
+
+  /** An identifier that isn't asked for; only its form is checked. */
+  skipOid(): void {
+    const start = this.at;
+    const count = this.header(tag.oid);
+    const contentsAt = this.at;
+    this.at += count;
+    if (this.fault !== null) return;
+    if (count > OID_BYTES_MAX || !isOid(this.bytes, contentsAt, this.at)) this.stop(start);
   }
 
   /** UTCTime or GeneralizedTime as RFC 5280 §4.1.2.5 has them. */

@@ -121,7 +121,7 @@ const KNOWN: Readonly<Record<string, (reader: DerReader, to: Typed) => void>> = 
 /** A sequence of one or more values that we don't look into. */
 function readSequence(reader: DerReader): void {
   const outer = reader.open(tag.sequence);
-  do reader.element();
+  do reader.skipElement();
   while (reader.more);
   reader.close(outer);
 }

@@ -3,7 +3,7 @@
  * names of hosts (host-match.ts).
  */
 
-import { hot } from '#core';
+import { assert, hot } from '#core';
 import { hexOf } from './bytes.ts';
 import { type DerReader, DerReader as Reader, tag } from './der.ts';
 import { derOid, derSequence, derSet, derText } from './der-writer.ts';
@@ -22,42 +22,45 @@ interface Attribute {
 /** Attributes of each relative name, in order. Empty names have none. */
 type RelativeNames = readonly (readonly Attribute[])[];
 
-/** A name with its header, checked; its attributes aren't looked into. */
-export const readName = (reader: DerReader): NameDer =>
-  reader.spanOf(() => walkName(reader, () => {}));
+/** A name with its header; its attributes are checked for form. */
+export function readName(reader: DerReader): NameDer {
+  return reader.spanOf(() => {
+    const outer = reader.open(tag.sequence);
+    for (let count = 0; reader.more; ) {
+      const outerSet = reader.open(tag.set);
+      do {
+        const outerPair = reader.open(tag.sequence);
+        reader.skipOid();
+        reader.skipElement();
+        reader.close(outerPair);
+        if (++count > NAME_ATTRIBUTES_MAX) reader.refuse();
+      } while (reader.more);
+      reader.close(outerSet);
+    }
+    reader.close(outer);
+  });
+}
 
-function walkName(
-  reader: DerReader,
-  found: (relative: number, attribute: Attribute) => void,
-): void {
-  const outer = reader.open(tag.sequence);
-  let count = 0;
-  for (let relative = 0; reader.more; relative++) {
+/** What is in a name that `readName` gave. */
+function relativeNames(name: NameDer): RelativeNames {
+  const reader = new Reader(name);
+  const names: Attribute[][] = [];
+  reader.open(tag.sequence);
+  while (reader.more) {
+    const attributes: Attribute[] = [];
     const outerSet = reader.open(tag.set);
-    do {
+    while (reader.more) {
       const outerPair = reader.open(tag.sequence);
       const type = reader.oid();
       const value = reader.element();
       reader.close(outerPair);
-      if (++count > NAME_ATTRIBUTES_MAX) reader.refuse();
-      if (reader.fault === null) found(relative, attributeOf(type, value));
-    } while (reader.more);
+      const first = value[0]!;
+      attributes.push({ type, tag: first, contents: new Reader(value).contents(first) });
+    }
     reader.close(outerSet);
+    names.push(attributes);
   }
-  reader.close(outer);
-}
-
-function attributeOf(type: string, value: Uint8Array): Attribute {
-  const first = value[0]!;
-  return { type, tag: first, contents: new Reader(value).contents(first) };
-}
-
-function relativeNames(name: NameDer): RelativeNames {
-  const names: Attribute[][] = [];
-  walkName(new Reader(name), (relative, attribute) => {
-    if (relative === names.length) names.push([]);
-    names[relative]!.push(attribute);
-  });
+  assert(reader.finish() === null, 'a name that was not read by readName');
   return names;
 }
 

@@ -28,35 +28,40 @@ export const oid = {
   clientAuth: '1.3.6.1.5.5.7.3.2',
 } as const;
 
-/** Bits of an arc that a number surely holds: seven bytes of seven. */
-const NUMBER_BYTES_MAX = 7;
+/** An arc below it may get seven bits more and still be exact as a number. */
+const NUMBER_ARC_MAX = 2 ** 46;
+
+/** Whether [at, end) are an identifier's contents: each arc ends, and none begins with zeros. */
+export function isOid(bytes: Uint8Array, at: number, end: number): boolean {
+  if (at === end || bytes[end - 1]! >= 0x80) return false;
+  for (let i = at; i < end; i++) {
+    if (bytes[i] === 0x80 && (i === at || bytes[i - 1]! < 0x80)) return false;
+  }
+  return true;
+}
 
 /** The dotted form of an identifier's contents; null when they are none. */
 export function oidText(contents: Uint8Array): string | null {
+  if (!isOid(contents, 0, contents.length)) return null;
+  // joint-iso-itu-t ds: most of those in certificates.
+  if (contents.length === 3 && contents[0] === 0x55 && contents[1]! < 0x80) {
+    return `2.5.${contents[1]}.${contents[2]}`;
+  }
   let text = '';
-  let start = 0;
+  let arc: number | bigint = 0;
   for (let i = 0; i < contents.length; i++) {
-    // As few bytes as possible: none begins with zeros.
-    if (i === start && contents[i] === 0x80) return null;
-    if (contents[i]! >= 0x80) continue;
-    const arc = arcOf(contents, start, i + 1);
-    if (start > 0) text += `.${arc}`;
-    else if (Number(arc) < 80) text = Number(arc) < 40 ? `0.${arc}` : `1.${Number(arc) - 40}`;
+    const byte = contents[i]!;
+    const low = byte < 0x80 ? byte : byte - 0x80;
+    if (typeof arc === 'number' && arc < NUMBER_ARC_MAX) arc = arc * 128 + low;
+    else arc = BigInt(arc) * 128n + BigInt(low);
+    if (byte >= 0x80) continue;
+    if (text !== '') text += `.${arc}`;
+    else if (arc < 40) text = `0.${arc}`;
+    else if (arc < 80) text = `1.${Number(arc) - 40}`;
     else text = `2.${typeof arc === 'number' ? arc - 80 : arc - 80n}`;
-    start = i + 1;
+    arc = 0;
   }
-  return start === contents.length && start > 0 ? text : null;
-}
-
-function arcOf(contents: Uint8Array, start: number, end: number): number | bigint {
-  if (end - start > NUMBER_BYTES_MAX) {
-    let value = 0n;
-    for (let i = start; i < end; i++) value = value * 128n + BigInt(contents[i]! & 0x7f);
-    return value;
-  }
-  let value = 0;
-  for (let i = start; i < end; i++) value = value * 128 + (contents[i]! & 0x7f);
-  return value;
+  return text;
 }
 
 /** The contents of an identifier in dotted form, which must be one. */

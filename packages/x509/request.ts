@@ -45,7 +45,7 @@ export function parseCertificateRequest(raw: Uint8Array): Result<CertificateRequ
       if (extensions !== null) reader.refuse();
       extensions = readExtensions(reader);
     } else {
-      do reader.element();
+      do reader.skipElement();
       while (reader.more);
     }
     reader.close(outerValues);

@@ -6,6 +6,7 @@
 import { assert, type WallTime, wallTimeOfMillis } from '#core';
 
 const ZERO = 0x30;
+const NINE = 0x39;
 const Z = 0x5a;
 /** The calendar repeats after 400 years; Date.UTC takes years below 100 for others. */
 const CYCLE_YEARS = 400;
@@ -19,19 +20,16 @@ export const TIME_MAX = wallTimeOfMillis(Date.UTC(9999, 11, 31, 23, 59, 59));
 export function parseTime(contents: Uint8Array, isLong: boolean): WallTime | null {
   const digits = isLong ? 14 : 12;
   if (contents.length !== digits + 1 || contents[digits] !== Z) return null;
-  const pairs: number[] = [];
-  for (let i = 0; i < digits; i += 2) {
-    const tens = contents[i]! - ZERO;
-    const ones = contents[i + 1]! - ZERO;
-    if (tens < 0 || tens > 9 || ones < 0 || ones > 9) return null;
-    pairs.push(tens * 10 + ones);
+  for (let i = 0; i < digits; i++) {
+    if (contents[i]! < ZERO || contents[i]! > NINE) return null;
   }
-  const [second, minute, hour, day, month, low, high] = pairs.reverse() as [
-    ...[number, number, number, number, number, number],
-    number | undefined,
-  ];
-  const century = high ?? (low >= 50 ? 19 : 20);
+  const pair = (at: number): number => (contents[at]! - ZERO) * 10 + contents[at + 1]! - ZERO;
+  const monthAt = digits - 10;
+  const low = pair(monthAt - 2);
+  const century = isLong ? pair(0) : low >= 50 ? 19 : 20;
   const year = century * 100 + low;
+  const [month, day, hour] = [pair(monthAt), pair(monthAt + 2), pair(monthAt + 4)];
+  const [minute, second] = [pair(monthAt + 6), pair(monthAt + 8)];
   if (second > 59 || minute > 59 || hour > 23 || month < 1 || month > 12) return null;
   const dayMs = Date.UTC(year + CYCLE_YEARS, month - 1, day);
   // Day 0, or one that the month hasn't, is a day of another month.
