@@ -308,8 +308,8 @@ test('start › change_cipher_spec › dropped, as many as may be; refused befor
     return end.alert;
   };
   for (const role of ROLES) {
-    assert.equal(count(CHANGE_CIPHER_SPECS_MAX, role), null);
-    assert.equal(count(CHANGE_CIPHER_SPECS_MAX + 1, role), 'sent unexpected_message');
+    assert.equal(count(CHANGE_CIPHER_SPECS_MAX[role], role), null);
+    assert.equal(count(CHANGE_CIPHER_SPECS_MAX[role] + 1, role), 'sent unexpected_message');
   }
   const early = new TestPair();
   deliver(early.server, CCS);

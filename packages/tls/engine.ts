@@ -127,6 +127,14 @@ export class TlsEngine {
     handler.sendRecords(writer.seal(contentType.change_cipher_spec, CHANGE_CIPHER_SPEC));
   }
 
+  /** The peer asks for another key of ours: now, or before the next data when it reads slowly. */
+  answerKeyUpdate(): Refusal | null {
+    if (this.isWriteClosed) return null;
+    if (!this.handler.isCongested) return this.renewKey();
+    this.isKeyUpdateDue = true;
+    return null;
+  }
+
   /** Sends an alert that ends nothing. */
   warn(name: AlertName): void {
     if (!this.isWriteClosed) this.sendAlert(ALERT_WARNING, alert[name]);
@@ -269,7 +277,8 @@ export class TlsEngine {
       return refuse('unexpected_message', `change_cipher_spec in ${this.stateName}`);
     }
     if (changeCipherSpec === 'next') return this.machine!.changeCipherSpec();
-    if (++this.changeCipherSpecs <= CHANGE_CIPHER_SPECS_MAX) return null;
+    const role = this.stateName.startsWith('client') ? 'client' : 'server';
+    if (++this.changeCipherSpecs <= CHANGE_CIPHER_SPECS_MAX[role]) return null;
     return refuse('unexpected_message', 'too many change_cipher_spec');
   }
 

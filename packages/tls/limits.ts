@@ -14,8 +14,11 @@ export const MESSAGE_BYTES_MAX = 18_432;
 
 /** Records one after the other that carry nothing; one more: unexpected_message. */
 export const EMPTY_RECORDS_MAX = 32;
-/** change_cipher_spec records that are dropped (RFC 8446 §5); one more: unexpected_message. */
-export const CHANGE_CIPHER_SPECS_MAX = 8;
+/**
+ * change_cipher_spec records that are dropped, by role of who drops them (RFC 8446 §5 and §D.4: a
+ * peer sends one; some servers one after each hello); one more: unexpected_message.
+ */
+export const CHANGE_CIPHER_SPECS_MAX = { client: 2, server: 1 } as const;
 /** Alerts that end nothing; one more: unexpected_message. */
 export const WARNINGS_MAX = 4;
 /** Post-handshake messages with no application data between; one more: unexpected_message. */

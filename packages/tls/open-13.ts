@@ -86,7 +86,6 @@ export class Open13 implements Machine {
     if (!parsed.ok) return refuseMalformed(parsed.error, 'key_update');
     this.readSecret = updateSecret(crypto, suite, this.readSecret);
     engine.reader.setProtection(protectionOf(crypto, suite, this.readSecret));
-    if (parsed.value.isRequested) engine.isKeyUpdateDue = true;
-    return null;
+    return parsed.value.isRequested ? engine.answerKeyUpdate() : null;
   }
 }

@@ -33,6 +33,7 @@ import { namedGroup, PSK_DHE_KE, signatureScheme, TLS_1_2, TLS_1_3 } from './wir
 import { emitEncryptedExtensions } from './wire/encrypted-extensions.ts';
 import {
   certificateRequestExtensions,
+  type EncryptedExtensions,
   encryptedExtensions,
   helloRetryExtensions,
   serverHelloExtensions,
@@ -282,15 +283,8 @@ export class Server13 implements Machine {
     const { config, engine } = this;
     const handshake = this.handshake!;
     const peerLimit = extensions.recordSizeLimit;
-    handshake.send(
-      handshakeType.encrypted_extensions,
-      emitEncryptedExtensions,
-      encryptedExtensions.of({
-        serverName: proof !== null && this.serverName !== null ? true : null,
-        alpn: this.alpn,
-        recordSizeLimit: peerLimit === null ? null : config.recordSizeLimit,
-      }),
-    );
+    const answers = this.encryptedExtensions(peerLimit !== null, proof !== null);
+    handshake.send(handshakeType.encrypted_extensions, emitEncryptedExtensions, answers);
     if (peerLimit !== null) {
       const { reader, writer } = engine;
       writer.contentBytesMax = Math.min(writer.contentBytesMax, peerLimit - 1);
@@ -310,6 +304,15 @@ export class Server13 implements Machine {
     this.application = handshake.applicationSecrets();
     handshake.protectWriting('server', this.application.server);
     engine.enter(asksClient ? 'server 1.3: certificate' : 'server 1.3: finished', this);
+  }
+
+  /** What a client is told that it asked for; a name only where a certificate was chosen by it. */
+  protected encryptedExtensions(hasLimit: boolean, isFull: boolean): EncryptedExtensions {
+    return encryptedExtensions.of({
+      serverName: isFull && this.serverName !== null ? true : null,
+      alpn: this.alpn,
+      recordSizeLimit: hasLimit ? this.config.recordSizeLimit : null,
+    });
   }
 
   private sendProof({ credentials, scheme }: Proof, wantsOcsp: boolean): void {

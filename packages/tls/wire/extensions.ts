@@ -59,9 +59,9 @@ export type ClientHelloExtensions =
  * send it, and RFC 8446 §4.2.7 tells clients not to act on it.
  */
 export const serverHelloExtensions = new ExtensionTable({
-  supportedVersions: [code.supported_versions, u16],
-  keyShare: [code.key_share, keyShare],
   preSharedKey: [code.pre_shared_key, u16],
+  keyShare: [code.key_share, keyShare],
+  supportedVersions: [code.supported_versions, u16],
   serverName: [code.server_name, flag],
   extendedMasterSecret: [code.extended_master_secret, flag],
   renegotiationInfo: [code.renegotiation_info, renegotiationInfo],
@@ -77,9 +77,9 @@ export type ServerHelloExtensions =
 
 /** Of the ServerHello that is a HelloRetryRequest; its key_share is a group (RFC 8446 §4.2.8). */
 export const helloRetryExtensions = new ExtensionTable({
-  supportedVersions: [code.supported_versions, u16],
   keyShare: [code.key_share, u16],
   cookie: [code.cookie, cookie],
+  supportedVersions: [code.supported_versions, u16],
 } as const);
 export type HelloRetryExtensions =
   typeof helloRetryExtensions extends ExtensionTable<infer T> ? Extensions<T> : never;
