@@ -41,12 +41,14 @@ import { SAY_MS } from './program.ts';
 
 const loop = new NodeLoop();
 const stack = new HostStack(loop);
-export const environment: TlsEnvironment = {
+export const environmentOn = ({ timers }: NodeLoop): TlsEnvironment => ({
   crypto: nodeCrypto,
   entropy: { fill: (out) => void randomFillSync(out) },
   clock: { wall: () => wallTimeOfMillis(Date.now()) },
-  timers: loop.timers,
-};
+  timers,
+});
+
+const environment = environmentOn(loop);
 
 const HOST = '127.0.0.1';
 
