@@ -19,7 +19,13 @@ import { TicketTaker } from './ticket-taker.ts';
 import { Transcript } from './transcript.ts';
 import { parseCertificate13 } from './wire/certificate.ts';
 import { parseCertificateRequest13 } from './wire/certificate-request.ts';
-import { extensionCode, namedGroup, namedGroupNameOf } from './wire/code-points.ts';
+import {
+  extensionCode,
+  namedGroup,
+  namedGroupNameOf,
+  TLS_1_2,
+  TLS_1_3,
+} from './wire/code-points.ts';
 import { parseEncryptedExtensions } from './wire/encrypted-extensions.ts';
 import { handshakeType } from './wire/handshake.ts';
 import { type HelloRetryRequest, parseServerHello, type ServerHello } from './wire/server-hello.ts';
@@ -104,6 +110,10 @@ export class Client13 implements Machine {
     }
     if (suite === null || suite.signature !== null || !ours.suites.includes(suite.code)) {
       return refuse('illegal_parameter', 'the server chose a suite that was not offered');
+    }
+    // RFC 8446 §4.1.4: what the retry chose stays.
+    if (hello.extensions.supportedVersions !== TLS_1_3 || hello.version !== TLS_1_2) {
+      return refuse('illegal_parameter', 'the server chose another version than before');
     }
     if (this.retriedSuite !== null && this.retriedSuite !== suite) {
       return refuse('illegal_parameter', 'the server chose another suite than before');
