@@ -110,7 +110,7 @@ const connectionsOf = (words: string): string[] =>
     .filter((part) => part.trim() !== '');
 
 async function connect(port: number, settings: ClientSettings, talk: Talk): Promise<ClientOutcome> {
-  const args = [...common(settings), '-brief', '-connect', `127.0.0.1:${port}`];
+  const args = [...common(settings), '-brief', '-nocommands', '-connect', `127.0.0.1:${port}`];
   if (settings.serverName === null) args.push('-noservername');
   else args.push('-servername', settings.serverName, '-verify_hostname', settings.serverName);
   if (settings.schemes !== null)

@@ -244,7 +244,7 @@ async function serveTest(socket: Socket, args: readonly string[], anchors: Trust
   }
 }
 
-/** Listens for relays; gives the port. `anchorsFile` is PEM, who signed the runner's certificates. */
+/** Listens for relays; gives the port. `anchorsFile` is PEM: who signed the certificates. */
 export function startShim(anchorsFile: string): Promise<number> {
   const anchors = TrustAnchors.fromPem(readFileSync(anchorsFile, 'utf8'));
   if (!anchors.ok) throw new Error(`no anchors in ${anchorsFile}`);
