@@ -3,37 +3,33 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CertificateAuthority } from '#x509';
-import { WARNINGS_MAX } from './limits.ts';
-import { SessionCache } from './session-cache.ts';
+import { CLIENT_HELLO_BYTES_MAX, WARNINGS_MAX } from './limits.ts';
+import {
+  clientExtensions,
+  clientHello,
+  OLD,
+  serverExtensions,
+  serverHello,
+} from './test-hellos-12.ts';
 import {
   anchors,
   credentials,
   deliver,
-  entropy,
   makeCredentials,
-  makeEnvironment,
-  openPair,
   type PairOptions,
   TestPair,
   tools,
   VALIDITY,
 } from './test-session.ts';
 import { changing, recordOf, runTampered, type Tamper } from './test-tamper.ts';
-import { ServerSessions } from './ticket-12.ts';
-import { TicketKeys } from './ticket-keys.ts';
 import {
   emitCertificate12,
   emitCertificateStatus,
   parseCertificate12,
 } from './wire/certificate.ts';
 import { emitCertificateVerify, parseCertificateVerify } from './wire/certificate-verify.ts';
-import { type ClientHello, emitClientHello, parseClientHello } from './wire/client-hello.ts';
-import {
-  type ClientHelloExtensions,
-  clientHelloExtensions,
-  type ServerHelloExtensions,
-  serverHelloExtensions,
-} from './wire/extensions.ts';
+import { emitClientHello } from './wire/client-hello.ts';
+import { clientHelloExtensions, serverHelloExtensions } from './wire/extensions.ts';
 import { handshakeMessage, handshakeType } from './wire/handshake.ts';
 import {
   emitClientKeyExchange,
@@ -42,31 +38,6 @@ import {
   parseServerKeyExchange,
   type ServerKeyExchange,
 } from './wire/key-exchange.ts';
-import { emitServerHello, parseServerHello, type ServerHello } from './wire/server-hello.ts';
-
-const OLD = { server: { versions: ['TLS 1.2'] } } as const satisfies PairOptions;
-
-const clientHello = (change: (hello: ClientHello) => Partial<ClientHello>): Tamper =>
-  changing(handshakeType.client_hello, parseClientHello, emitClientHello, (hello) => ({
-    ...hello,
-    ...change(hello),
-  }));
-
-const clientExtensions = (change: Partial<ClientHelloExtensions>): Tamper =>
-  clientHello(({ extensions }) => ({
-    extensions: clientHelloExtensions.of({ ...extensions, ...change }, extensions.others),
-  }));
-
-const serverHello = (change: (hello: ServerHello) => Partial<ServerHello>): Tamper =>
-  changing(handshakeType.server_hello, parseServerHello, emitServerHello, (hello) => {
-    assert(hello.kind === 'hello');
-    return { ...hello, ...change(hello) };
-  });
-
-const serverExtensions = (change: Partial<ServerHelloExtensions>): Tamper =>
-  serverHello(({ extensions }) => ({
-    extensions: serverHelloExtensions.of({ ...extensions, ...change }, extensions.others),
-  }));
 
 const serverKey = (change: (exchange: ServerKeyExchange) => Partial<ServerKeyExchange>): Tamper =>
   changing(
@@ -99,6 +70,9 @@ const point = (first: number, count: number): Uint8Array => {
   bytes[0] = first;
   return bytes;
 };
+
+const fallback = clientHello(({ suites }) => ({ suites: [...suites, 0x5600] }));
+const older = clientHello(({ suites }) => ({ suites: [...suites, 0x5600], version: 0x0302 }));
 
 /** What a server refuses in what the client says. */
 const toServer: readonly [what: string, tamper: Tamper, alert: string, options?: PairOptions][] = [
@@ -143,13 +117,11 @@ const toServer: readonly [what: string, tamper: Tamper, alert: string, options?:
   ],
   [
     'a fallback',
-    clientHello(({ suites }) => ({ suites: [...suites, 0x5600] })),
+    fallback,
     'inappropriate_fallback',
-    {
-      server: { versions: ['TLS 1.3', 'TLS 1.2'] },
-      client: { versions: ['TLS 1.2'] },
-    },
+    { server: { versions: ['TLS 1.3', 'TLS 1.2'] }, client: { versions: ['TLS 1.2'] } },
   ],
+  ['a fallback to TLS 1.1', older, 'inappropriate_fallback', { client: { versions: ['TLS 1.2'] } }],
   [
     'a point that is none',
     clientPoint(point(4, 65)),
@@ -354,90 +326,35 @@ for (const [what, tamper, alert] of fromClients) {
   });
 }
 
-// RFC 7627 §5.3.
-const withoutMaster = clientExtensions({ extendedMasterSecret: null });
-
-test('hellos › changed on the way so that both go on › the keys differ, or Finished', () => {
-  const name = new TestPair(OLD);
-  runTampered(name, { toServer: clientExtensions({ serverName: null }) });
-  assert.equal(name.server.alert, 'sent bad_record_mac');
-  const master = runTampered(new TestPair(OLD), { toServer: withoutMaster });
-  assert.equal(master.server.alert, 'sent decrypt_error');
+test('start › a fallback to the best that the server has (RFC 7507 §3) › goes on', () => {
+  const pair = new TestPair({ ...OLD, client: { versions: ['TLS 1.2'] } });
+  runTampered(pair, { toServer: fallback });
+  assert.notEqual(pair.server.alert, 'sent inappropriate_fallback');
 });
 
-test('extended_master_secret › the client has it not › goes on, and nothing is kept', () => {
-  const env = makeEnvironment();
-  const sessions = new ServerSessions(entropy);
-  const tickets = new TicketKeys(env.crypto, entropy, env.timers.now);
-  const kept = new SessionCache();
-  const pair = new TestPair({
-    env,
-    server: { ...OLD.server, sessions, tickets },
-    client: { sessions: kept },
+test('start › a hello that is as long as any may be › answered', () => {
+  const pair = new TestPair({ ...OLD, client: { versions: ['TLS 1.2'] } });
+  const message = handshakeMessage(handshakeType.client_hello, emitClientHello, {
+    version: 0x0303,
+    random: new Uint8Array(32),
+    sessionId: new Uint8Array(32),
+    suites: [...Array.from({ length: 32_766 }, (_, i) => (i % 0x5000) + 1), 0xc02b],
+    compressions: new Uint8Array(255),
+    extensions: clientHelloExtensions.of({ supportedGroups: [23], signatureAlgorithms: [0x0403] }, [
+      { code: 80, data: new Uint8Array(65_535 - 2 * 8 - 4) },
+    ]),
   });
-  // Both transcripts differ, so it ends with Finished: what counts is what was promised before.
-  let hello: ServerHello | null = null;
-  runTampered(pair, {
-    toServer: withoutMaster,
-    toClient: serverHello((given) => {
-      hello = given;
-      return {};
-    }),
-  });
-  const { extensions, sessionId } = hello!;
-  assert.equal((extensions as ServerHelloExtensions).extendedMasterSecret, null);
-  assert.equal((extensions as ServerHelloExtensions).sessionTicket, null);
-  assert.equal((sessionId as Uint8Array).length, 0);
-  assert.equal(sessions.size + kept.size, 0);
+  assert.equal(message.length, 4 + CLIENT_HELLO_BYTES_MAX);
+  for (let at = 0; at < message.length; at += 16_384) {
+    deliver(pair.server, recordOf(22, message.slice(at, at + 16_384)));
+  }
+  assert.equal(pair.server.failure, null);
+  assert.equal(pair.server.engine.state, 'server 1.2: client_key_exchange');
+  const longer = new TestPair(OLD).server;
+  const length = CLIENT_HELLO_BYTES_MAX + 1;
+  deliver(longer, recordOf(22, Uint8Array.of(1, length >> 16, length >> 8, length)));
+  assert.equal(longer.alert, 'sent decode_error');
 });
-
-for (const kind of ['ticket', 'identifier'] as const) {
-  const resuming = (): { options: PairOptions; sessions: ServerSessions | null } => {
-    const env = makeEnvironment();
-    const tickets = kind === 'ticket' ? new TicketKeys(env.crypto, entropy, env.timers.now) : null;
-    const sessions = kind === 'ticket' ? null : new ServerSessions(entropy);
-    const server = { ...OLD.server, tickets, sessions };
-    const options = { env, server, client: { sessions: new SessionCache() } };
-    openPair(options);
-    return { options, sessions };
-  };
-
-  test(`resumption by ${kind} › without extended_master_secret › handshake_failure`, () => {
-    const pair = runTampered(new TestPair(resuming().options), { toServer: withoutMaster });
-    assert.equal(pair.server.alert, 'sent handshake_failure');
-    const { options } = resuming();
-    const other = runTampered(new TestPair(options), {
-      toClient: serverExtensions({ extendedMasterSecret: null }),
-    });
-    assert.equal(other.client.alert, 'sent handshake_failure');
-  });
-
-  test(`resumption by ${kind} › with another suite › illegal_parameter`, () => {
-    const pair = runTampered(new TestPair(resuming().options), {
-      toServer: clientHello(() => ({ suites: [0xc02c] })),
-    });
-    assert.equal(pair.server.alert, 'sent illegal_parameter');
-    const other = runTampered(new TestPair(resuming().options), {
-      toClient: serverHello(() => ({ suite: 0xc02c })),
-    });
-    assert.equal(other.client.alert, 'sent illegal_parameter');
-  });
-
-  test(`resumption by ${kind} › for another name › a full handshake`, () => {
-    const { options } = resuming();
-    const name = clientExtensions({ serverName: 'other.example' });
-    const pair = runTampered(new TestPair(options), { toServer: name });
-    // Not resumed: certificates came, and only the keys tell that the name was changed.
-    assert.equal(pair.server.alert, 'sent bad_record_mac');
-  });
-
-  test(`resumption by ${kind} › too old › a full handshake`, () => {
-    const { options } = resuming();
-    const late = new TestPair(options);
-    late.pass(8 * 86_400);
-    assert.equal(late.run().client.session?.resumed, false);
-  });
-}
 
 test('start › change_cipher_spec before a ServerHello of TLS 1.2 › unexpected_message', () => {
   const pair = new TestPair(OLD);
@@ -453,27 +370,4 @@ test('start › a warning before the ServerHello › ignored; one more than may 
   const other = new TestPair(OLD);
   for (let count = 0; count <= WARNINGS_MAX; count++) deliver(other.client, warning);
   assert.equal(other.client.alert, 'sent unexpected_message');
-});
-
-test('session by identifier › ended by an alert › not resumed (RFC 5246 §7.2.2)', () => {
-  const sessions = new ServerSessions(entropy);
-  const options = { server: { ...OLD.server, sessions }, client: { sessions: new SessionCache() } };
-  const pair = openPair(options);
-  assert.equal(sessions.size, 1);
-  pair.server.engine.receive(Uint8Array.of(23, 3, 3, 0, 24, ...new Uint8Array(24)));
-  assert.equal(pair.server.alert, 'sent bad_record_mac');
-  assert.equal(sessions.size, 0);
-  assert.equal(openPair(options).client.session?.resumed, false);
-});
-
-test('server sessions › one more than the bound › the oldest is forgotten', () => {
-  const sessions = new ServerSessions(entropy, 2);
-  const options = { server: { ...OLD.server, sessions } };
-  for (let count = 1; count <= 3; count++) {
-    openPair(options);
-    assert.equal(sessions.size, Math.min(count, 2));
-    sessions.checkInvariants();
-  }
-  sessions.clear();
-  assert.equal(sessions.size, 0);
 });

@@ -5,8 +5,11 @@ import { type Duration, seconds } from '#core';
 /** RFC 8449 §4; less: illegal_parameter. */
 export const RECORD_SIZE_LIMIT_MIN = 64;
 
-/** A ClientHello; more: decode_error. One extension may have 65,535 bytes. */
-export const CLIENT_HELLO_BYTES_MAX = 69_632;
+/**
+ * A ClientHello: with session id, suites, compression methods and extensions as long as they may be
+ * (RFC 8446 §4.1.2); more: decode_error.
+ */
+export const CLIENT_HELLO_BYTES_MAX = 2 + 32 + 33 + 2 + 65_534 + 256 + 2 + 65_535;
 /** A Certificate message, and so a chain with its staples; more: decode_error. */
 export const CERTIFICATE_BYTES_MAX = 65_536;
 /** Any other handshake message; more: decode_error. */

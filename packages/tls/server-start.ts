@@ -29,12 +29,13 @@ export class ServerStart implements Machine {
     if (!parsed.ok) return refuseMalformed(parsed.error, 'client_hello');
     const hello = parsed.value;
     const version = chooseVersion(hello, this.config);
-    if (version === null) return refuse('protocol_version', 'no version in common');
     if (version === TLS_1_3) return new Server13(this.engine, this.config).start(hello, message);
     // RFC 7507 §3: the client could do better and was kept from it.
-    if (this.config.versions.includes('TLS 1.3') && hello.suites.includes(FALLBACK_SCSV)) {
-      return refuse('inappropriate_fallback', 'the client fell back to TLS 1.2');
+    const isBest = version === TLS_1_2 && !this.config.versions.includes('TLS 1.3');
+    if (!isBest && hello.suites.includes(FALLBACK_SCSV)) {
+      return refuse('inappropriate_fallback', 'the client fell back to an older version');
     }
+    if (version === null) return refuse('protocol_version', 'no version in common');
     return new Server12(this.engine, this.config).start(hello, message);
   }
 
