@@ -53,6 +53,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'packages/stack',
   ],
   'packages/morgana': [
+    'packages/acme',
     'packages/core',
     'packages/device',
     'packages/crypto',

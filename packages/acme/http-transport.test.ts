@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { err, instantOfMicros, ok, type Result, Timer, TimerQueue } from '#core';
-import type { Endpoint, Flow, FlowHandler, Stack } from '#device';
+import type { ConnectSecure, Endpoint, Flow, FlowHandler } from '#device';
 import type { TransportError } from './error.ts';
 import { HttpTransport } from './http-transport.ts';
 import { textOfBytes, urlOf } from './test-bench.ts';
@@ -18,12 +18,12 @@ const POST: AcmeRequest = {
 };
 
 /** A transport to a server that answers `response` to its first request. */
-function ask(request: AcmeRequest, response: string | 'refused' | null) {
+function ask(request: AcmeRequest, response: string | 'refused' | 'distrusted' | null) {
   const timers = new TimerQueue(instantOfMicros(0));
   let sent = '';
   let aborted = 0;
   let place = '';
-  const connect: Stack['connect'] = (host, port, opened) => {
+  const connect: ConnectSecure = (host, port, opened) => {
     place = `${host} ${port}`;
     let handler: FlowHandler | null = null;
     const flow: Flow = {
@@ -49,7 +49,13 @@ function ask(request: AcmeRequest, response: string | 'refused' | null) {
       pause() {},
       resume() {},
     };
-    const result = response === 'refused' ? err({ kind: 'refused' } as const) : ok(flow);
+    const distrusted = { kind: 'tls', fault: 'unknown issuer', alert: 'unknown_ca' } as const;
+    const result =
+      response === 'refused'
+        ? err({ kind: 'refused' } as const)
+        : response === 'distrusted'
+          ? err(distrusted)
+          : ok(flow);
     timers.arm(new Timer(() => opened(result)), timers.now);
     return { cancel() {} };
   };
@@ -105,6 +111,7 @@ for (const framing of [
 
 for (const [response, text] of [
   ['refused', 'no connection: refused'],
+  ['distrusted', 'no connection: TLS: unknown issuer'],
   ['220 smtp.example\r\n', 'what came is no HTTP/1.1 response'],
 ] as const) {
   test(`${JSON.stringify(response)} › HTTP › ${text}`, () => {

@@ -4,7 +4,7 @@
  */
 
 import { err, hot, ok, type Result, type TimerQueue } from '#core';
-import type { Stack } from '#device';
+import type { ConnectSecure } from '#device';
 import { type ClientError, type ClientHandler, HttpClient } from '#http/client';
 import type { TransportError } from './error.ts';
 import type { AcmeAnswer, AcmeRequest, AcmeTransport, Sending } from './transport.ts';
@@ -22,7 +22,7 @@ export class HttpTransport implements AcmeTransport {
   private readonly client: HttpClient;
 
   /** `connect` opens TLS connections, with the server's certificate checked. */
-  constructor(connect: Stack['connect'], timers: TimerQueue) {
+  constructor(connect: ConnectSecure, timers: TimerQueue) {
     this.client = new HttpClient({ connect, timers, limits: LIMITS });
   }
 
@@ -92,8 +92,11 @@ class AnswerReader implements ClientHandler {
 
 function transportError(error: ClientError): TransportError {
   switch (error.kind) {
-    case 'connect':
-      return { kind: 'connection', text: `no connection: ${error.error.kind}` };
+    case 'connect': {
+      const { error: why } = error;
+      const text = why.kind === 'tls' ? `TLS: ${why.fault}` : why.kind;
+      return { kind: 'connection', text: `no connection: ${text}` };
+    }
     case 'closed':
       return { kind: 'connection', text: 'the connection broke' };
     case 'malformed':

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { arg, defineUnikernel, kv, net } from './config.ts';
+import { arg, defineUnikernel, kv, net, tls } from './config.ts';
 import { deviceOrder } from './devices.ts';
 
 const define = (config: Partial<Parameters<typeof defineUnikernel>[0]>): unknown =>
@@ -44,6 +44,16 @@ test('an interface with two owners › refused', () => {
 test('one device under two names › refused', () => {
   const site = kv.directory('./a');
   assert.throws(() => define({ devices: { a: site, b: site } }), /two names/);
+});
+
+test('tls.acme › whom to trust must be said, and there is one server', () => {
+  const stack = net.stack();
+  const devices = { stack, tls: tls.acme(stack) };
+  assert.throws(() => define({ devices }), /tls\.acme needs to know whom to trust/);
+  assert.doesNotThrow(() => define({ devices, ca: 'system' }));
+  const two = { ...devices, other: tls.server() };
+  assert.throws(() => define({ devices: two, ca: 'system' }), /one tls.server has all/);
+  assert.throws(() => define({ args: { 'acme-names': arg.string({ doc: '' }) } }), /is reserved/);
 });
 
 test('a declaration knows its line', () => {

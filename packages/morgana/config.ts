@@ -8,6 +8,7 @@
 import type { ArgSpec, ArgSpecs } from './arguments.ts';
 import { type DeviceSpec, type DeviceSpecs, declareDevice, deviceOrder } from './devices.ts';
 import {
+  ACME_ARGS,
   DIRECT_STACK_ARGS,
   LOG_ARGS,
   MANAGEMENT_ARGS,
@@ -58,6 +59,7 @@ const RESERVED_ARGS = new Set([
     DIRECT_STACK_ARGS,
     TLS_SERVER_ARGS,
     TLS_CLIENT_ARGS,
+    ACME_ARGS,
   ].flatMap((specs) => Object.keys(specs)),
 ]);
 
@@ -85,10 +87,11 @@ export function defineUnikernel<const D extends DeviceSpecs, const A extends Arg
     }
   }
   const specs = Object.values(config.devices ?? {});
-  if (config.ca === undefined && specs.some(({ kind }) => kind === 'tls.client')) {
-    throw new TypeError("tls.client needs to know whom to trust: ca: './ca.pem', or 'system'");
+  const asks = specs.find(({ kind }) => kind === 'tls.client' || kind === 'tls.acme');
+  if (config.ca === undefined && asks !== undefined) {
+    throw new TypeError(`${asks.kind} needs to know whom to trust: ca: './ca.pem', or 'system'`);
   }
-  if (specs.filter(({ kind }) => kind === 'tls.server').length > 1) {
+  if (specs.filter(({ kind }) => kind === 'tls.server' || kind === 'tls.acme').length > 1) {
     throw new TypeError('one tls.server has all certificates: clients name the one they want');
   }
   checkSharing(config.devices ?? {});
@@ -188,6 +191,15 @@ export const tls = {
    */
   server: ({ files }: { readonly files?: string } = {}): DeviceSpec<'tls.server'> =>
     declareDevice('tls.server', files === undefined ? {} : { path: files }, [], callSite()),
+  /**
+   * As `server`, and with the boot-time argument --acme the certificate comes from an authority by
+   * ACME, over `stack`; the configuration's `ca` says who may be that authority.
+   */
+  acme: (
+    stack: DeviceSpec<'net.stack'>,
+    { files }: { readonly files?: string } = {},
+  ): DeviceSpec<'tls.acme'> =>
+    declareDevice('tls.acme', files === undefined ? {} : { path: files }, [stack], callSite()),
   /** Connections over TLS, by `stack`; whom to trust is the configuration's `ca`. */
   client: (stack: DeviceSpec<'net.stack'>): DeviceSpec<'tls.client'> =>
     declareDevice('tls.client', {}, [stack], callSite()),

@@ -14,6 +14,7 @@ export interface DeviceKinds {
   'kv.directory': KvReadOnly;
   'net.management': ManagementPort;
   'tls.server': TlsServer;
+  'tls.acme': TlsServer;
   'tls.client': TlsClient;
 }
 

@@ -73,6 +73,46 @@ export const TLS_SERVER_ARGS: ArgSpecs = {
   },
 };
 
+/** Of a program that may get its certificate by ACME (tls/acme-connector.ts). */
+export const ACME_ARGS: ArgSpecs = {
+  acme: {
+    kind: 'string',
+    default: '',
+    doc: "the URL of an ACME directory: certificates come from there; '': they are given",
+  },
+  'acme-names': {
+    kind: 'string',
+    default: '',
+    doc: 'what the certificate is for, with --acme: host names and addresses, with commas',
+  },
+  'acme-agree-terms': {
+    kind: 'boolean',
+    default: false,
+    doc: "you agree to the authority's terms of service, where it has some",
+  },
+  'acme-email': {
+    kind: 'string',
+    default: '',
+    doc: 'where the authority may write to',
+  },
+  'acme-challenge': {
+    kind: 'string',
+    default: 'http-01',
+    doc: 'how the names are proved: http-01 (on --http-port) or tls-alpn-01 (on --port)',
+  },
+  'acme-disk': {
+    kind: 'string',
+    default: 'acme',
+    doc: 'the block device that keeps account and certificate, where there is one',
+  },
+  'acme-eab-kid': {
+    kind: 'string',
+    default: '',
+    doc: 'the name of your account with the authority, where it wants one',
+  },
+  'acme-eab-key': { kind: 'string', default: '', doc: 'and its key, base64url' },
+};
+
 /** Of a program that asks others over TLS (tls/secure.ts). */
 export const TLS_CLIENT_ARGS: ArgSpecs = {
   ca: {

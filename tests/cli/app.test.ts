@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { detectApp, nameOf } from '../../tools/cli/app.ts';
 import { Failure } from '../../tools/cli/failure.ts';
+import { LOAD_DEFAULTS, loadApp } from '../../tools/cli/load.ts';
 import { Workspace } from './cli.ts';
 
 const files = new Workspace({
@@ -55,4 +56,26 @@ test('names › fit for a host', () => {
     ['/a/---', 'app'],
   ];
   for (const [file, name] of names) assert.equal(nameOf(file), name);
+});
+
+const ACME = { ...LOAD_DEFAULTS, tls: true, acme: true, ca: 'none' };
+for (const [what, name, options, message] of [
+  ['without --tls', 'site', { ...ACME, tls: false }, /--acme goes with --tls/],
+  ['without --ca', 'site', { ...ACME, ca: null }, /--acme needs to know whom to trust/],
+  ['for a graph', 'graph', ACME, /--acme is for websites and handlers/],
+] as const) {
+  test(`--acme ${what} › refused`, async () => {
+    const found = detectApp(files.path(name));
+    assert.ok(found.kind !== 'image');
+    await assert.rejects(loadApp(found, options), message);
+  });
+}
+
+test('--acme with both › the device of --tls may get its certificate by ACME', async () => {
+  const found = detectApp(files.path('site'));
+  assert.ok(found.kind !== 'image');
+  const { devices } = await loadApp(found, ACME);
+  const device = devices.find((node) => node.name === 'tls');
+  assert.equal(device?.kind, 'tls.acme');
+  assert.equal(devices[device.needs[0]!]?.kind, 'net.stack');
 });

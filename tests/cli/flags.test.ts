@@ -24,6 +24,7 @@ test('nothing › what is absent', () => {
       management: false,
       tls: false,
       'tls-files': null,
+      acme: false,
       ca: null,
       memory: 16,
       net: 'host',

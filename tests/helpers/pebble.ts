@@ -154,7 +154,8 @@ function writeCertificate(folder: string, entropy: Entropy): string {
   const notAfter = wallTimeOfMillis(Date.now() + YEAR_MILLIS);
   const root = CertificateAuthority.create(tools, { name: 'Pebble HTTPS', notBefore, notAfter });
   const key = nodeCrypto.generatePrivateKey('P-256', entropy);
-  const names = ['127.0.0.1', 'localhost'];
+  // The last one: how unikernels on a network of this machine ask for it.
+  const names = ['127.0.0.1', 'localhost', 'host.internal'];
   const purposes = ['serverAuth'] as const;
   const leaf = root.issue({ names, notBefore, notAfter, spki: key.spki, purposes });
   writeFileSync(path.join(folder, 'cert.pem'), pemEncode('CERTIFICATE', leaf));

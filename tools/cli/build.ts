@@ -29,7 +29,7 @@ import { checkContent } from './content.ts';
 import { describeApp } from './describe-app.ts';
 import { partLines } from './describe-text.ts';
 import { appendDescription, type Description, type Part } from './description.ts';
-import { checkDevices, entrySource } from './entry.ts';
+import { checkDevices, entrySource, isTlsServer } from './entry.ts';
 import { EXIT_OK, Failure, usageFailure } from './failure.ts';
 import type { CommandLine } from './flags.ts';
 import { ENTRY_NAME } from './import-graph.ts';
@@ -63,7 +63,7 @@ export async function buildVerb(line: CommandLine<typeof VERBS.build.flags>): Pr
   const mode = target === 'node' ? 0o644 : 0o755;
   // With private keys in it, it is its owner's only.
   const isSecret = app.devices.some(
-    ({ kind, name }) => kind === 'tls.server' && Object.hasOwn(app.content, name),
+    (node) => isTlsServer(node) && Object.hasOwn(app.content, node.name),
   );
   writeFileSync(file, built.output, { mode: isSecret ? mode & 0o700 : mode });
   const { image } = built.description;

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Metafile } from 'esbuild';
 import type { ArgSpecs } from '../../packages/morgana/arguments.ts';
 import {
+  ACME_ARGS,
   DIRECT_STACK_ARGS,
   LOG_ARGS,
   MANAGEMENT_ARGS,
@@ -13,7 +14,7 @@ import {
 } from '../../packages/morgana/standard-args.ts';
 import type { App } from './app.ts';
 import { DESCRIPTION_FORMAT, type Description, type Part } from './description.ts';
-import { hasManagement, hasOwnStack, hasTlsServer, implementationOf } from './entry.ts';
+import { hasAcme, hasManagement, hasOwnStack, hasTlsServer, implementationOf } from './entry.ts';
 import { chainTo, packageCosts, packageOf } from './import-graph.ts';
 import { type Platform, targetOf } from './verbs.ts';
 
@@ -82,6 +83,7 @@ function standardArgs(app: App, platform: Platform): ArgSpecs {
   const more = {
     ...(hasManagement(app) ? MANAGEMENT_ARGS : {}),
     ...(hasTlsServer(app) ? TLS_SERVER_ARGS : {}),
+    ...(hasAcme(app) ? ACME_ARGS : {}),
     ...(app.ca === null ? {} : TLS_CLIENT_ARGS),
   };
   if (!hasOwnStack(app, platform)) return { ...LOG_ARGS, ...more };

@@ -87,9 +87,10 @@ export async function devVerb(line: Line): Promise<number> {
 }
 
 /** Those of the flags that say what is linked. */
-const tlsOptions = ({ flags }: Line): Pick<LoadOptions, 'tls' | 'tls-files' | 'ca'> => ({
+const tlsOptions = ({ flags }: Line): Pick<LoadOptions, 'tls' | 'tls-files' | 'acme' | 'ca'> => ({
   tls: flags.tls,
   'tls-files': flags['tls-files'],
+  acme: flags.acme,
   ca: flags.ca,
 });
 

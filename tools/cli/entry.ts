@@ -44,6 +44,11 @@ const TLS = {
     name: 'tlsServerConnector',
     shown: 'our own TLS',
   },
+  'tls.acme': {
+    from: 'packages/morgana/tls/acme-connector.ts',
+    name: 'acmeConnector',
+    shown: 'our own TLS and ACME',
+  },
   'tls.client': {
     from: 'packages/morgana/tls/tls-client.ts',
     name: 'tlsClientConnector',
@@ -107,8 +112,13 @@ export const hasOwnStack = (app: App, target: Platform): boolean =>
 export const hasManagement = (app: App): boolean =>
   app.devices.some((node) => node.kind === 'net.management');
 
-export const hasTlsServer = (app: Pick<App, 'devices'>): boolean =>
-  app.devices.some((node) => node.kind === 'tls.server');
+export const isTlsServer = ({ kind }: Pick<DeviceNode, 'kind'>): boolean =>
+  kind === 'tls.server' || kind === 'tls.acme';
+
+export const hasTlsServer = (app: Pick<App, 'devices'>): boolean => app.devices.some(isTlsServer);
+
+export const hasAcme = (app: Pick<App, 'devices'>): boolean =>
+  app.devices.some((node) => node.kind === 'tls.acme');
 
 /** A website or handler over HTTPS. */
 const isHttps = (app: App): boolean => app.kind !== 'devices' && hasTlsServer(app);

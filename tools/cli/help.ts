@@ -42,7 +42,8 @@ While a change has errors they are shown and the old version keeps serving.
   --publish=HOST:IMAGE  another port, as of "morgana run"; may be repeated
   --net=host|direct     node: its sockets (the default), or our own TCP/IP on --link
   --tls                 HTTPS on --port, as of "morgana run"
-  --tls-files=DIR       as of "morgana build", as is:
+  --tls-files=DIR       as of "morgana build", as are:
+  --acme
   --ca=FILE|system|none
   --link=LINK           an Ethernet interface, as of "morgana run"; may be repeated
   --disk=NAME=FILE      process: a block device; may be repeated
@@ -65,6 +66,7 @@ The same inputs give the same bytes.
   --management          a website or handler has a management port, off unless turned on at boot
   --tls                 a website or handler over HTTPS; a graph declares tls.server itself
   --tls-files=DIR       its certificates and keys, PEM files, linked into the image
+  --acme                its certificate may come from an authority: boot-time argument --acme=URL
   --ca=FILE|system|none whom it trusts itself: fetch of https, names and syslog over TLS
   --output=FILE         where to write it (default NAME.img, NAME.elf or NAME.mjs)
   --json                print bytes by part as JSON
@@ -101,6 +103,7 @@ stdout, the image's exit code is this command's; Ctrl-C stops the machine.
   --inspect=on|off      as of "morgana build", as are:
   --management
   --tls-files=DIR
+  --acme
   --ca=FILE|system|none
   --keep-image=FILE     leaves the built image at FILE
 `,
@@ -195,6 +198,7 @@ what it may touch (ports, disks), and the bytes of its image. APP may be an imag
   --management
   --tls
   --tls-files=DIR
+  --acme
   --ca=FILE|system|none
   --json                for programs
   --dot                 the graph of devices, for Graphviz

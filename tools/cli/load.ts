@@ -11,7 +11,7 @@ import * as esbuild from 'esbuild';
 import type { ArgSpecs } from '../../packages/morgana/arguments.ts';
 import type { UnikernelConfig } from '../../packages/morgana/config.ts';
 import { arg, kv, net, tls } from '../../packages/morgana/config.ts';
-import { type DeviceNode, deviceOrder } from '../../packages/morgana/devices.ts';
+import { type DeviceNode, type DeviceSpec, deviceOrder } from '../../packages/morgana/devices.ts';
 import { HTTPS_ARGS } from '../../packages/morgana/standard-args.ts';
 import { type App, type AppPath, CONFIG_FILE, nameOf } from './app.ts';
 import { Failure, usageFailure } from './failure.ts';
@@ -33,6 +33,8 @@ export interface LoadOptions {
   readonly tls: boolean;
   /** A directory with its certificates to link; null: they come at boot. */
   readonly 'tls-files': string | null;
+  /** Whether its certificate may come from an authority at boot. */
+  readonly acme: boolean;
   /** Whom it trusts, as `ca` of a configuration; null: as that says. */
   readonly ca: string | null;
 }
@@ -42,6 +44,7 @@ export const LOAD_DEFAULTS: LoadOptions = {
   management: false,
   tls: false,
   'tls-files': null,
+  acme: false,
   ca: null,
 };
 
@@ -55,7 +58,7 @@ export async function loadApp(
   const files = options['tls-files'];
   const more = {
     ...(options.management ? { management: net.management(stack) } : {}),
-    ...(options.tls ? { tls: tls.server(files === null ? {} : { files }) } : {}),
+    ...(options.tls ? { tls: tlsDevice(options, stack) } : {}),
   };
   const ca = caOf(options.ca, process.cwd(), '--ca');
   switch (found.kind) {
@@ -145,8 +148,33 @@ function contentOf(devices: readonly DeviceNode[], home: string): Record<string,
 const isDirectory = (where: string): boolean =>
   statSync(where, { throwIfNoEntry: false })?.isDirectory() === true;
 
+function tlsDevice({ 'tls-files': files, acme }: LoadOptions, stack: DeviceSpec<'net.stack'>) {
+  const options = files === null ? {} : { files };
+  return acme ? tls.acme(stack, options) : tls.server(options);
+}
+
+function checkAcme({ kind }: AppPath, { tls: hasTls, acme, ca }: LoadOptions): void {
+  if (!acme) return;
+  if (kind === 'devices') {
+    throw usageFailure(
+      '--acme is for websites and handlers',
+      `declare it in ${CONFIG_FILE}: tls: tls.acme(stack)`,
+    );
+  }
+  if (!hasTls) throw usageFailure('--acme goes with --tls', 'give it --tls too');
+  if (ca === null) {
+    throw usageFailure(
+      '--acme needs to know whom to trust: the authority is asked over TLS',
+      'give it --ca=system, or a PEM file, too',
+    );
+  }
+}
+
 /** Refuses flags of TLS that would be silently ignored. */
-function checkTls({ kind }: AppPath, { tls: hasTls, 'tls-files': files }: LoadOptions): void {
+function checkTls(found: AppPath, options: LoadOptions): void {
+  checkAcme(found, options);
+  const { tls: hasTls, 'tls-files': files } = options;
+  const { kind } = found;
   if (files === null) return;
   if (kind === 'devices') {
     throw usageFailure(

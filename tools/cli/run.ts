@@ -40,12 +40,13 @@ export async function runVerb(line: Line): Promise<number> {
   const app = await loadApp(found, line.flags);
   const { output, description } = await buildApp(app, platform);
   const kept = line.flags['keep-image'];
-  const { inspect, management, tls, ca } = line.flags;
+  const { inspect, management, tls, acme, ca } = line.flags;
   // Named by what it is linked with: another of the same application may be starting just now.
   const trust = ca !== null && 'ca';
   const certificates = tls && (line.flags['tls-files'] === null ? 'tls' : 'tls-files');
   const closed = inspect === 'off' && 'closed';
-  const variant = [platform, closed, management && 'management', certificates, trust];
+  const authority = acme && 'acme';
+  const variant = [platform, closed, management && 'management', certificates, authority, trust];
   const name = `run-${variant.filter(Boolean).join('-')}.${SUFFIX[target]}`;
   const file = path.join(appCacheDirectory(app.root), name);
   writeProgram(file, output);

@@ -30,7 +30,12 @@ export const targetOf = (platform: Platform): Target =>
 /** Whether what is linked can be looked into. */
 const inspectFlag = choiceFlag(['on', 'off'], 'on');
 /** TLS: for those who connect, whose certificates are linked, whom the program trusts itself. */
-const tlsFlags = { tls: switchFlag, 'tls-files': textFlag, ca: textFlag } as const;
+const tlsFlags = {
+  tls: switchFlag,
+  'tls-files': textFlag,
+  acme: switchFlag,
+  ca: textFlag,
+} as const;
 export const TEMPLATES = ['static', 'handler', 'devices'] as const;
 
 /**

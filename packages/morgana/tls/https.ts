@@ -53,7 +53,8 @@ export async function serveHttps(
   environment: ServeEnvironment,
   options: HttpsOptions = {},
 ): Promise<HttpServer> {
-  const { hsts = null, redirectFrom = null, publicPort = port, answerInPlain } = options;
+  const { hsts = null, redirectFrom = null, publicPort = port } = options;
+  const answerInPlain = options.answerInPlain ?? tls.answerInPlain;
   const common = httpServerOptions(environment);
   // RFC 6797 §7.2: never over plain HTTP.
   const fields = hsts === null ? [] : [hstsField(hsts)];
@@ -69,7 +70,7 @@ export async function serveHttps(
     handler: new HttpsRedirect({
       port: publicPort,
       host: () => tls.firstName,
-      ...(answerInPlain === undefined ? {} : { except: answerInPlain }),
+      ...(answerInPlain === null ? {} : { except: answerInPlain }),
     }),
     ...common,
   });

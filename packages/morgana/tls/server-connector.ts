@@ -31,7 +31,7 @@ const WHAT_TO_DO =
 export const tlsServerConnector: Connector<'tls.server'> = {
   args: TLS_SERVER_ARGS,
   async connect(request) {
-    const { machine, args, log, inspection } = request;
+    const { machine } = request;
     const sources = sourcesOf(request);
     const read = await readAll(sources);
     if (!read.ok) return { lacks: read.error };
@@ -39,24 +39,35 @@ export const tlsServerConnector: Connector<'tls.server'> = {
     const mark = fingerprint(read.value);
     const shelf = CredentialShelf.from(read.value, primitives);
     if (!shelf.ok) return { lacks: `${shelf.error}: ${WHAT_TO_DO}` };
-    const clients = await clientsOf(request);
-    if (!clients.ok) return { lacks: clients.error };
-    const { clock, entropy, timers } = machine;
-    const logger = log.source('tls');
-    for (const text of shelf.value.warnings(clock.wall())) logger.warn(text);
-    const env = { crypto: primitives, clock, entropy, timers };
-    const server = new TlsServer({ env, log: logger, shelf: shelf.value, ...clients.value });
-    if (sources.some(({ isFixed }) => !isFixed)) new Reloading(server, sources, machine, mark);
-    inspection?.commands.inspector.section('tls', () => server.snapshot());
-    inspection?.commands.add(RELOAD_COMMAND, async () => {
-      if (server.reload === null) return 'its certificates can not change while it runs';
-      const result = await server.reload();
-      return result.ok ? result.value : `not changed: ${result.error}`;
-    });
-    void args;
-    return server;
+    const server = await makeTlsServer(request, shelf.value);
+    if (!server.ok) return { lacks: server.error };
+    const isFixed = sources.every((source) => source.isFixed);
+    if (!isFixed) new Reloading(server.value, sources, machine, mark);
+    return server.value;
   },
 };
+
+/** With `shelf`; without one it is nobody yet, and refuses every client. */
+export async function makeTlsServer(
+  request: ConnectRequest,
+  shelf: CredentialShelf | null,
+): Promise<Result<TlsServer, string>> {
+  const { machine, log, inspection } = request;
+  const clients = await clientsOf(request);
+  if (!clients.ok) return clients;
+  const { clock, entropy, timers } = machine;
+  const logger = log.source('tls');
+  for (const text of shelf?.warnings(clock.wall()) ?? []) logger.warn(text);
+  const env = { crypto: primitives, clock, entropy, timers };
+  const server = new TlsServer({ env, log: logger, shelf, ...clients.value });
+  inspection?.commands.inspector.section('tls', () => server.snapshot());
+  inspection?.commands.add(RELOAD_COMMAND, async () => {
+    if (server.reload === null) return 'its certificates can not change while it runs';
+    const result = await server.reload();
+    return result.ok ? result.value : `not changed: ${result.error}`;
+  });
+  return ok(server);
+}
 
 /** In the order in which they count: the first certificate is that of clients who name no host. */
 function sourcesOf({ machine, node, args }: ConnectRequest): PemSource[] {

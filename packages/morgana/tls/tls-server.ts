@@ -15,6 +15,7 @@ import type {
   TlsServerSnapshot,
   TlsSessionSnapshot,
 } from '#device';
+import type { Exchange } from '#http';
 import {
   acceptTls,
   type Credentials,
@@ -69,6 +70,13 @@ export class TlsServer {
   readonly alertsSent: Record<string, number> = {};
   readonly alertsReceived: Record<string, number> = {};
   readonly sessions = new Set<TlsFlow>();
+  /**
+   * Protocols (RFC 7301) that are spoken on each port that has some, whatever it is for: a session
+   * of one is its function's, which must attach a handler.
+   */
+  readonly protocols = new Map<string, (flow: TlsFlow) => void>();
+  /** Answers some requests on a port of plain HTTP beside (RFC 8555 §8.3); true: this one. */
+  answerInPlain: ((exchange: Exchange) => boolean) | null = null;
   /** Reads certificates again; null: there is nothing that could have changed. */
   reload: (() => Promise<Result<string, string>>) | null = null;
   private shelf: CredentialShelf | null;
@@ -108,7 +116,7 @@ export class TlsServer {
       clientAnchors: this.clientAnchors,
       // Of this port only: a ticket of one protocol is no word in another.
       tickets: new TicketKeys(crypto, entropy, timers.now),
-      alpn,
+      alpn: alpn.length === 0 ? alpn : [...alpn, ...this.protocols.keys()],
     });
     return new TlsGate(this, config, handshakesMax);
   }
@@ -215,7 +223,9 @@ export class TlsGate {
       if (session.session.resumed) server.counts.resumed += 1;
       server.sessions.add(session);
       session.onGone = () => server.sessions.delete(session);
-      opened(session);
+      const own = server.protocols.get(session.session.alpn ?? '');
+      if (own === undefined) opened(session);
+      else own(session);
     });
   }
 
