@@ -71,12 +71,12 @@ function debianMirror(mend) {
 }
 
 /** A private apt: its own sources, state and cache, so that the system's stay as they are. */
-function privateAptOptions(mirror, home, suite) {
+function privateAptOptions(mirror, home, type, suite) {
   for (const dir of ['etc', 'state/lists/partial', 'cache/archives/partial']) {
     fs.mkdirSync(path.join(home, dir), { recursive: true });
   }
   const list = path.join(home, 'etc', 'sources.list');
-  const line = `deb-src [signed-by=${mirror.signedBy}] ${mirror.uri} ${suite} main\n`;
+  const line = `${type} [signed-by=${mirror.signedBy}] ${mirror.uri} ${suite} main\n`;
   fs.writeFileSync(list, line);
   const options = {
     'Dir::Etc::sourcelist': list,
@@ -84,6 +84,7 @@ function privateAptOptions(mirror, home, suite) {
     'Dir::State': path.join(home, 'state'),
     'Dir::State::status': '/var/lib/dpkg/status',
     'Dir::Cache': path.join(home, 'cache'),
+    'Acquire::Languages': 'none',
     // Root's apt would drop to a user who may not read a checkout below a private directory.
     ...(process.getuid?.() === 0 ? { 'APT::Sandbox::User': 'root' } : {}),
   };
@@ -102,6 +103,33 @@ export function run(command, args, cwd, what) {
   }
 }
 
+function update(options, cache) {
+  const strict = ['-o', 'APT::Update::Error-Mode=any'];
+  run('apt-get', [...options, ...strict, '-q', 'update'], cache, 'apt-get update');
+}
+
+function freshFolder(cache, name) {
+  const folder = path.join(cache, 'download', name);
+  fs.rmSync(folder, { recursive: true, force: true });
+  fs.mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+/**
+ * Downloads a package of another suite than the system's, to be looked into and not installed: the
+ * folder with it, which apt checked as downloadSources says.
+ */
+export function downloadPackage(name, { cache, suite, mend }) {
+  const home = path.join(cache, 'apt-packages');
+  const options = privateAptOptions(debianMirror(mend), home, 'deb', suite);
+  update(options, cache);
+  const folder = freshFolder(cache, name);
+  run('apt-get', [...options, '-q', 'download', name], folder, 'apt-get download');
+  // The list of all packages is several times as large as what it was needed for.
+  fs.rmSync(home, { recursive: true, force: true });
+  return folder;
+}
+
 /**
  * Downloads source packages into `folder`/NAME: apt checks the suite's signature, and by it every
  * file's hash.
@@ -109,14 +137,12 @@ export function run(command, args, cwd, what) {
  *   mirror.
  */
 export function downloadSources(names, { cache, suite, mend }) {
-  const options = privateAptOptions(debianMirror(mend), path.join(cache, 'apt'), suite);
+  const home = path.join(cache, 'apt');
+  const options = privateAptOptions(debianMirror(mend), home, 'deb-src', suite);
   console.log(`fetch-sources: reading the list of source packages of ${suite} ...`);
-  const strict = ['-o', 'APT::Update::Error-Mode=any'];
-  run('apt-get', [...options, ...strict, '-q', 'update'], cache, 'apt-get update');
+  update(options, cache);
   return names.map((name) => {
-    const folder = path.join(cache, 'download', name);
-    fs.rmSync(folder, { recursive: true, force: true });
-    fs.mkdirSync(folder, { recursive: true });
+    const folder = freshFolder(cache, name);
     console.log(`fetch-sources: downloading the source package ${name} ...`);
     const args = [...options, '-q', 'source', '--download-only', name];
     run('apt-get', args, folder, 'apt-get source');
