@@ -68,10 +68,18 @@ const leafOf = (role: Role): string[] => [
   `subjectAltName=DNS:${role}.test,DNS:*.wild.test,IP:127.0.0.1`,
 ];
 
+/** A root of somebody's, PEM. */
+export interface GivenRoot {
+  readonly certificate: string;
+  readonly key: string;
+}
+
 /** In a directory of the system's that `remove` removes. */
-export async function temporaryCertificates(): Promise<Certificates & { remove(): void }> {
+export async function temporaryCertificates(
+  given: GivenRoot | null = null,
+): Promise<Certificates & { remove(): void }> {
   const directory = mkdtempSync(join(tmpdir(), 'tls-interop-'));
-  const made = await makeCertificates(directory);
+  const made = await makeCertificates(directory, given);
   return { ...made, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }
 
@@ -80,9 +88,12 @@ interface Made {
   readonly key: string;
 }
 
-/** Makes all of them in `directory`, which exists. About a second of CPU time. */
-async function makeCertificates(directory: string): Promise<Certificates> {
-  const make = new Maker(directory);
+/**
+ * Makes all of them in `directory`, which exists; those of P-256 below `given`, unless it is null.
+ * About a second of CPU time.
+ */
+async function makeCertificates(directory: string, given: GivenRoot | null): Promise<Certificates> {
+  const make = new Maker(directory, given);
   const kinds = await Promise.all(KEY_KINDS.map((kind) => make.kind(kind)));
   const p256 = kinds[KEY_KINDS.indexOf('p256')]!;
   const pair = async (role: Role) => [role, await makeSpoiled(make, p256, role)] as const;
@@ -104,9 +115,11 @@ interface Kind {
 
 class Maker {
   private readonly directory: string;
+  private readonly given: GivenRoot | null;
 
-  constructor(directory: string) {
+  constructor(directory: string, given: GivenRoot | null) {
     this.directory = directory;
+    this.given = given;
   }
 
   path(name: string): string {
@@ -114,7 +127,7 @@ class Maker {
   }
 
   async kind(kind: KeyKind): Promise<Kind> {
-    const root = await this.certificate(`${kind}-root`, kind, null, `/CN=Root ${kind}`, CA);
+    const root = await this.root(kind);
     const link = await this.certificate(`${kind}-link`, kind, root, `/CN=Link ${kind}`, CA);
     const [server, client] = await Promise.all(
       (['server', 'client'] as const).map((role) =>
@@ -122,6 +135,16 @@ class Maker {
       ),
     );
     return { root, link, leaves: { server: server!, client: client! } };
+  }
+
+  private async root(kind: KeyKind): Promise<Made> {
+    if (kind !== 'p256' || this.given === null) {
+      return this.certificate(`${kind}-root`, kind, null, `/CN=Root ${kind}`, CA);
+    }
+    const made = { pem: this.path('given.pem'), key: this.path('given.key') };
+    writeFileSync(made.pem, this.given.certificate);
+    writeFileSync(made.key, this.given.key);
+    return made;
   }
 
   /** A key and its certificate with just these extensions, signed by `by`, or by itself. */
