@@ -3,6 +3,8 @@
  * one byte. Not here: certificates (packages/x509).
  */
 
+import { assert } from '#core';
+
 const TAG_INTEGER = 0x02;
 
 export const TAG_BIT_STRING = 0x03;
@@ -103,6 +105,7 @@ export function derElement(tag: number, ...parts: readonly Uint8Array[]): Uint8A
 }
 
 function derLength(count: number): number[] {
+  assert(count < 0x10000, 'no key is as long');
   if (count < 0x80) return [count];
   return count < 0x100 ? [0x81, count] : [0x82, count >> 8, count & 0xff];
 }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { withEd25519 } from '#crypto/ed25519';
 import { nobleCrypto } from '#crypto/noble';
-import { runVectors, VECTORS } from '#crypto/vectors';
+import { fromHex, runVectors, toHex, VECTORS } from '#crypto/vectors';
 import { nodeCrypto } from '#targets/node/crypto';
 
 /** As an image has them: Ed25519 is noble's, the rest isn't. */
@@ -39,4 +39,20 @@ test('an implementation that verifies everything › this project’s vectors �
   const { failures } = runVectors(lax, VECTORS);
   const asked = VECTORS.filter((vector) => vector.kind === 'verify').length;
   assert.equal(failures.filter((line) => line.includes(': verify: ')).length, asked);
+});
+
+test('noble › signs with the same entropy › the same signature; with other, another', () => {
+  const signs = VECTORS.filter((vector) => vector.kind === 'sign').filter(
+    ({ signature }) => signature === null,
+  );
+  const salted = signs.find(
+    ({ scheme }) => typeof scheme === 'object' && scheme.kind === 'RSA-PSS',
+  );
+  for (const { pkcs8, scheme } of [signs.at(-1)!, salted!]) {
+    const key = nobleCrypto.importPrivateKey(fromHex(pkcs8))!;
+    const signed = (byte: number) =>
+      toHex(key.sign(scheme, fromHex('0102'), { fill: (out) => void out.fill(byte) }));
+    assert.equal(signed(1), signed(1));
+    assert.notEqual(signed(1), signed(2));
+  }
 });
