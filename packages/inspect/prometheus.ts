@@ -4,7 +4,7 @@
  * (packages/morgana/management-handler.ts).
  */
 
-import type { LoopVitals, StackSnapshot } from '#device';
+import type { LoopVitals, StackSnapshot, TlsServerSnapshot } from '#device';
 import { counterKind, counterWords } from './counters.ts';
 import type { UnikernelSnapshot } from './snapshot.ts';
 
@@ -62,6 +62,11 @@ export function formatMetrics(snapshot: UnikernelSnapshot): string {
   for (const [device, stack] of Object.entries(snapshot.stacks)) {
     if (stack !== null) addStack(out, device, stack);
   }
+  if (snapshot.tls !== undefined) addTls(out, snapshot.tls);
+  for (const [counter, value] of Object.entries(snapshot.tlsClient ?? {})) {
+    const words = counter.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    out.add('counter', `morgana_tls_client_${words}_total`, 'Of what it asks.', {}, value);
+  }
   for (const section of [snapshot.control, snapshot.management, snapshot.syslog]) {
     for (const [counter, value] of Object.entries(section ?? {})) {
       const words = counterName(counter.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
@@ -72,6 +77,27 @@ export function formatMetrics(snapshot: UnikernelSnapshot): string {
     addProgram(out, section, '', value, { left: PROGRAM_NUMBERS_MAX });
   }
   return out.text();
+}
+
+function addTls(out: Exposition, tls: TlsServerSnapshot): void {
+  out.add('gauge', 'morgana_tls_sessions', 'Open TLS sessions.', {}, tls.sessions.count);
+  for (const [counter, value] of Object.entries(tls.counters)) {
+    const words = counter.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    out.add('counter', `morgana_tls_${words}_total`, `Of TLS: ${counter}.`, {}, value);
+  }
+  for (const direction of ['sent', 'received'] as const) {
+    const counts = direction === 'sent' ? tls.alertsSent : tls.alertsReceived;
+    for (const [alert, value] of Object.entries(counts)) {
+      const help = 'Handshakes that failed, by alert.';
+      out.add('counter', 'morgana_tls_alerts_total', help, { direction, alert }, value);
+    }
+  }
+  for (const { names, keyType, notAfterMillis } of tls.certificates) {
+    const labels = { name: names[0] ?? '', key: keyType };
+    const help = 'When the certificate expires.';
+    const seconds = notAfterMillis / 1_000;
+    out.add('gauge', 'morgana_tls_certificate_not_after_seconds', help, labels, seconds);
+  }
 }
 
 /** Numbers of one section of the program's that become samples; the rest don't. */

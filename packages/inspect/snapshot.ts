@@ -3,7 +3,7 @@
  * version; none goes or changes its meaning.
  */
 
-import type { HeapVitals, LoopVitals, StackSnapshot } from '#device';
+import type { HeapVitals, LoopVitals, StackSnapshot, TlsServerSnapshot } from '#device';
 
 export interface UnikernelSnapshot {
   readonly version: 1;
@@ -27,6 +27,9 @@ export interface UnikernelSnapshot {
   /** Counters of the management port and of syslog, where they are on. */
   readonly management?: Readonly<Record<string, number>>;
   readonly syslog?: Readonly<Record<string, number>>;
+  /** TLS for those who connect (`tls.server`), and for what the program asks of others. */
+  readonly tls?: TlsServerSnapshot;
+  readonly tlsClient?: Readonly<Record<string, number>>;
   /** What the program itself tells (`inspect.section` of its context), by section. */
   readonly program?: Readonly<Record<string, unknown>>;
 }

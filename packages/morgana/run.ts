@@ -121,6 +121,10 @@ async function startUnikernel(
   const logger = log.source(unikernel.name);
   const inspection = unikernel.inspection?.(machine, unikernel.name, log) ?? null;
   const secure = (await unikernel.secure?.start(machine, values)) ?? ok(null);
+  const client = secure.ok ? secure.value : null;
+  if (client !== null) {
+    inspection?.commands.inspector.section('tlsClient', () => ({ ...client.counts }));
+  }
   const devices = secure.ok
     ? await connectAll(machine, unikernel, values, { log, inspection, secure: secure.value })
     : secure.error;

@@ -142,6 +142,7 @@ is that of "morgana run" (left out when only one runs); HOST:PORT is a managemen
   --port=PORT           with --pcap: TCP and UDP of this port only (default 0: all)
   --snap-bytes=BYTES    with --pcap: of each frame, 1 to 65550 (default 0: all)
   --interface=NUMBER    with --pcap: of several interfaces (default 0)
+  --reload-certificates reads certificates and keys again; open connections go on
   --token-file=FILE     with HOST:PORT: the file with the token of the management port
 `,
   switch: `morgana switch --socket=PATH [flags]

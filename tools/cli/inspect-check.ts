@@ -140,7 +140,27 @@ const snapshot = shape({
     ),
   ),
   stacks: record(() => true),
+  tls: optional((value) => tls(value)),
   program: optional(record(() => true)),
+});
+
+const tls = shape({
+  certificates: list(
+    shape({ names: list(text), keyType: text, notAfterMillis: number, origin: text }),
+  ),
+  sessions: shape({
+    count: number,
+    list: list(
+      shape({
+        ...{ local: text, remote: text, version: text, suite: text, group: nullable(text) },
+        ...{ alpn: nullable(text), serverName: nullable(text) },
+        ...{ resumed: truth, hasClientCertificate: truth },
+      }),
+    ),
+  }),
+  counters: record(number),
+  alertsSent: record(number),
+  alertsReceived: record(number),
 });
 
 /** Null for what is no snapshot. Programs make stacks too: what is none has an error instead. */

@@ -124,7 +124,7 @@ class ControlSocket implements InspectSource {
 function requestOf(ask: string, options: Options): { method: string; path: string; body: string } {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(options)) query.set(name, String(value));
-  const method = ask === 'profile' ? 'POST' : 'GET';
+  const method = ask === 'profile' || ask === 'reload-certificates' ? 'POST' : 'GET';
   if (ask !== 'log') return { method, path: `/${ask}?${query}`, body: '' };
   if (options.levels === undefined) return { method, path: `/log?${query}`, body: '' };
   return { method: 'PUT', path: '/log', body: String(options.levels) };

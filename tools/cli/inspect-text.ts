@@ -5,6 +5,7 @@
 
 import type { ConnectionSnapshot, StackSnapshot } from '#device';
 import { counterKind, counterWords, type UnikernelSnapshot } from '#inspect';
+import { tlsLines } from './inspect-tls-text.ts';
 import { printable } from './printable.ts';
 
 export interface TextOptions {
@@ -32,6 +33,7 @@ export function snapshotLines(
     const seconds = before === null ? 0 : (now.uptimeMicros - before.uptimeMicros) / 1_000_000;
     lines.push('', ...stackLines(name, stack, earlier, seconds, options));
   }
+  if (now.tls !== undefined) lines.push('', ...tlsLines(now.tls, now.wallMillis, options));
   for (const [name, value] of Object.entries(now.program ?? {})) {
     lines.push('', ...dataLines(name, value));
   }
@@ -293,7 +295,7 @@ const DATA_COLUMNS_MAX = 12;
 const CELL_CHARACTERS_MAX = 64;
 
 /** Columns as wide as their widest cell, without those that are empty. */
-function aligned(whole: readonly (readonly string[])[]): string[] {
+export function aligned(whole: readonly (readonly string[])[]): string[] {
   const rows = whole.map((row) => row.map((cell) => cell.slice(0, CELL_CHARACTERS_MAX)));
   const widths: number[] = [];
   for (const row of rows) {

@@ -37,6 +37,7 @@ export async function inspectVerb(line: Line): Promise<number> {
   const source = await openSource(line.words[0] ?? null, flags['token-file']);
   try {
     if (flags.profile !== null) await profile(source, flags.profile, flags.output);
+    else if (flags['reload-certificates']) await reloadCertificates(source);
     else if (flags.pcap !== null) await capture(source, line, flags.pcap);
     else if (flags.log !== null || flags.follow) await log(source, flags.log, flags.follow);
     else if (flags.json) {
@@ -53,9 +54,10 @@ export async function inspectVerb(line: Line): Promise<number> {
 function checkFlags({ flags }: Line): void {
   const see = 'see "morgana inspect --help"';
   const modes = [flags.json, flags.once, flags.log !== null || flags.follow];
-  modes.push(flags.profile !== null, flags.pcap !== null);
+  modes.push(flags.profile !== null, flags.pcap !== null, flags['reload-certificates']);
   if (modes.filter(Boolean).length > 1) {
-    throw usageFailure('--json, --once, --log, --profile and --pcap are one at a time', see);
+    const all = '--json, --once, --log, --profile, --pcap and --reload-certificates';
+    throw usageFailure(`${all} are one at a time`, see);
   }
   if ((flags.output !== null) !== (flags.profile !== null)) {
     throw usageFailure('--profile and --output belong together', see);
@@ -189,6 +191,13 @@ async function log(
     const text = lines.map((one) => `${printable(one)}\n`).join('');
     return process.stdout.write(text);
   });
+}
+
+/** What became of it, in the unikernel's own words. */
+async function reloadCertificates(source: InspectSource): Promise<void> {
+  const answer = await soon(source.open('reload-certificates', {}, nothing));
+  if (typeof answer !== 'string') sentNo(source, 'answer');
+  say(printable(answer));
 }
 
 async function capture(source: InspectSource, { flags }: Line, file: string): Promise<void> {

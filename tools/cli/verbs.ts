@@ -130,6 +130,7 @@ export const VERBS = {
       port: integerFlag(1, 65_535, 0),
       'snap-bytes': integerFlag(1, 65_550, 0),
       interface: integerFlag(0, 15, 0),
+      'reload-certificates': switchFlag,
       'token-file': textFlag,
     },
   },

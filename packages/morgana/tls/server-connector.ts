@@ -6,6 +6,7 @@
 import { after, err, ok, type Result, Timer } from '#core';
 import { primitives } from '#crypto/platform';
 import type { Machine } from '#device';
+import { Refusal } from '#inspect';
 import { TrustAnchors } from '#x509';
 import type { Connector, ConnectRequest } from '../run.ts';
 import { TLS_SERVER_ARGS } from '../standard-args.ts';
@@ -62,9 +63,10 @@ export async function makeTlsServer(
   const server = new TlsServer({ env, log: logger, shelf, ...clients.value });
   inspection?.commands.inspector.section('tls', () => server.snapshot());
   inspection?.commands.add(RELOAD_COMMAND, async () => {
-    if (server.reload === null) return 'its certificates can not change while it runs';
+    if (server.reload === null) throw new Refusal('its certificates came at boot, for good');
     const result = await server.reload();
-    return result.ok ? result.value : `not changed: ${result.error}`;
+    if (!result.ok) throw new Refusal(`certificates stay as they were: ${result.error}`);
+    return result.value;
   });
   return ok(server);
 }
