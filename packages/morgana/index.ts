@@ -27,6 +27,7 @@ export type {
   NetDevice,
   Stack,
 } from '#device';
+export type { FetchInfo } from '#http';
 export type { UnikernelConfig } from './config.ts';
 
 /** What every `start` receives besides its devices. */

@@ -4,9 +4,11 @@
  */
 
 import path from 'node:path';
+import { TLS_SERVER_ARGS } from '../../packages/morgana/standard-args.ts';
 import { type App, type AppPath, detectApp, nameOf } from './app.ts';
 import { DevelopmentBuilder, type Version } from './build-development.ts';
 import { Development, say } from './development.ts';
+import { certificateArguments } from './development-certificate.ts';
 import { hasOwnStack } from './entry.ts';
 import { Failure, usageFailure } from './failure.ts';
 import { type CommandLine, formatPublish, type Publish } from './flags.ts';
@@ -61,7 +63,9 @@ export async function devVerb(line: Line): Promise<number> {
         place: publish.length > 0 ? `${scheme}://localhost:${port}` : line.flags.link.join(', '),
       });
     const around = { platform, builder: new DevelopmentBuilder(platform), channel, publish };
-    const bootArguments = line.rest ?? [];
+    const given = line.rest ?? [];
+    // Once: it stays the same while the application changes.
+    const bootArguments = [...given, ...developmentCertificate(line, app, ownName)];
     if (network.length === 0) {
       return development({
         ...around,
@@ -93,6 +97,21 @@ const tlsOptions = ({ flags }: Line): Pick<LoadOptions, 'tls' | 'tls-files' | 'a
   acme: flags.acme,
   ca: flags.ca,
 });
+
+function developmentCertificate(line: Line, app: App | null, name: string): readonly string[] {
+  const bootArguments = line.rest ?? [];
+  if (app === null || bootArguments.includes('--help')) return [];
+  const device = app.devices.find(({ kind }) => kind === 'tls.server');
+  const isLinked = device !== undefined && Object.hasOwn(app.content, device.name);
+  return certificateArguments({
+    isWanted: line.flags.tls,
+    args: device === undefined ? {} : TLS_SERVER_ARGS,
+    bootArguments,
+    hasOwn: isLinked || line.flags.disk.some((disk) => disk.startsWith('tls=')),
+    name,
+    say,
+  });
+}
 
 /** What a machine is given, each time that it is started. */
 interface Around {

@@ -6,6 +6,7 @@ import { detectApp } from './app.ts';
 import { buildApp, SUFFIX } from './build.ts';
 import { grouped } from './describe-text.ts';
 import { type Description, findDescription } from './description.ts';
+import { certificateArguments } from './development-certificate.ts';
 import { Failure, usageFailure } from './failure.ts';
 import { type CommandLine, formatPublish, type Publish } from './flags.ts';
 import { type ProcessOptions, startProcess } from './linux-process.ts';
@@ -98,16 +99,42 @@ function run(
 ): Promise<number> {
   const { network, link, publish } = line.flags;
   const published = publishedPorts(line, description);
-  const bootArguments = bootArgumentsOf(line, description, published);
+  const given = bootArgumentsOf(line, description, published);
   const ports = published.map(formatPublish);
   const about = { ...app, network: network[0] ?? null, ports };
   return supervised(line.flags.name, about, say, async (control, name) => {
+    const bootArguments = [...given, ...developmentCertificate(line, description, name)];
     if (network.length === 0 || asksHelp(line)) {
       return (await begin({ control, links: link, bootArguments })).ended;
     }
     const joining = { networks: network, allowHost: line.flags['allow-host'], publish };
     const wish = { ...joining, name, description, bootArguments, say };
     return runOnNetworks(wish, (on) => begin({ control, ...on }));
+  });
+}
+
+/** With --tls, for what has no certificate of its own. */
+function developmentCertificate(
+  line: Line,
+  description: Description | null,
+  name: string,
+): readonly string[] {
+  if (asksHelp(line)) return [];
+  const { devices = [], capabilities, args = {} } = description ?? {};
+  const linked = devices.find(({ kind }) => kind === 'tls.server')?.name;
+  const hasOwn =
+    capabilities?.content.some(({ device }) => device === linked) === true ||
+    // Target node reads its files where they are, and has none in it.
+    line.flags['tls-files'] !== null ||
+    line.flags.disk.some((disk) => disk.startsWith('tls='));
+  const bootArguments = line.rest ?? [];
+  return certificateArguments({
+    isWanted: line.flags.tls,
+    args,
+    bootArguments,
+    hasOwn,
+    name,
+    say,
   });
 }
 

@@ -67,10 +67,10 @@ const checkedName = (app: App): string =>
 function checkSource(app: App): string {
   const main = JSON.stringify(app.main);
   if (app.kind === 'handler') {
-    return `import type { HandlerConfig, Reload } from 'morgana';
+    return `import type { FetchInfo, HandlerConfig, Reload } from 'morgana';
 import handler from ${main};
 import * as app from ${main};
-type Handler = { fetch(request: Request): Response | Promise<Response> };
+type Handler = { fetch(request: Request, info: FetchInfo): Response | Promise<Response> };
 export const checked: Handler = handler;
 export const live: { default: unknown; reload?: Reload<HandlerConfig, never> } = app;
 `;
