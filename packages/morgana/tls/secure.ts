@@ -6,7 +6,15 @@
 
 import { err, ok, type Result } from '#core';
 import { primitives } from '#crypto/platform';
-import type { ConnectError, Connecting, ConnectSecure, Machine, Stack, TlsFault } from '#device';
+import type {
+  ConnectError,
+  Connecting,
+  ConnectSecure,
+  CryptoPrimitives,
+  Machine,
+  Stack,
+  TlsFault,
+} from '#device';
 import { type DnsTransport, TlsTransport } from '#dns';
 import {
   connectTls,
@@ -34,7 +42,7 @@ export const secureWith = (ca: readonly string[]) => ({
   async start(machine: Machine, args: Values): Promise<Result<SecureClient, string>> {
     const text = String(args.ca);
     const given = text === '' ? ok([]) : await readCa(text, machine);
-    return given.ok ? ok(new SecureClient(machine, ca, given.value)) : given;
+    return given.ok ? ok(new SecureClient(machine, primitives, ca, given.value)) : given;
   },
 });
 
@@ -60,9 +68,14 @@ export class SecureClient {
   private anchors: TrustAnchors | null = null;
   private readonly sessions = new SessionCache();
 
-  constructor(machine: Machine, linked: readonly string[], given: readonly Uint8Array[]) {
-    const { clock, entropy, timers } = machine;
-    this.env = { crypto: primitives, clock, entropy, timers };
+  /** Believes `linked`, base64 of DER, and `given`. */
+  constructor(
+    { clock, entropy, timers }: Pick<Machine, 'clock' | 'entropy' | 'timers'>,
+    crypto: CryptoPrimitives,
+    linked: readonly string[],
+    given: readonly Uint8Array[],
+  ) {
+    this.env = { crypto, clock, entropy, timers };
     this.linked = linked;
     this.given = given;
   }
