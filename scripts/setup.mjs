@@ -53,6 +53,8 @@ const SYSTEM = {
     iperf3: '/usr/bin/iperf3',
     tcpdump: '/usr/bin/tcpdump',
     rsyslog: '/usr/sbin/rsyslogd',
+    'rsyslog-gnutls': '/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_gtls.so',
+    unbound: '/usr/sbin/unbound',
     pebble: '/usr/bin/pebble',
     openssl: '/usr/bin/openssl',
     'gnutls-bin': '/usr/bin/certtool',

@@ -39,3 +39,24 @@ export function messages(work: Workspace, app: string): string[] {
     return [];
   }
 }
+
+/** Likewise over TLS (RFC 5425) with the certificate and key syslog.pem and syslog.key. */
+export function rsyslogTlsCommand(work: Workspace, address: string, port: number): string[] {
+  const file = (name: string): string => `"${work.path(name)}"`;
+  work.write(
+    'rsyslog.conf',
+    [
+      `global(workDirectory=${file('.')} DefaultNetstreamDriver="gtls"`,
+      `  DefaultNetstreamDriverCAFile=${file('ca.pem')}`,
+      `  DefaultNetstreamDriverCertFile=${file('syslog.pem')}`,
+      `  DefaultNetstreamDriverKeyFile=${file('syslog.key')})`,
+      'module(load="imtcp" StreamDriver.Name="gtls" StreamDriver.Mode="1"',
+      '  StreamDriver.AuthMode="anon")',
+      `input(type="imtcp" address="${address}" port="${port}")`,
+      `template(name="shape" type="string" string="${SHAPE}\\n")`,
+      `*.* action(type="omfile" file=${file('messages')} template="shape")`,
+      '',
+    ].join('\n'),
+  );
+  return ['rsyslogd', '-n', '-f', work.path('rsyslog.conf'), '-i', work.path('rsyslog.pid')];
+}
