@@ -101,6 +101,7 @@ const tlsOptions = ({ flags }: Line): Pick<LoadOptions, 'tls' | 'tls-files' | 'a
 function developmentCertificate(line: Line, app: App | null, name: string): readonly string[] {
   const bootArguments = line.rest ?? [];
   if (app === null || bootArguments.includes('--help')) return [];
+  if (app.devices.some(({ kind }) => kind === 'tls.acme')) return [];
   const device = app.devices.find(({ kind }) => kind === 'tls.server');
   const isLinked = device !== undefined && Object.hasOwn(app.content, device.name);
   return certificateArguments({

@@ -29,7 +29,8 @@ export interface CertificateWish {
 /** None when there is no wish, or there are certificates already. */
 export function certificateArguments(wish: CertificateWish): string[] {
   const { isWanted, args, bootArguments, hasOwn, name } = wish;
-  if (!isWanted) return [];
+  // ACME gets its own.
+  if (!isWanted || args['acme-names'] !== undefined) return [];
   if (args['tls-certificate'] === undefined) {
     throw usageFailure(
       '--tls: it was built without TLS',
