@@ -254,7 +254,11 @@ async function profile(
   const taken = parseProfile(answer, took) ?? sentNo(source, 'profile');
   const { target } = await look(source, 1, false);
   const isImage = target === 'pvh' || target === 'process';
-  const found = byFunction(taken, (isImage ? baseSymbols(target) : null) ?? (() => null));
+  const functions = taken.nodes.flatMap(({ kind, name }) =>
+    kind === 'native' ? [Number(name)] : [],
+  );
+  const nameOf = isImage ? baseSymbols(target, functions) : null;
+  const found = byFunction(taken, nameOf ?? (() => null));
   const file = output ?? '';
   const isChrome = file.endsWith('.cpuprofile');
   writeFileSync(file, isChrome ? cpuprofileJson(found) : speedscopeJson(source.name, found));

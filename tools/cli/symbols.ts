@@ -8,7 +8,11 @@ import { baseFile, type ImageTarget } from './base.ts';
 
 export type NameOf = (address: number) => string | null;
 
-const SYMBOLS: Record<ImageTarget, string> = { pvh: 'base.sym', process: 'process.sym' };
+/** Of the small base and of the one with Mbed TLS. */
+const SYMBOLS: Record<ImageTarget, readonly string[]> = {
+  pvh: ['base.sym', 'base-crypto.sym'],
+  process: ['process.sym', 'process-crypto.sym'],
+};
 
 /** By the text of a .sym file: the function that an address is in. */
 export function symbolNames(text: string): NameOf {
@@ -28,8 +32,25 @@ export function symbolNames(text: string): NameOf {
   };
 }
 
-/** Of this package's own base; null where its symbols aren't there. */
-export function baseSymbols(target: ImageTarget): NameOf | null {
-  const file = baseFile(SYMBOLS[target]);
-  return file === null ? null : symbolNames(readFileSync(file, 'utf8'));
+/**
+ * Of this package's own bases the one in which the most of `functions` begin, as an image doesn't
+ * tell which it stands on; null where no symbols are there.
+ */
+export function baseSymbols(target: ImageTarget, functions: Iterable<number>): NameOf | null {
+  const wanted = new Set(functions);
+  let best: string | null = null;
+  let most = -1;
+  for (const name of SYMBOLS[target]) {
+    const file = baseFile(name);
+    if (file === null) continue;
+    const text = readFileSync(file, 'utf8');
+    const found = countStarts(text, wanted);
+    if (found > most) [best, most] = [text, found];
+  }
+  return best === null ? null : symbolNames(best);
+}
+
+function countStarts(text: string, wanted: ReadonlySet<number>): number {
+  const starts = text.matchAll(/^([0-9a-f]+) [tT] /gm);
+  return [...starts].filter(([, address]) => wanted.has(Number.parseInt(address!, 16))).length;
 }
