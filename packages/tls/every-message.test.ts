@@ -7,13 +7,16 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { TlsVersion } from './config.ts';
 import { SessionCache } from './session-cache.ts';
 import { STATES, type StateName } from './states.ts';
+import { quickCrypto } from './test-quick-crypto.ts';
 import {
   anchors,
   credentials,
   entropy,
   makeEnvironment,
+  openPair,
   type PairOptions,
 } from './test-session.ts';
 import { StoppedEnd } from './test-stopped.ts';
@@ -122,6 +125,32 @@ const ROWS: readonly Row[] = [
   ['server 1.2: open', { server: old }, ['client_hello'], 'refused', true],
 ];
 
+/** A client with a ticket, and the server that gave it. */
+function resuming(versions: readonly TlsVersion[]): () => PairOptions {
+  const env = makeEnvironment(quickCrypto);
+  const server = { versions, tickets: new TicketKeys(env.crypto, entropy, env.timers.now) };
+  const options = { env, server, client: { sessions: new SessionCache() } };
+  return () => {
+    if (options.client.sessions.size === 0) openPair(options);
+    return options;
+  };
+}
+const resuming13 = resuming(['TLS 1.3']);
+const resuming12 = resuming(['TLS 1.2']);
+
+/**
+ * States on the way of a resumption: RFC 8446 §2.2 (no certificates), RFC 5246 §7.3, figure 2, and
+ * RFC 5077 §3.1, figure 2.
+ */
+const RESUMED: readonly [state: StateName, options: () => PairOptions, next: Row[2]][] = [
+  ['client 1.3: finished', resuming13, ['finished']],
+  ['server 1.3: finished', resuming13, ['finished']],
+  ['client 1.2: change_cipher_spec', resuming12, ['hello_request']],
+  ['client 1.2: finished', resuming12, ['hello_request', 'finished']],
+  ['server 1.2: change_cipher_spec', resuming12, []],
+  ['server 1.2: finished', resuming12, ['finished']],
+];
+
 const CHANGE_CIPHER_SPEC = 20;
 const ALERT = 21;
 const HANDSHAKE = 22;
@@ -133,10 +162,10 @@ const types = Object.entries(handshakeType) as [keyof typeof handshakeType, numb
 /** Taken by nobody: HelloVerifyRequest (DTLS), and one that nobody has defined. */
 const unlisted: [string, number][] = [3, 99].map((type) => [`message ${type}`, type]);
 
-function stop([state, options]: Row): StoppedEnd {
-  const role = state.startsWith('client') ? 'client' : 'server';
-  return new StoppedEnd(role, options, state);
-}
+const endIn = (state: StateName, options: PairOptions): StoppedEnd =>
+  new StoppedEnd(state.startsWith('client') ? 'client' : 'server', options, state);
+
+const stop = ([state, options]: Row): StoppedEnd => endIn(state, options);
 
 test('the table › beside the one of the engine › has every state', () => {
   const ours = new Set(ROWS.map(([state]) => state));
@@ -255,5 +284,17 @@ for (const row of ROWS) {
     const message = stop(row);
     message.say(HANDSHAKE, Uint8Array.of(handshakeType.finished, 0, 0, 0), true);
     refused('a message without protection', message, is12 ? 'bad_record_mac' : undefined);
+  });
+}
+
+for (const [state, optionsOf, next] of RESUMED) {
+  test(`${state}, resumed › each handshake message › ${next.join(', ') || 'none'} taken`, () => {
+    for (const [name, type] of [...types, ...unlisted]) {
+      const end = endIn(state, optionsOf());
+      end.say(HANDSHAKE, Uint8Array.of(type, 0, 0, 0));
+      const isTaken = next.includes(name as keyof typeof handshakeType);
+      assert.equal(end.target.alert === 'sent unexpected_message', !isTaken, name);
+      assert.equal(end.target.session, null, name);
+    }
   });
 }
