@@ -7,24 +7,30 @@
 
 import { hot, ok, type Result, type WireFault } from '#core';
 import { sameBytes } from './bytes.ts';
-import { type Certificate, parseCertificate } from './certificate.ts';
+import { type Certificate, parseCertificate, subjectOf } from './certificate.ts';
 import { nameKey } from './name.ts';
 import { pemDecode } from './pem.ts';
 
-export class TrustAnchors {
-  readonly certificates: readonly Certificate[];
-  /** Certificates that were given, and are of no use: malformed. */
-  readonly malformed: number;
-  private readonly bySubject = new Map<string, Certificate[]>();
-  /** By nameKey; made when it is first needed. */
-  private byKey: Map<string, Certificate[]> | null = null;
+interface Entry {
+  readonly raw: Uint8Array;
+  /** Undefined until it is asked for; null when it is malformed. */
+  certificate: Certificate | null | undefined;
+}
 
-  /** Keeps views of the certificates, which must not change. */
+export class TrustAnchors {
+  private readonly entries: readonly Entry[];
+  private readonly bySubject = new Map<string, Entry[]>();
+  /** By nameKey; made when it is first needed. */
+  private byKey: Map<string, Entry[]> | null = null;
+
+  /** Keeps views of the certificates, which must not change. Each is parsed when it is needed. */
   constructor(certificates: readonly Uint8Array[]) {
-    const parsed = certificates.map(parseCertificate).filter((one) => one.ok);
-    this.certificates = parsed.map((one) => one.value);
-    this.malformed = certificates.length - parsed.length;
-    for (const one of this.certificates) add(this.bySubject, bytesKey(one.subject), one);
+    this.entries = certificates.map((raw) => ({ raw, certificate: undefined }));
+    for (const entry of this.entries) {
+      const subject = subjectOf(entry.raw);
+      if (subject === null) entry.certificate = null;
+      else add(this.bySubject, bytesKey(subject), entry);
+    }
   }
 
   /** Of all CERTIFICATE blocks of a PEM text, as a CA bundle is. */
@@ -35,28 +41,52 @@ export class TrustAnchors {
     return ok(new TrustAnchors(certificates.map(({ bytes }) => bytes)));
   }
 
+  /** All but the malformed. Parses each. */
+  get certificates(): readonly Certificate[] {
+    return parsedOf(this.entries);
+  }
+
+  /** How many certificates that were given are of no use. Parses each. */
+  get malformed(): number {
+    return this.entries.length - this.certificates.length;
+  }
+
   /** Those whose subject is `name`. */
   withSubject(name: Uint8Array): readonly Certificate[] {
     const found = this.bySubject.get(bytesKey(name));
-    if (found !== undefined) return found;
+    if (found !== undefined) return parsedOf(found);
     if (this.byKey === null) {
       this.byKey = new Map();
-      for (const one of this.certificates) add(this.byKey, nameKey(one.subject), one);
+      for (const entry of this.entries) {
+        const parsed = parsedEntry(entry);
+        if (parsed !== null) add(this.byKey, nameKey(parsed.subject), entry);
+      }
     }
-    return this.byKey.get(nameKey(name)) ?? [];
+    return parsedOf(this.byKey.get(nameKey(name)) ?? []);
   }
 
   /** The anchor that is this very certificate, or null. */
   same({ subject, raw }: Certificate): Certificate | null {
-    const found = this.bySubject.get(bytesKey(subject)) ?? [];
-    return found.find((one) => sameBytes(one.raw, raw)) ?? null;
+    const found = this.bySubject.get(bytesKey(subject))?.find((one) => sameBytes(one.raw, raw));
+    return found === undefined ? null : parsedEntry(found);
   }
 }
 
+function parsedEntry(entry: Entry): Certificate | null {
+  if (entry.certificate === undefined) {
+    const parsed = parseCertificate(entry.raw);
+    entry.certificate = parsed.ok ? parsed.value : null;
+  }
+  return entry.certificate;
+}
+
+const parsedOf = (entries: readonly Entry[]): readonly Certificate[] =>
+  entries.map(parsedEntry).filter((one) => one !== null);
+
 const bytesKey = (bytes: Uint8Array): string => hot.latin1(bytes, 0, bytes.length);
 
-function add(map: Map<string, Certificate[]>, key: string, certificate: Certificate): void {
+function add(map: Map<string, Entry[]>, key: string, entry: Entry): void {
   const list = map.get(key);
-  if (list === undefined) map.set(key, [certificate]);
-  else list.push(certificate);
+  if (list === undefined) map.set(key, [entry]);
+  else list.push(entry);
 }

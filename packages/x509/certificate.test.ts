@@ -157,6 +157,7 @@ describe('a certificate', () => {
     },
     'one time': { validity: derSequence(derTime(NOW)) },
     'three times': { validity: derSequence(derTime(NOW), derTime(NOW), derTime(NOW)) },
+    'no issuer': { issuer: derSequence() },
     'an empty relative name': { subject: derSequence(der(tag.set)) },
     'a name of no sequence': { subject: der(tag.set) },
     'an attribute without value': {

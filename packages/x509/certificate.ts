@@ -9,7 +9,7 @@ import { sameBytes } from './bytes.ts';
 import { contextHolder, contextTag, DerReader, tag } from './der.ts';
 import { type Extensions, NO_EXTENSIONS, readExtensions } from './extensions.ts';
 import { CERTIFICATE_BYTES_MAX, SERIAL_BYTES_MAX } from './limits.ts';
-import { type NameDer, readName } from './name.ts';
+import { isEmptyName, type NameDer, readName } from './name.ts';
 
 /** All arrays are views of `raw`. */
 export interface Certificate {
@@ -44,6 +44,8 @@ export function parseCertificate(raw: Uint8Array): Result<Certificate, WireFault
   // §4.1.1.2: the same as outside, where an attacker could change it.
   if (!sameBytes(readAlgorithm(reader), algorithm)) reader.refuse();
   const issuer = readName(reader);
+  // §4.1.2.4.
+  if (isEmptyName(issuer)) reader.refuse();
   const outerValidity = reader.open(tag.sequence);
   const notBefore = reader.time();
   const notAfter = reader.time();
@@ -64,6 +66,21 @@ export function parseCertificate(raw: Uint8Array): Result<Certificate, WireFault
   if (fault !== null) return err(fault);
   const names = { version, serial, issuer, subject, notBefore, notAfter, spki, extensions };
   return ok({ raw, tbs, signature, algorithm: signatureAlgorithm(algorithm), ...names });
+}
+
+/**
+ * The subject of what may be a certificate, found without looking at the rest: a CA bundle has
+ * some 150, of which a path needs one. Null when there is none.
+ */
+export function subjectOf(raw: Uint8Array): NameDer | null {
+  const reader = new DerReader(raw);
+  reader.open(tag.sequence);
+  reader.open(tag.sequence);
+  if (reader.isNext(contextHolder(0))) reader.pass();
+  // Serial number, algorithm, issuer, validity.
+  for (let i = 0; i < 4; i++) reader.pass();
+  const subject = reader.spanOf(() => reader.pass());
+  return reader.fault === null ? subject : null;
 }
 
 export interface Signed {

@@ -99,6 +99,12 @@ export class DerReader {
     this.skip(0);
   }
 
+  /** Goes past a value without looking into it. */
+  pass(): void {
+    const count = this.header(this.more ? this.bytes[this.at]! : -1);
+    this.at += count;
+  }
+
   /** The value with its header that `read` reads. */
   spanOf(read: () => void): Uint8Array {
     const start = this.at;
@@ -111,7 +117,7 @@ export class DerReader {
       this.stop(this.at);
       return;
     }
-    const first = this.at < this.end ? this.bytes[this.at]! : -1;
+    const first = this.more ? this.bytes[this.at]! : -1;
     const count = this.header(first);
     if (this.fault !== null) return;
     if ((first & CONSTRUCTED_BIT) === 0) {

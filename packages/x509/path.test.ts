@@ -264,8 +264,10 @@ describe('a leaf', () => {
     refuses('CA as leaf', 0, [own([authorityConstraints(null), usage, purpose, names])]);
   });
   test('that may not sign › wrong key usage; without key usage › accepted', () => {
-    const encipher = keyUsages(keyUsage.keyEncipherment);
-    refuses('wrong key usage', 0, [own([constraints, encipher, purpose, names])]);
+    const { keyEncipherment, digitalSignature, keyCertSign } = keyUsage;
+    for (const bits of [keyEncipherment, digitalSignature + keyCertSign]) {
+      refuses('wrong key usage', 0, [own([constraints, keyUsages(bits), purpose, names])]);
+    }
     accepts([own([constraints, purpose, names])]);
   });
   test('for another purpose › wrong purpose; for any, or without › accepted', () => {

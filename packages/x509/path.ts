@@ -280,7 +280,11 @@ class PathSearch {
     // §4.2.1.10: "MUST be used only in a CA certificate".
     if (extensions.nameConstraints !== null) return 'name constraint';
     const usage = extensions.keyUsage;
-    if (usage !== null && !hasUsage(usage, keyUsage.digitalSignature)) return 'wrong key usage';
+    // §4.2.1.3: who may sign certificates is a CA.
+    const isFit =
+      usage === null ||
+      (hasUsage(usage, keyUsage.digitalSignature) && !hasUsage(usage, keyUsage.keyCertSign));
+    if (!isFit) return 'wrong key usage';
     const { name } = this.options;
     if (name === null || matchesHost(extensions.subjectAltNames ?? [], name)) return null;
     return 'name mismatch';

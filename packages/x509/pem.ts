@@ -71,8 +71,17 @@ function decodeBase64(text: string): Uint8Array | null {
   let bits = 0;
   let digits = 0;
   let pads = 0;
-  for (let i = 0; i < from.length; i++) {
-    const value = VALUES[from[i]!]!;
+  for (let i = 0; i < from.length; ) {
+    // Four digits at once, as most of them are.
+    const group = digits % 4 === 0 && pads === 0 ? groupAt(from, i) : -1;
+    if (group >= 0) {
+      to[count++] = group >> 16;
+      to[count++] = group >> 8;
+      to[count++] = group;
+      i += 4;
+      continue;
+    }
+    const value = VALUES[from[i++]!]!;
     if (value === SPACE) continue;
     const isAfterEnd = pads > 0 && (value !== PAD || digits % 4 === 0);
     if (value === WRONG || isAfterEnd) return null;
@@ -88,6 +97,16 @@ function decodeBase64(text: string): Uint8Array | null {
   // The bits under the padding are zeros (§3.5).
   for (let i = 1; i <= pads; i++) if (to[count - i] !== 0) return null;
   return to.slice(0, count - pads);
+}
+
+/** The 24 bits of four digits from `at`; negative when they aren't four. */
+function groupAt(from: Uint8Array, at: number): number {
+  if (at + 4 > from.length) return -1;
+  const a = VALUES[from[at]!]!;
+  const b = VALUES[from[at + 1]!]!;
+  const c = VALUES[from[at + 2]!]!;
+  const d = VALUES[from[at + 3]!]!;
+  return (a | b | c | d) < PAD ? (a << 18) | (b << 12) | (c << 6) | d : -1;
 }
 
 /** One block, its end of line included. */
