@@ -200,17 +200,28 @@ export class CertificateKeeper {
 
   private failed({ error, retryAfter }: Failure): void {
     const { log, limits, timers, entropy } = this.options;
-    const own = backOff(limits.renewRetryFirst, this.failures, limits.renewRetryMax);
-    const wanted = Math.max(own, Math.min(retryAfter ?? 0, limits.renewRetryMax)) as Duration;
-    const wait = jittered(wanted, entropy);
+    const { renewRetryFirst, renewRetryMax, renewToldMax } = limits;
+    const leftMillis = this.current === null ? 0 : this.current.leaf.notAfter - this.wall();
+    const most = leftMillis > 0 ? Math.min(renewRetryMax, millis(leftMillis / 4)) : renewRetryMax;
+    const own = backOff(renewRetryFirst, this.failures, most as Duration);
+    const told = Math.min(retryAfter ?? 0, renewToldMax);
+    const wait = jittered(Math.max(own, told, renewRetryFirst) as Duration, entropy);
     this.failures += 1;
     this.counters.acmeFailures += 1;
     this.retryAt = after(timers.now, wait);
-    const old =
-      this.current === null ? '' : `; the one until ${dateOf(this.current.leaf.notAfter)} goes on`;
     const minutes = Math.ceil(wait / 60e6);
     const again = `next try in ${minutes} min`;
-    log.warn(`no certificate for ${this.names()}: ${formatAcmeError(error)}; ${again}${old}`);
+    log.warn(
+      `no certificate for ${this.names()}: ${formatAcmeError(error)}; ${again}${this.old()}`,
+    );
+  }
+
+  /** What becomes of the one that there is. */
+  private old(): string {
+    if (this.current === null) return '';
+    const { notAfter } = this.current.leaf;
+    const date = dateOf(notAfter);
+    return this.wall() < notAfter ? `; the one until ${date} goes on` : `; ours expired at ${date}`;
   }
 
   /** What the authority suggests (RFC 9773); that it fails changes nothing. */

@@ -9,7 +9,7 @@ export interface AcmeLimits {
   readonly redirectsMax: number;
   /** How long a request may take from being sent to the end of its answer; longer: 'timeout'. */
   readonly requestTimeMax: Duration;
-  /** Times that a procedure's nonces may be refused; one more: the problem ends it. */
+  /** Nonces refused in a row; one more: the problem ends the procedure. */
   readonly badNoncesMax: number;
   /** Times in a row that a request is sent again after a lost connection or a server's trouble. */
   readonly retriesMax: number;
@@ -28,9 +28,14 @@ export interface AcmeLimits {
   readonly namesMax: number;
   /** Certificates in the chain that comes; more: malformed. */
   readonly chainMax: number;
-  /** Between two tries to get a certificate, at first and at most. */
+  /**
+   * Between two tries to get a certificate, at first and at most; and at most a quarter of the time
+   * for which the one before is still good.
+   */
   readonly renewRetryFirst: Duration;
   readonly renewRetryMax: Duration;
+  /** An authority's Retry-After is kept to up to this. */
+  readonly renewToldMax: Duration;
   /**
    * A fresh certificate isn't replaced for so long, or half of what is left of it: an authority may
    * suggest nonsense, or give what is nearly over.
@@ -55,7 +60,8 @@ export const DEFAULT_LIMITS: AcmeLimits = {
   namesMax: 100,
   chainMax: 8,
   renewRetryFirst: seconds(60),
-  renewRetryMax: seconds(86_400),
+  renewRetryMax: seconds(14_400),
+  renewToldMax: seconds(86_400),
   renewAgainMin: seconds(3_600),
   reviewMax: seconds(21_600),
 };
@@ -81,6 +87,7 @@ export function checkLimits(limits: AcmeLimits): void {
   assert(limits.requestTimeMax > 0 && limits.retryWaitMax < limits.procedureTimeMax);
   assert(limits.pollFirst > 0 && limits.pollFirst <= limits.pollMax);
   assert(limits.renewRetryFirst > 0 && limits.renewRetryFirst <= limits.renewRetryMax);
+  assert(limits.renewRetryMax <= limits.renewToldMax);
   assert(limits.namesMax <= LIST_MAX && limits.namesMax <= CHALLENGES_MAX);
   assert(limits.reviewMax > 0 && limits.chainMax >= 1);
 }

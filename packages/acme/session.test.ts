@@ -86,6 +86,16 @@ test('nonces are refused › order › others are taken, up to the bound', () =>
   assert.ok(error.kind === 'problem' && error.problem.type === 'badNonce');
 });
 
+test('nonces are refused again and again, with successes between › order › it succeeds', () => {
+  const bench = new AcmeBench();
+  const { badNoncesMax } = bench.limits;
+  for (const what of ['new-account', 'new-order', 'authorization', 'challenge', 'finalize']) {
+    bench.server.twist(`POST /${what}`, problem('badNonce'), badNoncesMax);
+  }
+  bench.succeed(bench.order(NAMES));
+  assert.equal(bench.session.counters.acmeBadNonces, 5 * badNoncesMax);
+});
+
 for (const nonce of ['', 'no base64url!', 'x'.repeat(513)]) {
   test(`a nonce that is none, ${JSON.stringify(nonce.slice(0, 20))} › order › asked for anew`, () => {
     const bench = new AcmeBench();

@@ -101,8 +101,8 @@ interface Run {
   /** Nothing is sent before. */
   notBefore: Instant;
   requests: number;
+  /** Both in a row. */
   badNonces: number;
-  /** In a row. */
   retries: number;
   hasRegisteredAgain: boolean;
   redirect: { readonly what: Ask['what']; readonly to: AcmeUrl; readonly count: number } | null;
@@ -207,6 +207,7 @@ export class AcmeSession {
       return;
     }
     run.retries = 0;
+    if (ask.request.method === 'POST') run.badNonces = 0;
     const error = this.succeeded(run, ask, answer, now);
     if (error !== null) this.end(error, null);
   }

@@ -104,6 +104,11 @@ export class TestServer implements AcmeTransport {
     this.twists.push({ what, twist, times });
   }
 
+  /** No more twists. */
+  forgive(): void {
+    this.twists.length = 0;
+  }
+
   send(request: AcmeRequest, done: (result: Result<AcmeAnswer, TransportError>) => void): Sending {
     const timer = new Timer(() => {
       const answer = this.answer(request);

@@ -42,7 +42,7 @@ export class AlpnAnswers {
   private readonly proofs: Proofs;
   private readonly tools: AlpnTools;
   /** Made when first asked for: a key and a signature each. */
-  private made = new Map<Proof, Certified>();
+  private readonly made = new WeakMap<Proof, Certified>();
 
   constructor(proofs: Proofs, tools: AlpnTools) {
     this.proofs = proofs;
@@ -58,10 +58,7 @@ export class AlpnAnswers {
       'tls-alpn-01',
       ({ identifier }) => serverNameOf(identifier) === name,
     );
-    if (proof === null) {
-      this.made.clear();
-      return null;
-    }
+    if (proof === null) return null;
     let certified = this.made.get(proof);
     if (certified === undefined) {
       certified = certificateOf(proof, this.tools);

@@ -9,7 +9,7 @@ const DEFAULTS = Object.fromEntries(
 const GOOD = { acme: 'https://ca.example/directory', 'acme-names': 'a.example,192.0.2.1' };
 
 /** What the device lacks with these arguments, on a machine that trusts nobody. */
-async function lacks(args: Record<string, string | boolean>): Promise<string> {
+async function lacks(args: Record<string, string | boolean | number>): Promise<string> {
   const request = { args: { ...DEFAULTS, ...args }, secure: null };
   const connected = await acmeConnector.connect(request as never);
   return (connected as { lacks: string }).lacks;
@@ -37,6 +37,7 @@ for (const [args, sentence] of [
     '--acme-names: more than 100 names',
   ],
   [{ 'acme-challenge': 'dns-01' }, '--acme-challenge=dns-01: expected http-01 or tls-alpn-01'],
+  [{ 'http-port': 0 }, '--acme-challenge=http-01 needs --http-port, the port of plain HTTP'],
   [{ 'acme-email': 'nobody' }, '--acme-email=nobody: expected an address'],
   [{ 'acme-email': 'a@b,c@d' }, '--acme-email=a@b,c@d: expected an address'],
   [{ 'acme-eab-kid': 'x' }, '--acme-eab-kid and --acme-eab-key go together'],

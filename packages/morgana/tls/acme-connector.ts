@@ -100,6 +100,9 @@ function readArguments(args: ConnectRequest['args']): Result<Asked | null, strin
   if (challenge === undefined) {
     return err(`--acme-challenge=${text('acme-challenge')}: expected http-01 or tls-alpn-01`);
   }
+  if (challenge === 'http-01' && args['http-port'] === 0) {
+    return err('--acme-challenge=http-01 needs --http-port, the port of plain HTTP');
+  }
   const externalAccount = accountOf(text('acme-eab-kid'), text('acme-eab-key'));
   if (!externalAccount.ok) return externalAccount;
   const email = text('acme-email');
