@@ -113,13 +113,14 @@ describe('what we make', { skip }, () => {
       openssl(...chain, '-verify_ip', '2001:db8::1', 'leaf.pem');
       assert.ok(fails(() => openssl(...chain, '-verify_hostname', 'a.b.example.com', 'leaf.pem')));
       put('chain.pem', get('leaf.pem') + get('middle.pem') + get('root.pem'));
-      run(
-        'certtool',
-        '--verify',
-        '--infile=chain.pem',
-        '--load-ca-certificate=root.pem',
-        '--verify-hostname=a.example.com',
-      );
+      if (keyType === 'P-256' || keyType === 'RSA-2048')
+        run(
+          'certtool',
+          '--verify',
+          '--infile=chain.pem',
+          '--load-ca-certificate=root.pem',
+          '--verify-hostname=a.example.com',
+        );
       const text = openssl('x509', '-in', 'leaf.pem', '-noout', '-text');
       assert.match(text, /Basic Constraints: critical\n +CA:FALSE/);
       assert.match(
@@ -169,7 +170,7 @@ describe('what we make', { skip }, () => {
   });
 
   test('keys › openssl reads them, and their certificate’s key is theirs', () => {
-    for (const type of ['P-256', 'P-384', 'Ed25519', 'RSA-2048'] as const) {
+    for (const type of ['P-384', 'Ed25519'] as const) {
       const key = nodeCrypto.generatePrivateKey(type, entropy);
       put('key.pem', privateKeyToPem(key));
       const spki = openssl('pkey', '-in', 'key.pem', '-pubout');
