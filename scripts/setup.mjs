@@ -58,6 +58,7 @@ const SYSTEM = {
     pebble: '/usr/bin/pebble',
     openssl: '/usr/bin/openssl',
     'gnutls-bin': '/usr/bin/certtool',
+    sslscan: '/usr/bin/sslscan',
     'python3-cryptography-vectors':
       '/usr/lib/python3/dist-packages/cryptography_vectors/__init__.py',
     'python3-prometheus-client': '/usr/lib/python3/dist-packages/prometheus_client/parser.py',
