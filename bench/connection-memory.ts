@@ -1,6 +1,7 @@
 /**
  * What connections cost in memory, by state, in the image's own engine:
- * `node bench/connection-memory.ts`. Runs `images/connection-memory.ts`, which plays the peers.
+ * `node bench/connection-memory.ts`. Runs `images/connection-memory.ts` and `images/tls-memory.ts`,
+ * which play the peers.
  * Not counted: malloc's own overhead between blocks, which its size classes keep below an eighth.
  */
 import { mkdir, rm } from 'node:fs/promises';
@@ -19,10 +20,10 @@ interface Row {
   readonly held: string;
 }
 
-async function measure(): Promise<Row[]> {
+async function measure(image: string): Promise<Row[]> {
   await mkdir(CACHE, { recursive: true });
   const built = await linkImage({
-    entry: { file: join(ROOT, 'bench/images/connection-memory.ts') },
+    entry: { file: join(ROOT, 'bench/images', image) },
     contents: [],
     baseElf: join(ROOT, 'build/base/process.elf'),
     bytecodeTool: join(ROOT, 'build/base/bytecode'),
@@ -43,7 +44,10 @@ async function measure(): Promise<Row[]> {
   }
 }
 
-for (const { state, bytes, chargedBytes, held } of await measure()) {
-  const numbers = `${String(bytes).padStart(7)} ${String(chargedBytes).padStart(7)}`;
-  process.stdout.write(`${state.padEnd(42)}${numbers}  ${held}\n`);
+// TLS alone: a connection of TCP, and what serves it, come on top.
+for (const image of ['connection-memory.ts', 'tls-memory.ts']) {
+  for (const { state, bytes, chargedBytes, held } of await measure(image)) {
+    const numbers = `${String(bytes).padStart(7)} ${String(chargedBytes).padStart(7)}`;
+    process.stdout.write(`${state.padEnd(42)}${numbers}  ${held}\n`);
+  }
 }

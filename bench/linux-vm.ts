@@ -46,11 +46,15 @@ export type Server = 'nginx' | 'node';
  */
 export type Form = 'initramfs' | 'disk';
 
-/** Builds the image of one rival with the site in `siteDirectory`. */
+/**
+ * Builds the image of one rival with the site in `siteDirectory`. With `tls`, a directory with
+ * bench.crt and bench.key, nginx serves it over TLS too.
+ */
 export async function buildLinux(
   server: Server,
   siteDirectory: string,
   form: Form,
+  tls: string | null = null,
 ): Promise<LinuxImage> {
   await mkdir(CACHE, { recursive: true });
   const root = await unpackPackages();
@@ -71,7 +75,10 @@ export async function buildLinux(
     const path = join(root, 'lib/modules', release, 'kernel', module);
     entries.push(data(basename(module), withoutSignature(await readFile(path))));
   }
-  const content = [...(await serverEntries(server, root)), ...(await tree(siteDirectory, 'site'))];
+  const content = [
+    ...(await serverEntries(server, root, tls)),
+    ...(await tree(siteDirectory, 'site')),
+  ];
   const disk =
     form === 'disk' ? await makeDisk(`${server}-${basename(siteDirectory)}`, content) : null;
   if (disk === null) entries.push(...content.slice(1));
@@ -86,19 +93,38 @@ export async function buildLinux(
 }
 
 /** The file system of a server: its directories (first of them dev), program, libraries, set-up. */
-async function serverEntries(server: Server, root: string): Promise<CpioEntry[]> {
+async function serverEntries(
+  server: Server,
+  root: string,
+  tls: string | null,
+): Promise<CpioEntry[]> {
   const entries: CpioEntry[] = DIRECTORIES.map((path) => ({ kind: 'directory', path }));
   const program = server === 'nginx' ? join(root, 'usr/sbin/nginx') : await hostNode();
   entries.push(await file(program, 'server'));
   entries.push(...(await libraries(program, server === 'nginx' ? root : '/')));
   if (server === 'nginx') {
-    entries.push(await file(join(RIVAL, 'nginx.conf'), 'nginx.conf'));
+    const plain = await readFile(join(RIVAL, 'nginx.conf'), 'utf8');
+    entries.push(data('nginx.conf', tls === null ? plain : withTls(plain)));
+    if (tls !== null) {
+      entries.push(await file(join(tls, 'bench.crt'), 'bench.crt'));
+      entries.push(await file(join(tls, 'bench.key'), 'bench.key'));
+    }
     entries.push(data('etc/passwd', 'root:x:0:0::/:\n'));
     entries.push(data('etc/group', 'root:x:0:\n'));
   } else {
     entries.push(await file(join(RIVAL, 'server.mjs'), 'server.mjs'));
   }
   return entries;
+}
+
+/** Nginx's configuration with a second server, as fast as its manual says how. */
+function withTls(plain: string): string {
+  const server = `server {
+    listen 443 ssl backlog=1024; root /site; index index.html;
+    ssl_certificate /bench.crt; ssl_certificate_key /bench.key;
+    ssl_protocols TLSv1.2 TLSv1.3; ssl_session_tickets on; ssl_session_cache off;
+  }`;
+  return plain.replace(/\}\s*$/, `${server}\n}\n`);
 }
 
 /** An ext4 file system (the cloud kernel has it built in) just large enough, without a journal. */
@@ -219,4 +245,12 @@ async function tree(from: string, to: string): Promise<CpioEntry[]> {
     entries.push(await file(path, `${to}/${name}`));
   }
   return entries;
+}
+
+/** The rate of the host's time stamp counter, which an emulated machine sees as its own. */
+export async function measureTscKhz(): Promise<number> {
+  const program = join(CACHE, 'tsc');
+  const source = join(RIVAL, 'tsc.c');
+  await run('musl-gcc', ['-static', '-O2', '-o', program, source]);
+  return Number(await run(program, []));
 }

@@ -102,7 +102,7 @@ function qemu(own: readonly string[]): Machine['command'] {
 }
 
 /** Ours as a process of the host: an image for target process, with memory as in the issue. */
-export function morganaProcess(image: string): Machine {
+export function morganaProcess(image: string, port: number | null = null): Machine {
   return {
     name: 'morgana',
     memoryMiB: 32,
@@ -112,13 +112,17 @@ export function morganaProcess(image: string): Machine {
     command: (link, memoryMiB) => [
       image,
       ...[`--mem=${memoryMiB}`, `--link=tap:${link.device}`, '--'],
-      ...[`--ipv4=${link.host}/24`, `--port=${link.port}`],
+      ...[`--ipv4=${link.host}/24`, `--port=${port ?? link.port}`],
     ],
   };
 }
 
-/** node:http on the host's own sockets, with the server of the virtual machine. */
-export function nodeProcess(node: string, siteDirectory: string): Machine {
+/** The virtual machine's server on the host's own sockets: node:http, or node:https with `tls`. */
+export function nodeProcess(
+  node: string,
+  siteDirectory: string,
+  tls: { readonly certificate: string; readonly key: string } | null = null,
+): Machine {
   const server = join(import.meta.dirname, 'rival/server.mjs');
   return {
     name: 'node',
@@ -126,7 +130,10 @@ export function nodeProcess(node: string, siteDirectory: string): Machine {
     memoryMiBRange: [0, 0],
     bootMsMax: 10_000,
     frugal: null,
-    command: (link) => [node, server, siteDirectory, `${link.port}`],
+    command: (link) => [
+      ...([node, server, siteDirectory, `${link.port}`] as const),
+      ...(tls === null ? [] : [tls.certificate, tls.key]),
+    ],
   };
 }
 

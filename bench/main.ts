@@ -1,7 +1,7 @@
 /** `npm run bench`: measures our image against its rivals. Read first: bench/README.md. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { buildLinux, CACHE } from './linux-vm.ts';
+import { buildLinux, CACHE, measureTscKhz } from './linux-vm.ts';
 import {
   linuxMachine,
   type Machine,
@@ -146,14 +146,6 @@ async function buildMorgana(siteDirectory: string, image: string, target = 'pvh'
   const cli = join(ROOT, 'tools/cli/main.ts');
   const build = [cli, 'build', siteDirectory, `--target=${target}`, `--output=${image}`];
   await run(process.execPath, build, { cwd: ROOT, timeoutMs: 600_000 });
-}
-
-/** The rate of the host's time stamp counter, which an emulated machine sees as its own. */
-async function measureTscKhz(): Promise<number> {
-  const program = join(CACHE, 'tsc');
-  const source = join(import.meta.dirname, 'rival/tsc.c');
-  await run('musl-gcc', ['-static', '-O2', '-o', program, source]);
-  return Number(await run(program, []));
 }
 
 // Where mke2fs, ip and dnsmasq are; not everybody's shell looks there.

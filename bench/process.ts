@@ -46,7 +46,7 @@ export function killKept(): void {
 export function run(
   command: string,
   args: readonly string[],
-  options: { cwd?: string; timeoutMs?: number } = {},
+  options: { cwd?: string; timeoutMs?: number; env?: NodeJS.ProcessEnv } = {},
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const limits = { timeout: options.timeoutMs ?? 60_000, maxBuffer: 1 << 26, ...options };

@@ -1,16 +1,20 @@
 /**
- * The image of bench/tls-memory.ts: opens sessions of TLS with itself, in memory, keeps both ends,
- * and prints heap bytes an end, by state: a line "state|bytes" each.
+ * An image that measures what connections of TLS cost in its own engine: both ends are in it, on
+ * flows that are nothing but calls, and the clients are forgotten before the servers are weighed.
+ * `connection-memory.ts` of the folder above builds and runs it.
  */
 
-import { type TimerQueue, wallTimeOfMillis } from '#core';
-import { primitives } from '#crypto/platform';
-import type { Clock, Entropy, Flow, FlowHandler } from '#device';
+import { type Duration, instantOfMicros, type Result, TimerQueue } from '#core';
+import type { Flow, FlowHandler, Machine } from '#device';
+import { primitives } from '#targets/base/crypto';
 import { launch } from '#targets/process/index';
 import {
   acceptTls,
   connectTls,
   TicketKeys,
+  type TlsEnvironment,
+  type TlsError,
+  type TlsFlow,
   type TlsVersion,
   tlsClientConfig,
   tlsServerConfig,
@@ -18,116 +22,107 @@ import {
 import { CertificateAuthority, TrustAnchors } from '#x509';
 
 const COUNT = 200;
-const DAY_MS = 86_400_000;
-const NOTHING: FlowHandler = { data() {}, drained() {}, end() {}, closed() {} };
-const PLACE = { address: '192.0.2.1', port: 443 };
+/** What the first ones make once isn't theirs. */
+const UNCOUNTED = 8;
+const DAY_MILLIS = 86_400_000;
 
 const { heapBytes } = (
   globalThis as unknown as { readonly __base: { readonly memory: { heapBytes(): number } } }
 ).__base.memory;
 
-/** One end of a wire that holds what was written until it is carried over. */
-class Wire implements Flow {
-  readonly local = PLACE;
-  readonly remote = PLACE;
+const END = { address: '10.0.0.1', port: 443 };
+
+/** One end of a pair; what is written waits until `carry`. */
+class Half implements Flow {
+  readonly local = END;
+  readonly remote = END;
   readonly queuedBytes = 0;
   lowWaterBytes = 65_536;
-  noDelay = true;
-  handler: FlowHandler = NOTHING;
-  written: Uint8Array[] | null = null;
+  noDelay = false;
+  handler: FlowHandler | null = null;
+  written: Uint8Array[] = [];
 
   attach(handler: FlowHandler): void {
     this.handler = handler;
   }
 
   write(bytes: Uint8Array): void {
-    this.written ??= [];
     this.written.push(bytes);
   }
 
-  /** Gives the other end what was written; false when nothing was. */
-  carry(to: Wire, most = Number.POSITIVE_INFINITY): boolean {
+  /** True when there was something to carry. */
+  carry(to: Half): boolean {
     const { written } = this;
-    if (written === null) return false;
-    this.written = null;
-    for (const bytes of written) to.handler.data(bytes.subarray(0, Math.min(most, bytes.length)));
-    return true;
+    this.written = [];
+    for (const bytes of written) to.handler?.data(bytes);
+    return written.length > 0;
   }
 
   shutdown(): void {}
   abort(): void {}
-  askIfAlive(): void {}
+  askIfAlive(_idle: Duration | null): void {}
   pause(): void {}
   resume(): void {}
 }
 
-function measure(
-  timers: TimerQueue,
-  entropy: Entropy,
-  clock: Clock,
-  version: TlsVersion,
-): string[] {
-  const crypto = primitives;
-  const env = { crypto, entropy, clock, timers };
-  const validity = {
-    notBefore: wallTimeOfMillis(clock.wall() - DAY_MS),
-    notAfter: wallTimeOfMillis(clock.wall() + DAY_MS),
-  };
-  const root = CertificateAuthority.create({ crypto, entropy }, { name: 'Root', ...validity });
+function makeConfigs(env: TlsEnvironment, version: TlsVersion) {
+  const { clock, crypto, entropy, timers } = env;
+  const now = clock.wall();
+  const validity = { notBefore: now, notAfter: (now + DAY_MILLIS) as typeof now };
+  const tools = { crypto, entropy };
+  const root = CertificateAuthority.create(tools, { name: 'Root', ...validity });
   const key = crypto.generatePrivateKey('P-256', entropy);
-  const names = ['a.example'];
-  const purposes = ['serverAuth'] as const;
-  const leaf = root.issue({ names, spki: key.spki, purposes, ...validity });
-  const credentials = { chain: [leaf], key };
-  const versions = [version];
-  const tickets = new TicketKeys(crypto, entropy, timers.now);
-  const server = tlsServerConfig({ credentials: () => credentials, tickets, versions });
+  const options = { names: ['bench.test'], spki: key.spki, purposes: ['serverAuth'] as const };
+  const chain = [root.issue({ ...options, ...validity })];
+  const server = tlsServerConfig({
+    credentials: () => ({ chain, key }),
+    tickets: new TicketKeys(crypto, entropy, timers.now),
+    versions: [version],
+  });
   const anchors = new TrustAnchors([root.certificate.raw]);
-  const client = tlsClientConfig({ serverName: 'a.example', anchors, versions });
-  const ends: Wire[] = [];
-  const flows: Flow[] = [];
-  const open = () => {
-    const [a, b] = [new Wire(), new Wire()];
-    ends.push(a, b);
-    acceptTls(b, server, env, (result) => {
-      if (!result.ok) throw new Error('no session');
-      result.value.attach(NOTHING);
-      flows.push(result.value);
-    });
-    connectTls(a, client, env, (result) => {
-      if (!result.ok) throw new Error('no session');
-      result.value.attach(NOTHING);
-      flows.push(result.value);
-    });
-    while (a.carry(b) || b.carry(a));
-  };
-  // What is made once is made before.
-  open();
-  const before = heapBytes();
-  for (let i = 0; i < COUNT; i++) open();
-  const idle = heapBytes();
-  const lines = [`${version}, idle|${Math.round((idle - before) / COUNT / 2)}`];
-  for (const flow of flows) flow.write(new Uint8Array(16_000));
-  for (let i = 0; i < ends.length; i += 2) {
-    while (ends[i]!.carry(ends[i + 1]!) || ends[i + 1]!.carry(ends[i]!));
-  }
-  lines.push(
-    `${version}, idle after 16 KB each way|${Math.round((heapBytes() - before) / COUNT / 2)}`,
-  );
-  for (const flow of flows) flow.write(new Uint8Array(16_000));
-  for (let i = 0; i < ends.length; i += 2) {
-    ends[i]!.carry(ends[i + 1]!, 100);
-    ends[i + 1]!.carry(ends[i]!, 100);
-  }
-  lines.push(
-    `${version}, 100 bytes of a long record|${Math.round((heapBytes() - before) / COUNT / 2)}`,
-  );
-  return lines;
+  return { server, client: tlsClientConfig({ serverName: 'bench.test', anchors }) };
 }
 
-launch(({ timers, entropy, clock, console }) => {
+function measure(machine: Machine, version: TlsVersion, isAsked: boolean): void {
+  const timers = new TimerQueue(instantOfMicros(0));
+  const { clock, entropy } = machine;
+  const env = { crypto: primitives, entropy, clock, timers };
+  const { client, server } = makeConfigs(env, version);
+  const kept: TlsFlow[] = [];
+  const open = (keep: TlsFlow[]) => (result: Result<TlsFlow, TlsError>) => {
+    if (!result.ok) throw new Error(JSON.stringify(result.error));
+    const flow = result.value;
+    keep.push(flow);
+    flow.attach({
+      data: (bytes) => flow.write(bytes.slice()),
+      drained() {},
+      end() {},
+      closed() {},
+    });
+  };
+  let began = 0;
+  for (let i = 0; i < COUNT; i++) {
+    if (i === UNCOUNTED) began = heapBytes();
+    const [ours, theirs] = [new Half(), new Half()];
+    const clients: TlsFlow[] = [];
+    acceptTls(ours, server, env, open(kept));
+    connectTls(theirs, client, env, open(clients));
+    while (theirs.carry(ours) || ours.carry(theirs));
+    if (!isAsked) continue;
+    // One round of data, which the client doesn't answer any more.
+    clients[0]?.write(new Uint8Array(300));
+    theirs.carry(ours);
+    ours.written = [];
+  }
+  timers.run(instantOfMicros(20e6));
+  const bytes = Math.round((heapBytes() - began) / (COUNT - UNCOUNTED));
+  const what = `${version}, ${isAsked ? 'after a request' : 'open'}`;
+  machine.console.writeLine(`${what}|${bytes}|0|${kept.length} connections`);
+}
+
+launch((machine) => {
   for (const version of ['TLS 1.3', 'TLS 1.2'] as const) {
-    for (const line of measure(timers, entropy, clock, version)) console.writeLine(line);
+    for (const isAsked of [false, true]) measure(machine, version, isAsked);
   }
   return Promise.resolve(0);
 });
