@@ -65,10 +65,14 @@ INLINE __m128i encrypt(const struct gcm *gcm, __m128i block) {
     return _mm_aesenclast_si128(block, gcm->keys[gcm->rounds]);
 }
 
+/* Asked once: on a virtual machine the answer may take as long as a handshake's hashes. */
 bool gcm_is_supported(void) {
-    unsigned a, b, c, d;
+    static enum { UNKNOWN, NO, YES } answer;
     const unsigned want = bit_AES | bit_PCLMUL | bit_SSSE3;
-    return __get_cpuid(1, &a, &b, &c, &d) && (c & want) == want;
+    unsigned a, b, c, d;
+    if (answer == UNKNOWN)
+        answer = __get_cpuid(1, &a, &b, &c, &d) && (c & want) == want ? YES : NO;
+    return answer == YES;
 }
 
 void gcm_begin(struct gcm *gcm, const uint8_t *key, size_t key_bytes) {
