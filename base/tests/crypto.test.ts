@@ -1,5 +1,7 @@
 /** The base's cryptography in a process and in an image that boots. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import * as path from 'node:path';
 import { test } from 'node:test';
 import { VECTORS } from '#crypto/vectors';
@@ -47,4 +49,17 @@ test('process › hostile calls › refused; random ones › as Node answers', a
   const end = await runProcess(await link('crypto-fuzz-image', 'process'), []);
   assert.equal(end.text, `${fuzzAeads(nodeCrypto, FUZZ_SEED, FUZZ_ROUNDS)}\n`);
   assert.equal(end.code, 0, end.complaint);
+});
+
+/** No clock, no entropy, no file, nothing printed: `snprintf` writes to memory (oid.c). */
+const NEEDED = /^(__udivti3|calloc|free|mem(cmp|cpy|move|set)|snprintf|str(cmp|len))$/;
+
+test('Mbed TLS’s objects › need nothing but memory of the C library', () => {
+  const folder = path.join(built, 'o/m');
+  const objects = readdirSync(folder).filter((name) => name.endsWith('.o'));
+  const listed = execFileSync('nm', ['-u', ...objects], { cwd: folder, encoding: 'utf8' });
+  const needed = [...listed.matchAll(/ U (\w+)$/gm)].map(([, name]) => name!);
+  assert.ok(needed.length > 100);
+  const foreign = needed.filter((name) => !name.startsWith('mbedtls_') && !NEEDED.test(name));
+  assert.deepEqual(foreign, []);
 });
