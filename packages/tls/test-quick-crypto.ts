@@ -5,6 +5,7 @@
 
 import type { CryptoPrimitives, GroupName, KeyAgreement, PublicKey } from '#device';
 import { nodeCrypto } from '#targets/node/crypto';
+import { SimRandom } from '#targets/sim/index';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
@@ -18,10 +19,11 @@ export const quickCrypto: CryptoPrimitives = {
     if (!publicKeys.has(name)) publicKeys.set(name, nodeCrypto.importPublicKey(spki.slice()));
     return publicKeys.get(name)!;
   },
-  generateKeyAgreement(group, entropy) {
+  generateKeyAgreement(group) {
     const known = agreements.get(group);
     if (known !== undefined) return known;
-    const made = nodeCrypto.generateKeyAgreement(group, entropy);
+    // Not from the entropy given: what comes out of that must not depend on who came first.
+    const made = nodeCrypto.generateKeyAgreement(group, new SimRandom(7_748));
     const secrets = new Map<string, Uint8Array | null>();
     const kept: KeyAgreement = {
       group,

@@ -75,9 +75,9 @@ test('hostile network in the middle of TLS › records rewritten › nothing els
   let rewritten = 0;
   let opened = 0;
   const ends = new Set<string>();
-  for (let seed = 1; seed <= 8; seed++) {
+  for (let seed = 1; seed <= 6; seed++) {
     try {
-      const tally = runHostileTls(seed, 15);
+      const tally = runHostileTls(seed, 12);
       rewritten += tally.rewritten;
       opened += tally.opened;
       for (const how of tally.ends.keys()) ends.add(how);
@@ -86,7 +86,7 @@ test('hostile network in the middle of TLS › records rewritten › nothing els
     }
   }
   const text = `${rewritten} rewritten, ${opened} opened, ${ends.size} ends`;
-  assert(rewritten > 200 && opened > 40 && ends.size > 8, text);
+  assert(rewritten > 150 && opened > 25 && ends.size > 8, text);
 });
 
 test('canary › tags of records are not looked at › the hostile network finds it', () => {

@@ -7,23 +7,45 @@
 
 import { strict as assert } from 'node:assert';
 import type { CryptoPrimitives } from '#device';
+import { nodeCrypto } from '#targets/node/crypto';
 import { SimRandom } from '#targets/sim/index';
 import { ServerSessions, SessionCache, TicketKeys } from '#tls';
 import { RECORD_HEADER_BYTES } from '#tls/wire';
+import { CertificateAuthority, TrustAnchors } from '#x509';
 import { quickCrypto } from '../../packages/tls/test-quick-crypto.ts';
 import {
-  anchors,
-  credentials,
   makeEnvironment,
   type PairOptions,
   type TestEnd,
   TestPair,
+  VALIDITY,
 } from '../../packages/tls/test-session.ts';
 import { recordOf, splitRecords } from '../../packages/tls/test-tamper.ts';
 import type { HostileTally } from './hostile-stack.ts';
 
 /** The longest record that may be held, with its header (RFC 5246 §6.2.3). */
 const HELD_BYTES_MAX = RECORD_HEADER_BYTES + 16_384 + 2_048;
+/** With Ed25519, whose signatures are the same each time, so that a seed is replayed exactly. */
+const tools = { crypto: nodeCrypto, entropy: new SimRandom(7_627) };
+const root = CertificateAuthority.create(tools, {
+  name: 'Root',
+  keyType: 'Ed25519',
+  ...VALIDITY,
+});
+const anchors = new TrustAnchors([root.certificate.raw]);
+const key = nodeCrypto.generatePrivateKey('Ed25519', tools.entropy);
+const credentials = {
+  key,
+  chain: [
+    root.issue({
+      names: ['example.com'],
+      spki: key.spki,
+      purposes: ['serverAuth', 'clientAuth'],
+      ...VALIDITY,
+    }),
+  ],
+};
+
 const ROUNDS_MAX = 60;
 const WRITES_MAX = 6;
 
@@ -192,6 +214,7 @@ function optionsOf(random: SimRandom, common: PairOptions): PairOptions {
     },
     client: {
       ...common.client,
+      anchors,
       credentials: random.chance(0.8) ? credentials : null,
       recordSizeLimit: random.pick([64, 1_000, 16_385]),
       alpn: random.chance(0.5) ? ['http/1.1'] : [],
