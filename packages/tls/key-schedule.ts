@@ -35,14 +35,30 @@ export function expandLabel(
   context: Uint8Array,
   bytes: number,
 ): Uint8Array {
-  const name = `tls13 ${label}`;
-  const info = new Uint8Array(4 + name.length + context.length);
-  writeU16be(info, 0, bytes);
-  info[2] = name.length;
-  hot.writeLatin1(info, 3, name);
-  info[3 + name.length] = context.length;
-  hot.copy(info, 4 + name.length, context, 0, context.length);
+  const head = labelHead(label, bytes);
+  const count = context.length;
+  const info = new Uint8Array(head.length + 1 + count);
+  hot.copy(info, 0, head, 0, head.length);
+  info[head.length] = count;
+  hot.copy(info, head.length + 1, context, 0, count);
   return crypto.hkdfExpand(hash, secret, info, bytes);
+}
+
+/** Each label's HkdfLabel up to the context, by length; made once, for there are few. */
+const heads = new Map<Label, Map<number, Uint8Array>>();
+
+function labelHead(label: Label, bytes: number): Uint8Array {
+  const byLength = heads.get(label) ?? new Map<number, Uint8Array>();
+  const known = byLength.get(bytes);
+  if (known !== undefined) return known;
+  const name = `tls13 ${label}`;
+  const head = new Uint8Array(3 + name.length);
+  writeU16be(head, 0, bytes);
+  head[2] = name.length;
+  hot.writeLatin1(head, 3, name);
+  byLength.set(bytes, head);
+  heads.set(label, byLength);
+  return head;
 }
 
 /** The keys of one direction from its traffic secret (RFC 8446 §7.3), which stays the caller's. */

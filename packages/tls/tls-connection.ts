@@ -198,17 +198,18 @@ export class TlsConnection implements TlsFlow, FlowHandler, EngineHandler {
   failed(error: TlsError): void {
     this.stopTimer();
     this.queue?.clear();
+    // First of all: a flow may tell that it is closed within our call.
+    this.failure = error;
+    const isAlert = error.kind === 'alert sent' || error.kind === 'alert received';
     // What says why must arrive: no reset, unless the peer takes too long to end its side.
-    if (error.kind === 'alert sent' || error.kind === 'alert received') {
+    if (isAlert) {
       this.below.shutdown();
       this.below.resume();
       this.startTimer(this.limits.lingerMax, () => this.below.abort());
-    } else {
-      this.below.abort();
     }
-    this.failure = error;
     if (this.opened !== null) this.tellOpened(error);
     else this.tellClosed(error.kind === 'timeout' ? 'timeout' : 'reset');
+    if (!isAlert) this.below.abort();
   }
 
   checkInvariants(): void {

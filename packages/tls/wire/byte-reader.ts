@@ -90,7 +90,18 @@ export class ByteReader {
 
   /** `uint16 x<bytesMin..>`. */
   u16s(lengthBytes: LengthBytes, bytesMin: number): number[] {
-    return this.list(lengthBytes, bytesMin, () => this.u16());
+    const count = this.length(lengthBytes, bytesMin, Number.POSITIVE_INFINITY);
+    const values: number[] = [];
+    if (!this.has(count)) return values;
+    if (count % 2 !== 0) {
+      this.fail(this.at, 'decode_error');
+      return values;
+    }
+    const { bytes } = this;
+    const end = this.at + count;
+    for (let at = this.at; at < end; at += 2) values.push(readU16be(bytes, at));
+    this.at = end;
+    return values;
   }
 
   /** Reads a vector with `read`, which must read all of it. */

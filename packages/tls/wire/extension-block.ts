@@ -33,11 +33,13 @@ export type Extensions<T extends Table> = Values<T> & {
 /** What one kind of message may have. */
 export class ExtensionTable<T extends Table> {
   private readonly table: T;
+  private readonly fields: readonly (keyof T & string)[];
   private readonly names: Map<number, keyof T & string>;
 
   constructor(table: T) {
     this.table = table;
-    this.names = new Map(Object.keys(table).map((name) => [table[name]![0], name]));
+    this.fields = Object.keys(table);
+    this.names = new Map(this.fields.map((name) => [table[name]![0], name]));
   }
 
   /** A block of `given` in the order of the table, then `others`. */
@@ -47,12 +49,15 @@ export class ExtensionTable<T extends Table> {
   ): Extensions<T> {
     const values: Record<string, unknown> = {};
     const codes: number[] = [];
-    for (const name of Object.keys(this.table)) {
-      values[name] = given[name] ?? null;
-      if (values[name] !== null) codes.push(this.table[name]![0]);
+    for (const name of this.fields) {
+      const value = given[name] ?? null;
+      values[name] = value;
+      if (value !== null) codes.push(this.table[name]![0]);
     }
     for (const { code } of others) codes.push(code);
-    return { ...values, codes, others } as unknown as Extensions<T>;
+    values.codes = codes;
+    values.others = others;
+    return values as unknown as Extensions<T>;
   }
 
   /**
@@ -61,7 +66,7 @@ export class ExtensionTable<T extends Table> {
    */
   read(from: ByteReader, bytesMin = 0): Extensions<T> {
     const values: Record<string, unknown> = {};
-    for (const name of Object.keys(this.table)) values[name] = null;
+    for (const name of this.fields) values[name] = null;
     const others: OtherExtension[] = [];
     const seen = new Set<number>();
     const codes = from.list(2, bytesMin, () => {
@@ -76,7 +81,9 @@ export class ExtensionTable<T extends Table> {
       else values[name] = from.within(2, 0, () => this.table[name]![1].read(from));
       return code;
     });
-    return { ...values, codes, others } as unknown as Extensions<T>;
+    values.codes = codes;
+    values.others = others;
+    return values as unknown as Extensions<T>;
   }
 
   /** The block with its length. */
