@@ -154,9 +154,19 @@ export class Client13 implements Machine {
     transcript.add(message);
     const { engine } = this;
     if (this.isCompatible) engine.sendChangeCipherSpec();
-    this.offer = makeSecondOffer(engine.env, offer, group, cookie, suite, transcript);
+    this.offer = this.secondOffer(offer, group, cookie, suite);
     engine.sendMessage(this.offer.message);
     return null;
+  }
+
+  /** `first` is used up; null for `group`: the same share again. */
+  protected secondOffer(
+    first: ClientOffer,
+    group: GroupName | null,
+    cookie: Uint8Array | null,
+    suite: CipherSuite,
+  ): ClientOffer {
+    return makeSecondOffer(this.engine.env, first, group, cookie, suite, this.transcript!);
   }
 
   private serverHello(

@@ -35,6 +35,7 @@ import {
   certificateRequestExtensions,
   type EncryptedExtensions,
   encryptedExtensions,
+  type HelloRetryExtensions,
   helloRetryExtensions,
   serverHelloExtensions,
 } from './wire/extensions.ts';
@@ -140,10 +141,7 @@ export class Server13 implements Machine {
       sessionId: hello.sessionId,
       suite: suite.code,
       compression: 0,
-      extensions: helloRetryExtensions.of({
-        supportedVersions: TLS_1_3,
-        keyShare: namedGroup[group],
-      }),
+      extensions: this.retryExtensions(group),
     });
     transcript.add(request);
     this.engine.sendMessage(request);
@@ -152,6 +150,11 @@ export class Server13 implements Machine {
     const unchangeable = unchangeableDigest(crypto, suite.hash, bodyOf(message));
     this.retry = { suite, group, unchangeable };
     this.engine.enter('server 1.3: client_hello after retry', this);
+  }
+
+  /** Without a cookie: what is needed of the first hello is kept. */
+  protected retryExtensions(group: GroupName): HelloRetryExtensions {
+    return helloRetryExtensions.of({ keyShare: namedGroup[group], supportedVersions: TLS_1_3 });
   }
 
   private secondHello(message: Uint8Array): Refusal | null {
