@@ -303,6 +303,27 @@ test('open › paused with records here › later, in order, then the rest', () 
   assert.equal(client.flow.failure, null);
 });
 
+test('open › paused and resumed within data › the rest comes at once, nothing is kept', () => {
+  const pair = new Pair().run();
+  const { client, server } = pair;
+  const { told } = client;
+  client.flow.attach({
+    data(bytes) {
+      client.flow.pause();
+      told.data(bytes);
+      client.flow.resume();
+    },
+    drained() {},
+    end: () => told.end(),
+    closed() {},
+  });
+  for (const text of ['one ', 'two ', 'three']) server.flow.write(Buffer.from(text));
+  server.flow.shutdown();
+  client.wire.handler?.data(server.wire.take());
+  assert.equal(told.text, 'one two three');
+  assert.ok(told.isEnded && !client.wire.isPaused);
+});
+
 test('open › the handler aborts while it is told › nothing more is told', () => {
   const pair = new Pair().run();
   const { client, server } = pair;

@@ -131,8 +131,13 @@ export class TlsConnection implements TlsFlow, FlowHandler, EngineHandler {
   resume(): void {
     if (!this.isPaused || this.isGone) return;
     this.isPaused = false;
-    // What is here comes first, and not within this call.
-    this.startTimer(0 as Duration, () => this.resumeHeld());
+    if (this.isHolding) {
+      // What is here comes first, and not within this call.
+      this.startTimer(0 as Duration, () => this.resumeHeld());
+      return;
+    }
+    this.engine.reader.isStopped = false;
+    this.below.resume();
   }
 
   // The flow below.
