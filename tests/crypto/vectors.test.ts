@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { withEd25519 } from '#crypto/ed25519';
 import { nobleCrypto } from '#crypto/noble';
-import { fromHex, runVectors, toHex, VECTORS } from '#crypto/vectors';
+import { fromHex, runVectors, toHex, VECTORS, type Vector } from '#crypto/vectors';
 import { nodeCrypto } from '#targets/node/crypto';
 
 /** As an image has them: Ed25519 is noble's, the rest isn't. */
@@ -19,13 +19,15 @@ for (const crypto of [nodeCrypto, nobleCrypto, mixed]) {
   });
 }
 
+const isQuick = ({ kind }: Vector) => kind === 'hmac' || kind === 'digest' || kind === 'secret';
+
 test('an implementation that answers wrong › this project’s vectors › tells each', () => {
   const wrong = { ...nodeCrypto, hmac: () => new Uint8Array(32), digest: () => new Uint8Array(0) };
-  const { failures } = runVectors(wrong, VECTORS);
+  const { failures } = runVectors(wrong, VECTORS.filter(isQuick));
   const failed = (kind: string) => failures.filter((line) => line.includes(`: ${kind}: `)).length;
   assert.equal(failed('hmac'), VECTORS.filter(({ kind }) => kind === 'hmac').length);
   assert.equal(failed('digest'), VECTORS.filter(({ kind }) => kind === 'digest').length);
-  assert.equal(failed('agree'), 0);
+  assert.equal(failed('secret'), 0);
 });
 
 test('an implementation that verifies everything › this project’s vectors › is found out', () => {
@@ -36,7 +38,10 @@ test('an implementation that verifies everything › this project’s vectors �
       return key === null ? null : Object.assign(Object.create(key), { verify: () => true });
     },
   };
-  const { failures } = runVectors(lax, VECTORS);
+  const { failures } = runVectors(
+    lax,
+    VECTORS.filter(({ kind }) => kind === 'verify'),
+  );
   const asked = VECTORS.filter((vector) => vector.kind === 'verify').length;
   assert.equal(failures.filter((line) => line.includes(': verify: ')).length, asked);
 });
