@@ -74,21 +74,30 @@ export function allCells(version: Version): Cell[] {
   return (cells as unknown as Cell[]).filter(isCell);
 }
 
-/** Some of `cells`: each pair of values that one of them has, one of the chosen has. Greedy. */
-export function pairwise(cells: readonly Cell[]): Cell[] {
-  const missing = new Set(cells.flatMap(pairsOf));
-  const gain = (cell: Cell): number => pairsOf(cell).filter((pair) => missing.has(pair)).length;
+/** Some of `cells`: each pair of values that one of them has, one of the chosen has. */
+export const pairwise = (cells: readonly Cell[]): Cell[] => cover(cells, pairsOf);
+
+/** Fewer: each value that one of them has, one of the chosen has. */
+export const eachValue = (cells: readonly Cell[]): Cell[] => cover(cells, valuesOf);
+
+/** Greedy. */
+function cover(cells: readonly Cell[], partsOf: (cell: Cell) => string[]): Cell[] {
+  const missing = new Set(cells.flatMap(partsOf));
+  const gain = (cell: Cell): number => partsOf(cell).filter((part) => missing.has(part)).length;
   const chosen: Cell[] = [];
   while (missing.size > 0) {
     const best = cells.reduce((one, other) => (gain(other) > gain(one) ? other : one));
-    for (const pair of pairsOf(best)) missing.delete(pair);
+    for (const part of partsOf(best)) missing.delete(part);
     chosen.push(best);
   }
   return chosen;
 }
 
+const valuesOf = (cell: Cell): string[] =>
+  Object.entries(cell).map(([name, value]) => `${name}=${value}`);
+
 function pairsOf(cell: Cell): string[] {
-  const values = Object.entries(cell).map(([name, value]) => `${name}=${value}`);
+  const values = valuesOf(cell);
   return values.flatMap((one, at) => values.slice(at + 1).map((other) => `${one} ${other}`));
 }
 
@@ -107,7 +116,8 @@ const serverOf = (cell: Cell, made: Certificates): ServerSettings => ({
   recordBytes: null,
 });
 
-function clientOf(cell: Cell, made: Certificates): ClientSettings {
+/** How a client must be set for this cell and no other. */
+export function clientOf(cell: Cell, made: Certificates): ClientSettings {
   const [first, ...others] = groupsFrom(cell.group);
   const kind = cell.clientAuth.replace(/.*, /, '') as KeyKind;
   const credential = KEY_KINDS.includes(kind) ? made.good('client', kind) : null;

@@ -1,10 +1,9 @@
-/** What independent judges and everyday clients say of our server: sslscan, curl, Chromium. */
+/** What independent judges say of our server: sslscan, curl. A browser: tests/cli/https.test.ts. */
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { chromium } from 'playwright-core';
 import type { TlsFlow } from '#tls';
 import { type Certificates, SERVER_NAME, temporaryCertificates } from './certificates.ts';
 import { OUR_VERSIONS, type OurServing, serverConfigOf, serveWith } from './ours.ts';
@@ -107,19 +106,4 @@ test('curl › TLS 1.1 at most, or another CA › refused', async () => {
   await assert.rejects(old, /protocol version/);
   const other = made.spoiled('server', 'self-signed').leaf;
   await assert.rejects(curl('--cacert', other), /SSL certificate problem/);
-});
-
-test('Chromium › a page › shown, over TLS 1.3', async () => {
-  const browser = await chromium.launch({
-    executablePath: '/usr/bin/chromium',
-    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-  });
-  try {
-    const page = await (await browser.newContext({ ignoreHTTPSErrors: true })).newPage();
-    const response = await page.goto(`https://127.0.0.1:${serving.port}/`);
-    assert.equal(await page.title(), 'Over TLS');
-    assert.equal((await response?.securityDetails())?.protocol, 'TLS 1.3');
-  } finally {
-    await browser.close();
-  }
 });
