@@ -50,6 +50,7 @@ export {
   type KeyFault,
   type PemCredentials,
   privateKeyFromPem,
+  privateKeyLabel,
   privateKeyToPem,
 } from './private-key.ts';
 export {

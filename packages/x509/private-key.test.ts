@@ -3,7 +3,12 @@ import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { nodeCrypto } from '#targets/node/crypto';
 import { pemEncode } from './pem.ts';
-import { credentialsFromPem, privateKeyFromPem, privateKeyToPem } from './private-key.ts';
+import {
+  credentialsFromPem,
+  privateKeyFromPem,
+  privateKeyLabel,
+  privateKeyToPem,
+} from './private-key.ts';
 import { keyOf, leaf } from './test-authority.ts';
 
 const read = (text: string) => {
@@ -62,6 +67,26 @@ describe('a key', () => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'secp256k1' });
     assert.equal(read(String(privateKey.export({ type: 'sec1', format: 'pem' }))), 'unsupported');
   });
+});
+
+test('DER of a key › the label that PEM has for it', () => {
+  const { privateKey: ec } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { privateKey: rsa } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const encryption = { cipher: 'aes-128-cbc', passphrase: 'x' };
+  // size-exempt: table
+  for (const [der, label] of [
+    [ec.export({ type: 'pkcs8', format: 'der' }), 'PRIVATE KEY'],
+    [rsa.export({ type: 'pkcs8', format: 'der' }), 'PRIVATE KEY'],
+    [ec.export({ type: 'sec1', format: 'der' }), 'EC PRIVATE KEY'],
+    [rsa.export({ type: 'pkcs1', format: 'der' }), 'RSA PRIVATE KEY'],
+    [ec.export({ type: 'pkcs8', format: 'der', ...encryption }), 'ENCRYPTED PRIVATE KEY'],
+    [Uint8Array.of(), 'PRIVATE KEY'],
+    [Uint8Array.of(0x30), 'PRIVATE KEY'],
+    [Uint8Array.of(0x30, 3, 2, 1, 0), 'PRIVATE KEY'],
+    [Uint8Array.of(0x31, 2, 0x30, 0), 'PRIVATE KEY'],
+  ] as const) {
+    assert.equal(privateKeyLabel(new Uint8Array(der)), label);
+  }
 });
 
 describe('a chain and its key', () => {

@@ -41,6 +41,16 @@ export function privateKeyFromPem(
   return key === null ? err('unsupported') : ok(key);
 }
 
+/** The label that PEM has for a key in DER, by what stands behind its version. */
+export function privateKeyLabel(bytes: Uint8Array): string {
+  const reader = new DerReader(bytes);
+  reader.open(tag.sequence);
+  if (reader.isNext(tag.sequence)) return 'ENCRYPTED PRIVATE KEY';
+  reader.integer();
+  if (reader.isNext(tag.octetString)) return 'EC PRIVATE KEY';
+  return reader.isNext(tag.integer) ? 'RSA PRIVATE KEY' : 'PRIVATE KEY';
+}
+
 function pkcs8Of({ label, bytes }: PemBlock): Result<Uint8Array, KeyFault> {
   switch (label) {
     case 'PRIVATE KEY':

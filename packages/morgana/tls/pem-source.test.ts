@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createPrivateKey } from 'node:crypto';
 import { test } from 'node:test';
 import { err, ok } from '#core';
 import type { BlockDevice, HostFiles, KvReadOnly } from '#device';
@@ -38,6 +39,7 @@ const files: HostFiles = {
         { path: 'dir/a.key', bytes: bytesOf(pair.key) },
       ];
     }
+    if (path === 'README') return [{ path, bytes: bytesOf('nothing') }];
     return path === 'bad' ? [{ path, bytes: bytesOf('-----BEGIN X-----\n*') }] : null;
   },
   stamp: (path) => `stamp of ${path}`,
@@ -55,6 +57,18 @@ test('an argument › base64 of DER, several as one chain, without files too', a
   assert.equal(source.isFixed, true);
   const key = argumentSource('tls-key', base64(pair.keyDer), 'PRIVATE KEY', null);
   assert.deepEqual(await shown(key), [`--tls-key: PRIVATE KEY ${pair.keyDer.length}`]);
+});
+
+test('an argument › a key as openssl writes it', async () => {
+  const pem = createPrivateKey(pair.key);
+  for (const [type, label] of [
+    ['pkcs8', 'PRIVATE KEY'],
+    ['sec1', 'EC PRIVATE KEY'],
+  ] as const) {
+    const der = pem.export({ type, format: 'der' });
+    const source = argumentSource('tls-key', base64(der), 'PRIVATE KEY', null);
+    assert.deepEqual(await shown(source), [`--tls-key: ${label} ${der.length}`]);
+  }
 });
 
 test('an argument › PEM itself, paths, both', async () => {
@@ -82,6 +96,10 @@ test('an argument that can not be read › says which', async () => {
   assert.match(
     String(await shown(certificate('a.pem', null))),
     /no base64 of DER, and this machine/,
+  );
+  assert.equal(
+    await shown(certificate('a.pem,README')),
+    '--tls-certificate: there is no PEM at README',
   );
   assert.match(String(await shown(certificate('bad'))), /^bad has damaged PEM/);
   assert.match(String(await shown(certificate('MIIBxxxxx=x', null))), /no base64/);

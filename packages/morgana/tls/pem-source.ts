@@ -6,7 +6,7 @@
 
 import { err, hot, ok, type Result } from '#core';
 import { type BlockDevice, formatBlockError, type HostFiles, type KvReadOnly } from '#device';
-import { type PemBlock, pemDecode } from '#x509';
+import { type PemBlock, pemDecode, privateKeyLabel } from '#x509';
 import { BLOCK_BYTES_MAX } from './limits.ts';
 import { looksLikeTar, parseTar } from './tar.ts';
 
@@ -55,7 +55,13 @@ export function argumentSource(
         // As a block of PEM: its reader is strict.
         const block = pemDecode(`-----BEGIN ${label}-----\n${word}\n-----END ${label}-----\n`);
         if (!block.ok) return err(`--${argument}: a word that is not base64`);
-        blocks.push(...block.value);
+        // openssl writes keys in three ways, and only PEM says which.
+        blocks.push(
+          ...block.value.map(({ bytes }) => ({
+            label: label === 'PRIVATE KEY' ? privateKeyLabel(bytes) : label,
+            bytes,
+          })),
+        );
         continue;
       }
       const found = readPath(argument, word, files);
@@ -80,7 +86,9 @@ function readPath(
   }
   const found = files.read(path);
   if (found === null) return err(`--${argument}: there is nothing to read at ${path}`);
-  return pemGroups(found);
+  const groups = pemGroups(found);
+  if (!groups.ok || groups.value.length > 0) return groups;
+  return err(`--${argument}: there is no PEM at ${path}`);
 }
 
 /** A directory that was linked into the image. */
