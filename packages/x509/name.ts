@@ -94,12 +94,22 @@ function wideText(contents: Uint8Array, width: number): string | null {
   return text;
 }
 
+/** What was read of names that still are: constraints compare each of them a thousand times. */
+const keysRead = new WeakMap<NameDer, readonly string[]>();
+
 /**
  * One text for each relative name, in order: equal where RFC 5280 §7.1 calls the names equal.
  * Deviates: no Unicode normalisation but case (RFC 4518 §2.3).
  */
-const relativeKeys = (name: NameDer): readonly string[] =>
-  relativeNames(name).map((attributes) => attributes.map(attributeKey).sort().join('+'));
+function relativeKeys(name: NameDer): readonly string[] {
+  const known = keysRead.get(name);
+  if (known !== undefined) return known;
+  const keys = relativeNames(name).map((attributes) =>
+    attributes.map(attributeKey).sort().join('+'),
+  );
+  keysRead.set(name, keys);
+  return keys;
+}
 
 /** The same text for names that RFC 5280 §7.1 calls equal. */
 export const nameKey = (name: NameDer): string => relativeKeys(name).join();

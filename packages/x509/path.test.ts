@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { WallTime } from '#core';
+import { hot, type WallTime } from '#core';
 import { nodeCrypto } from '#targets/node/crypto';
 import { parseCertificate } from './certificate.ts';
 import { derSequence } from './der-writer.ts';
@@ -15,6 +15,7 @@ import {
   subjectKey,
 } from './extension-writer.ts';
 import { type Extension, keyUsage } from './extensions.ts';
+import type { GeneralName } from './general-name.ts';
 import {
   CHAIN_CERTIFICATES_MAX,
   PATH_COMPARISONS_MAX,
@@ -372,6 +373,26 @@ describe('bounds', () => {
     accepts([named(count)], { anchors, name: 'y0.example.com' });
     refuses('too much work', null, [named(count + 1)], { anchors, name: 'y0.example.com' });
   });
+});
+
+test('a long name and many constraints on names, signed by nobody › each is read once', (t) => {
+  const text = 'É '.repeat(60);
+  const long = makeName(Array.from({ length: 28 }, (_, i) => ['2.5.4.10', `${text}${i}`]));
+  const bases = Array.from({ length: 300 }, (_, i): GeneralName => {
+    return { kind: 'directory', name: makeName([['2.5.4.10', `é${i}`]]) };
+  });
+  const constraints = nameConstraints({ permitted: [], excluded: bases });
+  const middle = authority('Middle', 'Root', {
+    extensions: [...authorityExtensions(), constraints],
+  });
+  const extensions = leafExtensions().slice(0, 3);
+  const named = alternativeNames([{ kind: 'directory', name: long }]);
+  const read = t.mock.method(hot, 'utf8Decode');
+  refuses('bad signature', 0, [
+    leaf('Middle', { signer: 'Nobody', extensions: [...extensions, named] }),
+    middle,
+  ]);
+  assert.ok(read.mock.callCount() < 28 + bases.length + 20, `${read.mock.callCount()} texts`);
 });
 
 test('every byte of a chain changed, and every length of a leaf › a fault, never a path', () => {
