@@ -188,6 +188,17 @@ test('open › as many KeyUpdates as may be, and one more › unexpected_message
   assert.deepEqual(updates(POST_HANDSHAKE_MAX + 1, false), both('sent unexpected_message'));
 });
 
+test('open › KeyUpdates with records of nothing between › counted all the same', () => {
+  const updates = (count: number) => (from: TestEnd) =>
+    Array.from({ length: count }, () => {
+      from.engine.isKeyUpdateDue = true;
+      from.engine.receive(NOTHING);
+      return [from.takeSent(), sealed(from, application_data, NOTHING)];
+    }).flat();
+  assert.deepEqual(answers(updates(POST_HANDSHAKE_MAX)), both(null));
+  assert.deepEqual(answers(updates(POST_HANDSHAKE_MAX + 1)), both('sent unexpected_message'));
+});
+
 test('open › KeyUpdate that asks for one › answered before data, both go on', () => {
   for (const role of ROLES) {
     const pair = openPair();

@@ -219,8 +219,10 @@ export class TlsEngine {
 
   record(type: number, bytes: Uint8Array, at: number, end: number): Refusal | null {
     if (type === contentType.application_data && this.accepted.data && !this.messages.isInside) {
+      // A record of nothing is no data: it mustn't let the peer begin to count anew.
+      if (end === at) return null;
       this.postHandshakeMessages = 0;
-      if (end > at) this.handler.received(bytes.subarray(at, end));
+      this.handler.received(bytes.subarray(at, end));
       return null;
     }
     return this.rareRecord(type, bytes, at, end);
