@@ -346,3 +346,76 @@ test('open › the handler aborts while it is told › nothing more is told', ()
   client.flow.resume();
   pair.pass(DEFAULT_LIMITS.lingerMax);
 });
+
+/** A client that reads record by record; all that the server ever says has come, and its FIN. */
+function pausedToTheEnd(isWhole: boolean): Pair {
+  const pair = new Pair().run();
+  const { client, server } = pair;
+  const { told } = client;
+  client.flow.attach({
+    data(bytes) {
+      told.data(bytes);
+      client.flow.pause();
+    },
+    drained: () => told.drained(),
+    end: () => told.end(),
+    closed: (how) => told.closed(how),
+  });
+  for (const text of ['one', 'two']) server.flow.write(Buffer.from(text));
+  if (isWhole) server.flow.shutdown();
+  if (isWhole) client.flow.shutdown();
+  pair.run();
+  client.wire.handler?.end();
+  if (isWhole) client.wire.closed('closed');
+  assert.equal(told.text, 'one');
+  return pair;
+}
+
+test('paused, all is over below › resume › the rest, one by one, then the end', () => {
+  for (const isWhole of [true, false]) {
+    const pair = pausedToTheEnd(isWhole);
+    const { flow, told } = pair.client;
+    for (const text of ['onetwo', 'onetwo']) {
+      assert.ok(!told.isEnded && told.how === null);
+      flow.resume();
+      pair.pass(0);
+      assert.equal(told.text, text);
+    }
+    assert.equal(told.isEnded, isWhole);
+    assert.equal(told.how, isWhole ? 'closed' : 'reset');
+    assert.deepEqual(flow.failure, isWhole ? null : { kind: 'truncated' });
+  }
+});
+
+test('paused again, the end is held › closed below › told after it, which is truncated', () => {
+  const pair = pausedToTheEnd(false);
+  const { flow, told } = pair.client;
+  flow.resume();
+  pair.pass(0);
+  flow.shutdown();
+  pair.client.wire.closed('closed');
+  assert.equal(told.how, null);
+  flow.resume();
+  pair.pass(0);
+  assert.equal(told.how, 'reset');
+  assert.deepEqual(flow.failure, { kind: 'truncated' });
+});
+
+test('paused, all is over below › abort › closed follows, once, and nothing else', () => {
+  for (const then of ['nothing', 'pause', 'resume', 'abort'] as const) {
+    const pair = pausedToTheEnd(true);
+    const { flow, told } = pair.client;
+    let gone = 0;
+    flow.onGone = () => gone++;
+    flow.abort();
+    if (then !== 'nothing') flow[then]();
+    pair.pass(60);
+    assert.deepEqual([told.text, told.isEnded, told.how, gone], ['one', false, 'reset', 1], then);
+    flow.abort();
+    flow.write(Buffer.from('late'));
+    flow.shutdown();
+    pair.pass(60);
+    assert.equal(gone, 1);
+    assert.equal(pair.env.timers.size, 0);
+  }
+});

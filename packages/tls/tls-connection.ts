@@ -114,7 +114,13 @@ export class TlsConnection implements TlsFlow, FlowHandler, EngineHandler {
   abort(): void {
     this.engine.destroy();
     this.queue?.clear();
-    this.below.abort();
+    if (this.closedHeld === null || this.isGone) {
+      this.below.abort();
+      return;
+    }
+    // The flow below has told its end, and nothing follows from it.
+    this.closedHeld = 'reset';
+    this.startTimer(0 as Duration, () => this.closed('reset'));
   }
 
   askIfAlive(idle: Duration | null): void {
@@ -131,7 +137,7 @@ export class TlsConnection implements TlsFlow, FlowHandler, EngineHandler {
   resume(): void {
     if (!this.isPaused || this.isGone) return;
     this.isPaused = false;
-    if (this.isHolding) {
+    if (this.isHolding || this.closedHeld !== null) {
       // What is here comes first, and not within this call.
       this.startTimer(0 as Duration, () => this.resumeHeld());
       return;
@@ -224,9 +230,10 @@ export class TlsConnection implements TlsFlow, FlowHandler, EngineHandler {
     assert(!waits || this.below.queuedBytes > this.below.lowWaterBytes || this.isGone);
   }
 
-  /** Bytes wait here that must come before anything else from below. */
+  /** Bytes wait here, or their end, that must come before anything else from below. */
   private get isHolding(): boolean {
-    return this.engine.reader.isStopped && this.engine.reader.waitingBytes > 0;
+    const { reader } = this.engine;
+    return this.isEndHeld || (reader.isStopped && reader.waitingBytes > 0);
   }
 
   /** Moves what waits into records for as long as there is room below. */
