@@ -3,6 +3,7 @@
  * handshake-12.ts, client-offer.ts. Not here: what follows it (open-12.ts).
  */
 
+import { type WallTime, wallTimeOfMillis } from '#core';
 import type { GroupName, PublicKey, SignatureScheme } from '#device';
 import {
   checkServerHello12,
@@ -70,6 +71,7 @@ export class Client12 implements Machine {
   private resumed: StoredSession | null = null;
   private alpn: string | null = null;
   private peerChain: readonly Uint8Array[] = [];
+  private provedUntil: WallTime = wallTimeOfMillis(0);
   private peerKey: PublicKey | null = null;
   private peerScheme: SignatureScheme | null = null;
   private ocsp: Uint8Array | null = null;
@@ -147,6 +149,7 @@ export class Client12 implements Machine {
     }
     handshake.resume(this.resumed.secret.slice());
     this.peerChain = this.resumed.peerChain;
+    this.provedUntil = this.resumed.provedUntil;
     this.awaitChange();
     return null;
   }
@@ -203,6 +206,7 @@ export class Client12 implements Machine {
     }
     this.peerChain = chain;
     this.peerKey = checked.key;
+    this.provedUntil = checked.until;
     handshake.add(message);
     engine.enter(
       this.hasStatus ? 'client 1.2: status or key exchange' : 'client 1.2: server_key_exchange',
@@ -353,11 +357,12 @@ export class Client12 implements Machine {
 
   /** By its ticket, or else by its identifier; one that was resumed goes on being good. */
   private keepSession({ isExtended, master, suite }: Handshake12): void {
-    const { config, engine, peerChain, resumed, server } = this;
+    const { config, engine, peerChain, provedUntil, resumed, server } = this;
     const { now } = engine.env.timers;
     if (config.sessions === null || !isExtended) return;
     const secret = master.slice();
-    const common = { version: 'TLS 1.2', suite, secret, ageAdd: 0, peerChain } as const;
+    const proof = { peerChain, provedUntil };
+    const common = { version: 'TLS 1.2', suite, secret, ageAdd: 0, ...proof } as const;
     if (this.ticket.length > 0 || resumed === null) {
       if (this.ticket.length === 0 && this.sessionId.length === 0) return;
       const lifetimeSeconds = Math.min(

@@ -3,6 +3,7 @@
  * first: states.ts, handshake-13.ts, client-offer.ts. Not here: what follows it (open-13.ts).
  */
 
+import { type WallTime, wallTimeOfMillis } from '#core';
 import type { GroupName, PublicKey, SignatureScheme } from '#device';
 import { type ClientOffer, destroyOffer, makeSecondOffer } from './client-offer.ts';
 import type { TlsClientConfig } from './config.ts';
@@ -53,6 +54,7 @@ export class Client13 implements Machine {
   private resumed: StoredSession | null = null;
   private alpn: string | null = null;
   private peerChain: readonly Uint8Array[] = [];
+  private provedUntil: WallTime = wallTimeOfMillis(0);
   private peerKey: PublicKey | null = null;
   private peerScheme: SignatureScheme | null = null;
   private ocsp: Uint8Array | null = null;
@@ -190,6 +192,7 @@ export class Client13 implements Machine {
       }
       this.resumed = session;
       this.peerChain = session.peerChain;
+      this.provedUntil = session.provedUntil;
     }
     const shared = agreement!.agree(keyShare.keyExchange);
     if (shared === null) return refuse('illegal_parameter', 'a key share that is no key');
@@ -274,6 +277,7 @@ export class Client13 implements Machine {
     if ('refusal' in checked) return checked.refusal;
     this.peerChain = chain;
     this.peerKey = checked.key;
+    this.provedUntil = checked.until;
     this.ocsp = leaf.extensions.statusRequest?.slice() ?? null;
     this.handshake!.transcript.add(message);
     engine.enter('client 1.3: certificate_verify', this);
@@ -318,7 +322,7 @@ export class Client13 implements Machine {
   }
 
   private complete(handshake: Handshake13, writeSecret: Uint8Array, readSecret: Uint8Array): void {
-    const { config, engine, peerChain, server } = this;
+    const { config, engine, peerChain, provedUntil, server } = this;
     const { sessions } = config;
     const { suite } = handshake;
     const tickets =
@@ -331,6 +335,7 @@ export class Client13 implements Machine {
             suite,
             resumptionSecret: handshake.resumptionSecret(),
             peerChain,
+            provedUntil,
           });
     handshake.destroy();
     new Open13(engine, 'client', suite, { readSecret, writeSecret, tickets });

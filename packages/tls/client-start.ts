@@ -37,7 +37,8 @@ export class ClientStart implements Machine {
   /** Sends the ClientHello. */
   start(): void {
     const { config, engine, server } = this;
-    const session = config.sessions?.take(server, engine.env.timers.now) ?? null;
+    const { clock, timers } = engine.env;
+    const session = config.sessions?.take(server, timers.now, clock.wall()) ?? null;
     const isOffered = session === null || config.versions.includes(session.version);
     this.startWith(makeOffer(engine.env, config, isOffered ? session : null));
   }

@@ -10,6 +10,7 @@ import {
   entropy,
   makeCredentials,
   makeEnvironment,
+  NOW,
   openPair,
   type PairOptions,
   root,
@@ -265,7 +266,7 @@ test('open › the server has other keys › a full handshake', () => {
 test('open › another name asked for with the ticket › a full handshake', () => {
   const { options, sessions, env } = resumable();
   exchange({ ...options, client: { sessions, serverName: null } });
-  const session = sessions.take('example.com 443', env.timers.now);
+  const session = sessions.take('example.com 443', env.timers.now, NOW);
   assert.ok(session !== null);
   sessions.put('example.com 443', session);
   const { client } = exchange(options);
@@ -306,7 +307,7 @@ test('keys of tickets › rotation › old tickets stay good, until none can be'
 test('session cache › one more than it keeps › the oldest goes', () => {
   const { sessions, options, env } = resumable();
   exchange(options);
-  const session = sessions.take('example.com 443', env.timers.now)!;
+  const session = sessions.take('example.com 443', env.timers.now, NOW)!;
   const cache = new SessionCache(4);
   for (const server of ['a', 'b', 'c', 'd']) {
     cache.put(server, { ...session, secret: session.secret.slice() });
@@ -314,10 +315,10 @@ test('session cache › one more than it keeps › the oldest goes', () => {
   assert.equal(cache.size, 4);
   cache.put('e', session);
   assert.equal(cache.size, 4);
-  assert.equal(cache.take('a', env.timers.now), null);
-  assert.ok(cache.take('b', env.timers.now) !== null);
+  assert.equal(cache.take('a', env.timers.now, NOW), null);
+  assert.ok(cache.take('b', env.timers.now, NOW) !== null);
   // Each is used once.
-  assert.equal(cache.take('b', env.timers.now), null);
+  assert.equal(cache.take('b', env.timers.now, NOW), null);
   cache.clear();
   assert.equal(cache.size, 0);
   assert.ok(session.secret.every((byte) => byte === 0));

@@ -1,5 +1,6 @@
 /** The peer's chain of certificates: checked (packages/x509), and a fault of it as an alert. */
 
+import { type WallTime, wallTimeOfMillis } from '#core';
 import type { PublicKey } from '#device';
 import {
   formatPathFault,
@@ -8,6 +9,7 @@ import {
   type RevocationList,
   validatePath,
 } from '#x509';
+import { TICKET_LIFETIME_SECONDS_MAX } from './limits.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import type { AlertName } from './wire/alert.ts';
 
@@ -46,13 +48,28 @@ interface PeerChainOptions extends Omit<PathOptions, 'revocationLists'> {
   readonly revocationLists: readonly RevocationList[] | null;
 }
 
-/** The leaf's key when the chain is good. */
+export interface ProvedChain {
+  /** The leaf's. */
+  readonly key: PublicKey;
+  /**
+   * How long sessions may go on from this proof, resumed ones that make new ones included (RFC 8446
+   * §4.6.1): while all certificates are valid, and a week.
+   */
+  readonly until: WallTime;
+}
+
+/** What a good chain proves. */
 export function checkPeerChain({
   revocationLists,
   ...options
-}: PeerChainOptions): { readonly key: PublicKey } | { readonly refusal: Refusal } {
+}: PeerChainOptions): ProvedChain | { readonly refusal: Refusal } {
   const path = validatePath(revocationLists === null ? options : { ...options, revocationLists });
-  if (path.ok) return { key: path.value.publicKey };
+  if (path.ok) {
+    const { anchor, certificates, publicKey } = path.value;
+    const ends = [...certificates, anchor].map(({ notAfter }) => notAfter);
+    const week = options.at + TICKET_LIFETIME_SECONDS_MAX * 1_000;
+    return { key: publicKey, until: wallTimeOfMillis(Math.min(week, ...ends)) };
+  }
   const { error } = path;
   return { refusal: refuse(alertOf(error.kind), formatPathFault(error), error) };
 }

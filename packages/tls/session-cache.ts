@@ -3,7 +3,7 @@
  * configuration: a session that one trusted isn't for another that wouldn't.
  */
 
-import { type Instant, seconds, since } from '#core';
+import { type Instant, seconds, since, type WallTime } from '#core';
 import { wipe } from '#crypto';
 import type { TlsVersion } from './config.ts';
 import type { CipherSuite } from './suites.ts';
@@ -22,6 +22,8 @@ export interface StoredSession {
   readonly receivedAt: Instant;
   readonly lifetimeSeconds: number;
   readonly peerChain: readonly Uint8Array[];
+  /** Until when the server needs not prove again who it is (peer-certificate.ts). */
+  readonly provedUntil: WallTime;
 }
 
 /** Sessions of one server that are kept; one more: the oldest goes. */
@@ -57,15 +59,16 @@ export class SessionCache {
 
   /**
    * Takes the newest session of `server` that is still good: each is used once (RFC 8446 §C.4).
-   * Its secret is the caller's to wipe. Null: none.
+   * Its secret is the caller's to wipe. Null: none. `at`: the time of day, for certificates.
    */
-  take(server: string, now: Instant): StoredSession | null {
+  take(server: string, now: Instant, at: WallTime): StoredSession | null {
     const sessions = this.servers.get(server);
     while (sessions !== undefined && sessions.length > 0) {
       const session = sessions.pop()!;
       this.count--;
       if (sessions.length === 0) this.servers.delete(server);
-      if (since(session.receivedAt, now) < seconds(session.lifetimeSeconds)) return session;
+      const isFresh = since(session.receivedAt, now) < seconds(session.lifetimeSeconds);
+      if (isFresh && at <= session.provedUntil) return session;
       wipe(session.secret);
     }
     return null;

@@ -1,5 +1,6 @@
 /** A client keeps the tickets that a server of TLS 1.3 gives: RFC 8446 §4.6.1. */
 
+import type { WallTime } from '#core';
 import { wipe } from '#crypto';
 import type { TlsEnvironment } from './config.ts';
 import { ticketKey } from './key-schedule.ts';
@@ -23,6 +24,8 @@ export interface TicketTakerParts {
   /** The taker's from now on. */
   readonly resumptionSecret: Uint8Array;
   readonly peerChain: readonly Uint8Array[];
+  /** Of the handshake that had certificates. */
+  readonly provedUntil: WallTime;
 }
 
 export class TicketTaker {
@@ -35,7 +38,7 @@ export class TicketTaker {
 
   /** `message` is borrowed. */
   take({ lifetimeSeconds, ageAdd, nonce, ticket }: NewSessionTicket13): void {
-    const { env, sessions, server, suite, resumptionSecret, peerChain } = this.parts;
+    const { env, sessions, server, suite, resumptionSecret, peerChain, provedUntil } = this.parts;
     if (lifetimeSeconds === 0 || ticket.length > TICKET_BYTES_MAX) return;
     if (this.kept === TICKETS_KEPT_PER_CONNECTION) return;
     this.kept++;
@@ -49,6 +52,7 @@ export class TicketTaker {
       receivedAt: env.timers.now,
       lifetimeSeconds: Math.min(lifetimeSeconds, TICKET_LIFETIME_SECONDS_MAX),
       peerChain,
+      provedUntil,
     });
     if (this.kept === TICKETS_KEPT_PER_CONNECTION) this.destroy();
   }
