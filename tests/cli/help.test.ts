@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 import { HELP, VERB_HELP } from '../../tools/cli/help.ts';
 import { VERBS, type Verb } from '../../tools/cli/verbs.ts';
+import { root, Workspace } from './cli.ts';
 
 const verbs = Object.keys(VERBS) as Verb[];
 
@@ -32,3 +35,11 @@ test('the overview › snapshot', (t) => t.assert.snapshot(HELP));
 for (const verb of verbs) {
   test(`${verb} › snapshot of the help`, (t) => t.assert.snapshot(VERB_HELP[verb]));
 }
+
+test('--version › the package’s', async () => {
+  const work = new Workspace();
+  const { code, stdout } = await work.run(['--version']);
+  work.remove();
+  const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+  assert.deepEqual({ code, stdout }, { code: 0, stdout: `morgana ${version}\n` });
+});

@@ -14,7 +14,8 @@ export const HELP = `morgana: TypeScript unikernels
 
 APP is a directory of files (a website), a module that exports { fetch }, or a directory
 with morgana.config.ts; the current directory when left out.
-Each verb has --help. Exit codes: 0 done, 1 wrong usage, 2 failed; run: the image's own.
+Each verb has --help; --version says which morgana this is. Exit codes: 0 done, 1 wrong usage,
+2 failed; run: the image's own.
 `;
 
 export const VERB_HELP = {

@@ -1,9 +1,12 @@
 #!/usr/bin/env node
 /** `morgana`: reads the command line and runs a verb. Exit codes: failure.ts. */
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { asFailure, EXIT_OK, usageFailure } from './failure.ts';
 import { type CommandLine, type FlagTable, parseCommandLine } from './flags.ts';
 import { HELP, VERB_HELP } from './help.ts';
+import { packageRoot } from './places.ts';
 import { isVerb, VERBS, type Verb } from './verbs.ts';
 
 /** The command line of one verb, or a Failure with exit code 1. */
@@ -67,6 +70,11 @@ async function main(argv: readonly string[]): Promise<number> {
   if (word === undefined || word === '--help' || word === 'help') {
     process.stdout.write(HELP);
     return word === undefined ? 1 : EXIT_OK;
+  }
+  if (word === '--version') {
+    const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'));
+    process.stdout.write(`morgana ${version}\n`);
+    return EXIT_OK;
   }
   if (!isVerb(word)) throw usageFailure(`there is no verb '${word}'`, 'see "morgana --help"');
   const own = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
