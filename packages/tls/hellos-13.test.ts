@@ -3,8 +3,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nodeCrypto } from '#targets/node/crypto';
+import { chooseGroup } from './server-hello-choice.ts';
 import { SessionCache } from './session-cache.ts';
-import { entropy, makeEnvironment, openPair, type PairOptions, TestPair } from './test-session.ts';
+import {
+  entropy,
+  makeEnvironment,
+  openPair,
+  type PairOptions,
+  serverConfig,
+  TestPair,
+} from './test-session.ts';
 import { changing, runTampered, type Tamper } from './test-tamper.ts';
 import { TicketKeys } from './ticket-keys.ts';
 import { type ClientHello, emitClientHello, parseClientHello } from './wire/client-hello.ts';
@@ -440,4 +448,20 @@ test('both › unknown suites, groups, schemes, versions, extensions › are pas
   // Somebody changed the hello, so the keys differ; nothing in it was refused.
   assert.equal(pair.server.alert, 'sent bad_record_mac');
   assert.equal(pair.client.alert, 'sent bad_record_mac');
+});
+
+test('ClientHello › shares of very many groups › the list of groups is not searched for each', () => {
+  const groups = Array.from({ length: 2_000 }, (_, i) => 0x2000 + i);
+  let searches = 0;
+  const includes = (group: number): boolean => {
+    searches++;
+    return Array.prototype.includes.call(groups, group);
+  };
+  const extensions = clientHelloExtensions.of({
+    supportedGroups: Object.assign(groups.slice(), { includes }),
+    keyShare: groups.slice(-1_000).map((group) => share(group, 1)),
+  });
+  const chosen = chooseGroup(serverConfig(), { extensions } as ClientHello);
+  assert.ok('alert' in chosen && chosen.alert === 'handshake_failure');
+  assert.ok(searches < 10, `${searches} searches`);
 });

@@ -30,10 +30,12 @@ export function chooseGroup(config: TlsServerConfig, hello: ClientHello): GroupC
   if (supportedGroups === null || keyShare === null) {
     return refuse('missing_extension', 'supported_groups and key_share are needed');
   }
-  if (keyShare.some(({ group }) => !supportedGroups.includes(group))) {
+  // A hello may have thousands of each.
+  const offered = new Set(supportedGroups);
+  if (keyShare.some(({ group }) => !offered.has(group))) {
     return refuse('illegal_parameter', 'a key share of a group that is not offered');
   }
-  const common = config.groups.filter((group) => supportedGroups.includes(namedGroup[group]));
+  const common = config.groups.filter((group) => offered.has(namedGroup[group]));
   for (const group of common) {
     const share = keyShare.find((candidate) => candidate.group === namedGroup[group]);
     if (share !== undefined) return { group, share };
