@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nodeCrypto } from '#targets/node/crypto';
-import { AES_GCM_RECORDS_MAX, RENEGOTIATIONS_REFUSED_MAX } from './limits.ts';
+import { AES_GCM_RECORDS_MAX, RENEGOTIATIONS_REFUSED_MAX, SEALED_AT_ONCE_BYTES } from './limits.ts';
 import { Protection12 } from './record/protection-12.ts';
 import { SessionCache } from './session-cache.ts';
 import {
@@ -170,4 +170,25 @@ test('open › a key is used up › internal_error, and nothing more under it', 
   assert.equal(client.alert, null);
   client.write('one more');
   assert.equal(client.alert, 'sent internal_error');
+});
+
+test('open › 2^32 records of ChaCha20-Poly1305 › internal_error before a nonce comes again', () => {
+  for (const what of ['data', 'refused renegotiations'] as const) {
+    const { client, server } = openPair(
+      old({ server: { suites: ['TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256'] } }),
+    );
+    const key = nodeCrypto.aead('CHACHA20-POLY1305', new Uint8Array(32));
+    const protection = new Protection12(key, new Uint8Array(12));
+    protection.records = 0xffff_fffe;
+    server.engine.writer.setProtection(protection);
+    server.engine.writer.contentBytesMax = 64;
+    if (what === 'data') server.write(new Uint8Array(SEALED_AT_ONCE_BYTES));
+    for (let i = 0; i < 4 && what !== 'data'; i++) {
+      client.engine.sendMessage(Uint8Array.of(1, 0, 0, 0));
+      client.engine.flush();
+      deliver(server, client.takeSent());
+    }
+    assert.ok(protection.records <= 0xffff_ffff, `${what}: ${protection.records}`);
+    assert.equal(server.alert, 'sent internal_error');
+  }
 });

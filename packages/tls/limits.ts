@@ -44,6 +44,11 @@ export const SEALED_AT_ONCE_BYTES = 65_536;
 
 /** Records under one key of AES-GCM in TLS 1.2, which has no other; one more: internal_error. */
 export const AES_GCM_RECORDS_MAX = 23_726_566;
+/**
+ * The same for ChaCha20-Poly1305, whose nonces 32 bits count: less by all that one write may add
+ * (SEALED_AT_ONCE_BYTES, a record for each RECORD_SIZE_LIMIT_MIN), and by a last alert.
+ */
+export const CHACHA20_RECORDS_MAX = 0xffff_0000;
 /** Renegotiations of TLS 1.2 refused with no data between; one more: unexpected_message. */
 export const RENEGOTIATIONS_REFUSED_MAX = 8;
 

@@ -4,7 +4,7 @@
  */
 
 import type { TlsEngine } from './engine.ts';
-import { AES_GCM_RECORDS_MAX, RENEGOTIATIONS_REFUSED_MAX } from './limits.ts';
+import { AES_GCM_RECORDS_MAX, CHACHA20_RECORDS_MAX, RENEGOTIATIONS_REFUSED_MAX } from './limits.ts';
 import type { Machine } from './machine.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import type { CipherSuite } from './suites.ts';
@@ -37,8 +37,9 @@ export class Open12 implements Machine {
     if (++engine.postHandshakeMessages > RENEGOTIATIONS_REFUSED_MAX) {
       return refuse('unexpected_message', 'renegotiation was refused');
     }
-    engine.warn('no_renegotiation');
-    return null;
+    const isUsedUp = this.renewKey();
+    if (isUsedUp === null) engine.warn('no_renegotiation');
+    return isUsedUp;
   }
 
   changeCipherSpec(): Refusal | null {
@@ -47,7 +48,8 @@ export class Open12 implements Machine {
 
   /** RFC 8446 §5.5's limit holds for AES-GCM here too; a sequence number has 32 bits. */
   renewKey(): Refusal | null {
-    const recordsMax = this.suite.aead === 'CHACHA20-POLY1305' ? 0xffff_ffff : AES_GCM_RECORDS_MAX;
+    const isChaCha = this.suite.aead === 'CHACHA20-POLY1305';
+    const recordsMax = isChaCha ? CHACHA20_RECORDS_MAX : AES_GCM_RECORDS_MAX;
     if (this.engine.writer.records < recordsMax) return null;
     return refuse('internal_error', 'the key is used up');
   }

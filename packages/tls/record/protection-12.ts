@@ -47,6 +47,7 @@ export class Protection12 implements RecordProtection {
   }
 
   seal(record: Uint8Array, at: number, type: number, contentBytes: number): void {
+    assert(this.records <= 0xffff_ffff); // A nonce would come again.
     const { prefixBytes } = this;
     const bodyBytes = prefixBytes + contentBytes + AEAD_TAG_BYTES;
     writeRecordHeader(record, at, type, TLS_1_2, bodyBytes);

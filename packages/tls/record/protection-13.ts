@@ -46,6 +46,7 @@ export class Protection13 implements RecordProtection {
     contentBytes: number,
     paddingBytes: number,
   ): void {
+    assert(this.records <= 0xffff_ffff); // A nonce would come again.
     const innerAt = at + RECORD_HEADER_BYTES;
     const innerBytes = contentBytes + 1 + paddingBytes;
     record[innerAt + contentBytes] = type;
