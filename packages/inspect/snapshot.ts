@@ -26,7 +26,8 @@ export interface UnikernelSnapshot {
   readonly control?: Readonly<Record<string, number>>;
   /** Counters of the management port and of syslog, where they are on. */
   readonly management?: Readonly<Record<string, number>>;
-  readonly syslog?: Readonly<Record<string, number>>;
+  /** `fault`, a text: why the last connection to the server failed. */
+  readonly syslog?: Readonly<Record<string, number | string>>;
   /** TLS for those who connect (`tls.server`), and for what the program asks of others. */
   readonly tls?: TlsServerSnapshot;
   readonly tlsClient?: Readonly<Record<string, number>>;

@@ -192,6 +192,25 @@ test('host sockets › what is known › snapshot', (t) => {
   );
 });
 
+test('what it asks of others › shown with its last fault', () => {
+  const tlsClient = { handshakes: 3, resumed: 1, handshakesFailed: 2 };
+  const syslog = { syslogSent: 12, syslogDropped: 4, syslogConnections: 1 };
+  const failing = { ...syslog, syslogConnectFailures: 7, fault: 'tls: name mismatch' };
+  const of = (more: Partial<UnikernelSnapshot>): string[] =>
+    snapshotLines({ ...SNAPSHOT, ...more }, null, WIDE).filter((line) =>
+      /^(asking|syslog)/.test(line),
+    );
+  assert.deepEqual(of({}), []);
+  assert.deepEqual(of({ syslog }), ['syslog: 12 sent, 4 dropped, 0 connections failed']);
+  assert.deepEqual(of({ tlsClient, syslog: failing }), [
+    'asking over TLS: 3 handshakes, 1 of them resumed, 2 failed',
+    'syslog: 12 sent, 4 dropped, 7 connections failed, now: tls: name mismatch',
+  ]);
+  assert.notEqual(parseSnapshot({ ...SNAPSHOT, tlsClient, syslog: failing }), null);
+  assert.equal(parseSnapshot({ ...SNAPSHOT, syslog: { fault: {} } }), null);
+  assert.equal(parseSnapshot({ ...SNAPSHOT, tlsClient: [] }), null);
+});
+
 test('a narrow terminal, few rows › lines are cut, connections counted', () => {
   const lines = snapshotLines(LATER, SNAPSHOT, { connectionsMax: 1, columns: 60 });
   for (const line of lines) assert.ok(line.length <= 60, line);

@@ -22,6 +22,7 @@ const PROFILE_SAMPLES_SPARE = 1_000;
 
 const number: Check = (value) => typeof value === 'number' && Number.isFinite(value);
 const text: Check = (value) => typeof value === 'string';
+const numberOrText: Check = (value) => number(value) || text(value);
 const truth: Check = (value) => typeof value === 'boolean';
 const nullable =
   (check: Check): Check =>
@@ -141,6 +142,8 @@ const snapshot = shape({
   ),
   stacks: record(() => true),
   tls: optional((value) => tls(value)),
+  tlsClient: optional(record(numberOrText)),
+  syslog: optional(record(numberOrText)),
   program: optional(record(() => true)),
 });
 

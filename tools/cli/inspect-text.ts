@@ -5,7 +5,7 @@
 
 import type { ConnectionSnapshot, StackSnapshot } from '#device';
 import { counterKind, counterWords, type UnikernelSnapshot } from '#inspect';
-import { tlsLines } from './inspect-tls-text.ts';
+import { askingLines, tlsLines } from './inspect-tls-text.ts';
 import { printable } from './printable.ts';
 
 export interface TextOptions {
@@ -34,6 +34,8 @@ export function snapshotLines(
     lines.push('', ...stackLines(name, stack, earlier, seconds, options));
   }
   if (now.tls !== undefined) lines.push('', ...tlsLines(now.tls, now.wallMillis, options));
+  const asking = askingLines(now);
+  if (asking.length > 0) lines.push('', ...asking);
   for (const [name, value] of Object.entries(now.program ?? {})) {
     lines.push('', ...dataLines(name, value));
   }

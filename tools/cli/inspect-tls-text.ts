@@ -1,6 +1,7 @@
 /** What `morgana inspect` shows of a unikernel's TLS: sessions, certificates, failed handshakes. */
 
 import type { TlsServerSnapshot } from '#device';
+import type { UnikernelSnapshot } from '#inspect';
 import { aligned } from './inspect-text.ts';
 
 const DAY_MILLIS = 86_400_000;
@@ -41,6 +42,25 @@ export function tlsLines(
     ...(more > 0 ? [`  and ${more} more`] : []),
     ...(handshakesFailed > 0 ? [`  ${failures(tls)}`] : []),
   ];
+}
+
+/** What it asks of others: TLS, and the syslog server. */
+export function askingLines({ tlsClient, syslog }: UnikernelSnapshot): string[] {
+  const lines: string[] = [];
+  if (tlsClient !== undefined) {
+    const { handshakes = 0, resumed = 0, handshakesFailed = 0 } = tlsClient;
+    lines.push(
+      `asking over TLS: ${handshakes} handshakes, ${resumed} of them resumed, ${handshakesFailed} failed`,
+    );
+  }
+  if (syslog !== undefined) {
+    const { syslogSent = 0, syslogDropped = 0, syslogConnectFailures = 0, fault } = syslog;
+    lines.push(
+      `syslog: ${syslogSent} sent, ${syslogDropped} dropped, ${syslogConnectFailures} connections failed` +
+        (fault === undefined ? '' : `, now: ${fault}`),
+    );
+  }
+  return lines;
 }
 
 const daysLeft = (millis: number): string =>
