@@ -180,7 +180,7 @@ export function directStack(
     open: (text, port, opened) => tcp.connect(parseIpAddress(text)!, port, opened),
     order: (texts) => net.sortDestinations(parsed(texts)).map(formatIpAddress),
   });
-  const stack = joined(net, tcp, names);
+  const stack = joined(net, tcp, names, options.nameServers ?? []);
   options.early?.(stack);
   followNames(net, names, options);
   startIpv6(net, options.ipv6 ?? null, logger);
@@ -244,7 +244,21 @@ function startIpv6(net: NetStack, settings: Ipv6Settings | null, logger: Logger)
 const parsed = (texts: readonly string[]): IpAddress[] =>
   texts.flatMap((text) => parseIpAddress(text) ?? []);
 
-function joined(net: NetStack, tcp: TcpStack, names: StackNames): Stack {
+/** As the argument has it. */
+function formatNameServer({ address, port, tlsName }: DnsServer): string {
+  const host = address.includes(':') ? `[${address}]` : address;
+  if (tlsName === undefined) return port === DNS_PORT ? address : `${host}:${port}`;
+  return `tls://${host}:${port}${tlsName === null ? '' : `#${tlsName}`}`;
+}
+
+function joined(
+  net: NetStack,
+  tcp: TcpStack,
+  names: StackNames,
+  nameServers: readonly DnsServer[],
+): Stack {
+  // Those that the network tells aren't asked when others were given.
+  const given = nameServers.length === 0 ? {} : { nameServers: nameServers.map(formatNameServer) };
   return {
     listen: (port, accept) => Promise.resolve(tcp.listen(port, accept)),
     connect: (text, port, opened) => names.connect(text, port, opened),
@@ -255,7 +269,7 @@ function joined(net: NetStack, tcp: TcpStack, names: StackNames): Stack {
     inspect: (request) => {
       const below = net.inspect();
       const counters = { ...below.counters, ...tcp.counters(), ...names.counters() };
-      return { ...below, ...inspectTcp(tcp, request), counters };
+      return { ...below, ...given, ...inspectTcp(tcp, request), counters };
     },
     counters: () => ({
       ...net.device.counters(),

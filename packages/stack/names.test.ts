@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { instantOfMicros, type Result, seconds } from '#core';
 import type { ConnectError, Flow, Stack } from '#device';
+import type { DnsServer } from '#dns';
 import { SimWorld } from '#targets/sim/index';
 import { address, TestDnsServer } from '../../tests/helpers/dns-server.ts';
 import {
@@ -47,7 +48,7 @@ class Net {
     ]);
   }
 
-  async start(nameServers = [{ address: NS, port: 53 }]): Promise<this> {
+  async start(nameServers: readonly DnsServer[] = [{ address: NS, port: 53 }]): Promise<this> {
     this.client = await this.stack('client', '10.0.0.1/24', nameServers);
     this.web = await this.stack('web', '10.0.0.80/24');
     this.dns = await this.stack('dns', `${NS}/24`);
@@ -58,7 +59,7 @@ class Net {
     return this;
   }
 
-  private async stack(name: string, cidr: string, nameServers: typeof NO_SERVERS = NO_SERVERS) {
+  private async stack(name: string, cidr: string, nameServers: readonly DnsServer[] = []) {
     const options = stackOptions(cidr, '', '');
     assert.ok(options.ok);
     const { device, entropy, log } = this.world.addHost(name);
@@ -99,8 +100,6 @@ class Net {
     return found;
   }
 }
-
-const NO_SERVERS: { address: string; port: number }[] = [];
 
 test('connect › a name, an alias › a connection to the address', async () => {
   const net = await new Net(1).start();
@@ -250,4 +249,23 @@ test('name servers as text › read, or refused', () => {
   ]) {
     assert.equal(parseNameServers(bad), null, bad);
   }
+});
+
+test('name servers that were given › those that are shown', async () => {
+  const shown = async (...servers: DnsServer[]): Promise<unknown> => {
+    const { client } = await new Net(9).start(servers);
+    return client.inspect?.({ connectionsFrom: 0, connectionsMax: 0 })?.nameServers;
+  };
+  assert.deepEqual(await shown(), []);
+  assert.deepEqual(await shown({ address: NS, port: 53 }, { address: '2001:db8::1', port: 54 }), [
+    NS,
+    '[2001:db8::1]:54',
+  ]);
+  assert.deepEqual(
+    await shown(
+      { address: NS, port: 853, tlsName: 'dns.example' },
+      { address: '2001:db8::1', port: 853, tlsName: null },
+    ),
+    [`tls://${NS}:853#dns.example`, 'tls://[2001:db8::1]:853'],
+  );
 });
