@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { wallTimeOfMillis } from '#core';
+import type { PrivateKey } from '#device';
 import { CertificateAuthority } from '#x509';
 import type { TlsServerConfig } from './config.ts';
 import {
@@ -279,4 +280,28 @@ test('server › no certificate, and no name › handshake_failure', () => {
     client: { serverName: null },
   }).run();
   assert.equal(pair.server.alert, 'sent handshake_failure');
+});
+
+test('CertificateVerify › signed well, with a scheme that is for certificates only › refused', () => {
+  const rsa = makeCredentials('RSA-2048');
+  const { key } = rsa;
+  const signer: PrivateKey = {
+    type: key.type,
+    curve: key.curve,
+    bits: key.bits,
+    pss: key.pss,
+    spki: key.spki,
+    sign: (_, data, chance) => key.sign('rsa_pkcs1_sha256', data, chance),
+    pkcs8: () => key.pkcs8(),
+    destroy: () => key.destroy(),
+  };
+  const pair = new TestPair({ server: { credentials: () => ({ ...rsa, key: signer }) } });
+  const { engine } = pair.server;
+  const { sendMessage } = engine;
+  engine.sendMessage = (message) => {
+    if (message[0] === handshakeType.certificate_verify) message.set([4, 1], 4);
+    sendMessage.call(engine, message);
+  };
+  pair.run();
+  assert.equal(pair.client.alert, 'sent illegal_parameter');
 });

@@ -465,3 +465,14 @@ test('ClientHello › shares of very many groups › the list of groups is not s
   assert.ok('alert' in chosen && chosen.alert === 'handshake_failure');
   assert.ok(searches < 10, `${searches} searches`);
 });
+
+test('ServerHello › goes on with a ticket, by a suite of another hash › illegal_parameter', () => {
+  const env = makeEnvironment();
+  const tickets = new TicketKeys(nodeCrypto, entropy, env.timers.now);
+  const options = { env, server: { tickets }, client: { sessions: new SessionCache() } };
+  openPair(options);
+  const pair = runTampered(new TestPair(options), {
+    toClient: serverHello(() => ({ suite: 0x1302 })),
+  });
+  assert.equal(pair.client.alert, 'sent illegal_parameter');
+});

@@ -11,7 +11,14 @@ import {
   serverHello,
   withoutMaster,
 } from './test-hellos-12.ts';
-import { entropy, makeEnvironment, openPair, type PairOptions, TestPair } from './test-session.ts';
+import {
+  anchors,
+  entropy,
+  makeEnvironment,
+  openPair,
+  type PairOptions,
+  TestPair,
+} from './test-session.ts';
 import { runTampered } from './test-tamper.ts';
 import { ServerSessions } from './ticket-12.ts';
 import { TicketKeys } from './ticket-keys.ts';
@@ -121,4 +128,19 @@ test('server sessions › one more than the bound › the oldest is forgotten', 
   }
   sessions.clear();
   assert.equal(sessions.size, 0);
+});
+
+test('resumption › the server asks for certificates now › a full handshake, which has one', () => {
+  for (const kind of ['ticket', 'identifier'] as const) {
+    const env = makeEnvironment();
+    const tickets = kind === 'ticket' ? new TicketKeys(env.crypto, entropy, env.timers.now) : null;
+    const sessions = kind === 'ticket' ? null : new ServerSessions(entropy);
+    const server = { ...OLD.server, tickets, sessions };
+    const client = { sessions: new SessionCache() };
+    openPair({ env, server, client });
+    const strict = { ...server, clientAuth: 'required', clientAnchors: anchors } as const;
+    const pair = new TestPair({ env, server: strict, client }).run();
+    assert.equal(pair.server.alert, 'sent handshake_failure', kind);
+    assert.equal(pair.server.session, null);
+  }
 });
