@@ -81,3 +81,10 @@ describe('a host', () => {
     assert.ok(!matchesHost([dns(`a${long}`)], `a${long}`));
   });
 });
+
+test('a name that is the beginning of another, or its end › neither matches', () => {
+  for (const presented of ['www.example', 'www', '*.example.com', 'example.com.de']) {
+    assert.ok(!matchesHost([dns(presented)], 'www.example.com.de'), presented);
+  }
+  assert.ok(!matchesHost([dns('www.example.com.de')], 'www.example.com'));
+});

@@ -23,7 +23,7 @@ import {
   PATH_SIGNATURES_MAX,
   PATH_STEPS_MAX,
 } from './limits.ts';
-import { makeName } from './name.ts';
+import { commonName, makeName } from './name.ts';
 import { oid } from './oid.ts';
 import { type PathOptions, validatePath } from './path.ts';
 import type { PathFaultKind } from './path-fault.ts';
@@ -412,4 +412,12 @@ test('every byte of a chain changed, and every length of a leaf › a fault, nev
       }
     }
   }
+});
+
+test('a leaf that has the name of its issuer › name constraints are for it all the same', () => {
+  const constraints = nameConstraints({ permitted: [hostName('example.org')!], excluded: [] });
+  const middle = authority('Middle', 'Root', {
+    extensions: [...authorityExtensions(), constraints],
+  });
+  refuses('name constraint', 1, [leaf('Middle', { subjectName: commonName('Middle') }), middle]);
 });
