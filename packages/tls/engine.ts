@@ -251,6 +251,7 @@ export class TlsEngine {
       const { message } = messages;
       if (message === null) {
         if (messages.isTooLong) return refuse('decode_error', 'a handshake message is too long');
+        if (messages.isCrowded) return refuse('internal_error', 'no room for long messages');
         return null;
       }
       messages.next();

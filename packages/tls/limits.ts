@@ -15,6 +15,13 @@ export const CERTIFICATE_BYTES_MAX = 65_536;
 /** Any other handshake message; more: decode_error. */
 export const MESSAGE_BYTES_MAX = 18_432;
 
+/**
+ * Bytes of all incomplete messages that are longer than MESSAGE_BYTES_MAX, in all connections of a
+ * program together: a peer that isn't known yet may make each as long as it likes; more:
+ * internal_error to the one that asks for it.
+ */
+export const LONG_MESSAGES_BYTES_MAX = 1_048_576;
+
 /** Records one after the other that carry nothing; one more: unexpected_message. */
 export const EMPTY_RECORDS_MAX = 32;
 /**

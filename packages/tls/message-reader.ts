@@ -4,7 +4,12 @@
  */
 
 import { assert, hot } from '#core';
-import { CERTIFICATE_BYTES_MAX, CLIENT_HELLO_BYTES_MAX, MESSAGE_BYTES_MAX } from './limits.ts';
+import {
+  CERTIFICATE_BYTES_MAX,
+  CLIENT_HELLO_BYTES_MAX,
+  LONG_MESSAGES_BYTES_MAX,
+  MESSAGE_BYTES_MAX,
+} from './limits.ts';
 import {
   HANDSHAKE_HEADER_BYTES,
   handshakeBodyBytes,
@@ -14,6 +19,9 @@ import {
 
 const NOTHING = new Uint8Array(0);
 const HELD_BYTES_MIN = 256;
+
+/** What all readers hold of long messages. */
+let longBytes = 0;
 
 function bytesMax(type: number): number {
   switch (type) {
@@ -35,6 +43,11 @@ export class MessageReader {
   isTooLong = false;
   private held = NOTHING;
   private heldBytes = 0;
+
+  /** No room for it, here or with what other connections hold: nothing more of it is taken. */
+  isCrowded = false;
+  /** What this one holds of `longBytes`. */
+  private ownLongBytes = 0;
 
   /** Part of a message came. */
   get isInside(): boolean {
@@ -60,6 +73,7 @@ export class MessageReader {
     }
     const wholeBytes = this.wholeBytes(this.held, 0);
     if (this.isTooLong) return end;
+    if (!this.hasRoomFor(wholeBytes)) return end;
     from = this.hold(bytes, from, Math.min(end, from + wholeBytes - this.heldBytes));
     if (this.heldBytes === wholeBytes) this.message = this.held.subarray(0, wholeBytes);
     return from;
@@ -71,11 +85,14 @@ export class MessageReader {
     this.type = -1;
     this.held = NOTHING;
     this.heldBytes = 0;
+    longBytes -= this.ownLongBytes;
+    this.ownLongBytes = 0;
   }
 
   clear(): void {
     this.next();
     this.isTooLong = false;
+    this.isCrowded = false;
   }
 
   checkInvariants(): void {
@@ -87,6 +104,19 @@ export class MessageReader {
     const bodyBytes = handshakeBodyBytes(bytes, at);
     this.isTooLong = bodyBytes > bytesMax(handshakeTypeAt(bytes, at));
     return HANDSHAKE_HEADER_BYTES + bodyBytes;
+  }
+
+  private hasRoomFor(wholeBytes: number): boolean {
+    if (wholeBytes <= MESSAGE_BYTES_MAX || this.ownLongBytes > 0) return true;
+    this.isCrowded = longBytes + wholeBytes > LONG_MESSAGES_BYTES_MAX;
+    if (this.isCrowded) return false;
+    this.ownLongBytes = wholeBytes;
+    longBytes += wholeBytes;
+    // All at once: growing would take twice as much.
+    const whole = new Uint8Array(wholeBytes);
+    hot.copy(whole, 0, this.held, 0, this.heldBytes);
+    this.held = whole;
+    return true;
   }
 
   private hold(bytes: Uint8Array, at: number, end: number): number {
