@@ -114,10 +114,11 @@ static JSValue agree_js(ARGUMENTS) {
 static void nonce_chance(struct chance *chance, struct view seed, const struct key *key,
                          struct view digest) {
     const mbedtls_md_info_t *sha = mbedtls_md_info_from_type(MBEDTLS_MD_SHA256);
-    uint8_t input[SEED_BYTES + EC_SCALAR_BYTES_MAX + DIGEST_BYTES_MAX] = {0}, mixed[SEED_BYTES];
+    uint8_t input[SEED_BYTES + EC_SCALAR_BYTES_MAX + DIGEST_BYTES_MAX + 1] = {0}, mixed[SEED_BYTES];
     memcpy(input, seed.bytes, SEED_BYTES);
     memcpy(input + SEED_BYTES, key->scalar, sizeof(key->scalar));
     memcpy(input + SEED_BYTES + sizeof(key->scalar), digest.bytes, digest.count);
+    input[sizeof(input) - 1] = (uint8_t)digest.count; /* A digest of 20 bytes isn't one of 21. */
     mbedtls_md(sha, input, sizeof(input), mixed);
     chance_begin(chance, mixed);
     mbedtls_platform_zeroize(input, sizeof(input));

@@ -367,6 +367,7 @@ static void write_point(const struct point *a, struct number *x, struct number *
     invert(&inverse, &a->z, &p, mul);
     mul(x, &a->x, &inverse), mul(x, x, &one);
     mul(y, &a->y, &inverse), mul(y, y, &one);
+    mbedtls_platform_zeroize(&inverse, sizeof(inverse)); /* Z tells of the scalar. */
 }
 
 static bool make_public(const uint8_t *scalar, uint8_t *point) {
@@ -378,6 +379,7 @@ static bool make_public(const uint8_t *scalar, uint8_t *point) {
         point[0] = 4;
         write_number(point + 1, x);
         write_number(point + 33, y);
+        mbedtls_platform_zeroize(&product, sizeof(product));
     }
     mbedtls_platform_zeroize(&k, sizeof(k));
     return good;
@@ -399,6 +401,7 @@ static bool agree(const uint8_t *scalar, const uint8_t *point, uint8_t *secret) 
     }
     mbedtls_platform_zeroize(&k, sizeof(k));
     mbedtls_platform_zeroize(&x, sizeof(x));
+    mbedtls_platform_zeroize(&y, sizeof(y));
     mbedtls_platform_zeroize(&peer, sizeof(peer));
     return good;
 }

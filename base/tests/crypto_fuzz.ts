@@ -181,8 +181,29 @@ export function misuse(native: NativeCrypto): string {
     if (args.length > 0) expectRefusal(`${name} of nothing`, () => method.apply(self, []));
   }
   for (const [what, run] of Object.entries(outOfRange(native, objects))) expectRefusal(what, run);
+  accepted += sharedNonces(native);
   useAfterDestroy(calls, objects, expectRefusal);
   return accepted;
+}
+
+/**
+ * Groups whose keys draw one nonce for two digests when the entropy repeats itself: a zero at the
+ * end makes another number of a digest that is shorter than the order, and gives the key away.
+ */
+function sharedNonces(native: NativeCrypto): string {
+  let shared = '';
+  for (const [group, bytes] of [
+    [1, 32],
+    [2, 48],
+  ] as const) {
+    const key = native.privateKey(group, new Uint8Array(bytes).fill(5))!;
+    const halves = [20, 21].map((count) => {
+      const digest = new Uint8Array(count).fill(7, 0, 20);
+      return key.sign(digest, seedBytes()).subarray(0, bytes).join();
+    });
+    if (halves[0] === halves[1]) shared += `group ${group}: one nonce for two digests\n`;
+  }
+  return shared;
 }
 
 /** Numbers, and "no salt" and "no factor", that some parameters do take. */
