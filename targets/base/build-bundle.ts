@@ -176,6 +176,10 @@ function imagePlugin({ alias, asScript }: BundleOptions): Plugin {
 
         async function find(path: string) {
           const { importer, namespace, resolveDir, kind } = args;
+          if (asScript !== true && isNeighbour(path, importer)) {
+            const near = resolve(resolveDir, path);
+            return { path: NATIVE.get(near) ?? near, sideEffects: false };
+          }
           const options = { importer, namespace, resolveDir, kind, pluginData: inner };
           const found = await esbuild.resolve(path, options);
           if (found.errors.length > 0 || found.external) return null;
@@ -246,6 +250,10 @@ function isOwn(file: string): boolean {
   const part = partOf(file);
   return part !== 'app' && !part.startsWith('npm:');
 }
+
+/** Whether one of this package's modules names another by its place: esbuild needn't search. */
+const isNeighbour = (path: string, importer: string): boolean =>
+  /^\.\.?\/.*\.ts$/.test(path) && isOwn(importer);
 
 function listAsked(metafile: Metafile): string[] {
   const { imports } = linkedOutput(metafile);

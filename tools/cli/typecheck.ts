@@ -20,9 +20,7 @@ export async function checkTypes(app: App): Promise<void> {
   const project = path.join(directory, 'tsconfig.json');
   writeFileSync(check, checkSource(app));
   writeFileSync(project, JSON.stringify(projectOf(app, check), null, 2));
-  const compiler = createRequire(import.meta.url).resolve('typescript/package.json');
-  const tsc = path.join(path.dirname(compiler), 'bin', 'tsc');
-  const compiled = await compile([tsc, '-p', project, '--pretty', 'false']);
+  const compiled = await compile(['-p', project, '--pretty', 'false', '--singleThreaded']);
   if (compiled === null) return;
   const output = compiled.replaceAll(checkFileName(check), () => checkedName(app));
   const detail = ownMessages(output);
@@ -35,10 +33,31 @@ export async function checkTypes(app: App): Promise<void> {
   });
 }
 
-/** What the compiler wrote; null when it found nothing wrong. */
-function compile(words: string[]): Promise<string | null> {
+/**
+ * The compiler's own executable, which `typescript/bin/tsc` would start after a Node of its own;
+ * that one where it isn't found.
+ */
+function compilerCommand(): [string, ...string[]] {
+  const typescript = createRequire(import.meta.url).resolve('typescript/package.json');
+  try {
+    const name = `@typescript/typescript-${process.platform}-${process.arch}/package.json`;
+    const tsc = path.join(path.dirname(createRequire(typescript).resolve(name)), 'lib', 'tsc');
+    if (existsSync(tsc)) return [tsc];
+  } catch {
+    // Another layout of the same package: its own script knows.
+  }
+  return [process.execPath, path.join(path.dirname(typescript), 'bin', 'tsc')];
+}
+
+/**
+ * What the compiler wrote; null when it found nothing wrong. One thread and rarer collections of
+ * garbage: an application is small, and several checkers would each learn the same types anew.
+ */
+function compile(words: readonly string[]): Promise<string | null> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const [command, ...first] = compilerCommand();
+    const env = { GOGC: '400', ...process.env };
+    const child = spawn(command, [...first, ...words], { stdio: ['ignore', 'pipe', 'pipe'], env });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
