@@ -1,9 +1,9 @@
 /** What the example site costs: 8 MiB for all of it, and next to no processor when idle. */
 
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { buildImage, cannotBoot, serving } from '../helpers/machine.ts';
 
 const SITE = path.join(import.meta.dirname, '../../examples/static-site');
@@ -17,9 +17,6 @@ const IDLE_SHARE_MAX = 0.25;
 let image = '';
 before(async () => {
   if (!skip) image = await buildImage('examples/static-site');
-});
-after(() => {
-  if (image !== '') rmSync(image);
 });
 
 for (const machine of ['microvm', 'q35'] as const) {

@@ -4,7 +4,8 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, globSync, mkdirSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { imageExitCode, qemuArguments } from '../../tools/cli/qemu.ts';
@@ -48,18 +49,38 @@ export function output(command: string, args: readonly string[]): Promise<string
 
 /**
  * Builds an application (absolute or below the repository); returns the image's path. `flags` are
- * of `morgana build`.
+ * of `morgana build`. An image of the repository's own files is built once for all tests.
  */
 export async function buildImage(app: string, ...flags: string[]): Promise<string> {
   const folder = path.join(ROOT, 'build/tests');
   mkdirSync(folder, { recursive: true });
+  const from = path.resolve(ROOT, app);
   const kind = flags.map((flag) => flag.replace(/^--\w+=/, '-')).join('');
   const suffix = flags.includes('--target=node') ? 'mjs' : 'img';
-  const image = path.join(folder, `${path.basename(app)}${kind}-${process.pid}.${suffix}`);
+  const key = isRepeatable(from, flags) ? stateOf(from, flags) : process.pid;
+  const image = path.join(folder, `${path.basename(app)}${kind}-${key}.${suffix}`);
+  const part = `${image}.part`;
   const tool = path.join(ROOT, 'tools/cli/main.ts');
-  const words = [tool, 'build', path.resolve(ROOT, app), `--output=${image}`, ...flags];
-  await output(process.execPath, words);
+  const words = [process.execPath, tool, 'build', from, `--output=${part}`, ...flags];
+  // Whoever comes second waits for the first, and finds the image there.
+  const once = '[ -e "$0" ] || { "$@" && mv "$0.part" "$0"; }';
+  await output('flock', [`${image}.lock`, 'sh', '-c', once, image, ...words]);
   return image;
+}
+
+/** Whether an image depends on files of the repository alone. */
+const isRepeatable = (app: string, flags: readonly string[]): boolean =>
+  app.startsWith(ROOT) && flags.every((flag) => /^--(target|net|inspect)=\w+$/.test(flag));
+
+/** Of what an image can be made from: names, sizes and times of all files, as a hash. */
+function stateOf(app: string, flags: readonly string[]): string {
+  const hash = createHash('sha256').update([app, ...flags].join('\n'));
+  const rooms = '{packages,targets,tools,tests,examples,build/base}/**/*';
+  for (const name of globSync(rooms, { cwd: ROOT }).sort()) {
+    const stat = statSync(path.join(ROOT, name), { throwIfNoEntry: false });
+    if (stat?.isFile()) hash.update(`${name} ${stat.size} ${stat.mtimeMs}\n`);
+  }
+  return hash.digest('hex').slice(0, 16);
 }
 
 /** A TCP port of this host that nothing holds at the moment. */

@@ -48,7 +48,7 @@ before(async () => {
 });
 
 after(() => {
-  for (const built of [image, echoImage]) if (built !== '') rmSync(built);
+  if (image !== '') rmSync(image);
   if (work !== '') rmSync(work, { recursive: true });
 });
 

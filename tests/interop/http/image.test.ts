@@ -1,7 +1,6 @@
 /** The suite against booted images, through QEMU's user networking, in the least memory. */
 
-import { rmSync } from 'node:fs';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import type { HttpLimits } from '#http';
 import { buildImage, cannotBoot, serving } from '../../helpers/machine.ts';
 import { httpBasics, httpSuite, type ServerUnderTest } from './http-suite.ts';
@@ -26,9 +25,6 @@ if (cannotBoot !== false) {
     before(async () => {
       images.site = await buildImage(APPS.site);
       images.limits = await buildImage(APPS.limits);
-    });
-    after(() => {
-      for (const image of Object.values(images)) if (image !== '') rmSync(image);
     });
     httpSuite('HTTP on microvm', (limits) =>
       Object.keys(limits).length === 0 ? startSite('microvm') : startLimited(limits),

@@ -19,7 +19,6 @@ before(async () => {
   image = await buildImage('tests/interop/linux/peer', ...LINKED_FLAGS.process);
 });
 after(() => {
-  if (image !== '') rmSync(image);
   rmSync(work, { recursive: true });
 });
 

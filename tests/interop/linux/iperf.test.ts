@@ -1,7 +1,6 @@
 /** examples/iperf before Debian's iperf3, over a tap device. */
 
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { buildImage, LINKED_FLAGS } from '../../helpers/machine.ts';
 import { without } from '../../helpers/namespace.ts';
@@ -30,7 +29,6 @@ describe('iperf3', { skip, timeout: 60_000 }, () => {
   });
   after(async () => {
     await network?.close();
-    if (image !== '') rmSync(image);
   });
 
   const client = async (...words: string[]): Promise<Report> => {

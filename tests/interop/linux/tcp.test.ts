@@ -7,7 +7,6 @@
  */
 
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
 import { millis } from '#core';
 import type { SimFaults } from '#targets/sim/index';
@@ -82,7 +81,6 @@ for (const [target, names] of Object.entries(TARGETS)) {
 
     after(async () => {
       await network?.close();
-      if (image !== '') rmSync(image);
     });
 
     test('starts', async () => {

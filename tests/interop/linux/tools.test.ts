@@ -1,7 +1,7 @@
 /** What people point at an address: ping, traceroute, scanners, arping; and Linux's offloads. */
 
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { millis } from '#core';
 import { buildImage, LINKED_FLAGS } from '../../helpers/machine.ts';
@@ -21,9 +21,6 @@ let image = '';
 before(async () => {
   if (skip !== false) return;
   image = await buildImage('tests/interop/linux/peer', ...LINKED_FLAGS.process);
-});
-after(() => {
-  if (image !== '') rmSync(image);
 });
 
 function fulfilled({ ok, text }: Answer, expected = 'ok'): void {

@@ -5,8 +5,7 @@
  */
 
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { micros, millis } from '#core';
 import { buildImage, LINKED_FLAGS } from '../../helpers/machine.ts';
 import { without } from '../../helpers/namespace.ts';
@@ -40,9 +39,6 @@ before(async () => {
   images.push(
     ...(await Promise.all([process, pvh].map((f) => buildImage('examples/router', ...f)))),
   );
-});
-after(() => {
-  for (const image of images) rmSync(image);
 });
 
 /** Runs `use` with both ends' processes, the outside's servers up. */
