@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CertificateAuthority } from '#x509';
-import { CLIENT_HELLO_BYTES_MAX, WARNINGS_MAX } from './limits.ts';
+import { CLIENT_HELLO_BYTES_MAX, MESSAGE_BYTES_MAX, WARNINGS_MAX } from './limits.ts';
 import {
   clientExtensions,
   clientHello,
@@ -143,6 +143,35 @@ const toServer: readonly [what: string, tamper: Tamper, alert: string, options?:
     'unexpected_message',
   ],
 ];
+
+/** A hello of that many bytes in all. */
+const helloOf =
+  (bytes: number): Tamper =>
+  (message) => {
+    if (message[0] !== handshakeType.client_hello) return [message];
+    const data = new Uint8Array(bytes - message.length - 4);
+    const longer = clientHello(({ extensions }) => ({
+      extensions: clientHelloExtensions.of(extensions, [
+        ...extensions.others,
+        { code: 0xfafa, data },
+      ]),
+    }));
+    return longer(message);
+  };
+
+for (const [bytes, alert] of [
+  [MESSAGE_BYTES_MAX, 'none'],
+  [MESSAGE_BYTES_MAX + 1, 'sent handshake_failure'],
+] as const) {
+  test(`server that keeps the hello for a signature › ${bytes} bytes › alert: ${alert}`, () => {
+    const auth = { clientAuth: 'required', clientAnchors: anchors } as const;
+    const pair = new TestPair({ server: { ...OLD.server, ...auth }, client: { credentials } });
+    runTampered(pair, { toServer: helloOf(bytes) });
+    // The client signed another hello.
+    const expected = alert === 'none' ? 'sent decrypt_error' : alert;
+    assert.equal(pair.server.alert, expected);
+  });
+}
 
 for (const [what, tamper, alert, options] of toServer) {
   test(`server › the client says: ${what} › ${alert}`, () => {

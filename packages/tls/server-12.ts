@@ -10,6 +10,7 @@ import type { TlsServerConfig } from './config.ts';
 import type { TlsEngine } from './engine.ts';
 import { Handshake12, limitRecords12 } from './handshake-12.ts';
 import { bodyOf } from './handshake-13.ts';
+import { MESSAGE_BYTES_MAX } from './limits.ts';
 import type { Machine } from './machine.ts';
 import { Open12 } from './open-12.ts';
 import { checkPeerChain } from './peer-certificate.ts';
@@ -114,6 +115,10 @@ export class Server12 implements Machine {
     if (resumed !== null) {
       this.resume(hello, message, resumed);
       return null;
+    }
+    // It would have to be kept until the client's CertificateVerify signs it (Handshake12).
+    if (config.clientAuth !== 'none' && message.length > MESSAGE_BYTES_MAX) {
+      return refuse('handshake_failure', 'a hello too long to be signed');
     }
     const choice = chooseFull12(config, hello, this.serverName);
     if ('alert' in choice) return choice;

@@ -7,6 +7,7 @@ import type { ByteWriter } from './wire/byte-writer.ts';
 import { HANDSHAKE_HEADER_BYTES, handshakeBodyBytes, handshakeMessage } from './wire/handshake.ts';
 import {
   contentType,
+  PLAINTEXT_BYTES_MAX,
   RECORD_HEADER_BYTES,
   recordLengthBytes,
   recordType,
@@ -53,7 +54,11 @@ function tampered(bytes: Uint8Array, isOpen: { value: boolean }, tamper: Tamper)
       continue;
     }
     const messages = splitMessages(record.subarray(RECORD_HEADER_BYTES)).flatMap(tamper);
-    if (messages.length > 0) out.push(recordOf(contentType.handshake, Buffer.concat(messages)));
+    const content = Buffer.concat(messages);
+    for (let at = 0; at < content.length; at += PLAINTEXT_BYTES_MAX) {
+      const piece = content.subarray(at, at + PLAINTEXT_BYTES_MAX);
+      out.push(recordOf(contentType.handshake, piece));
+    }
   }
   return new Uint8Array(Buffer.concat(out));
 }
