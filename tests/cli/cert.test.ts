@@ -113,6 +113,11 @@ test('what can’t be done › one sentence', () => {
   fails(['bare'], 2, /^bare-key.pem is there already, without a certificate, remove/);
   work.write('full/file', '');
   fails(['a', `--ca=${work.path('full')}`], 2, /^full has other files in it, and no CA, name an/);
+  for (const at of ['/proc/none', '/dev/null/none']) {
+    const said =
+      /^the development CA can't be made in \S+none: (no such|not a) [^,]+, name another/;
+    fails(['a', `--ca=${at}`], 2, said);
+  }
 });
 
 test('a CA that can’t be used › one sentence', () => {

@@ -44,9 +44,16 @@ const MENDS: Readonly<Record<string, string>> = {
  */
 export function asFailure(error: unknown): Failure | null {
   if (error instanceof Failure) return error;
+  const reason = systemReason(error);
+  if (reason === null) return null;
+  const { code, path } = error as NodeJS.ErrnoException;
+  return new Failure({ what: `${path}: ${reason}`, mend: MENDS[code!] ?? 'name another path' });
+}
+
+/** Why the operating system refused a file, in its words; null: it was no refusal of its. */
+export function systemReason(error: unknown): string | null {
   const { code, syscall, path, message } = error as NodeJS.ErrnoException;
   if (code === undefined || syscall === undefined || path === undefined) return null;
   // Node writes "CODE: reason, call 'path'".
-  const reason = /^[A-Z0-9]+: (.+), \w+ '/.exec(message)?.[1] ?? code;
-  return new Failure({ what: `${path}: ${reason}`, mend: MENDS[code] ?? 'name another path' });
+  return /^[A-Z0-9]+: (.+), \w+ '/.exec(message)?.[1] ?? code;
 }

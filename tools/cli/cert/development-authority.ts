@@ -30,7 +30,7 @@ import {
   pemEncode,
   privateKeyToPem,
 } from '#x509';
-import { Failure } from '../failure.ts';
+import { Failure, systemReason } from '../failure.ts';
 import { shown, writeProgram } from '../places.ts';
 
 export const AUTHORITY_FILE = 'ca.pem';
@@ -80,7 +80,15 @@ export class DevelopmentAuthority {
   /** The one in `directory`, made when there is none. */
   static open(directory: string): DevelopmentAuthority {
     const file = path.join(directory, AUTHORITY_FILE);
-    if (lstatSync(file, { throwIfNoEntry: false }) === undefined) make(directory);
+    try {
+      if (lstatSync(file, { throwIfNoEntry: false }) === undefined) make(directory);
+    } catch (error) {
+      const reason = systemReason(error);
+      if (reason === null) throw error;
+      const what = `the development CA can't be made in ${shown(directory)}: ${reason}`;
+      const mend = 'name another directory by $MORGANA_CA_DIR or "morgana cert --ca=DIR"';
+      throw new Failure({ what, mend });
+    }
     return new DevelopmentAuthority(file, read(directory));
   }
 
