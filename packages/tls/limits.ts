@@ -13,8 +13,8 @@ export const CLIENT_HELLO_BYTES_MAX = 2 + 32 + 33 + 2 + 65_534 + 256 + 2 + 65_53
 /** A Certificate message, and so a chain with its staples; more: decode_error. */
 export const CERTIFICATE_BYTES_MAX = 65_536;
 /**
- * Any other handshake message; more: decode_error. And a ClientHello at a server of TLS 1.2 that asks
- * for certificates, which keeps it; more: handshake_failure.
+ * Any other handshake message; more: decode_error. And a ClientHello at a server of TLS 1.2 that
+ * asks for certificates, which keeps it; more: handshake_failure.
  */
 export const MESSAGE_BYTES_MAX = 18_432;
 
