@@ -3,6 +3,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { chmodSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import path from 'node:path';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
 import { certVerb } from '../../tools/cli/cert/cert.ts';
@@ -35,7 +36,10 @@ function fails(words: readonly string[], code: number, message: RegExp): void {
     (error) => {
       const failure = asFailure(error);
       assert.equal(failure?.exitCode, code);
-      assert.match(failure.message.replaceAll(`${work.directory}/`, ''), message);
+      // From the workspace's neighbour paths are told relative to it, from elsewhere in full.
+      const places = [`${path.relative(process.cwd(), work.directory)}/`, `${work.directory}/`];
+      const text = places.reduce((told, place) => told.replaceAll(place, ''), failure.message);
+      assert.match(text, message);
       return true;
     },
   );
