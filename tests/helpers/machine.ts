@@ -55,7 +55,7 @@ export async function buildImage(app: string, ...flags: string[]): Promise<strin
   const folder = path.join(ROOT, 'build/tests');
   mkdirSync(folder, { recursive: true });
   const from = path.resolve(ROOT, app);
-  const kind = flags.map((flag) => flag.replace(/^--\w+=/, '-')).join('');
+  const kind = flags.map((flag) => flag.replace(/^--\w+=/, '-').replaceAll('/', '_')).join('');
   const suffix = flags.includes('--target=node') ? 'mjs' : 'img';
   const key = isRepeatable(from, flags) ? stateOf(from, flags) : process.pid;
   const image = path.join(folder, `${path.basename(app)}${kind}-${key}.${suffix}`);
