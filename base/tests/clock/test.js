@@ -7,8 +7,21 @@ for (let i = 0; i < 20000; i++) {
   if (now > before) steps++;
   before = now;
 }
-const offset = __base.clockWall() - __base.clockMonotonic();
-const drift = Math.abs(__base.clockWall() - __base.clockMonotonic() - offset);
+// The machine may stand still between two readings: the pair that took the least time counts.
+function offset() {
+  let best = { width: Infinity, at: 0 };
+  for (let i = 0; i < 10; i++) {
+    const start = __base.clockMonotonic();
+    const wall = __base.clockWall();
+    const width = __base.clockMonotonic() - start;
+    if (width < best.width) best = { width, at: wall - start };
+  }
+  return best.at;
+}
+const first = offset();
+const drift = Math.abs(offset() - first);
 __base.consoleWrite(`steps ${steps > 10} drift ${drift < 1000}\nwall ${__base.clockWall()}\n`);
-const dateMs = Math.abs(Date.now() - __base.clockWall() / 1000);
-__base.consoleWrite(`date agrees ${dateMs < 100}\n`);
+const from = __base.clockWall() / 1000;
+const date = Date.now();
+const agrees = date > from - 100 && date < __base.clockWall() / 1000 + 100;
+__base.consoleWrite(`date agrees ${agrees}\n`);
