@@ -129,6 +129,13 @@ function checkSelfTalk(directions: readonly Buffer[]): void {
   }
 }
 
+/** How many connections the machine has on its port. */
+async function connectionsOn(port: Port): Promise<number> {
+  const { stdout } = await work.run(['inspect', 'pinata', '--json']);
+  const { list } = JSON.parse(stdout).stacks.stack.connections;
+  return list.filter(({ local }: { local: string }) => local.endsWith(`:${port}`)).length;
+}
+
 /** What isn't TLS, of one kind or another; it must end. */
 async function throwAt(port: Port, kind: number): Promise<void> {
   const socket = connect(portOf(port), '127.0.0.1').resume();
@@ -234,12 +241,18 @@ describe('the Piñata', { skip: cannotBoot, timeout: 120_000 }, () => {
       socket.on('error', () => {});
       return Promise.race([once(socket, 'close'), delay(WAIT_MS, null, { ref: false })]);
     });
+    // It has the page, and never ends its side.
+    const lingering = connect({ port: portOf(80), host: '127.0.0.1', allowHalfOpen: true });
+    await once(lingering.resume(), 'end');
+    assert.equal(await connectionsOn(80), 1);
     // Two at a time: QEMU's user networking lets no more wait. The machine has room for some 300 of
     // the 3.4 KB that a failed handshake leaves to the garbage collector.
     for (let round = 0; round < 200; round++) {
       await Promise.all([throwAt(10_000, round), throwAt(10_002, round + 1)]);
     }
     for (const ended of await Promise.all(silent)) assert.notEqual(ended, null);
+    assert.equal(await connectionsOn(80), 0);
+    lingering.destroy();
     const good = await visit(10_000, '1.3', made.good('client', 'p256'));
     assert.equal(good.received.toString(), SECRET, good.words);
   });
