@@ -3,35 +3,32 @@
  * `__base.crypto` (crypto-native.ts). A build puts this module in the place of
  * packages/crypto/platform.ts, and an image that has it stands on the base that has them. Without
  * Ed25519, which Mbed TLS lacks.
- *
- * Keys for signatures keep their PKCS #8 form for `pkcs8()`, and wipe it with the key.
  */
 
 import { assert } from '#core';
 import {
-  algorithmFor,
   asPlainRsa,
+  CheckedPrivateKey,
+  CheckedPublicKey,
   type CryptoPrimitives,
   CURVES,
   type Curve,
   drawPrivateKey,
   type Entropy,
-  ecdsaFromDer,
-  ecdsaToDer,
   emitPkcs8,
-  emitSpki,
   type GroupName,
   type HashName,
   type KeyAgreement,
-  type KeyInfo,
+  keyInfo,
   type PrivateKey,
   type PrivateKeyType,
   type PublicKey,
   type PublicParts,
   parsePkcs8,
   parseSpki,
+  type RawSigner,
+  type RawVerifier,
   type SignatureAlgorithm,
-  type SignatureScheme,
 } from '#device';
 import type { Base } from './base.ts';
 import {
@@ -85,57 +82,27 @@ class BaseAgreement implements KeyAgreement {
   }
 }
 
-/** What signs and verifies digests: of an elliptic curve with DER signatures, or RSA. */
-interface Signer {
-  sign(algorithm: SignatureAlgorithm, data: Uint8Array, seed: Uint8Array): Uint8Array;
-  verify(algorithm: SignatureAlgorithm, data: Uint8Array, signature: Uint8Array): boolean;
-  destroy(): void;
-}
+/** What an elliptic key does itself. */
+const ecKey = (key: NativeKey): RawSigner & RawVerifier => ({
+  sign: (algorithm, data, entropy) =>
+    withSeed(entropy, (seed) => key.sign(digestFor(algorithm, data), seed)),
+  verify: (algorithm, data, halves) => key.verify(digestFor(algorithm, data), halves),
+  destroy: () => key.destroy(),
+});
 
-class EcSigner implements Signer {
-  readonly #curve: Curve;
-  readonly #key: NativeKey;
-
-  constructor(curve: Curve, key: NativeKey) {
-    this.#curve = curve;
-    this.#key = key;
-  }
-
-  sign(algorithm: SignatureAlgorithm, data: Uint8Array, seed: Uint8Array): Uint8Array {
-    return ecdsaToDer(this.#curve, this.#key.sign(digestFor(algorithm, data), seed));
-  }
-
-  verify(algorithm: SignatureAlgorithm, data: Uint8Array, signature: Uint8Array): boolean {
-    const halves = ecdsaFromDer(this.#curve, signature);
-    return halves !== null && this.#key.verify(digestFor(algorithm, data), halves);
-  }
-
-  destroy(): void {
-    this.#key.destroy();
-  }
-}
-
-class RsaSigner implements Signer {
-  readonly #key: NativeRsa;
-
-  constructor(key: NativeRsa) {
-    this.#key = key;
-  }
-
-  sign(algorithm: SignatureAlgorithm, data: Uint8Array, seed: Uint8Array): Uint8Array {
+/** What a key of RSA does itself. */
+const rsaKey = (key: NativeRsa): RawSigner & RawVerifier => ({
+  sign(algorithm, data, entropy) {
     const hash = hashIndex(hashOf(algorithm));
-    return this.#key.sign(hash, digestFor(algorithm, data), saltOf(algorithm), seed);
-  }
-
-  verify(algorithm: SignatureAlgorithm, data: Uint8Array, signature: Uint8Array): boolean {
+    const digest = digestFor(algorithm, data);
+    return withSeed(entropy, (seed) => key.sign(hash, digest, saltOf(algorithm), seed));
+  },
+  verify(algorithm, data, signature) {
     const hash = hashIndex(hashOf(algorithm));
-    return this.#key.verify(hash, digestFor(algorithm, data), saltOf(algorithm), signature);
-  }
-
-  destroy(): void {
-    this.#key.destroy();
-  }
-}
+    return key.verify(hash, digestFor(algorithm, data), saltOf(algorithm), signature);
+  },
+  destroy: () => key.destroy(),
+});
 
 function hashOf(algorithm: SignatureAlgorithm): HashName {
   assert(algorithm.kind !== 'Ed25519', 'the base has no Ed25519');
@@ -148,105 +115,18 @@ const digestFor = (algorithm: SignatureAlgorithm, data: Uint8Array): Uint8Array 
 const saltOf = (algorithm: SignatureAlgorithm): number | undefined =>
   algorithm.kind === 'RSA-PSS' ? algorithm.saltBytes : undefined;
 
-const ecInfo = (curve: Curve, point: Uint8Array): KeyInfo => ({
-  type: 'EC',
-  curve: curve.name,
-  bits: curve.bits,
-  pss: null,
-  spki: emitSpki({ type: 'EC', curve, point }),
-});
-
-type RsaPublicParts = Extract<PublicParts, { readonly modulus: Uint8Array }>;
-
-const rsaInfo = (parts: RsaPublicParts): KeyInfo => ({
-  type: parts.type,
-  curve: null,
-  bits: parts.bits,
-  pss: parts.pss,
-  spki: emitSpki(parts),
-});
-
-class BaseKey implements KeyInfo {
-  readonly type: KeyInfo['type'];
-  readonly curve: KeyInfo['curve'];
-  readonly bits: number;
-  readonly pss: KeyInfo['pss'];
-  readonly spki: Uint8Array;
-
-  constructor(info: KeyInfo) {
-    this.type = info.type;
-    this.curve = info.curve;
-    this.bits = info.bits;
-    this.pss = info.pss;
-    this.spki = info.spki;
-  }
-}
-
-class BasePublicKey extends BaseKey implements PublicKey {
-  readonly #signer: Signer;
-
-  constructor(info: KeyInfo, signer: Signer) {
-    super(info);
-    this.#signer = signer;
-  }
-
-  verify(
-    scheme: SignatureScheme | SignatureAlgorithm,
-    data: Uint8Array,
-    signature: Uint8Array,
-  ): boolean {
-    const algorithm = algorithmFor(scheme, this);
-    return algorithm !== null && this.#signer.verify(algorithm, data, signature);
-  }
-}
-
-class BasePrivateKey extends BaseKey implements PrivateKey {
-  readonly #signer: Signer;
-  readonly #pkcs8: Uint8Array;
-  #destroyed = false;
-
-  /** Keeps `pkcs8`. */
-  constructor(info: KeyInfo, signer: Signer, pkcs8: Uint8Array) {
-    super(info);
-    this.#signer = signer;
-    this.#pkcs8 = pkcs8;
-  }
-
-  sign(
-    scheme: SignatureScheme | SignatureAlgorithm,
-    data: Uint8Array,
-    entropy: Entropy,
-  ): Uint8Array {
-    assert(!this.#destroyed, 'a destroyed key');
-    const algorithm = algorithmFor(scheme, this);
-    assert(algorithm !== null, 'the key is none for this scheme');
-    return withSeed(entropy, (seed) => this.#signer.sign(algorithm, data, seed));
-  }
-
-  pkcs8(): Uint8Array {
-    assert(!this.#destroyed, 'a destroyed key');
-    return this.#pkcs8.slice();
-  }
-
-  destroy(): void {
-    this.#destroyed = true;
-    this.#pkcs8.fill(0);
-    this.#signer.destroy();
-  }
-}
-
 function importPublicKey(spki: Uint8Array): PublicKey | null {
   const parts = parseSpki(spki);
   switch (parts?.type) {
     case 'EC': {
       const { curve, point } = parts;
       const key = native.publicKey(indexOf(GROUPS, curve.group), point);
-      return key && new BasePublicKey(ecInfo(curve, point), new EcSigner(curve, key));
+      return key && new CheckedPublicKey(keyInfo(parts)!, ecKey(key));
     }
     case 'RSA':
     case 'RSA-PSS': {
       const key = native.rsaKey(parts.modulus, parts.exponent);
-      return key && new BasePublicKey(rsaInfo(parts), new RsaSigner(key));
+      return key && new CheckedPublicKey(keyInfo(parts)!, rsaKey(key));
     }
     default:
       return null;
@@ -265,9 +145,9 @@ function importPrivateKey(pkcs8: Uint8Array): PrivateKey | null {
     case 'RSA-PSS': {
       const { modulus, exponent, factors, privateExponent } = parts;
       const key = native.rsaKey(modulus, exponent, factors[0], factors[1]);
-      const form = emitPkcs8(parts);
+      const checked = key && new CheckedPrivateKey(keyInfo(parts)!, rsaKey(key), emitPkcs8(parts));
       for (const secret of [privateExponent, ...factors]) secret.fill(0);
-      return key && new BasePrivateKey(rsaInfo(parts), new RsaSigner(key), form);
+      return checked;
     }
     case 'Ed25519':
     case 'X25519':
@@ -288,8 +168,8 @@ function ecPrivateKey(
   if (key === null) return null;
   const point = key.point();
   if (named?.some((byte, i) => byte !== point[i])) return null;
-  const form = emitPkcs8({ type: 'EC', curve, scalar, point });
-  return new BasePrivateKey(ecInfo(curve, point), new EcSigner(curve, key), form);
+  const info = keyInfo({ type: 'EC', curve, point })!;
+  return new CheckedPrivateKey(info, ecKey(key), emitPkcs8({ type: 'EC', curve, scalar, point }));
 }
 
 function generatePrivateKey(type: PrivateKeyType, entropy: Entropy): PrivateKey {
@@ -307,8 +187,10 @@ function generatePrivateKey(type: PrivateKeyType, entropy: Entropy): PrivateKey 
   const factors = [p, q, dp, dq, inverse] as const;
   const form = emitPkcs8({ ...parts, privateExponent, factors });
   for (const secret of [privateExponent, ...factors]) secret.fill(0);
-  return new BasePrivateKey(rsaInfo(parts), new RsaSigner(rsa), form);
+  return new CheckedPrivateKey(keyInfo(parts)!, rsaKey(rsa), form);
 }
+
+type RsaPublicParts = Extract<PublicParts, { readonly modulus: Uint8Array }>;
 
 const plainRsa = (bits: number, modulus: Uint8Array, exponent: Uint8Array): RsaPublicParts => {
   const algorithm = new Uint8Array(0); // asPlainRsa gives it.
