@@ -15,16 +15,14 @@ import { sha1 } from '@noble/hashes/legacy.js';
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 import { assert } from '#core';
 import {
-  AEAD_TAG_BYTES,
-  type Aead,
   type AeadName,
+  CheckedAead,
   CheckedPrivateKey,
   CheckedPublicKey,
   type CryptoPrimitives,
   CURVES,
   type Curve,
   type CurveName,
-  checkAeadCall,
   curveOf,
   drawPrivateKey,
   emitPkcs8,
@@ -42,6 +40,7 @@ import {
   type PublicParts,
   parsePkcs8,
   parseSpki,
+  type RawAead,
   type RawSigner,
   type RawVerifier,
   type SignatureAlgorithm,
@@ -52,11 +51,6 @@ import { constantTimeEqual, wipe } from './secrets.ts';
 
 const HASHES = { 'SHA-1': sha1, 'SHA-256': sha256, 'SHA-384': sha384, 'SHA-512': sha512 } as const;
 const NIST = { 'P-256': p256, 'P-384': p384 } as const;
-const KEY_BYTES: Readonly<Record<AeadName, number>> = {
-  'AES-128-GCM': 16,
-  'AES-256-GCM': 32,
-  'CHACHA20-POLY1305': 32,
-};
 
 const digest = (hash: HashName, data: Uint8Array): Uint8Array => HASHES[hash](data);
 
@@ -86,60 +80,28 @@ class NobleHash implements HashState {
   }
 }
 
-class NobleAead implements Aead {
-  readonly #cipher: typeof gcm | typeof chacha20poly1305;
-  #key: Uint8Array | null;
-
-  constructor(name: AeadName, key: Uint8Array) {
-    assert(key.length === KEY_BYTES[name], `${name} has keys of ${KEY_BYTES[name]} bytes`);
-    this.#cipher = name === 'CHACHA20-POLY1305' ? chacha20poly1305 : gcm;
-    this.#key = key.slice();
-  }
-
-  seal(
-    nonce: Uint8Array,
-    additional: Uint8Array,
-    input: Uint8Array,
-    inAt: number,
-    count: number,
-    out: Uint8Array,
-    outAt: number,
-  ): void {
-    assert(this.#key !== null, 'a destroyed key');
-    checkAeadCall(nonce, input, inAt, count, out, outAt, count + AEAD_TAG_BYTES);
-    const cipher = this.#cipher(this.#key, nonce, additional);
-    out.set(cipher.encrypt(input.subarray(inAt, inAt + count)), outAt);
-  }
-
-  open(
-    nonce: Uint8Array,
-    additional: Uint8Array,
-    input: Uint8Array,
-    inAt: number,
-    count: number,
-    out: Uint8Array,
-    outAt: number,
-  ): boolean {
-    assert(this.#key !== null, 'a destroyed key');
-    if (count < AEAD_TAG_BYTES) return false;
-    checkAeadCall(nonce, input, inAt, count, out, outAt, count - AEAD_TAG_BYTES);
-    const cipher = this.#cipher(this.#key, nonce, additional);
+const rawAead = (cipher: typeof gcm | typeof chacha20poly1305): RawAead => ({
+  seal(key, nonce, additional, plain, out) {
+    out.set(cipher(key, nonce, additional).encrypt(plain));
+  },
+  open(key, nonce, additional, sealed, out) {
     try {
-      const plain = cipher.decrypt(input.subarray(inAt, inAt + count));
-      out.set(plain, outAt);
+      const plain = cipher(key, nonce, additional).decrypt(sealed);
+      out.set(plain);
       wipe(plain);
       return true;
     } catch {
       // The tag is wrong: nothing else is left to be.
       return false;
     }
-  }
+  },
+});
 
-  destroy(): void {
-    if (this.#key !== null) wipe(this.#key);
-    this.#key = null;
-  }
-}
+const CIPHERS: Readonly<Record<AeadName, RawAead>> = {
+  'AES-128-GCM': rawAead(gcm),
+  'AES-256-GCM': rawAead(gcm),
+  'CHACHA20-POLY1305': rawAead(chacha20poly1305),
+};
 
 class NobleAgreement implements KeyAgreement {
   readonly group: GroupName;
@@ -256,7 +218,7 @@ const withoutEd25519: CryptoPrimitives = {
     if (lengthBytes === 0) return new Uint8Array(0);
     return expand(HASHES[hash], pseudoRandomKey, info, lengthBytes);
   },
-  aead: (name, key) => new NobleAead(name, key),
+  aead: (name, key) => new CheckedAead(name, key, CIPHERS[name]),
   generateKeyAgreement(group, entropy) {
     const secret = drawPrivateKey(group, entropy);
     const key = importAgreement(group, secret)!;

@@ -6,6 +6,8 @@
 
 import { assert } from '#core';
 import type {
+  Aead,
+  AeadName,
   KeyInfo,
   PrivateKey,
   PublicKey,
@@ -130,17 +132,94 @@ export class CheckedPrivateKey extends CheckedKey implements PrivateKey {
 export const AEAD_TAG_BYTES = 16;
 export const AEAD_NONCE_BYTES = 12;
 
+const AEAD_KEY_BYTES: Readonly<Record<AeadName, number>> = {
+  'AES-128-GCM': 16,
+  'AES-256-GCM': 32,
+  'CHACHA20-POLY1305': 32,
+};
+
+/** What an implementation does of an Aead, with a key of the right length, on whole arrays. */
+export interface RawAead {
+  /** Writes ciphertext and tag; `out` has their length, and may begin where `plain` does. */
+  seal(
+    key: Uint8Array,
+    nonce: Uint8Array,
+    additional: Uint8Array,
+    plain: Uint8Array,
+    out: Uint8Array,
+  ): void;
+  /** `sealed` has a tag at least. False: the tag is another, and nothing was written to `out`. */
+  open(
+    key: Uint8Array,
+    nonce: Uint8Array,
+    additional: Uint8Array,
+    sealed: Uint8Array,
+    out: Uint8Array,
+  ): boolean;
+}
+
+export class CheckedAead implements Aead {
+  readonly #raw: RawAead;
+  #key: Uint8Array | null;
+
+  /** Keeps a copy of `key`. */
+  constructor(name: AeadName, key: Uint8Array, raw: RawAead) {
+    const keyBytes = AEAD_KEY_BYTES[name];
+    assert(key.length === keyBytes, `${name} has keys of ${keyBytes} bytes`);
+    this.#raw = raw;
+    this.#key = new Uint8Array(key);
+  }
+
+  seal(
+    nonce: Uint8Array,
+    additional: Uint8Array,
+    input: Uint8Array,
+    inAt: number,
+    count: number,
+    out: Uint8Array,
+    outAt: number,
+  ): void {
+    assert(this.#key !== null, 'a destroyed key');
+    const outEnd = outAt + count + AEAD_TAG_BYTES;
+    checkAeadCall(nonce, input, inAt, count, out, outAt, outEnd);
+    const plain = input.subarray(inAt, inAt + count);
+    this.#raw.seal(this.#key, nonce, additional, plain, out.subarray(outAt, outEnd));
+  }
+
+  open(
+    nonce: Uint8Array,
+    additional: Uint8Array,
+    input: Uint8Array,
+    inAt: number,
+    count: number,
+    out: Uint8Array,
+    outAt: number,
+  ): boolean {
+    assert(this.#key !== null, 'a destroyed key');
+    if (count < AEAD_TAG_BYTES) return false;
+    const outEnd = outAt + count - AEAD_TAG_BYTES;
+    checkAeadCall(nonce, input, inAt, count, out, outAt, outEnd);
+    const sealed = input.subarray(inAt, inAt + count);
+    return this.#raw.open(this.#key, nonce, additional, sealed, out.subarray(outAt, outEnd));
+  }
+
+  destroy(): void {
+    this.#key?.fill(0);
+    this.#key = null;
+  }
+}
+
 /** Asserts that one call of an Aead stays inside of its arrays. */
-export function checkAeadCall(
+function checkAeadCall(
   nonce: Uint8Array,
   input: Uint8Array,
   inAt: number,
   count: number,
   out: Uint8Array,
   outAt: number,
-  outBytes: number,
+  outEnd: number,
 ): void {
   assert(nonce.length === AEAD_NONCE_BYTES, 'a nonce has 12 bytes');
   assert(inAt >= 0 && count >= 0 && inAt + count <= input.length, 'input outside of its array');
-  assert(outAt >= 0 && outAt + outBytes <= out.length, 'output outside of its array');
+  assert(outAt >= 0 && outEnd <= out.length, 'output outside of its array');
 }

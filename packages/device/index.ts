@@ -9,10 +9,11 @@ export { type BlockDevice, type BlockError, checkBlocks, formatBlockError } from
 export {
   AEAD_NONCE_BYTES,
   AEAD_TAG_BYTES,
+  CheckedAead,
   CheckedPrivateKey,
   CheckedPublicKey,
-  checkAeadCall,
   keyInfo,
+  type RawAead,
   type RawSigner,
   type RawVerifier,
 } from './checked-keys.ts';

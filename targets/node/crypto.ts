@@ -26,15 +26,14 @@ import {
 import { assert } from '#core';
 import {
   AEAD_TAG_BYTES,
-  type Aead,
   type AeadName,
   asPlainRsa,
+  CheckedAead,
   CheckedPrivateKey,
   CheckedPublicKey,
   type CryptoPrimitives,
   CURVES,
   type Curve,
-  checkAeadCall,
   curveOf,
   drawPrivateKey,
   type Entropy,
@@ -55,6 +54,7 @@ import {
   type PublicParts,
   parsePkcs8,
   parseSpki,
+  type RawAead,
   type RawSigner,
   type RawVerifier,
   type SignatureAlgorithm,
@@ -66,12 +66,6 @@ const HASHES: Readonly<Record<HashName, string>> = {
   'SHA-384': 'sha384',
   'SHA-512': 'sha512',
 };
-
-const CIPHERS = {
-  'AES-128-GCM': { cipher: 'aes-128-gcm', keyBytes: 16 },
-  'AES-256-GCM': { cipher: 'aes-256-gcm', keyBytes: 32 },
-  'CHACHA20-POLY1305': { cipher: 'chacha20-poly1305', keyBytes: 32 },
-} as const;
 
 const TAG = { authTagLength: AEAD_TAG_BYTES } as const;
 const EC_NAMES = { 'P-256': 'prime256v1', 'P-384': 'secp384r1' } as const;
@@ -99,69 +93,37 @@ class NodeHash implements HashState {
   }
 }
 
-class NodeAead implements Aead {
-  readonly #cipher: (typeof CIPHERS)[AeadName]['cipher'];
-  #key: Uint8Array | null;
-
-  constructor(name: AeadName, key: Uint8Array) {
-    const { cipher, keyBytes } = CIPHERS[name];
-    assert(key.length === keyBytes, `${name} has keys of ${keyBytes} bytes`);
-    this.#cipher = cipher;
-    this.#key = own(key);
-  }
-
-  seal(
-    nonce: Uint8Array,
-    additional: Uint8Array,
-    input: Uint8Array,
-    inAt: number,
-    count: number,
-    out: Uint8Array,
-    outAt: number,
-  ): void {
-    assert(this.#key !== null, 'a destroyed key');
-    checkAeadCall(nonce, input, inAt, count, out, outAt, count + AEAD_TAG_BYTES);
-    // The types tell GCM from ChaCha20-Poly1305, the calls are the same.
-    const cipher = createCipheriv(this.#cipher as 'aes-128-gcm', this.#key, nonce, TAG);
-    cipher.setAAD(additional, { plaintextLength: count });
-    out.set(cipher.update(input.subarray(inAt, inAt + count)), outAt);
+/** The types tell GCM from ChaCha20-Poly1305, the calls are the same. */
+const rawAead = (name: string): RawAead => ({
+  seal(key, nonce, additional, plain, out) {
+    const cipher = createCipheriv(name as 'aes-128-gcm', key, nonce, TAG);
+    cipher.setAAD(additional, { plaintextLength: plain.length });
+    out.set(cipher.update(plain));
     cipher.final();
-    out.set(cipher.getAuthTag(), outAt + count);
-  }
-
-  open(
-    nonce: Uint8Array,
-    additional: Uint8Array,
-    input: Uint8Array,
-    inAt: number,
-    count: number,
-    out: Uint8Array,
-    outAt: number,
-  ): boolean {
-    if (count < AEAD_TAG_BYTES) return false;
-    const plainBytes = count - AEAD_TAG_BYTES;
-    assert(this.#key !== null, 'a destroyed key');
-    checkAeadCall(nonce, input, inAt, count, out, outAt, plainBytes);
-    const cipher = createDecipheriv(this.#cipher as 'aes-128-gcm', this.#key, nonce, TAG);
-    cipher.setAAD(additional, { plaintextLength: plainBytes });
-    cipher.setAuthTag(input.subarray(inAt + plainBytes, inAt + count));
-    const plain = cipher.update(input.subarray(inAt, inAt + plainBytes));
+    out.set(cipher.getAuthTag(), plain.length);
+  },
+  open(key, nonce, additional, sealed, out) {
+    const cipher = createDecipheriv(name as 'aes-128-gcm', key, nonce, TAG);
+    cipher.setAAD(additional, { plaintextLength: out.length });
+    cipher.setAuthTag(sealed.subarray(out.length));
+    const plain = cipher.update(sealed.subarray(0, out.length));
     try {
       cipher.final();
-      out.set(plain, outAt);
+      out.set(plain);
       return true;
     } catch {
       return false;
     } finally {
       plain.fill(0);
     }
-  }
+  },
+});
 
-  destroy(): void {
-    this.#key?.fill(0);
-    this.#key = null;
-  }
-}
+const CIPHERS: Readonly<Record<AeadName, RawAead>> = {
+  'AES-128-GCM': rawAead('aes-128-gcm'),
+  'AES-256-GCM': rawAead('aes-256-gcm'),
+  'CHACHA20-POLY1305': rawAead('chacha20-poly1305'),
+};
 
 class NodeAgreement25519 implements KeyAgreement {
   readonly group = 'x25519';
@@ -360,7 +322,7 @@ export const nodeCrypto: CryptoPrimitives = {
   digest: (hash, data) => own(createHash(HASHES[hash]).update(data).digest()),
   hmac,
   hkdfExpand,
-  aead: (name, key) => new NodeAead(name, key),
+  aead: (name, key) => new CheckedAead(name, key, CIPHERS[name]),
   generateKeyAgreement(group, entropy) {
     const secret = drawPrivateKey(group, entropy);
     const key = importAgreement(group, secret)!;

@@ -64,6 +64,14 @@ function cases(crypto: CryptoPrimitives) {
 }
 
 for (const crypto of [nodeCrypto, nobleCrypto]) {
+  test(`${crypto.name}, a destroyed key of AES-256-GCM › less than a tag › works no more`, () => {
+    const key = crypto.aead('AES-256-GCM', new Uint8Array(32));
+    const open = () => key.open(new Uint8Array(12), NONE, NONE, 0, 0, NONE, 0);
+    assert.equal(open(), false);
+    key.destroy();
+    assert.throws(open, /a destroyed key/);
+  });
+
   for (const { what, key, secret, use, wipes } of cases(crypto)) {
     test(`${crypto.name}, a key of ${what} › written down › shows nothing of it`, () => {
       assertHidden(key, secret);
