@@ -9,9 +9,12 @@ import * as path from 'node:path';
 /** What couldn't be done, and the command that mends it. */
 export class Failure extends Error {}
 
+/** fetch-sources, or fetch-vectors. */
+const script = path.basename(process.argv[1], '.mjs');
+
 /** Stops with one sentence and the command that mends it. */
 export function fail(what, mend) {
-  throw new Failure(`error: fetch-sources: ${what}\n  mend it with: ${mend}`);
+  throw new Failure(`error: ${script}: ${what}\n  mend it with: ${mend}`);
 }
 
 /** @returns the entries {uri, signedBy} of the system's apt sources, both file formats. */
@@ -99,7 +102,8 @@ export function run(command, args, cwd, what) {
     if (error.code === 'ENOENT') {
       fail(`${command} is not installed.`, 'apt-get install apt dpkg-dev xz-utils');
     }
-    fail(`${what} failed:\n${detail}`, `cd ${cwd} && ${command} ${args.join(' ')}`);
+    const how = error.signal ? `ended with ${error.signal}` : 'failed';
+    fail(`${what} ${how}:\n${detail}`, `cd ${cwd} && ${command} ${args.join(' ')}`);
   }
 }
 

@@ -15,5 +15,7 @@ const flags = ['--test', '--test-concurrency=3', '--test-timeout=240000'];
 // Hundreds of processes load the same modules: each file is stripped of types and compiled once.
 const cache = fileURLToPath(new URL('../.cache/node', import.meta.url));
 const env = { NODE_COMPILE_CACHE: cache, ...process.env };
-const { status } = spawnSync(process.execPath, [...flags, ...files], { stdio: 'inherit', env });
+const options = { stdio: 'inherit', env } as const;
+const { status, signal } = spawnSync(process.execPath, [...flags, ...files], options);
+if (signal !== null) process.stderr.write(`error: the tests ended with ${signal}\n`);
 process.exitCode = status ?? 1;

@@ -105,6 +105,9 @@ function say(line) {
   process.stderr.write(`setup: ${line}\n`);
 }
 
+/** What is said of a command that failed: one that a signal ended has said nothing of it itself. */
+const failure = (signal) => (signal === null ? 'failed' : `ended with ${signal}`);
+
 /**
  * Runs a command with its output shown only when it fails, and a sign of life every few seconds; a
  * failure ends the set-up with `mend`.
@@ -123,17 +126,18 @@ async function run(command, args, mend, env = {}) {
     const seconds = Math.round((Date.now() - started) / 1000);
     say(`  ${command} is at work, ${seconds} s`);
   }, PULSE_MS);
-  const status = await new Promise((resolve) => {
+  const { status, signal } = await new Promise((resolve) => {
     child.once('error', (error) => {
       output += `${error.message}\n`;
-      resolve(null);
+      resolve({ status: null, signal: null });
     });
-    child.once('close', resolve);
+    child.once('close', (code, ending) => resolve({ status: code, signal: ending }));
   });
   clearInterval(pulse);
   if (status === 0) return;
   process.stderr.write(output);
-  throw new SetupError(`${command} ${args.join(' ')} failed; mend it and try again with: ${mend}`);
+  const what = `${command} ${args.join(' ')} ${failure(signal)}`;
+  throw new SetupError(`${what}; mend it and try again with: ${mend}`);
 }
 
 async function npmPackages() {
@@ -164,11 +168,14 @@ async function systemPackages(purpose) {
 }
 
 async function base() {
-  const fetch = spawnSync(process.execPath, [join(root, 'scripts', 'fetch-sources.mjs')], {
-    cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-  if (fetch.status !== 0) throw new SetupError('fetching sources failed, see above');
+  const script = join('scripts', 'fetch-sources.mjs');
+  const stdio = ['ignore', 'inherit', 'inherit'];
+  const { status, signal, error } = spawnSync(process.execPath, [script], { cwd: root, stdio });
+  if (status === null) {
+    const what = `fetching sources ${failure(signal ?? error.code)}`;
+    throw new SetupError(`${what}; try again with: node ${script}`);
+  }
+  if (status !== 0) throw new SetupError('fetching sources failed, see above');
   if (spawnSync('make', ['-q', '-C', 'base'], { cwd: root }).status === 0) return;
   say('building the base, the engine and the cryptography (about a minute)');
   await run('make', ['-s', '-C', 'base'], 'make -C base');

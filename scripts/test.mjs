@@ -8,7 +8,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const env = projectEnvironment();
 
 function run(command, args) {
-  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env });
+  const { status, signal } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env });
+  if (signal !== null) process.stderr.write(`error: ${command} ended with ${signal}\n`);
   if (status !== 0) process.exit(status ?? 1);
 }
 
