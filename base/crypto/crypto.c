@@ -13,14 +13,9 @@ const mbedtls_md_info_t *crypto_hash_of(JSValueConst index) {
     return mbedtls_md_info_from_type(types[i]);
 }
 
-static void free_bytes(JSRuntime *rt, void *opaque, void *bytes) {
-    (void)opaque;
-    js_free_rt(rt, bytes);
-}
-
 uint8_t *crypto_new_bytes(JSContext *ctx, size_t count, JSValue *out) {
     uint8_t *bytes = js_malloc(ctx, count + 1);
-    *out = bytes == NULL ? JS_EXCEPTION : engine_new_bytes(ctx, bytes, count, free_bytes);
+    *out = bytes == NULL ? JS_EXCEPTION : engine_new_bytes(ctx, bytes, count, true);
     return JS_IsException(*out) ? NULL : bytes;
 }
 

@@ -50,10 +50,15 @@ static JSValue entropy_fill_js(ARGUMENTS) {
     return JS_NewBool(ctx, entropy_fill(out.bytes, out.count));
 }
 
-JSValue engine_new_bytes(JSContext *ctx, uint8_t *bytes, size_t count,
-                         JSFreeArrayBufferDataFunc *free_bytes) {
-    if (count > INT32_MAX) return THROW_RANGE("more than 2 GiB in one array");
-    JSValue buffer = JS_NewArrayBuffer(ctx, bytes, count, free_bytes, NULL, 0);
+static void free_bytes(JSRuntime *rt, void *opaque, void *bytes) {
+    (void)opaque;
+    js_free_rt(rt, bytes);
+}
+
+JSValue engine_new_bytes(JSContext *ctx, uint8_t *bytes, size_t count, bool owned) {
+    JSValue buffer = count > INT32_MAX ? THROW_RANGE("more than 2 GiB in one array")
+        : JS_NewArrayBuffer(ctx, bytes, count, owned ? free_bytes : NULL, NULL, 0);
+    if (JS_IsException(buffer) && owned) js_free(ctx, bytes);
     if (JS_IsException(buffer)) return buffer;
     JSValue arguments[] = {buffer, JS_UNDEFINED, JS_UNDEFINED}; /* The engine reads all three. */
     JSValue view = JS_NewTypedArray(ctx, 3, arguments, JS_TYPED_ARRAY_UINT8);
@@ -72,7 +77,7 @@ static JSValue payload_array(JSContext *ctx) {
         JS_SetPropertyStr(ctx, entry, "name",
             JS_NewStringLen(ctx, section.name, section.name_bytes));
         JS_SetPropertyStr(ctx, entry, "bytes",
-            engine_new_bytes(ctx, bytes, section.byte_count, NULL));
+            engine_new_bytes(ctx, bytes, section.byte_count, false));
         JS_SetPropertyUint32(ctx, array, next++, entry);
     }
     return array;

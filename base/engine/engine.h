@@ -73,9 +73,8 @@ static inline const uint16_t *string16(const struct engine_string *s) { return (
 void engine_install_base(JSContext *ctx);
 void engine_install_hot(JSContext *ctx, JSValueConst base);
 void engine_install_devices(JSContext *ctx, JSValueConst base);
-/* A Uint8Array on `bytes`; `free_bytes` (or NULL) is called when its buffer goes. */
-JSValue engine_new_bytes(JSContext *ctx, uint8_t *bytes, size_t count,
-                         JSFreeArrayBufferDataFunc *free_bytes);
+/* A Uint8Array on `bytes`; those of js_malloc it may own: freed with it, or now if it can't be made. */
+JSValue engine_new_bytes(JSContext *ctx, uint8_t *bytes, size_t count, bool owned);
 /* In the -crypto.elf only (crypto/), and in the -test.elf only. */
 void engine_install_crypto(JSContext *ctx, JSValueConst base);
 void engine_install_fault(JSContext *ctx, JSValueConst base);

@@ -174,11 +174,6 @@ static size_t encode_utf8(const struct engine_string *text, uint8_t *out) {
     return n;
 }
 
-static void free_bytes(JSRuntime *rt, void *opaque, void *bytes) {
-    (void)opaque;
-    js_free_rt(rt, bytes);
-}
-
 static JSValue utf8_encode_js(ARGUMENTS) {
     JSValue held;
     const struct engine_string *text = text_of(ctx, argv[0], &held);
@@ -188,7 +183,7 @@ static JSValue utf8_encode_js(ARGUMENTS) {
     if (bytes != NULL) encode_utf8(text, bytes);
     JS_FreeValue(ctx, held);
     if (bytes == NULL) return JS_EXCEPTION;
-    return engine_new_bytes(ctx, bytes, count, free_bytes);
+    return engine_new_bytes(ctx, bytes, count, true);
 }
 
 /*

@@ -260,7 +260,7 @@ static JSValue describe_link(JSContext *ctx, struct link *link) {
     JS_SetPropertyStr(ctx, object, "isTap", JS_NewBool(ctx, link->is_tap));
     JS_SetPropertyStr(ctx, object, "isControl", JS_NewBool(ctx, link->is_control));
     JS_SetPropertyStr(ctx, object, "mtuBytes", JS_NewUint32(ctx, link->mtu_bytes));
-    JS_SetPropertyStr(ctx, object, "mac", engine_new_bytes(ctx, link->mac, sizeof(link->mac), NULL));
+    JS_SetPropertyStr(ctx, object, "mac", engine_new_bytes(ctx, link->mac, sizeof(link->mac), false));
     return object;
 }
 

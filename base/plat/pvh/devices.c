@@ -22,7 +22,7 @@ static JSValue dma_allocate_js(ARGUMENTS) {
     }
     dma_at = at + bytes;
     memset((void *)at, 0, bytes);
-    return engine_new_bytes(ctx, (uint8_t *)at, bytes, NULL);
+    return engine_new_bytes(ctx, (uint8_t *)at, bytes, false);
 }
 
 static JSValue physical_address_js(ARGUMENTS) {
