@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync, statSync, symlinkSync, utimesSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, symlinkSync, utimesSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { findDescription } from '../../tools/cli/description.ts';
 import { HELLO_SITE, Workspace } from './cli.ts';
@@ -46,6 +46,10 @@ test('a website › bytes by part add up, same inputs give the same bytes', asyn
   );
   assert.ok(sizes.base > 20_000 && sizes.engine > 400_000 && sizes['morgana/http'] > 10_000);
   assert.ok(sizes.content > 0 && sizes.content < 4_096);
+  // Images with private keys pass through: it is its owner's only.
+  for (const name of readdirSync(work.path('.cache/apps'))) {
+    assert.equal(statSync(work.path(`.cache/apps/${name}`)).mode & 0o777, 0o700);
+  }
   const again = await work.run(['build', 'htdocs', '--output=b.img'], {
     MORGANA_CACHE: work.path('other-cache'),
   });

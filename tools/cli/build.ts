@@ -2,7 +2,7 @@
  * `morgana build`: from an application to an image (or to a module for Node), and what is in it.
  */
 
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Metafile } from 'esbuild';
 import {
@@ -43,6 +43,8 @@ export interface Built {
   readonly description: Description;
   /** The whole file to write. */
   readonly output: Uint8Array;
+  /** Of the file that it becomes: with private keys in it, it is its owner's only. */
+  readonly mode: number;
   /** The files that it was made from, absolute. */
   readonly sources: readonly string[];
 }
@@ -60,12 +62,9 @@ export async function buildVerb(line: CommandLine<typeof VERBS.build.flags>): Pr
   const built = await buildApp(app, platformOf(target, net));
   const file = line.flags.output ?? `${app.name}.${SUFFIX[target]}`;
   mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
-  const mode = target === 'node' ? 0o644 : 0o755;
-  // With private keys in it, it is its owner's only.
-  const isSecret = app.devices.some(
-    (node) => isTlsServer(node) && Object.hasOwn(app.content, node.name),
-  );
-  writeFileSync(file, built.output, { mode: isSecret ? mode & 0o700 : mode });
+  writeFileSync(file, built.output, { mode: built.mode });
+  // One that was there before has kept its mode.
+  if ((built.mode & OTHERS_MASK) === 0) chmodSync(file, built.mode);
   const { image } = built.description;
   if (json) {
     process.stdout.write(`${JSON.stringify({ output: file, target, ...image }, null, 2)}\n`);
@@ -89,6 +88,16 @@ export async function buildApp(app: App, platform: Platform): Promise<Built> {
   return platform === 'node' || platform === 'node-direct'
     ? buildModule(linked, entry, platform)
     : buildImage(linked, entry, platform);
+}
+
+const OTHERS_MASK = 0o077;
+
+/** Certificates that are linked come with their private keys. */
+function modeOf(app: App, mode: number): number {
+  const isSecret = app.devices.some(
+    (node) => isTlsServer(node) && Object.hasOwn(app.content, node.name),
+  );
+  return isSecret ? mode & ~OTHERS_MASK : mode;
 }
 
 const entryOf = (app: App, platform: Platform): Entry => ({
@@ -150,8 +159,12 @@ async function buildImage(app: App, entry: Entry, target: ImageTarget): Promise<
       bytes: files.reduce((sum, file) => sum + file.bytes.length, 0),
     })),
   });
-  const image = appendDescription(readFileSync(output), description);
-  return { description, output: image, sources: sourcesOf(report.metafile, entry.resolveDir) };
+  return {
+    description,
+    output: appendDescription(readFileSync(output), description),
+    mode: modeOf(app, 0o755),
+    sources: sourcesOf(report.metafile, entry.resolveDir),
+  };
 }
 
 function nativeParts(target: ImageTarget, crypto: boolean, bytes: number): Part[] {
@@ -196,7 +209,8 @@ async function buildModule(app: App, entry: Entry, platform: Platform): Promise<
     parts: [{ name: 'module', bytes: output.length }],
     contents: [],
   });
-  return { description, output, sources: sourcesOf(metafile, entry.resolveDir) };
+  const mode = modeOf(app, 0o644);
+  return { description, output, mode, sources: sourcesOf(metafile, entry.resolveDir) };
 }
 
 const sourcesOf = (metafile: { inputs: object }, folder: string): string[] =>

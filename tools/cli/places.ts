@@ -1,7 +1,15 @@
 /** Where things are: this package's own root, and the caches. */
 
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -31,9 +39,16 @@ export function cacheDirectory(...parts: string[]): string {
   return directory;
 }
 
-/** The cache directory of one application: its path's digest keeps two apart. */
-export const appCacheDirectory = (app: string): string =>
-  cacheDirectory('apps', createHash('sha256').update(app).digest('hex').slice(0, 16));
+/**
+ * The cache directory of one application: its path's digest keeps two apart. It is its owner's
+ * only, as images with private keys in them are made here.
+ */
+export function appCacheDirectory(app: string): string {
+  const name = createHash('sha256').update(app).digest('hex').slice(0, 16);
+  const directory = cacheDirectory('apps', name);
+  chmodSync(directory, 0o700);
+  return directory;
+}
 
 /** A path as a person would write it: relative when that is shorter to read. */
 export function shown(file: string): string {

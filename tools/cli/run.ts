@@ -39,7 +39,7 @@ export async function runVerb(line: Line): Promise<number> {
   const platform = platformOf(target, network.length > 0 ? 'direct' : line.flags.net);
   checkFlags(line, platform);
   const app = await loadApp(found, line.flags);
-  const { output, description } = await buildApp(app, platform);
+  const { output, mode, description } = await buildApp(app, platform);
   const kept = line.flags['keep-image'];
   const { inspect, management, tls, acme, ca } = line.flags;
   // Named by what it is linked with: another of the same application may be starting just now.
@@ -50,7 +50,7 @@ export async function runVerb(line: Line): Promise<number> {
   const variant = [platform, closed, management && 'management', certificates, authority, trust];
   const name = `run-${variant.filter(Boolean).join('-')}.${SUFFIX[target]}`;
   const file = path.join(appCacheDirectory(app.root), name);
-  writeProgram(file, output);
+  writeProgram(file, output, mode);
   if (kept !== null) copyFileSync(file, kept);
   return run(line, { app: app.name, source: app.root, target }, description, (around) => {
     if (platform === 'node-direct') {

@@ -1,7 +1,7 @@
 /** A booted image's TLS, on the base's own primitives: its suites, groups and signatures. */
 
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { buildImage, cannotBoot, startMachine } from '../../helpers/machine.ts';
@@ -31,6 +31,7 @@ test('booted › openssl, every suite, group and signature › served', {
   }
   const image = await buildImage(site!, '--tls', `--tls-files=${files}`);
   after(() => rmSync(image));
+  assert.equal(statSync(image).mode & 0o077, 0, 'private keys are in it');
   const bootArguments = ['--port=80', '--http-port=0'];
   const machine = await startMachine({ image, memoryMib: 16, bootArguments });
   after(() => machine.stop());

@@ -58,11 +58,11 @@ async function buildGroup(
     const platform = platformOfUnikernel(spec);
     let one = done.get(platform);
     if (one === undefined) {
-      const { output: bytes, description } = await buildApp(app, platform);
+      const { output: bytes, mode, description } = await buildApp(app, platform);
       const name =
         targetOf(platform) === 'node' ? `compose-${platform}.mjs` : `compose-${platform}`;
       one = { output: path.join(appCacheDirectory(app.root), name), description };
-      writeProgram(one.output, bytes);
+      writeProgram(one.output, bytes, mode);
       done.set(platform, one);
     }
     const { description } = one;
