@@ -22,6 +22,7 @@ import {
   matchesHost,
   parseCertificate,
   pemDecode,
+  sameBytes,
 } from '#x509';
 import type { CertificateFault } from './error.ts';
 import { base64url } from './wire/base64url.ts';
@@ -95,9 +96,6 @@ export function checkChain(
   const isChain = chain.every((one, i) => i === 0 || sameBytes(chain[i - 1]!.issuer, one.subject));
   return isChain ? ok(leaf) : err('broken chain');
 }
-
-const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && hot.equal(a, 0, b, 0, a.length);
 
 /** RFC 9773 §4.1: its issuer's key and its serial number; null where it doesn't name the key. */
 export function renewalIdOf({ extensions, serial }: Certificate): string | null {

@@ -8,6 +8,7 @@ export {
   CertificateAuthority,
   type LeafOptions,
 } from './authority.ts';
+export { sameBytes } from './bytes.ts';
 export { type Certificate, parseCertificate } from './certificate.ts';
 export {
   type CertificateContents,
@@ -43,12 +44,13 @@ export {
 export { oid } from './oid.ts';
 export { type Path, type PathOptions, validatePath } from './path.ts';
 export { formatPathFault, type PathFault, type PathFaultKind } from './path-fault.ts';
-export { type PemBlock, pemDecode, pemEncode } from './pem.ts';
+export { decodeBase64, type PemBlock, pemDecode, pemEncode } from './pem.ts';
 export {
   type CredentialsFault,
   credentialsFromPem,
   type KeyFault,
   type PemCredentials,
+  privateKeyFromBlock,
   privateKeyFromPem,
   privateKeyLabel,
   privateKeyToPem,

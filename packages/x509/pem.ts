@@ -62,7 +62,7 @@ const shortOf = (text: string): WireFault => ({
 });
 
 /** RFC 4648 §4, with padding, with white space anywhere; null when it isn't that. */
-function decodeBase64(text: string): Uint8Array | null {
+export function decodeBase64(text: string): Uint8Array | null {
   const from = new Uint8Array(text.length);
   hot.writeLatin1(from, 0, text);
   if (hot.latin1(from, 0, from.length) !== text) return null;

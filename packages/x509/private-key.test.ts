@@ -5,6 +5,7 @@ import { nodeCrypto } from '#targets/node/crypto';
 import { pemEncode } from './pem.ts';
 import {
   credentialsFromPem,
+  privateKeyFromBlock,
   privateKeyFromPem,
   privateKeyLabel,
   privateKeyToPem,
@@ -42,6 +43,15 @@ describe('a key', () => {
     const key = read(`${certificate}\nKey Attributes: none\n${pem}${certificate}`);
     assert.ok(typeof key === 'object');
     assert.deepEqual(key.spki, keyOf('leaf').spki);
+  });
+
+  test('a block › read, and wiped, also when it is none', () => {
+    for (const label of ['PRIVATE KEY', 'EC PRIVATE KEY', 'OPENSSH PRIVATE KEY']) {
+      const block = { label, bytes: keyOf('leaf').pkcs8() };
+      const found = privateKeyFromBlock(nodeCrypto, block);
+      assert.equal(found.ok, label === 'PRIVATE KEY');
+      assert.ok(block.bytes.every((byte) => byte === 0));
+    }
   });
 
   test('what is none › said', () => {

@@ -29,15 +29,22 @@ export function privateKeyFromPem(
   if (text.includes('Proc-Type: 4,ENCRYPTED')) return err('encrypted');
   const blocks = pemDecode(text);
   if (!blocks.ok) return err('not PEM');
-  const keys = blocks.value.filter(({ label }) => label.endsWith('PRIVATE KEY'));
-  const [block, another] = keys;
+  const [block, another] = blocks.value.filter(({ label }) => label.endsWith('PRIVATE KEY'));
   if (block === undefined) return err('no private key');
   if (another !== undefined) return err('several private keys');
+  return privateKeyFromBlock(crypto, block);
+}
+
+/** The private key that a block of PEM is; wipes its bytes. */
+export function privateKeyFromBlock(
+  crypto: CryptoPrimitives,
+  block: PemBlock,
+): Result<PrivateKey, KeyFault> {
   const pkcs8 = pkcs8Of(block);
-  for (const { bytes } of keys) if (!pkcs8.ok || bytes !== pkcs8.value) bytes.fill(0);
+  const key = pkcs8.ok ? crypto.importPrivateKey(pkcs8.value) : null;
+  if (pkcs8.ok) pkcs8.value.fill(0);
+  block.bytes.fill(0);
   if (!pkcs8.ok) return pkcs8;
-  const key = crypto.importPrivateKey(pkcs8.value);
-  pkcs8.value.fill(0);
   return key === null ? err('unsupported') : ok(key);
 }
 

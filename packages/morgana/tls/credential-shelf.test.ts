@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { PrivateKey } from '#device';
 import { nodeCrypto } from '#targets/node/crypto';
 import { pemDecode } from '#x509';
 import { CredentialShelf } from './credential-shelf.ts';
@@ -96,6 +97,26 @@ test('keys’ bytes › wiped once they are read', () => {
   const read = group('x', a.certificate, a.key);
   shelfOf(read);
   assert.ok(read.blocks[1]!.bytes.every((byte) => byte === 0));
+});
+
+test('keys beside something wrong › none is left', () => {
+  const made: PrivateKey[] = [];
+  const crypto = {
+    ...nodeCrypto,
+    importPrivateKey(der: Uint8Array) {
+      const key = nodeCrypto.importPrivateKey(der);
+      if (key !== null) made.push(key);
+      return key;
+    },
+  };
+  const broken = '-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----\n';
+  const unusable = '-----BEGIN PRIVATE KEY-----\nMAAA\n-----END PRIVATE KEY-----\n';
+  const both = a.certificate + a.key;
+  for (const text of [both + broken, both + unusable, both + wild.key, a.key]) {
+    assert.ok(!CredentialShelf.from([group('x', text)], crypto).ok);
+  }
+  assert.equal(made.length, 5);
+  for (const key of made) assert.throws(() => key.pkcs8());
 });
 
 test('something missing or wrong › one sentence', () => {

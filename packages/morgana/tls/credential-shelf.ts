@@ -5,7 +5,7 @@
  * its issuers. Not here: where the blocks come from (pem-source.ts).
  */
 
-import { err, hot, ok, type Result, type WallTime } from '#core';
+import { err, ok, type Result, type WallTime } from '#core';
 import {
   type CertificateSnapshot,
   type CryptoPrimitives,
@@ -20,8 +20,8 @@ import {
   type Certificate,
   matchesHost,
   parseCertificate,
-  pemEncode,
-  privateKeyFromPem,
+  privateKeyFromBlock,
+  sameBytes,
 } from '#x509';
 import { CREDENTIALS_MAX } from './limits.ts';
 import type { PemGroup } from './pem-source.ts';
@@ -50,37 +50,19 @@ export class CredentialShelf {
 
   /**
    * All that `groups` have, in their order; one sentence when a block is wrong or a key or
-   * certificate is missing. Wipes the keys' bytes in `groups`.
+   * certificate is missing, and then no key is left. Wipes the keys' bytes in `groups`.
    */
   static from(
     groups: readonly PemGroup[],
     crypto: CryptoPrimitives,
   ): Result<CredentialShelf, string> {
-    const keys = readKeys(groups, crypto);
-    if (!keys.ok) return keys;
-    const used = new Set<PrivateKey>();
+    const keys: PrivateKey[] = [];
     const all: ShelvedCredentials[] = [];
-    for (const { name, blocks } of groups) {
-      let chain: Uint8Array[] | null = null;
-      for (const { label, bytes } of blocks) {
-        if (label !== 'CERTIFICATE') continue;
-        const parsed = parseCertificate(bytes);
-        if (!parsed.ok) return err(`${name} has a malformed certificate`);
-        const leaf = parsed.value;
-        const key = keys.value.find((one) => sameBytes(one.spki, leaf.spki));
-        if (key === undefined) {
-          // An issuer of the chain before it; one before all chains is a CA that lies about.
-          chain?.push(bytes);
-          continue;
-        }
-        chain = [bytes];
-        used.add(key);
-        all.push({ chain, key, leaf, origin: name });
-      }
-    }
-    for (const key of keys.value) if (!used.has(key)) key.destroy();
-    const wrong = complaint(all.length, keys.value.length, used.size);
-    return wrong === null ? ok(new CredentialShelf(all)) : err(wrong);
+    const wrong =
+      readKeys(groups, crypto, keys) ?? readChains(groups, keys, all) ?? complaint(keys, all);
+    if (wrong === null) return ok(new CredentialShelf(all));
+    for (const key of keys) key.destroy();
+    return err(wrong);
   }
 
   /**
@@ -133,37 +115,59 @@ export class CredentialShelf {
   }
 }
 
-function complaint(credentials: number, keys: number, used: number): string | null {
-  if (credentials > CREDENTIALS_MAX) return `more than ${CREDENTIALS_MAX} certificates with keys`;
-  if (keys === 0) return 'there is no private key';
-  if (credentials === 0) return 'there is no certificate for the private key';
-  return used < keys ? 'there is a private key without its certificate' : null;
-}
-
+/** Puts the private keys of `groups` into `keys`; one sentence when one is wrong. */
 function readKeys(
   groups: readonly PemGroup[],
   crypto: CryptoPrimitives,
-): Result<PrivateKey[], string> {
-  const keys: PrivateKey[] = [];
-  const seen = new Set<string>();
+  keys: PrivateKey[],
+): string | null {
   for (const { name, blocks } of groups) {
-    for (const { label, bytes } of blocks) {
-      if (!label.endsWith('PRIVATE KEY')) continue;
-      const key = privateKeyFromPem(crypto, pemEncode(label, bytes));
-      bytes.fill(0);
-      if (!key.ok) return err(`${name} has a private key that can't be used: ${key.error}`);
-      const known = hot.latin1(key.value.spki, 0, key.value.spki.length);
+    for (const block of blocks) {
+      if (!block.label.endsWith('PRIVATE KEY')) continue;
+      const key = privateKeyFromBlock(crypto, block);
+      if (!key.ok) return `${name} has a private key that can't be used: ${key.error}`;
+      const { value } = key;
       // The same file may be named twice.
-      if (seen.has(known)) key.value.destroy();
-      else keys.push(key.value);
-      seen.add(known);
+      if (keys.some(({ spki }) => sameBytes(spki, value.spki))) value.destroy();
+      else keys.push(value);
     }
   }
-  return ok(keys);
+  return null;
+}
+
+/** Puts the chains of `groups` into `all`, each with its key; one sentence when one is wrong. */
+function readChains(
+  groups: readonly PemGroup[],
+  keys: readonly PrivateKey[],
+  all: ShelvedCredentials[],
+): string | null {
+  for (const { name, blocks } of groups) {
+    let chain: Uint8Array[] | null = null;
+    for (const { label, bytes } of blocks) {
+      if (label !== 'CERTIFICATE') continue;
+      const parsed = parseCertificate(bytes);
+      if (!parsed.ok) return `${name} has a malformed certificate`;
+      const leaf = parsed.value;
+      const key = keys.find(({ spki }) => sameBytes(spki, leaf.spki));
+      if (key === undefined) {
+        // An issuer of the chain before it; one before all chains is a CA that lies about.
+        chain?.push(bytes);
+        continue;
+      }
+      chain = [bytes];
+      all.push({ chain, key, leaf, origin: name });
+    }
+  }
+  return null;
+}
+
+function complaint(keys: readonly PrivateKey[], all: readonly ShelvedCredentials[]): string | null {
+  if (all.length > CREDENTIALS_MAX) return `more than ${CREDENTIALS_MAX} certificates with keys`;
+  if (keys.length === 0) return 'there is no private key';
+  if (all.length === 0) return 'there is no certificate for the private key';
+  const isUsed = (key: PrivateKey): boolean => all.some((one) => one.key === key);
+  return keys.every(isUsed) ? null : 'there is a private key without its certificate';
 }
 
 const formatAddress = (bytes: Uint8Array): string =>
   bytes.length === 4 ? formatIpv4Text(bytes) : formatIpv6Text(bytes);
-
-const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && hot.equal(a, 0, b, 0, a.length);
