@@ -5,6 +5,7 @@ import { err, ok } from '#core';
 import type { BlockDevice, HostFiles, KvReadOnly } from '#device';
 import { BLOCK_BYTES_MAX } from './limits.ts';
 import {
+  argumentAnchors,
   argumentSource,
   blockSource,
   contentSource,
@@ -129,6 +130,20 @@ test('content, a directory › each file a group', async () => {
   assert.deepEqual(await shown(contentSource('tls', content)), expected);
   assert.equal((await shown(directorySource('dir', files))).length, 2);
   assert.match(String(await shown(directorySource('gone', files))), /nothing to read at gone/);
+});
+
+test('whom an argument says to trust › its certificates; none, or a malformed one › says so', async () => {
+  const anchors = async (text: string): Promise<number | string> => {
+    const found = await argumentAnchors('ca', text, files);
+    return found.ok ? found.value.certificates.length : found.error;
+  };
+  assert.equal(await anchors(`${base64(pair.der)},${base64(other.der)}`), 2);
+  assert.equal(await anchors('dir'), 1, 'a key beside it is nobody');
+  assert.equal(await anchors(pair.key), '--ca: there is no certificate in it');
+  const malformed = '--ca: there is a malformed certificate in it';
+  assert.equal(await anchors(base64(pair.der.subarray(0, 90))), malformed);
+  assert.equal(await anchors(`a.pem,${base64(pair.der.subarray(0, 90))}`), malformed);
+  assert.match(String(await anchors('none')), /there is nothing to read at none/);
 });
 
 function disk(bytes: Uint8Array, blockCount: number, fails = false): BlockDevice {

@@ -6,7 +6,7 @@
 
 import { err, hot, ok, type Result } from '#core';
 import { type BlockDevice, formatBlockError, type HostFiles, type KvReadOnly } from '#device';
-import { type PemBlock, pemDecode, privateKeyLabel } from '#x509';
+import { decodeBase64, type PemBlock, pemDecode, privateKeyLabel, TrustAnchors } from '#x509';
 import { BLOCK_BYTES_MAX } from './limits.ts';
 import { looksLikeTar, parseTar } from './tar.ts';
 
@@ -52,16 +52,10 @@ export function argumentSource(
     const groups: PemGroup[] = [];
     for (const word of words) {
       if (BASE64.test(word)) {
-        // As a block of PEM: its reader is strict.
-        const block = pemDecode(`-----BEGIN ${label}-----\n${word}\n-----END ${label}-----\n`);
-        if (!block.ok) return err(`--${argument}: a word that is not base64`);
+        const bytes = decodeBase64(word);
+        if (bytes === null) return err(`--${argument}: a word that is not base64`);
         // openssl writes keys in three ways, and only PEM says which.
-        blocks.push(
-          ...block.value.map(({ bytes }) => ({
-            label: label === 'PRIVATE KEY' ? privateKeyLabel(bytes) : label,
-            bytes,
-          })),
-        );
+        blocks.push({ label: label === 'PRIVATE KEY' ? privateKeyLabel(bytes) : label, bytes });
         continue;
       }
       const found = readPath(argument, word, files);
@@ -73,6 +67,23 @@ export function argumentSource(
   if (files === null || paths.length === 0) return { isFixed: true, read };
   const stamp = (): string => paths.map((path) => files.stamp(path) ?? '').join('\n');
   return { isFixed: false, read, stamp };
+}
+
+/** Whom an argument says to trust: its certificates, of which there is one and none malformed. */
+export async function argumentAnchors(
+  argument: string,
+  text: string,
+  files: HostFiles | null,
+): Promise<Result<TrustAnchors, string>> {
+  const read = await argumentSource(argument, text, 'CERTIFICATE', files).read();
+  if (!read.ok) return read;
+  const blocks = read.value.flatMap((group) => group.blocks);
+  const anchors = new TrustAnchors(
+    blocks.filter(({ label }) => label === 'CERTIFICATE').map(({ bytes }) => bytes),
+  );
+  if (anchors.malformed > 0) return err(`--${argument}: there is a malformed certificate in it`);
+  if (anchors.certificates.length > 0) return ok(anchors);
+  return err(`--${argument}: there is no certificate in it`);
 }
 
 function readPath(

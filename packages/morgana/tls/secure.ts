@@ -25,9 +25,9 @@ import {
   type TlsFlow,
   tlsClientConfig,
 } from '#tls';
-import { type PathFaultKind, pemDecode, TrustAnchors } from '#x509';
+import { decodeBase64, type PathFaultKind, TrustAnchors } from '#x509';
 import { TLS_CLIENT_ARGS } from '../standard-args.ts';
-import { argumentSource } from './pem-source.ts';
+import { argumentAnchors } from './pem-source.ts';
 import type { TlsConnectOptions } from './tls-client.ts';
 
 type Values = Readonly<Record<string, string | number | boolean>>;
@@ -41,23 +41,13 @@ export const secureWith = (ca: readonly string[]) => ({
   args: TLS_CLIENT_ARGS,
   async start(machine: Machine, args: Values): Promise<Result<SecureClient, string>> {
     const text = String(args.ca);
-    const given = text === '' ? ok([]) : await readCa(text, machine);
-    return given.ok ? ok(new SecureClient(machine, primitives, ca, given.value)) : given;
+    if (text === '') return ok(new SecureClient(machine, primitives, ca, []));
+    const given = await argumentAnchors('ca', text, machine.hostFiles ?? null);
+    if (!given.ok) return given;
+    const certificates = given.value.certificates.map(({ raw }) => raw);
+    return ok(new SecureClient(machine, primitives, ca, certificates));
   },
 });
-
-async function readCa(text: string, machine: Machine): Promise<Result<Uint8Array[], string>> {
-  const source = argumentSource('ca', text, 'CERTIFICATE', machine.hostFiles ?? null);
-  const read = await source.read();
-  if (!read.ok) return read;
-  const blocks = read.value.flatMap((group) => group.blocks);
-  const certificates = blocks.flatMap(({ label, bytes }) =>
-    label === 'CERTIFICATE' ? [bytes] : [],
-  );
-  if (certificates.length === 0) return err('--ca: there is no certificate in it');
-  const { malformed } = new TrustAnchors(certificates);
-  return malformed === 0 ? ok(certificates) : err('--ca: there is a malformed certificate in it');
-}
 
 export class SecureClient {
   readonly counts = { handshakes: 0, resumed: 0, handshakesFailed: 0 };
@@ -139,10 +129,7 @@ export class SecureClient {
 
   private trusted(): TrustAnchors {
     if (this.anchors === null) {
-      const linked = this.linked.flatMap((base64) => {
-        const read = pemDecode(`-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----`);
-        return read.ok ? read.value.map(({ bytes }) => bytes) : [];
-      });
+      const linked = this.linked.flatMap((base64) => decodeBase64(base64) ?? []);
       this.anchors = new TrustAnchors([...linked, ...this.given]);
     }
     return this.anchors;

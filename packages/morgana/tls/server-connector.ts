@@ -7,12 +7,12 @@ import { after, err, ok, type Result, Timer } from '#core';
 import { primitives } from '#crypto/platform';
 import type { Machine } from '#device';
 import { Refusal } from '#inspect';
-import { TrustAnchors } from '#x509';
 import type { Connector, ConnectRequest } from '../run.ts';
 import { TLS_SERVER_ARGS } from '../standard-args.ts';
 import { CredentialShelf } from './credential-shelf.ts';
 import { READ_INTERVAL, STAMP_INTERVAL } from './limits.ts';
 import {
+  argumentAnchors,
   argumentSource,
   blockSource,
   contentSource,
@@ -23,7 +23,7 @@ import {
 import { TlsServer } from './tls-server.ts';
 
 /** What `morgana inspect --reload-certificates` asks for. */
-export const RELOAD_COMMAND = 'reload-certificates';
+const RELOAD_COMMAND = 'reload-certificates';
 
 const WHAT_TO_DO =
   'give it --tls-certificate and --tls-key, or build it with --tls-files=DIR; ' +
@@ -116,17 +116,8 @@ async function clientsOf({ machine, args }: ConnectRequest): Promise<Result<Clie
     return err('--tls-client-ca needs --tls-client-auth=optional or required');
   }
   if (text === '') return err(`--tls-client-auth=${clientAuth} needs --tls-client-ca`);
-  const source = argumentSource('tls-client-ca', text, 'CERTIFICATE', machine.hostFiles ?? null);
-  const read = await source.read();
-  if (!read.ok) return read;
-  const blocks = read.value.flatMap((group) => group.blocks);
-  const anchors = new TrustAnchors(
-    blocks.filter(({ label }) => label === 'CERTIFICATE').map(({ bytes }) => bytes),
-  );
-  if (anchors.malformed > 0 || anchors.certificates.length === 0) {
-    return err('--tls-client-ca has no certificate, or a malformed one');
-  }
-  return ok({ clientAuth, clientAnchors: anchors });
+  const anchors = await argumentAnchors('tls-client-ca', text, machine.hostFiles ?? null);
+  return anchors.ok ? ok({ clientAuth, clientAnchors: anchors.value }) : anchors;
 }
 
 /** Looks whether certificates have changed, and takes those that are there then. */

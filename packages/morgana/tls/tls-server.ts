@@ -103,8 +103,7 @@ export class TlsServer {
     options: TlsPortOptions = {},
   ): Promise<Result<Listener, ListenError>> {
     const gate = this.gate(options);
-    const listening = await stack.listen(port, (flow) => gate.accept(flow, accept));
-    return listening;
+    return stack.listen(port, (flow) => gate.accept(flow, accept));
   }
 
   /** For flows that come another way than by `listen`. */
