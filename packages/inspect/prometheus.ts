@@ -64,13 +64,13 @@ export function formatMetrics(snapshot: UnikernelSnapshot): string {
   }
   if (snapshot.tls !== undefined) addTls(out, snapshot.tls);
   for (const [counter, value] of Object.entries(snapshot.tlsClient ?? {})) {
-    const words = counter.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-    out.add('counter', `morgana_tls_client_${words}_total`, 'Of what it asks.', {}, value);
+    const name = `${counterName(`tls_client_${underscored(counter)}`)}_total`;
+    out.add('counter', name, 'Of what it asks.', {}, value);
   }
   for (const section of [snapshot.control, snapshot.management, snapshot.syslog]) {
     for (const [counter, value] of Object.entries(section ?? {})) {
-      const words = counterName(counter.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
-      out.add('counter', `${words}_total`, `Of the way in: ${counter}.`, {}, value as number);
+      const name = `${counterName(underscored(counter))}_total`;
+      out.add('counter', name, `Of the way in: ${counter}.`, {}, value as number);
     }
   }
   for (const [section, value] of Object.entries(snapshot.program ?? {})) {
@@ -82,8 +82,8 @@ export function formatMetrics(snapshot: UnikernelSnapshot): string {
 function addTls(out: Exposition, tls: TlsServerSnapshot): void {
   out.add('gauge', 'morgana_tls_sessions', 'Open TLS sessions.', {}, tls.sessions.count);
   for (const [counter, value] of Object.entries(tls.counters)) {
-    const words = counter.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-    out.add('counter', `morgana_tls_${words}_total`, `Of TLS: ${counter}.`, {}, value);
+    const name = `${counterName(`tls_${underscored(counter)}`)}_total`;
+    out.add('counter', name, `Of TLS: ${counter}.`, {}, value);
   }
   for (const direction of ['sent', 'received'] as const) {
     const counts = direction === 'sent' ? tls.alertsSent : tls.alertsReceived;
@@ -200,6 +200,10 @@ function addCounters(
     }
   }
 }
+
+/** "handshakesFailed" as "handshakes_failed". */
+const underscored = (name: string): string =>
+  name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 const counterName = (words: string): string => `morgana_${words.replace(/[^a-zA-Z0-9_]/g, '_')}`;
 

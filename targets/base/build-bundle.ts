@@ -265,7 +265,8 @@ const listsCrypto = (metafile: Metafile, folder: string): boolean =>
     ([path, { bytesInOutput }]) => bytesInOutput > 0 && resolve(folder, path) === CRYPTO,
   );
 
-function listModules(metafile: Metafile, folder: string): BundledModule[] {
+/** What is in a bundle, the largest first; the metafile's paths count from `folder`. */
+export function listModules(metafile: Metafile, folder: string): BundledModule[] {
   const { inputs } = linkedOutput(metafile);
   const modules = Object.entries(inputs).map(([path, { bytesInOutput }]) => ({
     path,

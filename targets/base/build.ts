@@ -30,7 +30,7 @@ export {
   type BundleOptions,
   bundle,
   formatBundleFault,
-  partOf,
+  listModules,
 } from './build-bundle.ts';
 export { type ContentFile, type ContentOptions, readContent } from './build-content.ts';
 
@@ -116,7 +116,7 @@ export async function linkImage(options: BuildOptions): Promise<Result<BuildRepo
 }
 
 /** The base with Mbed TLS that is beside the small one. */
-export const withCrypto = (baseElf: string): string => baseElf.replace(/\.elf$/, '-crypto.elf');
+const withCrypto = (baseElf: string): string => baseElf.replace(/\.elf$/, '-crypto.elf');
 
 interface Appended {
   readonly baseBytes: number;

@@ -10,7 +10,7 @@ import {
   bundle,
   formatBuildFault,
   linkImage,
-  partOf,
+  listModules,
   readContent,
 } from '../../targets/base/build.ts';
 import { buildNodeModule } from '../../targets/node/build.ts';
@@ -197,12 +197,7 @@ async function buildModule(app: App, entry: Entry, platform: Platform): Promise<
   });
   if (!built.ok) throw bundleFailure(built.error);
   const { text, metafile } = built.value;
-  const modules = Object.entries(Object.values(metafile.outputs)[0]!.inputs).map(
-    ([input, { bytesInOutput }]) => ({
-      part: partOf(path.resolve(entry.resolveDir, input)),
-      bytes: bytesInOutput,
-    }),
-  );
+  const modules = listModules(metafile, entry.resolveDir);
   const output = new TextEncoder().encode(tellLinked(text, [], modules));
   const description = describeApp(app, platform, metafile, entry.resolveDir, {
     bytes: output.length,

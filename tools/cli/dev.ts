@@ -13,14 +13,14 @@ import { hasOwnStack } from './entry.ts';
 import { Failure, usageFailure } from './failure.ts';
 import { type CommandLine, formatPublish, type Publish } from './flags.ts';
 import { startProcess } from './linux-process.ts';
-import { LOAD_DEFAULTS, type LoadOptions, loadApp } from './load.ts';
+import { LOAD_DEFAULTS, loadApp } from './load.ts';
 import { checkPorts, findQemu, type Running, startMachine } from './machine.ts';
 import { checkMachineLinks, parseMachineLinks } from './machine-links.ts';
 import { runOnNetworks } from './network/run-on-network.ts';
 import { startDirectNode, startNode } from './node-process.ts';
 import { chosenAccelerator } from './run.ts';
 import { supervised } from './supervision.ts';
-import { httpsArguments } from './tls-arguments.ts';
+import { httpsArguments, numberArgument } from './tls-arguments.ts';
 import { type Platform, platformOf, type VERBS } from './verbs.ts';
 
 type Line = CommandLine<typeof VERBS.dev.flags>;
@@ -36,7 +36,7 @@ export async function devVerb(line: Line): Promise<number> {
   const platform = platformOf(target, network.length > 0 ? 'direct' : line.flags.net);
   checkFlags(line, platform);
   // One that can't be loaded yet is told of when it is built.
-  const load = { ...LOAD_DEFAULTS, ...tlsOptions(line) };
+  const load = { ...LOAD_DEFAULTS, ...line.flags };
   const app = await loadApp(found, load).catch((error: unknown) => {
     if (error instanceof Failure) return null;
     throw error;
@@ -89,14 +89,6 @@ export async function devVerb(line: Line): Promise<number> {
     });
   });
 }
-
-/** Those of the flags that say what is linked. */
-const tlsOptions = ({ flags }: Line): Pick<LoadOptions, 'tls' | 'tls-files' | 'acme' | 'ca'> => ({
-  tls: flags.tls,
-  'tls-files': flags['tls-files'],
-  acme: flags.acme,
-  ca: flags.ca,
-});
 
 function developmentCertificate(line: Line, app: App | null, name: string): readonly string[] {
   const bootArguments = line.rest ?? [];
@@ -168,15 +160,9 @@ const homeOf = (found: Found): string =>
 /** `--port` leads to the application's own port, what --publish says besides. */
 function publishedPorts(line: Line, app: App | null): readonly Publish[] {
   const { port: hostPort, publish } = line.flags;
-  const guestPort = guestPortOf(app, line.rest ?? []);
+  // A wrong port is the application's to refuse: any will do for the forwarding until then.
+  const guestPort = numberArgument('port', app?.args ?? {}, line.rest ?? []) || 80;
   return [{ hostAddress: '127.0.0.1', hostPort, guestPort, protocol: 'tcp' }, ...publish];
-}
-
-/** A wrong port is the application's to refuse: any will do for the forwarding until then. */
-function guestPortOf(app: App | null, bootArguments: readonly string[]): number {
-  const word = bootArguments.find((text) => text.startsWith('--port='));
-  const port = Number(word?.slice('--port='.length) ?? app?.args.port?.default ?? 80);
-  return Number.isInteger(port) && port > 0 && port < 65_536 ? port : 80;
 }
 
 function start(line: Line, around: Around, version: Version): Running {

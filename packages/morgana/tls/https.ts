@@ -4,13 +4,7 @@
  */
 
 import type { Flow, Stack } from '#device';
-import {
-  type Exchange,
-  type HeaderField,
-  type HttpHandler,
-  HttpServer,
-  HttpsRedirect,
-} from '#http';
+import { type HeaderField, type HttpHandler, HttpServer, HttpsRedirect } from '#http';
 import type { TlsFlow } from '#tls';
 import { httpServerOptions, type ServeEnvironment } from '../http.ts';
 import type { TlsServer } from './tls-server.ts';
@@ -30,8 +24,6 @@ export interface HttpsOptions {
   readonly publicPort?: number;
   /** Null or absent: nothing is said. */
   readonly hsts?: Hsts | null;
-  /** Answers some requests on the port of plain HTTP itself (RFC 8555 §8.3); true: this one. */
-  readonly answerInPlain?: (exchange: Exchange) => boolean;
 }
 
 /** The field of RFC 6797 §6.1. */
@@ -54,7 +46,7 @@ export async function serveHttps(
   options: HttpsOptions = {},
 ): Promise<HttpServer> {
   const { hsts = null, redirectFrom = null, publicPort = port } = options;
-  const answerInPlain = options.answerInPlain ?? tls.answerInPlain;
+  const { answerInPlain } = tls;
   const common = httpServerOptions(environment);
   // RFC 6797 §7.2: never over plain HTTP.
   const fields = hsts === null ? [] : [hstsField(hsts)];

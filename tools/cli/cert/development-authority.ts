@@ -33,7 +33,7 @@ import {
 import { Failure, systemReason } from '../failure.ts';
 import { shown, writeProgram } from '../places.ts';
 
-export const AUTHORITY_FILE = 'ca.pem';
+const AUTHORITY_FILE = 'ca.pem';
 const KEY_FILE = 'ca-key.pem';
 const AUTHORITY_DAYS = 3_650;
 const PRIVATE_FILE_MODE = 0o600;
