@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { HTTPS_ARGS } from '../../packages/morgana/standard-args.ts';
+import {
+  type CertificateWish,
+  certificateArguments,
+} from '../../tools/cli/development-certificate.ts';
 import { httpsArguments, numberArgument } from '../../tools/cli/tls-arguments.ts';
+import { Workspace } from './cli.ts';
 
 const ARGS = { port: { kind: 'port', default: 443, doc: '' }, ...HTTPS_ARGS } as const;
 const port = (hostPort: number, guestPort: number) =>
@@ -39,4 +44,34 @@ test('numbers of arguments › given, by default, or none', () => {
     assert.equal(numberArgument('port', ARGS, [word]), word === '--port=' ? 0 : null, word);
   }
   assert.equal(numberArgument('none', ARGS, []), null);
+});
+
+const work = new Workspace();
+after(() => work.remove());
+
+/** The names of the arguments that a program over TLS is given. */
+function certificateFor(wish: Partial<CertificateWish>): (string | undefined)[] {
+  process.env.MORGANA_CA_DIR = work.path('ca');
+  const none = { content: [], disks: [], bootArguments: [], name: 'app', say: () => {} };
+  const server = { kind: 'tls.server', name: 'secure' } as const;
+  const given = certificateArguments({ isWanted: true, devices: [server], ...none, ...wish });
+  return given.map((word) => /^--[a-z-]+/.exec(word)?.[0]);
+}
+
+test('--tls without a certificate › one of the development CA; with one, or without --tls › none', () => {
+  const both = ['--tls-certificate', '--tls-key'];
+  assert.deepEqual(certificateFor({}), both);
+  assert.deepEqual(certificateFor({ content: ['site'], disks: ['acme=a.img'] }), both);
+  const acme = [{ kind: 'tls.acme', name: 'secure' }] as const;
+  for (const wish of [
+    { isWanted: false },
+    { content: ['secure'] },
+    { disks: ['tls=a.img'] },
+    { bootArguments: ['--tls-key=x'] },
+    { bootArguments: ['--help'] },
+    { devices: acme },
+  ]) {
+    assert.deepEqual(certificateFor(wish), [], JSON.stringify(wish));
+  }
+  assert.throws(() => certificateFor({ devices: [] }), /it was built without TLS/);
 });

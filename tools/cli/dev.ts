@@ -4,7 +4,6 @@
  */
 
 import path from 'node:path';
-import { TLS_SERVER_ARGS } from '../../packages/morgana/standard-args.ts';
 import { type App, type AppPath, detectApp, nameOf } from './app.ts';
 import { DevelopmentBuilder, type Version } from './build-development.ts';
 import { Development, say } from './development.ts';
@@ -65,7 +64,18 @@ export async function devVerb(line: Line): Promise<number> {
     const around = { platform, builder: new DevelopmentBuilder(platform), channel, publish };
     const given = line.rest ?? [];
     // Once: it stays the same while the application changes.
-    const bootArguments = [...given, ...developmentCertificate(line, app, ownName)];
+    const bootArguments = [
+      ...given,
+      ...certificateArguments({
+        isWanted: line.flags.tls && app !== null,
+        devices: app?.devices ?? [],
+        content: Object.keys(app?.content ?? {}),
+        disks: line.flags.disk,
+        bootArguments: given,
+        name: ownName,
+        say,
+      }),
+    ];
     if (network.length === 0) {
       return development({
         ...around,
@@ -87,22 +97,6 @@ export async function devVerb(line: Line): Promise<number> {
       const running = development({ ...around, ...on, hostname: ownName });
       return { ended: running.run(), stdout: null, stop: () => running.stop() };
     });
-  });
-}
-
-function developmentCertificate(line: Line, app: App | null, name: string): readonly string[] {
-  const bootArguments = line.rest ?? [];
-  if (app === null || bootArguments.includes('--help')) return [];
-  if (app.devices.some(({ kind }) => kind === 'tls.acme')) return [];
-  const device = app.devices.find(({ kind }) => kind === 'tls.server');
-  const isLinked = device !== undefined && Object.hasOwn(app.content, device.name);
-  return certificateArguments({
-    isWanted: line.flags.tls,
-    args: device === undefined ? {} : TLS_SERVER_ARGS,
-    bootArguments,
-    hasOwn: isLinked || line.flags.disk.some((disk) => disk.startsWith('tls=')),
-    name,
-    say,
   });
 }
 

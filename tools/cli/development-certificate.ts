@@ -6,7 +6,7 @@
 
 import { hostname } from 'node:os';
 import { hostName } from '#x509';
-import type { ArgSpecs } from '../../packages/morgana/arguments.ts';
+import type { DeviceNode } from '../../packages/morgana/devices.ts';
 import { authorityDirectory, DevelopmentAuthority } from './cert/development-authority.ts';
 import { usageFailure } from './failure.ts';
 import { shown } from './places.ts';
@@ -16,11 +16,12 @@ const DAYS = 30;
 export interface CertificateWish {
   /** The flag --tls. */
   readonly isWanted: boolean;
-  /** What the program takes, and is given. */
-  readonly args: ArgSpecs;
+  /** The program's, and those of them that have files, linked or read where they are. */
+  readonly devices: readonly Pick<DeviceNode, 'kind' | 'name'>[];
+  readonly content: readonly string[];
+  /** What it is given. */
+  readonly disks: readonly string[];
   readonly bootArguments: readonly string[];
-  /** Certificates are linked, or on a disk. */
-  readonly hasOwn: boolean;
   /** What it is called on networks. */
   readonly name: string;
   say(text: string): void;
@@ -28,16 +29,22 @@ export interface CertificateWish {
 
 /** None when there is no wish, or there are certificates already. */
 export function certificateArguments(wish: CertificateWish): string[] {
-  const { isWanted, args, bootArguments, hasOwn, name } = wish;
-  // ACME gets its own.
-  if (!isWanted || args['acme-names'] !== undefined) return [];
-  if (args['tls-certificate'] === undefined) {
+  const { isWanted, devices, content, disks, bootArguments, name } = wish;
+  if (!isWanted || bootArguments.includes('--help')) return [];
+  // It gets its own.
+  if (devices.some(({ kind }) => kind === 'tls.acme')) return [];
+  const server = devices.find(({ kind }) => kind === 'tls.server');
+  if (server === undefined) {
     throw usageFailure(
       '--tls: it was built without TLS',
       'declare it in morgana.config.ts: tls: tls.server(); or build it with --tls',
     );
   }
-  if (hasOwn || bootArguments.some((word) => /^--tls-(certificate|key)=/.test(word))) return [];
+  const hasOwn =
+    content.includes(server.name) ||
+    disks.some((disk) => disk.startsWith('tls=')) ||
+    bootArguments.some((word) => /^--tls-(certificate|key)=/.test(word));
+  if (hasOwn) return [];
   const authority = DevelopmentAuthority.open(authorityDirectory(null));
   const names = ['localhost', '127.0.0.1', '::1', name, `${name}.internal`, hostname()].filter(
     (one) => hostName(one) !== null,

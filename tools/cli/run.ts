@@ -52,7 +52,8 @@ export async function runVerb(line: Line): Promise<number> {
   const file = path.join(appCacheDirectory(app.root), name);
   writeProgram(file, output, mode);
   if (kept !== null) copyFileSync(file, kept);
-  return run(line, { app: app.name, source: app.root, target }, description, (around) => {
+  const about = { app: app.name, source: app.root, target };
+  return run(line, about, description, Object.keys(app.content), (around) => {
     if (platform === 'node-direct') {
       const { links, control, bootArguments } = processOptions(line, description, around);
       return watchOver(line, description, () =>
@@ -76,7 +77,8 @@ function runImage(line: Line, image: string): Promise<number> {
   checkFlags(line, target);
   const source = path.resolve(image);
   const app = description?.name ?? path.parse(image).name;
-  return run(line, { app, source, target }, description, (around) =>
+  const content = description?.capabilities.content.map(({ device }) => device) ?? [];
+  return run(line, { app, source, target }, description, content, (around) =>
     start(line, target, source, description, around),
   );
 }
@@ -90,11 +92,12 @@ interface Around {
   readonly bootArguments: readonly string[];
 }
 
-/** Under a name, on the networks asked for; until it ends. */
+/** Under a name, on the networks asked for; until it ends. `content`: devices with files. */
 function run(
   line: Line,
   app: Omit<UnikernelAbout, 'network' | 'ports'>,
   description: Description | null,
+  content: readonly string[],
   begin: (around: Around) => Promise<Running>,
 ): Promise<number> {
   const { network, link, publish } = line.flags;
@@ -103,38 +106,24 @@ function run(
   const ports = published.map(formatPublish);
   const about = { ...app, network: network[0] ?? null, ports };
   return supervised(line.flags.name, about, say, async (control, name) => {
-    const bootArguments = [...given, ...developmentCertificate(line, description, name)];
+    const bootArguments = [
+      ...given,
+      ...certificateArguments({
+        isWanted: line.flags.tls,
+        devices: description?.devices ?? [],
+        content,
+        disks: line.flags.disk,
+        bootArguments: line.rest ?? [],
+        name,
+        say,
+      }),
+    ];
     if (network.length === 0 || asksHelp(line)) {
       return (await begin({ control, links: link, bootArguments })).ended;
     }
     const joining = { networks: network, allowHost: line.flags['allow-host'], publish };
     const wish = { ...joining, name, description, bootArguments, say };
     return runOnNetworks(wish, (on) => begin({ control, ...on }));
-  });
-}
-
-/** With --tls, for what has no certificate of its own. */
-function developmentCertificate(
-  line: Line,
-  description: Description | null,
-  name: string,
-): readonly string[] {
-  if (asksHelp(line)) return [];
-  const { devices = [], capabilities, args = {} } = description ?? {};
-  const linked = devices.find(({ kind }) => kind === 'tls.server')?.name;
-  const hasOwn =
-    capabilities?.content.some(({ device }) => device === linked) === true ||
-    // Target node reads its files where they are, and has none in it.
-    line.flags['tls-files'] !== null ||
-    line.flags.disk.some((disk) => disk.startsWith('tls='));
-  const bootArguments = line.rest ?? [];
-  return certificateArguments({
-    isWanted: line.flags.tls,
-    args,
-    bootArguments,
-    hasOwn,
-    name,
-    say,
   });
 }
 
