@@ -5,7 +5,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, globSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { imageExitCode, qemuArguments } from '../../tools/cli/qemu.ts';
@@ -49,7 +49,8 @@ export function output(command: string, args: readonly string[]): Promise<string
 
 /**
  * Builds an application (absolute or below the repository); returns the image's path. `flags` are
- * of `morgana build`. An image of the repository's own files is built once for all tests.
+ * of `morgana build`. An image of the repository's own files is built once for all tests, and stays
+ * until these files change; any other goes with this process.
  */
 export async function buildImage(app: string, ...flags: string[]): Promise<string> {
   const folder = path.join(ROOT, 'build/tests');
@@ -57,25 +58,40 @@ export async function buildImage(app: string, ...flags: string[]): Promise<strin
   const from = path.resolve(ROOT, app);
   const kind = flags.map((flag) => flag.replace(/^--\w+=/, '-').replaceAll('/', '_')).join('');
   const suffix = flags.includes('--target=node') ? 'mjs' : 'img';
-  const key = isRepeatable(from, flags) ? stateOf(from, flags) : process.pid;
-  const image = path.join(folder, `${path.basename(app)}${kind}-${key}.${suffix}`);
-  const part = `${image}.part`;
+  const isShared = isRepeatable(from, flags);
+  const name = isShared
+    ? path.relative(ROOT, from).replaceAll('/', '_')
+    : `${path.basename(from)}-${process.pid}`;
+  const image = path.join(folder, `${name}${kind}.${suffix}`);
   const tool = path.join(ROOT, 'tools/cli/main.ts');
-  const words = [process.execPath, tool, 'build', from, `--output=${part}`, ...flags];
-  // Whoever comes second waits for the first, and finds the image there.
-  const once = '[ -e "$0" ] || { "$@" && mv "$0.part" "$0"; }';
-  await output('flock', [`${image}.lock`, 'sh', '-c', once, image, ...words]);
+  const words = (file: string) => [tool, 'build', from, `--output=${file}`, ...flags];
+  if (!isShared) {
+    process.once('exit', () => rmSync(image, { force: true }));
+    await output(process.execPath, words(image));
+    return image;
+  }
+  const built = [process.execPath, ...words(`${image}.part`)];
+  await output('flock', [`${image}.lock`, 'sh', '-c', ONCE, image, stateOf(), ...built]);
   return image;
 }
 
+/**
+ * Of image $0 and state $1: makes the image by the command that follows, unless it is of that
+ * state. Whoever comes second waits for the first, and finds it there.
+ */
+const ONCE = `state=$1; shift
+[ -e "$0" ] && [ "$(cat "$0.state" 2>/dev/null)" = "$state" ] && exit
+rm -f "$0.state" && "$@" && mv "$0.part" "$0" && echo "$state" >"$0.state"`;
+
 /** Whether an image depends on files of the repository alone. */
 const isRepeatable = (app: string, flags: readonly string[]): boolean =>
-  app.startsWith(ROOT) && flags.every((flag) => /^--(target|net|inspect)=\w+$/.test(flag));
+  app.startsWith(ROOT + path.sep) &&
+  flags.every((flag) => /^--(target|net|inspect)=\w+$/.test(flag));
 
 /** Of what an image can be made from: names, sizes and times of all files, as a hash. */
-function stateOf(app: string, flags: readonly string[]): string {
-  const hash = createHash('sha256').update([app, ...flags].join('\n'));
-  const rooms = '{packages,targets,tools,tests,examples,build/base}/**/*';
+function stateOf(): string {
+  const hash = createHash('sha256');
+  const rooms = ['{packages,targets,tools,tests,examples,build/base}/**/*', 'package*.json'];
   for (const name of globSync(rooms, { cwd: ROOT }).sort()) {
     const stat = statSync(path.join(ROOT, name), { throwIfNoEntry: false });
     if (stat?.isFile()) hash.update(`${name} ${stat.size} ${stat.mtimeMs}\n`);
