@@ -9,13 +9,7 @@ import {
   type RecordData,
 } from '#dns/wire';
 import type { SimRandom } from '#targets/sim/index';
-import { type WireCase, wireCase } from './wire-case.ts';
-
-const bytesOf = (random: SimRandom, count: number): Uint8Array => {
-  const bytes = new Uint8Array(count);
-  random.fill(bytes);
-  return bytes;
-};
+import { bytesOf, type WireCase, wireCase } from './wire-case.ts';
 
 function recordsOf(random: SimRandom): DnsRecord[] {
   const name = 'www.example.org';

@@ -22,6 +22,7 @@ import {
 } from '../../packages/tls/test-session.ts';
 import { recordOf, splitRecords } from '../../packages/tls/test-tamper.ts';
 import type { HostileTally } from './hostile-stack.ts';
+import { bytesOf } from './wire-case.ts';
 
 /** The longest record that may be held, with its header (RFC 5246 §6.2.3). */
 const HELD_BYTES_MAX = RECORD_HEADER_BYTES + 16_384 + 2_048;
@@ -160,7 +161,7 @@ class Hostile {
       case 4:
         return [b.subarray(0, at)];
       case 5:
-        return [b, randomBytes(random, random.below(40))];
+        return [b, bytesOf(random, random.below(40))];
       case 6:
         b[0] = random.pick([20, 21, 22, 23, 24, 0]);
         return [b];
@@ -172,7 +173,7 @@ class Hostile {
       case 9:
         return split(b, random);
       case 10:
-        return [recordOf(random.pick([20, 21, 22, 23]), randomBytes(random, random.below(60))), b];
+        return [recordOf(random.pick([20, 21, 22, 23]), bytesOf(random, random.below(60))), b];
       case 11: {
         // A message that says to be longer than it is, or may be.
         const length = random.pick([0, 1, 0xff]);
@@ -190,12 +191,6 @@ function split(record: Uint8Array, random: SimRandom): Uint8Array[] {
   const content = record.subarray(RECORD_HEADER_BYTES);
   const at = random.below(content.length + 1);
   return [recordOf(record[0]!, content.slice(0, at)), recordOf(record[0]!, content.slice(at))];
-}
-
-function randomBytes(random: SimRandom, count: number): Uint8Array {
-  const bytes = new Uint8Array(count);
-  random.fill(bytes);
-  return bytes;
 }
 
 function optionsOf(random: SimRandom, common: PairOptions): PairOptions {

@@ -40,13 +40,8 @@ import {
   parseRoutingHeader,
 } from '#net/wire';
 import type { SimRandom } from '#targets/sim/index';
-import { type WireCase, wireCase } from './wire-case.ts';
+import { bytesOf, type WireCase, wireCase } from './wire-case.ts';
 
-const bytesOf = (random: SimRandom, count: number): Uint8Array => {
-  const bytes = new Uint8Array(count);
-  random.fill(bytes);
-  return bytes;
-};
 const address = (random: SimRandom): Ipv6Address => {
   const word = (): number => random.u32() - 0x8000_0000;
   return new Ipv6Address(word(), word(), word(), word());

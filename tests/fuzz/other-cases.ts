@@ -25,7 +25,6 @@ import { createTurn } from '#targets/base/loop';
 import { SimulatedProcess, SimulatedStream } from '#targets/process/simulated-base';
 import { StreamDevice, type StreamFault } from '#targets/process/stream-device';
 import { parseCommandLine, quoteWord } from '#targets/pvh/cmdline';
-import type { SimRandom } from '#targets/sim/index';
 import { URL } from '#web';
 import { type ArgSpecs, parseArguments } from '../../packages/morgana/arguments.ts';
 import { parseTar, type TarFile } from '../../packages/morgana/tls/tar.ts';
@@ -33,18 +32,13 @@ import { emitTar, mendTar } from '../../packages/morgana/tls/test-tar.ts';
 import { atob, btoa } from '../../packages/web/base64.ts';
 import { parseMultipart } from '../../packages/web/form-data.ts';
 import { installTestPlatform } from '../../packages/web/testing/platform.ts';
-import { type WireCase, wireCase } from './wire-case.ts';
+import { bytesOf, type WireCase, wireCase } from './wire-case.ts';
 
 // A file in a form asks for the time.
 installTestPlatform();
 
 const refused = (b: Uint8Array): Result<never, WireFault> =>
   err({ kind: 'field', offset: 0, value: b[0] ?? 0 });
-function bytesOf(random: SimRandom, count: number): Uint8Array {
-  const bytes = new Uint8Array(count);
-  random.fill(bytes);
-  return bytes;
-}
 const textOf = (b: Uint8Array): string => hot.latin1(b, 0, b.length);
 
 /** `parse` returns null, or throws one of `refusals`, for what it doesn't take. */

@@ -43,14 +43,9 @@ import { ipv6Cases } from './ipv6-cases.ts';
 import { otherCases } from './other-cases.ts';
 import { switchCases } from './switch-cases.ts';
 import { tlsCases } from './tls-cases.ts';
-import { type WireCase, wireCase } from './wire-case.ts';
+import { bytesOf, type WireCase, wireCase } from './wire-case.ts';
 import { x509Cases } from './x509-cases.ts';
 
-const bytesOf = (random: SimRandom, count: number): Uint8Array => {
-  const bytes = new Uint8Array(count);
-  random.fill(bytes);
-  return bytes;
-};
 const address = (random: SimRandom) => ipv4AddressOf(random.u32());
 
 /** The exact bytes that `emit` writes. */

@@ -65,7 +65,7 @@ import {
   type TlsFault,
   ticketExtensions,
 } from '#tls/wire';
-import { type WireCase, wireCase } from './wire-case.ts';
+import { bytesOf, type WireCase, wireCase } from './wire-case.ts';
 
 interface TlsFormat<R> {
   readonly name: string;
@@ -93,12 +93,6 @@ function tlsCase<R>({ name, parse, emit, format, reprs }: TlsFormat<R>): WireCas
     seeds: (random) => reprs(random).map(write),
   });
 }
-
-const bytesOf = (random: SimRandom, count: number): Uint8Array => {
-  const bytes = new Uint8Array(count);
-  random.fill(bytes);
-  return bytes;
-};
 
 const grease = (random: SimRandom) => ({ code: 0x1a1a, data: bytesOf(random, random.below(5)) });
 

@@ -95,7 +95,7 @@ function mutate(seed: Uint8Array, random: SimRandom): Uint8Array {
     case 2:
       return b.subarray(0, at);
     case 3:
-      return Uint8Array.from([...b, ...randomBytes(random, random.below(64))]);
+      return Uint8Array.from([...b, ...bytesOf(random, random.below(64))]);
     case 4:
       b.copyWithin(at, random.below(b.length), random.below(b.length));
       return b;
@@ -108,7 +108,8 @@ function mutate(seed: Uint8Array, random: SimRandom): Uint8Array {
   }
 }
 
-function randomBytes(random: SimRandom, count: number): Uint8Array {
+/** That many bytes of chance. */
+export function bytesOf(random: SimRandom, count: number): Uint8Array {
   const bytes = new Uint8Array(count);
   random.fill(bytes);
   return bytes;
@@ -135,7 +136,7 @@ export function fuzz(wire: WireCase, random: SimRandom, rounds: number): FuzzTal
     for (let count = 0; count <= seed.length; count++) run(seed.slice(0, count));
   }
   for (let i = 0; i < rounds; i++) {
-    let b = random.chance(0.1) ? randomBytes(random, random.below(400)) : random.pick(seeds);
+    let b = random.chance(0.1) ? bytesOf(random, random.below(400)) : random.pick(seeds);
     for (let j = random.below(4); j >= 0; j--) b = mutate(b, random);
     b = b.slice();
     if (random.chance(0.7)) wire.repair(b);
