@@ -44,6 +44,16 @@ export interface EngineHandler {
   readonly isCongested: boolean;
 }
 
+/** Once the flow is gone. */
+const NOBODY: EngineHandler = {
+  sendRecords() {},
+  handshakeDone() {},
+  received() {},
+  peerClosed() {},
+  failed() {},
+  isCongested: true,
+};
+
 const CHANGE_CIPHER_SPEC = Uint8Array.of(1);
 /** RFC 8446 §5.1: messages don't span a change of keys. */
 const moreAfterKeys = (): Refusal =>
@@ -53,7 +63,7 @@ export class TlsEngine {
   readonly env: TlsEnvironment;
   readonly reader = new RecordReader();
   readonly writer = new RecordWriter();
-  private readonly handler: EngineHandler;
+  private handler: EngineHandler;
   private machine: Machine | null = null;
   private accepted: Accepted = STATES['client: server_hello'];
   private stateName: StateName = 'client: server_hello';
@@ -199,8 +209,9 @@ export class TlsEngine {
     this.over(refusal);
   }
 
-  /** The flow is gone: wipes everything, tells nobody. */
+  /** The flow is gone: wipes everything, tells nobody, and forgets whom it could tell. */
   destroy(): void {
+    this.handler = NOBODY;
     this.isFailed = true;
     this.isReadClosed = true;
     this.isWriteClosed = true;

@@ -419,3 +419,34 @@ test('paused, all is over below › abort › closed follows, once, and nothing 
     assert.equal(pair.env.timers.size, 0);
   }
 });
+
+/** Whether there is a way from `from` to `what`, by fields. */
+function leadsTo(from: unknown, what: unknown, seen = new Set<unknown>()): boolean {
+  if (from === what) return true;
+  if (typeof from !== 'object' || from === null || seen.has(from)) return false;
+  seen.add(from);
+  return Object.values(from).some((value) => leadsTo(value, what, seen));
+}
+
+test('closed › however › nothing leads back to the flow, nor on to who was told', () => {
+  const check = (flow: TlsFlow, { told }: Side): void => {
+    assert.ok(!leadsTo(flow, told));
+    assert.ok(!Object.values(flow).some((value) => leadsTo(value, flow)));
+  };
+  for (const how of ['closed', 'reset'] as const) {
+    const { client, server } = new Pair().run();
+    server.flow.onGone = () => assert.ok(server.flow);
+    assert.ok(leadsTo(server.flow, server.told));
+    server.wire.closed(how);
+    assert.equal(server.told.how, how);
+    check(server.flow, server);
+    client.flow.abort();
+    check(client.flow, client);
+  }
+  const { server } = new Pair();
+  const failing = server.wire.handler as TlsConnection;
+  failing.data(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
+  server.wire.closed('closed');
+  assert.equal(server.error.kind, 'alert sent');
+  check(failing, server);
+});

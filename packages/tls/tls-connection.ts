@@ -286,8 +286,12 @@ export class TlsConnection implements TlsFlow, FlowHandler, EngineHandler {
   private tellClosed(how: FlowEnd): void {
     if (this.isGone) return;
     this.isGone = true;
-    this.onGone?.();
-    this.handler?.closed(how);
+    const { handler, onGone } = this;
+    // They hold this flow: without them it is freed as soon as nobody needs it.
+    this.handler = null;
+    this.onGone = null;
+    onGone?.();
+    handler?.closed(how);
   }
 
   private startTimer(wait: Duration, fire: () => void): void {
