@@ -219,6 +219,14 @@ const CASES: readonly (readonly [string, Make, Do])[] = [
   ],
   ['static site, connected', site, (b, i) => b.open(i, true)],
   [
+    'static site, reset by the peer',
+    site,
+    (b, i) => {
+      b.open(i, true);
+      b.segment(i, true, 4, 0);
+    },
+  ],
+  [
     'static site, kept alive after a request',
     site,
     (b, i) => {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seqOf } from '#core';
 import { memoryBytesMin } from '../limits.ts';
+import type { Connection } from './connection.ts';
 import { TIME_WAIT_BYTES } from './limits.ts';
 import { bytesOf, Journal, PEER_ISS, Script } from './test-script.ts';
 
@@ -270,6 +271,15 @@ test('abort › RST, what is queued is dropped, closed reset follows at the end 
   s.turn();
   assert.deepEqual(s.journal.events, ['closed reset']);
   assert.equal(flow.queuedBytes, 0);
+});
+
+test('closed › who was told is forgotten: flow and application held each other', () => {
+  const s = new Script();
+  const flow = s.accept(MSS) as Connection;
+  assert.equal(flow.isAttached, true);
+  s.in('R', 1, null);
+  assert.deepEqual(s.journal.events, ['closed reset']);
+  assert.equal(flow.isAttached, false);
 });
 
 test('abort inside data, end and drained › nothing more is called but closed', () => {

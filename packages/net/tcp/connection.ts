@@ -316,6 +316,13 @@ export class Connection implements Flow, Timer {
     return this.handler !== NOBODY;
   }
 
+  /** Tells the handler of the end, and forgets it: they hold each other. */
+  tellClosed(how: FlowEnd): void {
+    const { handler } = this;
+    this.handler = NOBODY;
+    handler.closed(how);
+  }
+
   write(bytes: Uint8Array): void {
     if (this.state !== ESTABLISHED && this.state !== CLOSE_WAIT) return;
     if (bytes.length === 0) return;

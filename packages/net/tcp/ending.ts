@@ -50,6 +50,6 @@ export function ends(c: Connection): boolean {
   c.over = null;
   c.opener = null;
   if (opener !== null) opener.failed(c, how);
-  else c.handler.closed(how);
+  else c.tellClosed(how);
   return true;
 }
