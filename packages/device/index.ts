@@ -61,6 +61,22 @@ export {
 } from './der.ts';
 export type { Clock, Console, Entropy } from './environment.ts';
 export { evaluateScript } from './evaluate.ts';
+export {
+  directoryOf,
+  FILE_NAME_BYTES_MAX,
+  FILE_PATH_BYTES_MAX,
+  type FileEntry,
+  type FileError,
+  type FileKind,
+  type FileStat,
+  type FileSystem,
+  formatFileError,
+  isFilePath,
+  makeDirectories,
+  type OpenFile,
+  type OpenMode,
+  writeNewFile,
+} from './file-system.ts';
 export type { Endpoint, Flow, FlowEnd, FlowHandler } from './flow.ts';
 export { isHostName, isNeverHost } from './host-name.ts';
 export type {
