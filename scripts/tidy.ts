@@ -45,6 +45,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'packages/switch': ['packages/core', 'packages/device'],
   'packages/router': ['packages/core', 'packages/device', 'packages/net'],
   'packages/stack': ['packages/core', 'packages/device', 'packages/dns', 'packages/net'],
+  'packages/store': ['packages/core', 'packages/device', 'packages/crypto', 'packages/git'],
   'packages/gateway': [
     'packages/core',
     'packages/device',
