@@ -19,6 +19,11 @@ export interface BlockDevice {
   readonly name: string;
   /** A power of two, at least 512. */
   readonly blockBytes: number;
+  /**
+   * What the device works in: `blockBytes` times a power of two. Writing whole ones, at multiples
+   * of them, is cheapest.
+   */
+  readonly physicalBlockBytes: number;
   /** At least 1; it never changes. */
   readonly blockCount: number;
   readonly isReadOnly: boolean;
@@ -31,6 +36,13 @@ export interface BlockDevice {
   write(firstBlock: number, bytes: Uint8Array): Promise<Result<void, BlockError>>;
   /** Resolves when every write that resolved before this call would survive a loss of power. */
   flush(): Promise<Result<void, BlockError>>;
+  /**
+   * Tells that what is in these blocks is no longer needed: until they are written again, reading
+   * gives zeros, what was there, or anything else. Absent where the device has no use for it.
+   */
+  discard?(firstBlock: number, blockCount: number): Promise<Result<void, BlockError>>;
+  /** As a write of zeros, without sending them. Absent where the device can't. */
+  writeZeroes?(firstBlock: number, blockCount: number): Promise<Result<void, BlockError>>;
 }
 
 /** Why `bytes` from `firstBlock` on can't be read or written, or null: the same for all devices. */
@@ -39,13 +51,20 @@ export function checkBlocks(
   firstBlock: number,
   bytes: number,
 ): BlockError | null {
-  const { blockBytes, blockCount } = device;
+  const { blockBytes } = device;
   if (bytes === 0 || bytes % blockBytes !== 0) return { kind: 'partial block', bytes };
-  const inside = Number.isInteger(firstBlock) && firstBlock >= 0;
-  if (!inside || firstBlock + bytes / blockBytes > blockCount) {
-    return { kind: 'out of range', firstBlock, blockCount };
-  }
-  return null;
+  return checkBlockRange(device, firstBlock, bytes / blockBytes);
+}
+
+/** The same for operations without bytes: `count` blocks, at least one. */
+export function checkBlockRange(
+  { blockCount }: Pick<BlockDevice, 'blockCount'>,
+  firstBlock: number,
+  count: number,
+): BlockError | null {
+  const isWhole = Number.isInteger(firstBlock) && Number.isInteger(count);
+  if (isWhole && firstBlock >= 0 && count >= 1 && firstBlock + count <= blockCount) return null;
+  return { kind: 'out of range', firstBlock, blockCount };
 }
 
 /** One sentence's end, without a dot. */

@@ -5,7 +5,13 @@ export {
   parseIpv4Text,
   parseIpv6Text,
 } from './address-text.ts';
-export { type BlockDevice, type BlockError, checkBlocks, formatBlockError } from './block.ts';
+export {
+  type BlockDevice,
+  type BlockError,
+  checkBlockRange,
+  checkBlocks,
+  formatBlockError,
+} from './block.ts';
 export {
   AEAD_NONCE_BYTES,
   AEAD_TAG_BYTES,

@@ -8,10 +8,13 @@ import { type BlockDevice, type BlockError, checkBlocks } from '#device';
 import { DISK_BYTES_MAX, type ProcessBase } from './base.ts';
 
 const BLOCK_BYTES = 512;
+const PAGE_BYTES = 4_096;
 
 export class FileBlock implements BlockDevice {
   readonly name: string;
   readonly blockBytes = BLOCK_BYTES;
+  /** The host's page cache works in pages. */
+  readonly physicalBlockBytes = PAGE_BYTES;
   readonly blockCount: number;
   readonly isReadOnly: boolean;
   private readonly base: ProcessBase;

@@ -1,7 +1,7 @@
 /**
  * What every BlockDevice must do, as cases that any target can run: in a test runner, in the
  * simulator, in an image. A case fails by throwing. Required reading: block.ts. Not here: what
- * survives a loss of power, which needs a device that can lose it.
+ * survives a loss of power (block-crash.ts), which needs a device that can lose it.
  */
 
 import { assert, hot } from '#core';
@@ -16,18 +16,18 @@ export interface BlockCase {
 const BLOCKS_MIN = 16;
 
 /** `count` blocks, their content drawn from `seed`. */
-function pattern(device: BlockDevice, count: number, seed: number): Uint8Array {
+export function pattern(device: BlockDevice, count: number, seed: number): Uint8Array {
   const bytes = new Uint8Array(count * device.blockBytes);
   for (let i = 0; i < bytes.length; i++) bytes[i] = seed + 7 * i + (i >> 8);
   return bytes;
 }
 
-async function write(device: BlockDevice, first: number, bytes: Uint8Array): Promise<void> {
+export async function write(device: BlockDevice, first: number, bytes: Uint8Array): Promise<void> {
   const written = await device.write(first, bytes);
   assert(written.ok, `block ${first}: written`);
 }
 
-async function expect(device: BlockDevice, first: number, want: Uint8Array): Promise<void> {
+export async function expect(device: BlockDevice, first: number, want: Uint8Array): Promise<void> {
   const got = new Uint8Array(want.length).fill(0xa5);
   const read = await device.read(first, got);
   assert(read.ok, `block ${first}: read`);
@@ -43,8 +43,10 @@ function expectError(
 
 const identity: BlockCase = {
   name: 'size › makes sense',
-  async run({ blockBytes, blockCount, name }) {
+  async run({ blockBytes, physicalBlockBytes, blockCount, name }) {
     assert(blockBytes >= 512 && (blockBytes & (blockBytes - 1)) === 0, 'a power of two');
+    const ratio = physicalBlockBytes / blockBytes;
+    assert(ratio >= 1 && (ratio & (ratio - 1)) === 0 && Number.isInteger(ratio), 'times another');
     assert(Number.isSafeInteger(blockCount) && blockCount >= BLOCKS_MIN, 'blocks to test with');
     assert(name.length > 0, 'a name');
   },
@@ -139,6 +141,64 @@ const flushed: BlockCase = {
   },
 };
 
+const large: BlockCase = {
+  name: 'all blocks at once › written › read back',
+  async run(device) {
+    const count = Math.min(device.blockCount, 8_192);
+    const bytes = pattern(device, count, 80);
+    await write(device, device.blockCount - count, bytes);
+    await expect(device, device.blockCount - count, bytes);
+  },
+};
+
+const zeroed: BlockCase = {
+  name: 'zeros written › read as zeros, and those beside unchanged; outside › refused',
+  async run(device) {
+    // A device that can't has no such method.
+    if (device.writeZeroes === undefined) return;
+    await write(device, 0, pattern(device, 8, 90));
+    assert((await device.writeZeroes(2, 3)).ok, 'zeroed');
+    await expect(device, 2, new Uint8Array(3 * device.blockBytes));
+    const before = pattern(device, 8, 90);
+    await expect(device, 0, before.subarray(0, 2 * device.blockBytes));
+    await expect(device, 5, before.subarray(5 * device.blockBytes));
+    for (const [first, count] of outsideRanges(device)) {
+      expectError(await device.writeZeroes(first, count), 'out of range');
+    }
+  },
+};
+
+const discarded: BlockCase = {
+  name: 'discarded › those beside unchanged, and written again as ever; outside › refused',
+  async run(device) {
+    if (device.discard === undefined) return;
+    await write(device, 0, pattern(device, 8, 100));
+    assert((await device.discard(2, 3)).ok, 'discarded');
+    const into = new Uint8Array(3 * device.blockBytes);
+    assert((await device.read(2, into)).ok, 'anything may be read');
+    const before = pattern(device, 8, 100);
+    await expect(device, 0, before.subarray(0, 2 * device.blockBytes));
+    await expect(device, 5, before.subarray(5 * device.blockBytes));
+    await write(device, 3, pattern(device, 1, 110));
+    await expect(device, 3, pattern(device, 1, 110));
+    for (const [first, count] of outsideRanges(device)) {
+      expectError(await device.discard(first, count), 'out of range');
+    }
+  },
+};
+
+const outsideRanges = ({ blockCount }: BlockDevice): readonly (readonly [number, number])[] => [
+  [blockCount, 1],
+  [blockCount - 1, 2],
+  [-1, 1],
+  [0.5, 1],
+  [0, 0],
+  [0, -1],
+  [0, 1.5],
+  [0, Number.NaN],
+  [1, 2 ** 53],
+];
+
 /** For a device that can be written. */
 export const blockCases: readonly BlockCase[] = [
   identity,
@@ -149,6 +209,9 @@ export const blockCases: readonly BlockCase[] = [
   outside,
   partial,
   flushed,
+  large,
+  zeroed,
+  discarded,
 ];
 
 /** For one that can't. */
@@ -161,6 +224,10 @@ export const readOnlyBlockCases: readonly BlockCase[] = [
       assert((await device.read(2, before)).ok, 'read');
       const other = before.map((byte) => byte ^ 0xff);
       expectError(await device.write(2, other), 'read only');
+      const zeroed = (await device.writeZeroes?.(2, 1)) ?? null;
+      if (zeroed !== null) expectError(zeroed, 'read only');
+      const discarded = (await device.discard?.(2, 1)) ?? null;
+      if (discarded !== null) expectError(discarded, 'read only');
       await expect(device, 2, before);
       assert((await device.flush()).ok, 'flushed');
     },

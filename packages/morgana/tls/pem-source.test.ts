@@ -150,6 +150,7 @@ function disk(bytes: Uint8Array, blockCount: number, fails = false): BlockDevice
   return {
     name: 'tls',
     blockBytes: 512,
+    physicalBlockBytes: 512,
     blockCount,
     isReadOnly: true,
     read: async (first, into) => {
