@@ -1,5 +1,13 @@
 /** TCP/IP below applications. `#net/wire` has the formats. */
 export {
+  ARP_POLICY,
+  type ArpCause,
+  type ArpEntries,
+  type ArpPolicy,
+  type ArpRecord,
+  type ArpTable,
+} from './arp/arp-table.ts';
+export {
   Dhcpv4Server,
   type Dhcpv4ServerOptions,
   type LeaseInfo,

@@ -9,6 +9,7 @@ import type { Logger, TimerQueue } from '#core';
 import { assert, Timer } from '#core';
 import type { Entropy, NetDevice, StackSnapshot } from '#device';
 import type { GiveUp } from './arp/address-guard.ts';
+import { ARP_POLICY, type ArpPolicy } from './arp/arp-table.ts';
 import { NeighborCache } from './arp/neighbor-cache.ts';
 import { Dhcpv4Client } from './dhcpv4/dhcpv4-client.ts';
 import type { Lease } from './dhcpv4/lease.ts';
@@ -93,6 +94,8 @@ export interface NetStackOptions {
   readonly logger: Logger;
   /** For all that peers can make the stack keep; TCP gets the same. */
   readonly memory?: MemoryBudget;
+  /** How ARP remembers, asks and believes; ARP_POLICY when absent. */
+  readonly arp?: ArpPolicy;
 }
 
 /** Told about a new configuration, or null when there is none any more. */
@@ -133,7 +136,8 @@ export class NetStack {
     this.memory = options.memory ?? new MemoryBudget(memoryBytesDefault);
     const addresses = this.interfaceAddresses;
     const waiting = this.memory.account('neighborPackets');
-    this.arp = new NeighborCache(device, timers, addresses, waiting, entropy, logger);
+    const policy = options.arp ?? ARP_POLICY;
+    this.arp = new NeighborCache(device, timers, addresses, waiting, entropy, logger, policy);
     waiting.reclaim = (bytes) => {
       const before = waiting.usedBytes;
       this.arp.dropWaiting(bytes);

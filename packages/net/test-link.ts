@@ -6,6 +6,7 @@
 import { instantOfMicros } from '#core';
 import type { SimNetDevice, SimNetDeviceOptions } from '#targets/sim/index';
 import { SimWorld } from '#targets/sim/index';
+import { ARP_POLICY, type ArpPolicy } from './arp/arp-table.ts';
 import type { Ipv4Address } from './ip.ts';
 import { parseIpv4Address } from './ip-address.ts';
 import { type NetConfiguration, NetStack } from './net-stack.ts';
@@ -47,7 +48,7 @@ export class TestLink {
   /** Frames that the stack sent, copies. */
   readonly heard: Uint8Array[] = [];
 
-  constructor(options: Partial<SimNetDeviceOptions> = {}) {
+  constructor(options: Partial<SimNetDeviceOptions> = {}, arp: ArpPolicy = ARP_POLICY) {
     this.world = new SimWorld(7);
     const host = this.world.addHost('ours', options);
     this.peer = this.world.addHost('peer').device;
@@ -60,6 +61,7 @@ export class TestLink {
       timers: this.world.timers,
       entropy: host.entropy,
       logger: host.log.source('net'),
+      arp,
     });
     this.world.onCheck(() => this.stack.checkInvariants());
   }

@@ -9,6 +9,7 @@ import type { Machine, NetDevice, Stack } from '#device';
 import type { DnsServer } from '#dns';
 import {
   ADDRESSES_MAX,
+  type ArpPolicy,
   formatIpAddress,
   type InterfaceAddress,
   type IpAddress,
@@ -45,6 +46,8 @@ export interface StackOptions {
   readonly early?: (stack: Stack) => void;
   /** Asked for names in place of those that the network tells; absent or none: those. */
   readonly nameServers?: readonly DnsServer[];
+  /** How ARP remembers, asks and believes; as packages/net does when absent. */
+  readonly arp?: ArpPolicy;
 }
 
 /** One sentence for a person: which text is wrong, and why. */
@@ -169,6 +172,7 @@ export function directStack(
     netLog: logger,
     tcpLog: logger,
     ...(options.memoryBytes === undefined ? {} : { memoryBytes: options.memoryBytes }),
+    ...(options.arp === undefined ? {} : { arp: options.arp }),
   });
   const makeNames: NamesMaker = options.names ?? ((numeric) => new NumericNames(numeric));
   const names = makeNames({

@@ -3,6 +3,7 @@
 import type { Logger, TimerQueue } from '#core';
 import type { Entropy, NetDevice } from '#device';
 import {
+  type ArpPolicy,
   MemoryBudget,
   memoryBytesDefault,
   NetStack,
@@ -21,6 +22,7 @@ export interface JoinOptions {
   readonly memoryBytes?: number;
   /** Instead of TCP's defaults. */
   readonly tcp?: Partial<Pick<TcpConfig, 'limits' | 'nagle'>>;
+  readonly arp?: ArpPolicy;
 }
 
 /** The stack owns `device` from now on, and is silent until configured or told to use DHCP. */
@@ -30,7 +32,8 @@ export function joinStacks(options: JoinOptions): {
 } {
   const { device, timers, entropy, netLog, tcpLog } = options;
   const memory = new MemoryBudget(options.memoryBytes ?? memoryBytesDefault);
-  const net = new NetStack({ device, timers, entropy, logger: netLog, memory });
+  const arp = options.arp === undefined ? {} : { arp: options.arp };
+  const net = new NetStack({ device, timers, entropy, logger: netLog, memory, ...arp });
   const tcp = new TcpStack({
     ip: net.ip,
     timers,

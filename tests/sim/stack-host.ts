@@ -22,7 +22,7 @@ export class StackHost {
   /** How often it has booted. What a boot began ends with it. */
   boots = 0;
   private readonly options: Partial<SimNetDeviceOptions>;
-  private readonly join: Pick<JoinOptions, 'tcp' | 'memoryBytes'>;
+  private readonly join: Pick<JoinOptions, 'arp' | 'tcp' | 'memoryBytes'>;
   private readonly network: SimSwitch;
   private readonly programs: (() => void)[] = [];
   private isUp = false;
@@ -31,7 +31,7 @@ export class StackHost {
     world: SimWorld,
     name: string,
     options: Partial<SimNetDeviceOptions>,
-    join: Pick<JoinOptions, 'tcp' | 'memoryBytes'> = {},
+    join: Pick<JoinOptions, 'arp' | 'tcp' | 'memoryBytes'> = {},
     network: SimSwitch = world.network,
   ) {
     this.name = name;

@@ -3,13 +3,15 @@
  * 826, RFC 1122 §2.3.2. Not here: conflicts about our own addresses (address-guard.ts).
  *
  * Deviates from RFC 826: a packet that we didn't ask for never changes a confirmed link address; a
- * different claim makes us ask, and the answer decides. New entries come only from our questions
- * and from requests for our own addresses.
+ * different claim makes us ask, and the answer decides. New entries come only from our questions,
+ * from requests for our own addresses, and from the table (arp-table.ts). A policy may believe
+ * more.
  */
 
 import {
   after,
   assert,
+  FOREVER,
   hot,
   type Instant,
   type Logger,
@@ -22,13 +24,7 @@ import type { ForeignAddresses } from '../foreign.ts';
 import type { Ipv4Address } from '../ip.ts';
 import { IPV4_ANY, isHostAddress } from '../ip-address.ts';
 import type { InterfaceAddresses } from '../ipv4/interface-addresses.ts';
-import {
-  arpRequestInterval,
-  arpRequestsMax,
-  neighborLifetime,
-  neighborQueuePacketsMax,
-  neighborsMax,
-} from '../limits.ts';
+import { neighborQueuePacketsMax, neighborsMax } from '../limits.ts';
 import {
   costOf,
   Neighbor,
@@ -58,10 +54,18 @@ import {
   MAC_BYTES,
 } from '../wire/ethernet.ts';
 import { AddressGuard } from './address-guard.ts';
+import type { ArpCause, ArpEntries, ArpPolicy, ArpRecord, ArpTable } from './arp-table.ts';
 
 const MAC_UNKNOWN = new Uint8Array(MAC_BYTES);
 
-export class NeighborCache {
+/** Of a frame, before we look whether we asked. */
+function causeOf(isRequest: boolean, isForUs: boolean, isOfItself: boolean): ArpCause {
+  if (isOfItself) return 'announcement';
+  if (!isRequest) return 'unasked reply';
+  return isForUs ? 'request' : 'overheard';
+}
+
+export class NeighborCache implements ArpEntries {
   readonly counters = {
     arpMalformed: 0,
     arpBadSender: 0,
@@ -76,6 +80,8 @@ export class NeighborCache {
   private readonly timers: TimerQueue;
   private readonly addresses: InterfaceAddresses;
   private readonly memory: MemoryAccount;
+  private readonly policy: ArpPolicy;
+  private readonly table: ArpTable;
   readonly guard: AddressGuard;
   /** Whose questions we answer beside ours; null: nobody's. */
   foreign: ForeignAddresses | null = null;
@@ -94,11 +100,15 @@ export class NeighborCache {
     memory: MemoryAccount,
     entropy: Entropy,
     logger: Logger,
+    policy: ArpPolicy,
   ) {
     this.device = device;
     this.timers = timers;
     this.addresses = addresses;
     this.memory = memory;
+    this.policy = policy;
+    this.table = policy.table;
+    this.table.attach(this);
     this.guard = new AddressGuard(timers, entropy, logger, (sender, target) =>
       this.request(sender ?? IPV4_ANY, target, MAC_BROADCAST),
     );
@@ -127,9 +137,19 @@ export class NeighborCache {
     const timer = new Timer((now) => this.timerFired(entry, now));
     const entry = new Neighbor(address, this.nextEpoch(), this.timers.now, timer);
     this.neighbors.set(address, entry);
+    const record = this.table.find(address);
     // An entry that nobody ever sends to leaves again.
-    this.timers.arm(timer, after(this.timers.now, neighborLifetime));
+    if (record === null) this.timers.arm(timer, after(this.timers.now, this.policy.freshTime));
+    else this.adopt(entry, record);
     return entry;
+  }
+
+  reread(address: Ipv4Address): void {
+    const entry = this.neighbors.get(address);
+    if (entry === undefined) return;
+    const record = this.table.find(address);
+    if (record !== null) this.adopt(entry, record);
+    else if (entry.isUsable) this.remove(entry);
   }
 
   /**
@@ -180,6 +200,7 @@ export class NeighborCache {
     // A hub may give us back what we sent.
     if (hot.equal(senderMac, 0, this.device.mac, 0, MAC_BYTES)) return;
     if (this.addresses.isOurs(sender)) {
+      this.table.conflict(sender, senderMac);
       this.guard.conflict(sender, senderMac);
       return;
     }
@@ -187,7 +208,7 @@ export class NeighborCache {
     const isRequest = arpOperation(b) === ARP_REQUEST;
     const isForUs = this.addresses.isOurs(target);
     const isAnswered = isForUs || this.foreign?.isOnOurStation(target) === true; // RFC 1027.
-    this.learn(sender, senderMac, isRequest && isAnswered);
+    this.learn(sender, senderMac, causeOf(isRequest, isRequest && isAnswered, sender === target));
     if (!isRequest || !isAnswered) return;
     // A probe for conflicts comes from nobody (RFC 5227 §1.1).
     if (sender === IPV4_ANY && isForUs && this.guard.probed(target, senderMac)) return;
@@ -210,14 +231,15 @@ export class NeighborCache {
       assert(entry.address === address && entry.state !== 'gone');
       assert(entry.waiting.length <= neighborQueuePacketsMax);
       assert(entry.waiting.length === 0 || entry.state === 'asking');
-      assert(entry.requestsSent <= arpRequestsMax);
+      assert(entry.requestsSent <= this.policy.requestsMax);
       assert(!entry.isUsable || isStationMac(entry.mac));
     }
   }
 
-  private learn(sender: Ipv4Address, mac: Uint8Array, isRequestForUs: boolean): void {
+  private learn(sender: Ipv4Address, mac: Uint8Array, cause: ArpCause): void {
     // A probe for conflicts has no address yet (RFC 5227 §1.1).
     if (sender === IPV4_ANY) return;
+    const { believesUnasked } = this.policy;
     let entry = this.neighbors.get(sender);
     if (entry === undefined) {
       // A gateway may lie outside of our prefix (a /32 of some clouds): we ask for it ourselves.
@@ -225,33 +247,72 @@ export class NeighborCache {
         this.counters.arpForeign += 1;
         return;
       }
-      if (!isRequestForUs) return;
+      const isTold = cause === 'announcement' || cause === 'unasked reply';
+      // What the table knows is as good as an entry, but a frame may differ from it.
+      const isKnown = cause === 'request' || this.table.find(sender) !== null;
+      if (!isKnown && !(isTold && believesUnasked)) return;
       entry = this.neighbor(sender);
     }
-    const isNew = entry.state === 'new' || entry.state === 'asking' || entry.state === 'probing';
-    if (isNew || hot.equal(entry.mac, 0, mac, 0, MAC_BYTES)) {
-      this.confirm(entry, mac);
+    const isAsked = entry.state === 'asking' || entry.state === 'probing';
+    if (isAsked || hot.equal(entry.mac, 0, mac, 0, MAC_BYTES)) {
+      this.confirm(entry, mac, isAsked && cause === 'unasked reply' ? 'answer' : cause);
+      return;
+    }
+    if (entry.state === 'new') {
+      if (cause === 'request' || believesUnasked) this.confirm(entry, mac, cause);
+      else this.counters.arpUnsolicited += 1;
       return;
     }
     this.counters.arpUnsolicited += 1;
-    if (since(entry.confirmedAt, this.timers.now) < arpRequestInterval) return;
+    if (entry.until === FOREVER) return;
+    if (believesUnasked) this.confirm(entry, mac, cause);
+    else this.question(entry);
+  }
+
+  /** Somebody else says that the address of `entry` is his. */
+  private question(entry: Neighbor): void {
+    const { now } = this.timers;
+    if (since(entry.confirmedAt, now) < this.policy.requestInterval) return;
     // The old station may be the one that is gone, so the question goes to all.
     entry.state = 'probing';
     entry.requestsSent = 0;
     this.sendRequest(entry.address, MAC_BROADCAST);
     entry.requestsSent = 1;
-    this.timers.arm(entry.timer, after(this.timers.now, arpRequestInterval));
+    this.armRequest(entry, now);
   }
 
   /** The station of `entry` answered from `mac`. */
-  private confirm(entry: Neighbor, mac: Uint8Array): void {
+  private confirm(entry: Neighbor, mac: Uint8Array, cause: ArpCause): void {
+    if (entry.isUsable && entry.until === FOREVER) return;
+    const { freshTime, staleTime } = this.policy;
+    const staleAt = after(this.timers.now, freshTime);
+    this.makeUsable(entry, mac, after(staleAt, staleTime));
+    this.timers.arm(entry.timer, staleAt);
+    this.table.learned(entry.address, entry.mac, cause, entry.until);
+    this.sendAllWaiting(entry);
+  }
+
+  /** What the table knows of the address of `entry`, in place of what it was. */
+  private adopt(entry: Neighbor, { mac, until }: ArpRecord): void {
+    const { now } = this.timers;
+    assert(isStationMac(mac) && until > now);
+    this.makeUsable(entry, mac, until);
+    const staleAt = until === FOREVER ? until : until - this.policy.staleTime;
+    this.timers.arm(entry.timer, staleAt > now ? (staleAt as Instant) : now);
+    this.sendAllWaiting(entry);
+  }
+
+  private makeUsable(entry: Neighbor, mac: Uint8Array, until: Instant): void {
     const isChanged = !entry.isUsable || !hot.equal(entry.mac, 0, mac, 0, MAC_BYTES);
     hot.copy(entry.mac, 0, mac, 0, MAC_BYTES);
     if (isChanged) entry.epoch = this.nextEpoch();
     entry.state = 'reachable';
     entry.requestsSent = 0;
     entry.confirmedAt = this.timers.now;
-    this.timers.arm(entry.timer, after(this.timers.now, neighborLifetime));
+    entry.until = until;
+  }
+
+  private sendAllWaiting(entry: Neighbor): void {
     for (const packet of entry.waiting.splice(0)) {
       this.memory.give(costOf(packet));
       this.sendWaiting(entry, packet);
@@ -271,14 +332,17 @@ export class NeighborCache {
 
   private timerFired(entry: Neighbor, now: Instant): void {
     switch (entry.state) {
-      case 'asking':
       case 'probing':
+        if (entry.until <= now) this.outlive(entry, now);
+        else this.askAgain(entry, now);
+        return;
+      case 'asking':
         this.askAgain(entry, now);
         return;
       case 'reachable':
         entry.state = 'stale';
         entry.epoch = this.nextEpoch();
-        this.timers.arm(entry.timer, after(now, neighborLifetime));
+        this.timers.arm(entry.timer, entry.until);
         return;
       case 'stale':
       case 'delayed':
@@ -290,20 +354,35 @@ export class NeighborCache {
     }
   }
 
+  /** What was known is over while we ask: packets wait from now on. */
+  private outlive(entry: Neighbor, now: Instant): void {
+    entry.state = 'asking';
+    entry.epoch = this.nextEpoch();
+    this.armRequest(entry, now);
+  }
+
   private askAgain(entry: Neighbor, now: Instant): void {
-    if (entry.requestsSent >= arpRequestsMax) {
+    const { requestsMax } = this.policy;
+    if (entry.requestsSent >= requestsMax) {
       this.counters.arpGaveUp += 1;
       const waiting = [...entry.waiting];
       this.remove(entry);
+      this.table.silent(entry.address);
       for (const { head } of waiting) this.unresolved(head);
       return;
     }
     // What was known is asked directly first (RFC 1122 §2.3.2.1 (2)).
-    const isLast = entry.requestsSent === arpRequestsMax - 1;
+    const isLast = entry.requestsSent === requestsMax - 1;
     const isDirect = entry.state === 'probing' && !isLast;
     this.sendRequest(entry.address, isDirect ? entry.mac : MAC_BROADCAST);
     entry.requestsSent += 1;
-    this.timers.arm(entry.timer, after(now, arpRequestInterval));
+    this.armRequest(entry, now);
+  }
+
+  private armRequest(entry: Neighbor, now: Instant): void {
+    const next = after(now, this.policy.requestInterval);
+    const isOver = entry.state === 'probing' && entry.until < next;
+    this.timers.arm(entry.timer, isOver ? entry.until : next);
   }
 
   private remove(entry: Neighbor): void {

@@ -3,7 +3,7 @@
  * their entries. Routes hold one, and compare `epoch` to learn that something changed.
  */
 
-import type { Instant, Timer } from '#core';
+import { FOREVER, type Instant, type Timer } from '#core';
 import type { ChecksumRequest } from '#device';
 import type { IpAddress, Ipv4Address } from '../ip.ts';
 import { waitingPacketOverheadBytes } from '../limits.ts';
@@ -40,6 +40,8 @@ export class Neighbor<A extends IpAddress = Ipv4Address> {
   /** Changes whenever a holder of `mac` must look again. */
   epoch: number;
   confirmedAt: Instant;
+  /** ARP's: what is known is over then; FOREVER: static. NDP has no such time. */
+  until: Instant = FOREVER;
   /** Whether we ever sent to it, as opposed to having only heard from it. */
   used = false;
   requestsSent = 0;
