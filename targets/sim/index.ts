@@ -3,6 +3,7 @@ export { launch, type SimLaunch, type SimProcess } from './launch.ts';
 export { PcapRecorder } from './pcap.ts';
 export { POWER_LOST, SimBlockDevice, type SimBlockOptions } from './sim-block-device.ts';
 export { SimControl } from './sim-control.ts';
+export { SimCrash, SimFileSystem } from './sim-file-system.ts';
 export {
   SimNetDevice,
   type SimNetDeviceOptions,
