@@ -18,3 +18,4 @@ export {
   type MergeConflict,
   type Optional,
 } from './content/merge.ts';
+export { Repository, type RepositoryOptions } from './repository.ts';

@@ -1,0 +1,143 @@
+/**
+ * Where a repository's objects and refs are kept: memory, Git's files on a disk, a pack on a block
+ * device, a browser's database. All pass the same suite (conformance/). Read first: object.ts,
+ * ref-name.ts. Not here: what objects mean (packages/store), how they travel (protocol/).
+ *
+ * No call rejects. Objects' bytes are shared by whoever gave and whoever got them: nobody changes
+ * them. Calls may be under way together, in any number.
+ */
+
+import { assertNever, type Result } from '#core';
+import type { GitObject, NamedObject, ObjectKind } from './object.ts';
+import type { ObjectHash, ObjectId } from './object-id.ts';
+
+export type BackendError =
+  /** What is kept isn't what was written. `id` is the object it was found at, when it is one. */
+  | { readonly kind: 'damaged'; readonly id: ObjectId | null; readonly what: string }
+  /** Whatever it is kept on failed. */
+  | { readonly kind: 'device'; readonly what: string }
+  | { readonly kind: 'full' }
+  | { readonly kind: 'read only' }
+  /** Somebody else holds a lock, and kept it for longer than one waits. */
+  | { readonly kind: 'busy'; readonly what: string }
+  /** An object that this backend can't hold. */
+  | { readonly kind: 'too big'; readonly sizeBytes: number; readonly bytesMax: number }
+  /** More updates of refs in one transaction than REF_UPDATES_MAX, or two of the same ref. */
+  | { readonly kind: 'bad transaction' }
+  /** Not the name of a ref: isRefName. */
+  | { readonly kind: 'bad name'; readonly name: string }
+  | { readonly kind: 'closed' };
+
+/** Why refs stayed as they were. */
+export type RefConflict =
+  /** The ref isn't where it was expected to be. */
+  | { readonly kind: 'moved'; readonly name: string; readonly actual: ObjectId | null }
+  /** Both can't be: one name is a directory of the other ("refs/heads/a", "refs/heads/a/b"). */
+  | { readonly kind: 'in the way'; readonly name: string; readonly other: string };
+
+export type RefValue =
+  | { readonly id: ObjectId; readonly symbolic?: undefined }
+  | { readonly symbolic: string; readonly id?: undefined };
+
+export interface RefEntry {
+  readonly name: string;
+  readonly id: ObjectId;
+}
+
+export interface RefUpdate {
+  readonly name: string;
+  /** Where the ref must be: at an object, absent (null), or wherever it is. */
+  readonly from: ObjectId | null | 'any';
+  /** Null removes the ref; one that is absent stays so. */
+  readonly to: ObjectId | null;
+}
+
+/** An object as a pack keeps it: itself, or what makes it of another one. */
+export interface PackEntry {
+  readonly kind: ObjectKind;
+  /** Of what `deflated` inflates to: the object, or the delta. */
+  readonly sizeBytes: number;
+  /** What the delta is of; null when it isn't one. */
+  readonly base: ObjectId | null;
+  /** A whole zlib stream. */
+  readonly deflated: Uint8Array;
+}
+
+export interface ObjectBackend {
+  readonly hash: ObjectHash;
+  /** Null when it isn't here. */
+  readObject(id: ObjectId): Promise<Result<GitObject | null, BackendError>>;
+  hasObject(id: ObjectId): Promise<Result<boolean, BackendError>>;
+  /**
+   * Keeps all of them: in any order, also when they are here already. They can be read when it
+   * resolves, and survive a loss of power when a later `updateRefs` has resolved. The caller
+   * answers for the ids.
+   */
+  writeObjects(objects: readonly NamedObject[]): Promise<Result<void, BackendError>>;
+  /** Of a full name ("refs/heads/main"), or "HEAD". Null when there is none. */
+  readRef(name: string): Promise<Result<RefValue | null, BackendError>>;
+  /** Refs whose names begin with `prefix`, symbolic ones as what they lead to; in byte order. */
+  listRefs(prefix: string): Promise<Result<readonly RefEntry[], BackendError>>;
+  /**
+   * All of them or none, compared and set as one step. When it resolves, the refs and every
+   * object written before survive a loss of power. `reason` is for a log, where one is kept.
+   */
+  updateRefs(
+    updates: readonly RefUpdate[],
+    reason: string,
+  ): Promise<Result<void, RefConflict | BackendError>>;
+  /** Makes HEAD name this ref, which need not be there. */
+  setHead(name: string): Promise<Result<void, BackendError>>;
+  /**
+   * Calls `changed` after any change of a ref, by us or by others, once for one or several of
+   * them; it must not throw. The result ends it.
+   */
+  watchRefs(changed: () => void): () => void;
+  /** Every object that is here, once, in any order; those written meanwhile may be among them. */
+  objectIds?(): AsyncIterable<Result<ObjectId, BackendError>>;
+  /** The object as a pack would keep it, where it is kept so; null elsewhere. */
+  readEntry?(id: ObjectId): Promise<Result<PackEntry | null, BackendError>>;
+  /** Keeps a whole pack, which needs no object but its own. Without it packs are unpacked. */
+  addPack?(
+    pack: AsyncIterable<Uint8Array>,
+  ): Promise<Result<{ readonly objects: number }, BackendError>>;
+  /** Waits for what is under way; every later call is 'closed'. May be called twice. */
+  close(): Promise<void>;
+}
+
+/** One sentence's end, without a dot. */
+export function formatBackendError(error: BackendError): string {
+  switch (error.kind) {
+    case 'damaged':
+      return error.id === null ? `it is damaged: ${error.what}` : `${error.id}: ${error.what}`;
+    case 'device':
+      return error.what;
+    case 'full':
+      return 'there is no room left';
+    case 'read only':
+      return 'it is read only';
+    case 'busy':
+      return `somebody else is at it: ${error.what}`;
+    case 'too big':
+      return `an object of ${error.sizeBytes} bytes is more than ${error.bytesMax}`;
+    case 'bad transaction':
+      return 'too many refs, or one ref twice, in one transaction';
+    case 'bad name':
+      return `"${error.name}" can't be the name of a ref`;
+    case 'closed':
+      return 'it is closed';
+    default:
+      return assertNever(error);
+  }
+}
+
+export function formatRefConflict(conflict: RefConflict): string {
+  if (conflict.kind === 'moved') {
+    return `${conflict.name} is at ${conflict.actual ?? 'nothing'} by now`;
+  }
+  return `${conflict.name} can't be beside ${conflict.other}`;
+}
+
+export function isRefConflict(error: RefConflict | BackendError): error is RefConflict {
+  return error.kind === 'moved' || error.kind === 'in the way';
+}

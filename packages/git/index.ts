@@ -1,0 +1,48 @@
+export {
+  type BackendError,
+  formatBackendError,
+  formatRefConflict,
+  isRefConflict,
+  type ObjectBackend,
+  type PackEntry,
+  type RefConflict,
+  type RefEntry,
+  type RefUpdate,
+  type RefValue,
+} from './backend.ts';
+export { NAME_BYTES_MAX, PARENTS_MAX, REF_NAME_BYTES_MAX, REF_UPDATES_MAX } from './limits.ts';
+export { MemoryBackend, type MemoryBackendOptions } from './memory-backend.ts';
+export {
+  type FileMode,
+  type GitObject,
+  hashObject,
+  isObjectKind,
+  kindOfMode,
+  MODE_DIRECTORY,
+  MODE_EXECUTABLE,
+  MODE_FILE,
+  MODE_GROUP_FILE,
+  MODE_LINK,
+  MODE_SUBMODULE,
+  type NamedObject,
+  nameObject,
+  OBJECT_KINDS,
+  type ObjectFault,
+  type ObjectKind,
+  objectHeader,
+} from './object.ts';
+export {
+  hashOfId,
+  ID_BYTES,
+  idPrefix,
+  isIdAt,
+  type ObjectHash,
+  type ObjectId,
+  parseObjectId,
+  readId,
+  readIdText,
+  writeId,
+} from './object-id.ts';
+export { HEADS, isBranchName, isRefName, REMOTES, refParents, TAGS } from './ref-name.ts';
+export { RefTable } from './ref-table.ts';
+export { RefWatchers } from './ref-watchers.ts';

@@ -1,0 +1,113 @@
+/**
+ * Objects and refs in memory: for tests, caches, and what need not last. Read first: backend.ts.
+ */
+
+import { err, ok, type Result } from '#core';
+import type {
+  BackendError,
+  ObjectBackend,
+  RefConflict,
+  RefEntry,
+  RefUpdate,
+  RefValue,
+} from './backend.ts';
+import type { GitObject, NamedObject } from './object.ts';
+import type { ObjectHash, ObjectId } from './object-id.ts';
+import { isRefName } from './ref-name.ts';
+import { RefTable } from './ref-table.ts';
+import { RefWatchers } from './ref-watchers.ts';
+
+export interface MemoryBackendOptions {
+  readonly hash?: ObjectHash;
+  /** Of all objects' bytes: past it they are refused as 'full'. */
+  readonly bytesMax?: number;
+}
+
+const CLOSED = err<BackendError>({ kind: 'closed' });
+
+export class MemoryBackend implements ObjectBackend {
+  readonly hash: ObjectHash;
+  readonly #bytesMax: number;
+  readonly #objects = new Map<ObjectId, GitObject>();
+  readonly #refs = new RefTable();
+  readonly #watchers = new RefWatchers();
+  #bytes = 0;
+  #head = 'refs/heads/main';
+  #isClosed = false;
+
+  constructor(options: MemoryBackendOptions = {}) {
+    this.hash = options.hash ?? 'SHA-1';
+    this.#bytesMax = options.bytesMax ?? Number.MAX_SAFE_INTEGER;
+  }
+
+  /** What its objects take. */
+  get objectBytes(): number {
+    return this.#bytes;
+  }
+
+  async readObject(id: ObjectId): Promise<Result<GitObject | null, BackendError>> {
+    return this.#isClosed ? CLOSED : ok(this.#objects.get(id) ?? null);
+  }
+
+  async hasObject(id: ObjectId): Promise<Result<boolean, BackendError>> {
+    return this.#isClosed ? CLOSED : ok(this.#objects.has(id));
+  }
+
+  async writeObjects(objects: readonly NamedObject[]): Promise<Result<void, BackendError>> {
+    if (this.#isClosed) return CLOSED;
+    for (const { id, kind, bytes } of objects) {
+      if (this.#objects.has(id)) continue;
+      if (this.#bytes + bytes.length > this.#bytesMax) return err({ kind: 'full' });
+      this.#objects.set(id, { kind, bytes });
+      this.#bytes += bytes.length;
+    }
+    return ok(undefined);
+  }
+
+  async readRef(name: string): Promise<Result<RefValue | null, BackendError>> {
+    if (this.#isClosed) return CLOSED;
+    if (name === 'HEAD') return ok({ symbolic: this.#head });
+    const id = this.#refs.get(name);
+    return ok(id === null ? null : { id });
+  }
+
+  async listRefs(prefix: string): Promise<Result<readonly RefEntry[], BackendError>> {
+    return this.#isClosed ? CLOSED : ok(this.#refs.list(prefix));
+  }
+
+  async updateRefs(
+    updates: readonly RefUpdate[],
+    _reason: string,
+  ): Promise<Result<void, RefConflict | BackendError>> {
+    if (this.#isClosed) return CLOSED;
+    const done = this.#refs.apply(updates);
+    if (done.ok && updates.length > 0) this.#watchers.changed();
+    return done;
+  }
+
+  async setHead(name: string): Promise<Result<void, BackendError>> {
+    if (this.#isClosed) return CLOSED;
+    if (!isRefName(name)) return err({ kind: 'bad name', name });
+    this.#head = name;
+    this.#watchers.changed();
+    return ok(undefined);
+  }
+
+  watchRefs(changed: () => void): () => void {
+    return this.#watchers.add(changed);
+  }
+
+  async *objectIds(): AsyncIterable<Result<ObjectId, BackendError>> {
+    for (const id of [...this.#objects.keys()]) {
+      if (this.#isClosed) yield CLOSED;
+      if (this.#isClosed) return;
+      yield ok(id);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#objects.clear();
+    this.#watchers.clear();
+  }
+}
