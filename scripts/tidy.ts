@@ -35,6 +35,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'npm:fflate',
     'npm:web-streams-polyfill',
   ],
+  'packages/git': ['packages/core', 'packages/device', 'packages/crypto', 'npm:fflate'],
   'packages/net': ['packages/core', 'packages/device'],
   'packages/dns': ['packages/core', 'packages/device'],
   'packages/x509': ['packages/core', 'packages/device', 'packages/crypto'],
@@ -42,7 +43,6 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'packages/inspect': ['packages/core', 'packages/device'],
   'packages/http': ['packages/core', 'packages/device', 'packages/web'],
   'packages/acme': ['packages/core', 'packages/device', 'packages/http', 'packages/x509'],
-  'packages/git': ['packages/core', 'packages/device', 'packages/crypto'],
   'packages/store': ['packages/core', 'packages/device', 'packages/crypto', 'packages/git'],
   'packages/switch': ['packages/core', 'packages/device'],
   'packages/router': ['packages/core', 'packages/device', 'packages/net'],
@@ -100,6 +100,7 @@ const TEST_IMPORTS = [
   'packages/device',
   'targets/sim',
   'targets/node/crypto.ts',
+  'targets/node/zlib.ts',
   'tests',
 ];
 

@@ -160,3 +160,4 @@ export {
   SLOW_ENTRIES,
   type Vitals,
 } from './vitals.ts';
+export { type Inflated, ZLIB_LEVEL, type Zlib, type ZlibFault, type ZlibLevel } from './zlib.ts';

@@ -88,7 +88,8 @@ export async function buildNodeModule(
 
 /**
  * Only this target may import Node's modules: an application that did would not run in an image.
- * Puts this target's primitives in the place of packages/crypto/platform.ts.
+ * Puts this target's primitives and zlib in the place of packages/crypto/platform.ts and
+ * packages/git/zlib/platform.ts.
  */
 function hostModules(foreign: { specifier: string; importer: string }[]): Plugin {
   return {
@@ -96,6 +97,10 @@ function hostModules(foreign: { specifier: string; importer: string }[]): Plugin
     setup(esbuild) {
       esbuild.onResolve({ filter: /^#crypto\/platform$/ }, () => ({
         path: path.join(HERE, 'crypto.ts'),
+        sideEffects: false,
+      }));
+      esbuild.onResolve({ filter: /^#git\/zlib\/platform$/ }, () => ({
+        path: path.join(HERE, 'zlib.ts'),
         sideEffects: false,
       }));
       esbuild.onResolve({ filter: /.*/ }, ({ path: specifier, importer, kind }) => {
