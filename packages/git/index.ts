@@ -46,3 +46,4 @@ export {
 export { HEADS, isBranchName, isRefName, REMOTES, refParents, TAGS } from './ref-name.ts';
 export { RefTable } from './ref-table.ts';
 export { RefWatchers } from './ref-watchers.ts';
+export * from './wire/index.ts';
