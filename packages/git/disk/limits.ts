@@ -22,10 +22,14 @@ export const REFLOG_LINE_BYTES_MAX = 8_192;
 export const REF_DIRECTORY_DEPTH_MAX = 64;
 /** Of an object that is read; a bigger one is 'too big'. */
 export const OBJECT_BYTES_MAX = 0x4000_0000;
-/** Objects written, and their bytes, that wait in memory for a ref to need them; more: no waiting. */
+/** Objects written, and their bytes, that wait in memory for a ref; with more none wait. */
 export const PENDING_OBJECTS_MAX = 1_000;
 export const PENDING_BYTES_MAX = 0x0200_0000;
 /** How often a lock that another process holds is tried, a few milliseconds apart. */
 export const LOCK_TRIES_MAX = 60;
 /** How often a reader begins again when the files that it reads are replaced under it. */
 export const RESCANS_MAX = 8;
+/** Directories of refs that are watched; with more, refs are looked at more often instead. */
+export const WATCHED_DIRECTORIES_MAX = 512;
+/** Tags of tags that are followed; what is behind more isn't known. */
+export const TAG_DEPTH_MAX = 16;

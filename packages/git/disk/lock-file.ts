@@ -5,7 +5,13 @@
  */
 
 import { ok, type Result } from '#core';
-import { directoryOf, type FileError, type FileSystem, makeDirectories, type OpenFile } from '#device';
+import {
+  directoryOf,
+  type FileError,
+  type FileSystem,
+  makeDirectories,
+  type OpenFile,
+} from '#device';
 
 const TRIES_MAX = 4;
 

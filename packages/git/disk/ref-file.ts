@@ -1,6 +1,7 @@
 /**
  * Small files that name something: HEAD and loose refs (an id, or "ref: " and a name), `.git` of a
- * work tree elsewhere ("gitdir: " and a path), `commondir`, `info/alternates`. gitrepository-layout(5).
+ * work tree elsewhere ("gitdir: " and a path), `commondir`, `info/alternates`; all of them in
+ * gitrepository-layout(5).
  */
 
 import { err, hot, ok, type Result, type WireFault } from '#core';
