@@ -1,11 +1,11 @@
 /** Commits as walks see them: parents, tree and time; each read once. Read first: ../backend.ts. */
 
-import type { ObjectBackend } from '../backend.ts';
 import type { ObjectKind } from '../object.ts';
 import { ID_BYTES, type ObjectId } from '../object-id.ts';
 import { parseCommit } from '../wire/commit.ts';
 import { parseTag } from '../wire/tag.ts';
 import { PEELS_MAX } from './limits.ts';
+import type { ObjectReader } from './quarantine.ts';
 import { got, Stop } from './stop.ts';
 
 export interface CommitNode {
@@ -25,10 +25,10 @@ export interface Peeled {
 
 /** Holds every commit that was asked for: one graph for one request. */
 export class CommitGraph {
-  readonly #backend: ObjectBackend;
+  readonly #backend: ObjectReader;
   readonly #nodes = new Map<ObjectId, CommitNode | null>();
 
-  constructor(backend: ObjectBackend) {
+  constructor(backend: ObjectReader) {
     this.#backend = backend;
   }
 

@@ -39,3 +39,5 @@ export const PEELS_MAX = 64;
 export const WALK_COMMITS_MAX = 200_000;
 /** Haves of one conversation in versions 0 and 1; one more: refused. */
 export const HAVES_TOLD_MAX = 1_000_000;
+/** Of a push's objects without compression, which wait in memory; more: refused. */
+export const PUSH_OBJECT_BYTES_MAX = 268_435_456;
