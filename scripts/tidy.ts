@@ -45,6 +45,14 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'packages/acme': ['packages/core', 'packages/device', 'packages/http', 'packages/x509'],
   'packages/store': ['packages/core', 'packages/device', 'packages/crypto', 'packages/git'],
   'packages/switch': ['packages/core', 'packages/device'],
+  'packages/versioned-arp': [
+    'packages/core',
+    'packages/device',
+    'packages/git',
+    'packages/net',
+    'packages/store',
+    'packages/versioned-arp',
+  ],
   'packages/router': ['packages/core', 'packages/device', 'packages/net'],
   'packages/stack': ['packages/core', 'packages/device', 'packages/dns', 'packages/net'],
   'packages/gateway': [

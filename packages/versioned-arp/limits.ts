@@ -1,0 +1,43 @@
+/** Every bound of the versioned ARP cache, and what happens at it. */
+
+import { assert, millis, seconds } from '#core';
+
+/** An entry's life: asked for again at the first use in its last part, never used after it. */
+export const freshTime = seconds(45);
+export const staleTime = seconds(15);
+/** Entries that are over leave the table so often, each time later by up to the second. */
+export const sweepInterval = seconds(1);
+export const sweepDitherMax = millis(9);
+/** Between requests for one address, and how many there are: given up after six seconds. */
+export const requestInterval = seconds(1.5);
+export const requestsMax = 4;
+
+/**
+ * Entries, dynamic and static; learning one more evicts the dynamic one that ends first. With
+ * static ones alone the table refuses.
+ */
+export const recordsMax = 1_024;
+/** Notes of stations that use our addresses; the oldest leaves. */
+export const conflictsMax = 32;
+/** A refreshed entry is committed when what is committed ends within this. */
+export const refreshAhead = seconds(15);
+
+/** Changes that wait to be committed one by one; those beyond become one commit together. */
+export const queuedChangesMax = 64;
+/** After the store failed: before the next try, doubled each time up to the last. */
+export const retryFirst = seconds(1);
+export const retryMax = seconds(60);
+
+/** One record's text; longer ones are malformed. */
+export const recordBytesMax = 512;
+/** Letters of who learned something. */
+export const hostNameMax = 64;
+
+/** Commits of history: at twice as many, all but so many are dropped. */
+export const historyCommitsKept = 1_000;
+/** Pushes that lose to another before one gives up. */
+export const pushTriesMax = 5;
+
+// Whoever pulls within half a life sees an entry that is in use.
+assert(refreshAhead * 2 <= freshTime + staleTime);
+assert(sweepInterval + sweepDitherMax < refreshAhead);

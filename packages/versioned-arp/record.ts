@@ -1,0 +1,87 @@
+/**
+ * One entry as it is kept: a file per address, a line per field, so that a line of `git log -p`
+ * says what changed. Read first: limits.ts. Not here: how two of them merge (merge-records.ts).
+ *
+ *     mac 52:54:00:00:00:02
+ *     expires 2026-01-01T00:01:00Z
+ *     reason answer
+ *     host site
+ */
+
+import { err, hot, ok, type Result } from '#core';
+import { isStationMac } from '#net/wire';
+import { hostNameMax, recordBytesMax } from './limits.ts';
+
+export const REASONS = [
+  'answer',
+  'request',
+  'announcement',
+  'unasked reply',
+  'overheard',
+  'command',
+  'conflict',
+] as const;
+
+/** The kind of frame that taught it, or that a person did. */
+export type Reason = (typeof REASONS)[number];
+
+export interface NeighborRecord {
+  /** "52:54:00:00:00:02". */
+  readonly mac: string;
+  /** Seconds since 1970-01-01T00:00:00Z, whole; null: never (static). */
+  readonly expires: number | null;
+  readonly reason: Reason;
+  /** Who learned it: graphic ASCII, 1 to 64 letters. */
+  readonly host: string;
+}
+
+/** 9999-12-31T23:59:59Z: later ones have another form. */
+const EXPIRES_MAX = 253_402_300_799;
+const FORM = new RegExp(
+  String.raw`^mac ((?:[0-9a-f]{2}:){5}[0-9a-f]{2})\n` +
+    String.raw`expires (never|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)\n` +
+    `reason (${REASONS.join('|')})\n` +
+    String.raw`host ([!-~]{1,${hostNameMax}})\n$`,
+);
+
+/** What is no record; for people. */
+export type RecordFault = 'too long' | 'malformed' | 'not a station';
+
+export function encodeRecord({ mac, expires, reason, host }: NeighborRecord): Uint8Array {
+  const until = expires === null ? 'never' : formatSeconds(expires);
+  return hot.utf8Encode(`mac ${mac}\nexpires ${until}\nreason ${reason}\nhost ${host}\n`);
+}
+
+/** Any bytes; only those that `encodeRecord` writes are a record. */
+export function decodeRecord(bytes: Uint8Array): Result<NeighborRecord, RecordFault> {
+  if (bytes.length > recordBytesMax) return err('too long');
+  const found = FORM.exec(hot.latin1(bytes, 0, bytes.length));
+  if (found === null) return err('malformed');
+  const [, mac = '', until = '', reason = '', host = ''] = found;
+  if (!isStationMac(macBytes(mac))) return err('not a station');
+  const expires = until === 'never' ? null : Date.parse(until) / 1_000;
+  // A thirtieth of February has a form, but is no day.
+  if (expires !== null && (Number.isNaN(expires) || formatSeconds(expires) !== until)) {
+    return err('malformed');
+  }
+  return ok({ mac, expires, reason: reason as Reason, host });
+}
+
+/** "2026-01-01T00:01:00Z", of whole seconds. */
+export function formatSeconds(seconds: number): string {
+  const bounded = Math.min(Math.max(Math.floor(seconds), 0), EXPIRES_MAX);
+  return `${new Date(bounded * 1_000).toISOString().slice(0, 19)}Z`;
+}
+
+/** Six bytes of "52:54:00:00:00:02". */
+export const macBytes = (text: string): Uint8Array =>
+  Uint8Array.from(text.split(':'), (byte) => Number.parseInt(byte, 16));
+
+/** What a name becomes where a record has it. */
+export function hostOf(name: string): string {
+  const graphic = name.replace(/[^!-~]/g, '-').slice(0, hostNameMax);
+  return graphic === '' ? 'unnamed' : graphic;
+}
+
+export const sameRecord = (a: NeighborRecord, b: NeighborRecord): boolean =>
+  a.mac === b.mac && a.expires === b.expires && a.reason === b.reason && a.host === b.host;
