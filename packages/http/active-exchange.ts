@@ -1,11 +1,12 @@
 /** The exchange in progress on a connection: the response's head and framing (RFC 9112 §6, §7). */
 
 import { hot } from '#core';
-import type { Endpoint, Flow } from '#device';
+import type { Endpoint, Flow, FlowHandler } from '#device';
 import type { HttpConnection } from './connection.ts';
 import type { Exchange, ExchangeHandler, HeaderField } from './exchange.ts';
 import { latin1Bytes } from './latin1-bytes.ts';
 import { JOINED_BODY_BYTES_MAX, type PreparedResponse } from './prepared-response.ts';
+import type { RequestBody } from './request-body.ts';
 import { isBodyless, statusText } from './status.ts';
 import { isFieldValue } from './wire/chars.ts';
 import type { RequestHead } from './wire/request-head.ts';
@@ -49,6 +50,14 @@ export class ActiveExchange implements Exchange {
 
   get queuedBytes(): number {
     return this.finished ? 0 : this.connection.flow.queuedBytes;
+  }
+
+  /** True once: the client waits for 100 (Continue), and nothing of `body` has come. */
+  continues(body: RequestBody): boolean {
+    const isDue = this.head.expectsContinue && !this.continued && !this.responded;
+    if (!isDue || body.isDone || body.receivedBytes > 0) return false;
+    this.continued = true;
+    return true;
   }
 
   attach(handler: ExchangeHandler): void {
@@ -139,6 +148,22 @@ export class ActiveExchange implements Exchange {
     this.connection.flow.abort();
   }
 
+  upgrade(
+    protocol: string,
+    fields: readonly HeaderField[],
+    take: (flow: Flow) => FlowHandler,
+  ): boolean {
+    const { head } = this;
+    if (this.responded || this.finished) return false;
+    if (head.bodyBytes !== 0 || head.minorVersion === 0) return false;
+    const text = this.fieldsText('HTTP/1.1 101 Switching Protocols\r\n', fields);
+    this.responded = true;
+    this.finished = true;
+    this.handler = null;
+    this.connection.switchTo(`${text}Connection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`, take);
+    return true;
+  }
+
   /** The connection ends the exchange: tells the handler, once. */
   cut(): void {
     if (this.finished) return;
@@ -166,7 +191,18 @@ export class ActiveExchange implements Exchange {
     if (!Number.isInteger(status) || status < 200 || status > 599) {
       throw new RangeError(`status ${status}`);
     }
-    let text = `HTTP/1.1 ${status} ${statusText(status)}\r\n`;
+    let text = this.fieldsText(`HTTP/1.1 ${status} ${statusText(status)}\r\n`, fields);
+    if (!isBodyless(status)) {
+      if (lengthBytes !== null) text += `Content-Length: ${lengthBytes}\r\n`;
+      else if (this.head.minorVersion === 1) text += 'Transfer-Encoding: chunked\r\n';
+    }
+    if (!this.keepAlive) text += 'Connection: close\r\n';
+    else if (this.head.minorVersion === 0) text += 'Connection: keep-alive\r\n';
+    return `${text}\r\n`;
+  }
+  /** The status line, then the handler's fields, then those of every response. */
+  private fieldsText(statusLine: string, fields: readonly HeaderField[]): string {
+    let text = statusLine;
     let hasDate = false;
     const names = this.connection.server.fieldNames;
     for (let i = 0; i < fields.length; i++) {
@@ -180,13 +216,6 @@ export class ActiveExchange implements Exchange {
       text += `${name}: ${value}\r\n`;
     }
     const { server } = this.connection;
-    text += hasDate ? server.ownLines : server.date().dateLine;
-    if (!isBodyless(status)) {
-      if (lengthBytes !== null) text += `Content-Length: ${lengthBytes}\r\n`;
-      else if (this.head.minorVersion === 1) text += 'Transfer-Encoding: chunked\r\n';
-    }
-    if (!this.keepAlive) text += 'Connection: close\r\n';
-    else if (this.head.minorVersion === 0) text += 'Connection: keep-alive\r\n';
-    return `${text}\r\n`;
+    return text + (hasDate ? server.ownLines : server.date().dateLine);
   }
 }

@@ -10,6 +10,7 @@ import { after, type Duration, FOREVER, hot, type Instant, TIMER_IDLE, type Time
 import type { Flow, FlowEnd, FlowHandler } from '#device';
 import { ActiveExchange } from './active-exchange.ts';
 import { HeldBytes } from './held-bytes.ts';
+import { latin1Bytes } from './latin1-bytes.ts';
 import type { PreparedResponse } from './prepared-response.ts';
 import { RequestBody } from './request-body.ts';
 import { ResponseWriter } from './response-writer.ts';
@@ -50,6 +51,8 @@ export class HttpConnection implements FlowHandler, Timer {
   private lastBytes: Uint8Array;
   lastAnswer: PreparedResponse | null;
   private discardedBytes = 0;
+  /** Whom an upgrade gave the flow to. */
+  private successor: FlowHandler | null = null;
 
   constructor(server: HttpServer, flow: Flow) {
     this.server = server;
@@ -133,15 +136,9 @@ export class HttpConnection implements FlowHandler, Timer {
 
   /** The handler asks for the body, for the first time or again. */
   bodyWanted(): void {
-    const exchange = this.exchange;
-    const body = this.body;
+    const { exchange, body } = this;
     if (exchange === null || body === null) return;
-    if (exchange.head.expectsContinue && body.receivedBytes === 0 && !exchange.responded) {
-      if (!body.isDone && this.held.length === 0 && !exchange.continued) {
-        exchange.continued = true;
-        this.writer.send(CONTINUE);
-      }
-    }
+    if (this.held.length === 0 && exchange.continues(body)) this.writer.send(CONTINUE);
     this.restartProgress();
     if (body.isDone) this.endBody(exchange);
     else this.takeHeld();
@@ -153,10 +150,20 @@ export class HttpConnection implements FlowHandler, Timer {
     return this.body?.canBeSkipped(isHeldBack, this.server.limits.discardBytesMax) ?? true;
   }
 
+  /** Another protocol's from now on, with what came after the request. */
+  switchTo(head: string, take: (flow: Flow) => FlowHandler): void {
+    const rest = this.isTaking ? null : this.held.bytes.slice(0, this.held.length);
+    this.release();
+    this.flow.write(latin1Bytes(head));
+    this.successor = take(this.flow);
+    this.flow.attach(this.successor);
+    this.setPaused(false);
+    if (rest !== null && rest.length > 0) this.successor.data(rest);
+  }
+
   /** The response is complete: on to the rest of the body, the next request, or the end. */
   responseDone(): void {
-    const exchange = this.exchange;
-    const body = this.body;
+    const { exchange, body } = this;
     if (exchange === null || body === null) return;
     if (!exchange.keepAlive || !this.mayReachNext(exchange)) {
       this.finishFlow();
@@ -262,19 +269,18 @@ export class HttpConnection implements FlowHandler, Timer {
   private take(bytes: Uint8Array, end: number): number {
     let at = 0;
     while (at < end) {
-      const before = at;
-      if (this.state === 'waiting') {
-        if (this.flow.queuedBytes > this.server.limits.queuedBytesMax) return at;
-        at += this.takeHead(bytes, at, end);
-      } else if (this.state === 'busy') {
+      if (this.state === 'busy') {
         if (!this.canTakeBody()) return at;
         at = this.takeBody(bytes, at, end);
-        continue;
+      } else if (this.state === 'waiting') {
+        if (this.flow.queuedBytes > this.server.limits.queuedBytesMax) return at;
+        const taken = this.takeHead(bytes, at, end);
+        if (taken === 0) return at;
+        at += taken;
       } else {
-        this.discard(end - at);
+        this.discard(bytes, at, end);
         return end;
       }
-      if (at === before) return at;
     }
     return at;
   }
@@ -439,8 +445,7 @@ export class HttpConnection implements FlowHandler, Timer {
   /** Ends the connection when the client has moved too little since the last look. */
   private requireProgress(): void {
     const least = this.server.limits.progressBytesMin;
-    const body = this.body;
-    const exchange = this.exchange;
+    const { exchange, body } = this;
     if (body !== null && exchange !== null && !body.isDone && this.canTakeBody()) {
       if (this.writer.bodySince(body.receivedBytes) < least) {
         if (exchange.finished) this.finishFlow();
@@ -456,8 +461,9 @@ export class HttpConnection implements FlowHandler, Timer {
   }
 
   /** Throws away what comes after the end; too much of it breaks the connection. */
-  private discard(bytes: number): void {
-    this.discardedBytes += bytes;
+  private discard(bytes: Uint8Array, at: number, end: number): void {
+    if (this.successor !== null) this.successor.data(bytes.subarray(at, end));
+    else this.discardedBytes += end - at;
     if (this.discardedBytes > this.server.limits.discardBytesMax) this.flow.abort();
   }
 
@@ -474,7 +480,8 @@ export class HttpConnection implements FlowHandler, Timer {
     this.body = null;
     this.held.clear();
     this.flow.shutdown();
-    if (this.gone()) return;
+    // A shutdown may have closed the flow within the call.
+    if ((this.state as ConnectionState) === 'gone') return;
     this.setPaused(false);
     if (this.flow.queuedBytes > 0) this.restartProgress();
     else this.startLingering();
@@ -489,10 +496,5 @@ export class HttpConnection implements FlowHandler, Timer {
   private startTimer(wait: Duration): void {
     this.deadline = after(this.server.timers.now, wait);
     this.server.timers.arm(this, this.deadline);
-  }
-
-  /** A shutdown or abort may have closed the flow within the call. */
-  private gone(): boolean {
-    return this.state === 'gone';
   }
 }

@@ -3,7 +3,7 @@
  * `Flow`. Read first: RFC 9110 §3.4, §6. Not here: connections and framing (connection.ts).
  */
 
-import type { Endpoint, Flow } from '#device';
+import type { Endpoint, Flow, FlowHandler } from '#device';
 import type { PreparedResponse } from './prepared-response.ts';
 import type { RequestHead } from './wire/request-head.ts';
 
@@ -82,6 +82,17 @@ export interface Exchange {
   finish(): void;
   /** Breaks the connection: the client sees an incomplete response. */
   abort(): void;
+  /**
+   * Answers 101 (Switching Protocols): the connection speaks `protocol` from now on, and whoever
+   * `take` returns is its handler; what the client sent already follows within this call or the
+   * event that it came in. The server's limits end with it, and its count of connections. False,
+   * and nothing done, when the request has a body, came by HTTP/1.0, or is answered.
+   */
+  upgrade(
+    protocol: string,
+    fields: readonly HeaderField[],
+    take: (flow: Flow) => FlowHandler,
+  ): boolean;
 }
 
 export interface HttpHandler {

@@ -11,4 +11,12 @@ export { PreparedResponse } from './prepared-response.ts';
 export { HttpServer, type HttpServerOptions } from './server.ts';
 export { StaticSite } from './static-site.ts';
 export { isBodyless, statusText } from './status.ts';
+export {
+  acceptWebSocket,
+  WEBSOCKET_LIMITS,
+  WebSocket as ServerWebSocket,
+  type WebSocketHandler,
+  type WebSocketLimits,
+  type WebSocketOptions,
+} from './websocket/index.ts';
 export { RequestHead } from './wire/request-head.ts';

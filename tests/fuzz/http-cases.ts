@@ -2,16 +2,22 @@
 
 import { err, hot, ok, type Result, type WireFault } from '#core';
 import {
+  type CloseReason,
   emitChunked,
+  emitClose,
+  emitFrameHead,
   emitRequestHead,
   emitResponseHead,
+  type FrameHead,
   findHeadEnd,
   formatEntityTags,
   formatHttpDate,
   formatRange,
   parseAcceptEncoding,
   parseChunked,
+  parseClose,
   parseEntityTags,
+  parseFrameHead,
   parseHttpDate,
   parseRange,
   parseResponseHead,
@@ -161,7 +167,39 @@ const chunked = wireCase<Uint8Array>({
     ),
 });
 
+const webSocketFrame = wireCase<FrameHead>({
+  name: 'WebSocket frame',
+  parse: (b) => parseFrameHead(b, 0, b.length),
+  emit: (to, repr) => emitFrameHead(to, 0, repr),
+  seeds(random) {
+    const mask = Uint8Array.from({ length: 4 }, () => random.below(256));
+    return [0, 125, 126, 0xffff, 0x10000, 2 ** 53 - 1].map((payloadBytes) => {
+      const b = new Uint8Array(14);
+      const isMasked = random.below(2) === 0;
+      const head = { isFinal: true, opcode: 2, mask: isMasked ? mask : null, payloadBytes };
+      return b.slice(0, emitFrameHead(b, 0, head));
+    });
+  },
+});
+
+const webSocketClose = wireCase<CloseReason>({
+  name: 'WebSocket close',
+  parse: parseClose,
+  emit(to, repr) {
+    const payload = emitClose(repr);
+    to.set(payload);
+    return payload.length;
+  },
+  seeds: () => [
+    emitClose({ code: 1000, reason: '' }),
+    emitClose({ code: 4999, reason: 'späte Grüße' }),
+    new Uint8Array(0),
+  ],
+});
+
 export const httpCases: readonly WireCase[] = [
+  webSocketFrame,
+  webSocketClose,
   requestHead,
   responseHead,
   chunked,

@@ -40,3 +40,4 @@ export {
   type ResponseHeadLimits,
 } from './response-head.ts';
 export { hasToken } from './token-list.ts';
+export * from './websocket-frame.ts';
