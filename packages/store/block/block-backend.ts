@@ -1,0 +1,291 @@
+/**
+ * A repository's objects and refs on a block device: a log of records, an index of them, and
+ * superblocks that say where both are. Required reading: docs/internals/block-store-format.md,
+ * packages/git/backend.ts. Then log.ts (writing), object-reader.ts (reading), open-store.ts.
+ */
+
+import { assert, err, ok, type Result } from '#core';
+import {
+  type BackendError,
+  type GitObject,
+  type NamedObject,
+  type ObjectBackend,
+  type ObjectHash,
+  type ObjectId,
+  type PackEntry,
+  type RefConflict,
+  type RefEntry,
+  type RefUpdate,
+  type RefValue,
+  RefWatchers,
+} from '#git';
+import { Checkpoints } from './checkpoint.ts';
+import type { StoreCore, StoreCounters } from './core.ts';
+import { backendError, type StoreFault } from './fault.ts';
+import { OBJECT_BYTES_MAX, PAGE_BYTES } from './limits.ts';
+import { Log } from './log.ts';
+import { ObjectReader } from './object-reader.ts';
+import {
+  type FormatOptions,
+  formatStore,
+  type OpenError,
+  type OpenedStore,
+  openStore,
+  type StoreParts,
+} from './open-store.ts';
+import { StreamWriter } from './stream-writer.ts';
+import { fencePages } from './wire/index-page.ts';
+
+/** What a store has and takes. */
+export interface BlockStoreStats {
+  readonly generation: number;
+  readonly segmentBytes: number;
+  readonly segments: number;
+  readonly segmentsFree: number;
+  /** Entries of the index; an object that was written twice may count twice. */
+  readonly objects: number;
+  readonly runs: number;
+  readonly indexBytes: number;
+  /** What opening scanned behind the last checkpoint. */
+  readonly scannedObjects: number;
+  readonly scannedBytes: number;
+  readonly counters: Readonly<StoreCounters>;
+}
+
+const CLOSED = err<BackendError>({ kind: 'closed' });
+const READ_ONLY = err<BackendError>({ kind: 'read only' });
+
+export class BlockBackend implements ObjectBackend {
+  readonly hash: ObjectHash;
+  readonly #core: StoreCore;
+  readonly #log: Log;
+  readonly #reader: ObjectReader;
+  readonly #checkpoints: Checkpoints;
+  readonly #watchers = new RefWatchers();
+  readonly #scanned: OpenedStore['scanned'];
+  #isClosed = false;
+
+  private constructor({ core, refs, end, scanned }: OpenedStore) {
+    this.#core = core;
+    this.hash = core.hash;
+    const { disk, taker, crypto } = core;
+    const writer = new StreamWriter(disk, taker, crypto, { use: 'log', isTemporary: false, end });
+    this.#log = new Log(core, writer, refs);
+    this.#reader = new ObjectReader(core);
+    this.#checkpoints = new Checkpoints(core, this.#log);
+    this.#scanned = scanned;
+    this.#log.tailBytes = scanned.bytes;
+    this.#log.changed = () => this.#watchers.changed();
+    this.#log.afterTurn = () => this.#checkpoints.afterTurn();
+  }
+
+  /** Makes an empty store; what was on the device is lost. */
+  static format(parts: StoreParts, options: FormatOptions): Promise<Result<void, OpenError>> {
+    return formatStore(parts, options);
+  }
+
+  /**
+   * O(index / 1,000 + what came after the last checkpoint). The device is the store's until
+   * `close`.
+   */
+  static async open(parts: StoreParts): Promise<Result<BlockBackend, OpenError>> {
+    const opened = await openStore(parts);
+    return opened.ok ? ok(new BlockBackend(opened.value)) : opened;
+  }
+
+  async readObject(id: ObjectId): Promise<Result<GitObject | null, BackendError>> {
+    if (this.#isClosed) return CLOSED;
+    return this.#locate(id, async (place) => this.#reader.object(id, place));
+  }
+
+  async hasObject(id: ObjectId): Promise<Result<boolean, BackendError>> {
+    if (this.#isClosed) return CLOSED;
+    if (this.#log.find(id) !== null) return ok(true);
+    const found = await this.#retried(() => this.#core.index.find(id));
+    return found.ok ? ok(found.value !== null) : this.#tell(found.error, id);
+  }
+
+  async readEntry(id: ObjectId): Promise<Result<PackEntry | null, BackendError>> {
+    if (this.#isClosed) return CLOSED;
+    if (this.#log.find(id) !== null) return ok(null);
+    const record = await this.#locate(id, (place) => this.#reader.record(place));
+    if (!record.ok || record.value === null || !('payload' in record.value)) {
+      return record.ok ? ok(null) : record;
+    }
+    const { kind, sizeBytes, base, payload } = record.value;
+    return ok({ kind, sizeBytes, base, deflated: payload });
+  }
+
+  async writeObjects(objects: readonly NamedObject[]): Promise<Result<void, BackendError>> {
+    const refused = this.#cannotWrite();
+    if (refused !== null) return refused;
+    for (const object of objects) {
+      const written = await this.#writeObject(object);
+      if (!written.ok) return written;
+    }
+    return this.#log.mustSpill ? this.#spill(false) : ok(undefined);
+  }
+
+  async #writeObject(object: NamedObject): Promise<Result<void, BackendError>> {
+    const { id, bytes } = object;
+    if (bytes.length > OBJECT_BYTES_MAX) {
+      return err({ kind: 'too big', sizeBytes: bytes.length, bytesMax: OBJECT_BYTES_MAX });
+    }
+    const found = await this.hasObject(id);
+    if (!found.ok) return found;
+    if (found.value || this.#log.find(id) !== null) return ok(undefined);
+    const added = this.#log.add(object, this.#core.zlib.deflate(bytes));
+    return added.ok ? added : this.#tell(added.error, id);
+  }
+
+  async #spill(isFlush: boolean): Promise<Result<void, BackendError>> {
+    const spilled = await this.#log.spill(isFlush);
+    return spilled as Result<void, BackendError>;
+  }
+
+  async readRef(name: string): Promise<Result<RefValue | null, BackendError>> {
+    if (this.#isClosed) return CLOSED;
+    const { head, refs } = this.#log.refs;
+    if (name === 'HEAD') return ok({ symbolic: head });
+    const id = refs.get(name);
+    return ok(id === null ? null : { id });
+  }
+
+  async listRefs(prefix: string): Promise<Result<readonly RefEntry[], BackendError>> {
+    return this.#isClosed ? CLOSED : ok(this.#log.refs.refs.list(prefix));
+  }
+
+  async updateRefs(
+    updates: readonly RefUpdate[],
+    reason: string,
+  ): Promise<Result<void, RefConflict | BackendError>> {
+    return this.#cannotWrite() ?? this.#log.updateRefs(updates, reason);
+  }
+
+  async setHead(name: string): Promise<Result<void, BackendError>> {
+    const refused = this.#cannotWrite();
+    if (refused !== null) return refused;
+    const done = await this.#log.setHead(name);
+    return done as Result<void, BackendError>;
+  }
+
+  watchRefs(changed: () => void): () => void {
+    return this.#watchers.add(changed);
+  }
+
+  /** In the order of ids. */
+  async *objectIds(): AsyncIterable<Result<ObjectId, BackendError>> {
+    if (this.#isClosed) {
+      yield CLOSED;
+      return;
+    }
+    const spilled = this.#core.disk.device.isReadOnly ? ok(undefined) : await this.#spill(false);
+    if (!spilled.ok && spilled.error.kind !== 'full') {
+      yield spilled;
+      return;
+    }
+    let last = '';
+    for (let isOver = false; !isOver; ) {
+      const { epoch } = this.#core;
+      isOver = true;
+      for await (const entry of this.#core.index.entries()) {
+        if (!entry.ok) {
+          // Segments that were given back meanwhile: it goes on from where it was.
+          isOver = epoch === this.#core.epoch;
+          if (isOver) yield this.#tell(entry.error, null);
+          break;
+        }
+        const { id } = entry.value;
+        if (id <= last) continue;
+        last = id;
+        yield ok(id);
+      }
+    }
+  }
+
+  /** Writes what waits, and a checkpoint, so that the next opening has nothing to scan. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#watchers.clear();
+    if (!this.#core.disk.device.isReadOnly) {
+      await this.#log.spill(true);
+      await this.#checkpoint();
+    }
+    await this.#log.idle();
+    await this.#checkpoints.idle();
+  }
+
+  async #checkpoint(): Promise<void> {
+    await this.#log.alone(async () => {
+      await this.#checkpoints.idle();
+      return this.#core.index.recentCount === 0 ? ok(undefined) : this.#checkpoints.begin();
+    });
+    await this.#checkpoints.idle();
+  }
+
+  stats(): BlockStoreStats {
+    const { disk, index, roots, counters } = this.#core;
+    const pages = index.roots.reduce((sum, run) => sum + run.pageCount, 0);
+    const fences = index.roots.reduce((sum, run) => sum + fencePages(run.pageCount), 0);
+    return {
+      generation: roots.generation,
+      segmentBytes: disk.geometry.segmentBytes,
+      segments: disk.table.count,
+      segmentsFree: disk.table.freeCount,
+      objects: index.roots.reduce((sum, run) => sum + run.entryCount, index.recentCount),
+      runs: index.runs.length,
+      indexBytes: PAGE_BYTES * (pages + fences),
+      scannedObjects: this.#scanned.objects,
+      scannedBytes: this.#scanned.bytes,
+      counters: { ...counters },
+    };
+  }
+
+  checkInvariants(): void {
+    const { disk, index } = this.#core;
+    disk.geometry.checkInvariants();
+    disk.table.checkInvariants();
+    index.checkInvariants();
+    this.#log.checkInvariants();
+    assert(this.#core.counters.full >= 0);
+  }
+
+  #cannotWrite(): { readonly ok: false; readonly error: BackendError } | null {
+    if (this.#isClosed) return CLOSED;
+    return this.#core.disk.device.isReadOnly ? READ_ONLY : null;
+  }
+
+  /** What `read` gives of the object's record; null when there is no such object. */
+  async #locate<T>(
+    id: ObjectId,
+    read: (place: number) => Promise<Result<T, StoreFault>>,
+  ): Promise<Result<T | GitObject | null, BackendError>> {
+    const waiting = this.#log.find(id);
+    if (waiting !== null) return ok(waiting);
+    const done = await this.#retried<T | null>(async () => {
+      const found = await this.#core.index.find(id);
+      if (!found.ok) return found;
+      return found.value === null ? ok(null) : read(found.value);
+    });
+    return done.ok ? done : this.#tell(done.error, id);
+  }
+
+  /** Again when segments were given back meanwhile: it may have read what came after. */
+  async #retried<T>(work: () => Promise<Result<T, StoreFault>>): Promise<Result<T, StoreFault>> {
+    for (;;) {
+      const { epoch } = this.#core;
+      const done = await work();
+      if (done.ok || epoch === this.#core.epoch) return done;
+    }
+  }
+
+  #tell(
+    fault: StoreFault,
+    id: ObjectId | null,
+  ): { readonly ok: false; readonly error: BackendError } {
+    if (fault.kind === 'damaged') this.#core.counters.damaged += 1;
+    if (fault.kind === 'full') this.#core.counters.full += 1;
+    return err(backendError(fault, this.#core.disk.device.name, id));
+  }
+}
