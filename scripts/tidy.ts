@@ -108,6 +108,7 @@ const TEST_IMPORTS = [
   'packages/device',
   'targets/sim',
   'targets/node/crypto.ts',
+  'targets/node/file-system.ts',
   'targets/node/zlib.ts',
   'tests',
 ];

@@ -13,7 +13,11 @@ export type BlockError =
   | { readonly kind: 'partial block'; readonly bytes: number }
   | { readonly kind: 'read only' }
   /** The device failed; `code` is its own. What it was to read or write is in an unknown state. */
-  | { readonly kind: 'device'; readonly code: number };
+  | { readonly kind: 'device'; readonly code: number }
+  /** So many operations are under way that it takes no more: again when one of them is done. */
+  | { readonly kind: 'busy' }
+  /** It was taken away, or broke its own rules: it never works again. State as with 'device'. */
+  | { readonly kind: 'gone' };
 
 export interface BlockDevice {
   readonly name: string;
@@ -78,5 +82,9 @@ export function formatBlockError(error: BlockError): string {
       return 'it is read only';
     case 'device':
       return `the device failed with code ${error.code}`;
+    case 'busy':
+      return 'it has too much to do';
+    case 'gone':
+      return 'the device is gone';
   }
 }

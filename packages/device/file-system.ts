@@ -89,6 +89,8 @@ export interface FileSystem {
   /** One level. */
   makeDirectory(path: string): Result<void, FileError>;
   removeDirectory(path: string): Result<void, FileError>;
+  /** Sets a file's modification time to now. */
+  touch(path: string): Result<void, FileError>;
   /** In no order. */
   list(path: string): Result<readonly FileEntry[], FileError>;
   /** Follows symbolic links; null when nothing is there. */

@@ -26,6 +26,8 @@ export type BackendError =
   | { readonly kind: 'bad transaction' }
   /** Not the name of a ref: isRefName. */
   | { readonly kind: 'bad name'; readonly name: string }
+  /** A branch whose files somebody works on: changing it would make theirs look changed. */
+  | { readonly kind: 'checked out'; readonly name: string; readonly where: string }
   | { readonly kind: 'closed' };
 
 /** Why refs stayed as they were. */
@@ -124,6 +126,8 @@ export function formatBackendError(error: BackendError): string {
       return 'too many refs, or one ref twice, in one transaction';
     case 'bad name':
       return `"${error.name}" can't be the name of a ref`;
+    case 'checked out':
+      return `${error.name} is checked out in ${error.where}`;
     case 'closed':
       return 'it is closed';
     default:

@@ -44,7 +44,16 @@ export {
   writeId,
 } from './object-id.ts';
 export { applyDelta } from './pack/delta.ts';
+export { PACK_BYTES_MAX } from './protocol/limits.ts';
+export { isPktEnd, type PktEnd, type PktRead, PktReader } from './protocol/pkt-reader.ts';
+export {
+  type PushCounters,
+  type PushedRef,
+  ReceivePack,
+  type ReceivePackOptions,
+} from './protocol/receive-pack.ts';
+export type { GitService, GitTransport, TransportError } from './protocol/transport.ts';
+export { type ServeMode, UploadPack, type UploadPackOptions } from './protocol/upload-pack.ts';
 export { HEADS, isBranchName, isRefName, REMOTES, refParents, TAGS } from './ref-name.ts';
 export { RefTable } from './ref-table.ts';
 export { RefWatchers } from './ref-watchers.ts';
-export * from './wire/index.ts';

@@ -334,7 +334,7 @@ export class HttpConnection implements FlowHandler, Timer {
     server.requests++;
     const exchange = new ActiveExchange(this, head, keepAlive);
     this.exchange = exchange;
-    this.body = new RequestBody(head.bodyBytes, server.limits.bodyBytesMax);
+    this.body = new RequestBody(head.bodyBytes, server.bodyBytesMax(head));
     this.state = 'busy';
     this.discardedBytes = 0;
     this.restartProgress();

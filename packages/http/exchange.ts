@@ -97,6 +97,11 @@ export interface Exchange {
 
 export interface HttpHandler {
   /**
+   * How long the body of this request may be, for handlers that don't hold bodies; longer: 413.
+   * Absent: the server's own `bodyBytesMax`.
+   */
+  bodyBytesMax?(head: RequestHead): number;
+  /**
    * An answer that follows from the head alone, or null: then `request` is called. The server gives
    * the same answer again, without asking, to the same head (byte for byte); so it must hold as
    * long as the server lives.

@@ -155,6 +155,10 @@ export class HttpServer {
     }
   }
 
+  bodyBytesMax(head: RequestHead): number {
+    return this.handler.bodyBytesMax?.(head) ?? this.limits.bodyBytesMax;
+  }
+
   /** New connections start with what was asked last: the same head comes often. */
   shareAnswer(bytes: Uint8Array, answer: PreparedResponse): void {
     this.lastBytes = bytes;

@@ -14,6 +14,7 @@ import {
   fsyncSync,
   linkSync,
   lstatSync,
+  lutimesSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -236,6 +237,13 @@ export class NodeFileSystem implements FileSystem {
     if (refused !== null) return err(refused);
     this.#inside.clear();
     return this.#attempt(path, () => rmdirSync(this.#absolute(path)));
+  }
+
+  touch(path: string): Result<void, FileError> {
+    const refused = this.#refuse(path);
+    if (refused !== null) return err(refused);
+    const now = new Date();
+    return this.#attempt(path, () => lutimesSync(this.#absolute(path), now, now));
   }
 
   list(path: string): Result<readonly FileEntry[], FileError> {

@@ -9,6 +9,7 @@ import type { Console, Entropy, Machine, Program } from '#device';
 import { baseEntropy, baseMachine, drain, EXIT, start } from '../base/launch.ts';
 import type { Base } from './base.ts';
 import { type CommandLine, parseCommandLine } from './cmdline.ts';
+import { BLOCK_CONFIG, BLOCK_DEVICE_ID, VirtioBlock } from './virtio/block.ts';
 import { CONSOLE_DEVICE_ID, VirtioConsole } from './virtio/console.ts';
 import type { ControlPort } from './virtio/control-port.ts';
 import { discover } from './virtio/discovery.ts';
@@ -29,13 +30,15 @@ export function launch(
   const line = parseCommandLine(base.cmdline);
   if (!line.ok) boot.fail(`can't read "${line.error.word}" in the command line`, EXIT.badImage);
   const machine = boot.machine(line.value);
-  start(base, machine, program, boot.nets, boot.control, true);
+  const devices = [...boot.nets, ...boot.blocks.map(({ loop }) => loop)];
+  start(base, machine, program, devices, boot.control, true);
 }
 
 const ambientBase = (): Base => (globalThis as unknown as { readonly __base: Base }).__base;
 
 class Boot {
   readonly nets: VirtioNet[] = [];
+  readonly blocks: VirtioBlock[] = [];
   private readonly base: Base;
   private readonly config: NetConfig;
   private rng: VirtioRng | null = null;
@@ -69,7 +72,7 @@ class Boot {
       entropy: this.chooseEntropy(),
       bootArguments: line.bootArguments,
       interfaces: this.nets,
-      blocks: [],
+      blocks: this.blocks,
       control: this.control,
       evaluate: null,
       exit: (code) => this.exit(code),
@@ -84,6 +87,13 @@ class Boot {
         this.fail(`${name} ${formatVirtioFault(fault)}`, EXIT.deviceFailed),
       );
       if (opened.ok) this.nets.push(opened.value);
+      else this.report(name, opened.error);
+    } else if (transport.deviceId === BLOCK_DEVICE_ID) {
+      // What is under way gets an error: the program decides whether it can go on without.
+      const opened = VirtioBlock.open(base, transport, BLOCK_CONFIG, (fault) =>
+        this.report(name, fault),
+      );
+      if (opened.ok) this.blocks.push(opened.value);
       else this.report(name, opened.error);
     } else if (transport.deviceId === RNG_DEVICE_ID && this.rng === null) {
       const opened = VirtioRng.open(base, transport);

@@ -1,7 +1,7 @@
 /** The simulator: machines and a network in virtual time, from one seed. */
 export { launch, type SimLaunch, type SimProcess } from './launch.ts';
 export { PcapRecorder } from './pcap.ts';
-export { POWER_LOST, SimBlockDevice, type SimBlockOptions } from './sim-block-device.ts';
+export { SimBlockDevice, type SimBlockOptions } from './sim-block-device.ts';
 export { SimControl } from './sim-control.ts';
 export { SimCrash, SimFileSystem } from './sim-file-system.ts';
 export {

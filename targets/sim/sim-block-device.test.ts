@@ -9,7 +9,7 @@ import {
   blockCrashCases,
   readOnlyBlockCases,
 } from '#device/conformance';
-import { POWER_LOST, SimBlockDevice, type SimBlockOptions, SimRandom, SimWorld } from './index.ts';
+import { SimBlockDevice, type SimBlockOptions, SimRandom, SimWorld } from './index.ts';
 
 const OPTIONS = { name: 'disk', blockBytes: 512, blockCount: 32, isReadOnly: false } as const;
 const SEEDS = 60;
@@ -127,7 +127,7 @@ test('power fails in the middle of change N › what came before and after, for 
       answers,
       [0, 1, 2, 3, 4, 5].map((change) => change < n),
     );
-    const lost = { ok: false, error: { kind: 'device', code: POWER_LOST } };
+    const lost = { ok: false, error: { kind: 'gone' } };
     assert.deepEqual(await disk.read(0, filled(0)), lost);
     for (const block of [0, 1, 2]) {
       const isFlushed = n > 2 * block + 1;

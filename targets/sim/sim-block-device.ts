@@ -11,8 +11,6 @@ import { SimRandom } from './sim-random.ts';
 
 const POISON = 0xa5;
 const ANSWER_MICROS_MAX = 500;
-/** The code of every operation that a loss of power ended. */
-export const POWER_LOST = -1;
 
 export interface SimBlockOptions {
   readonly name: string;
@@ -114,8 +112,8 @@ export class SimBlockDevice implements BlockDevice {
   }
 
   /**
-   * Takes the power away, if that hasn't happened: operations fail from then on. Returns an image
-   * that may have survived, drawn from `seed`; another one for another seed.
+   * Takes the power away, if that hasn't happened: the device is 'gone' from then on. Returns an
+   * image that may have survived, drawn from `seed`; another one for another seed.
    */
   crash(seed: number): Uint8Array {
     this.isOn = false;
@@ -167,7 +165,7 @@ export class SimBlockDevice implements BlockDevice {
 
   /** Does it, and says so, at some time to come; nothing more happens without power. */
   private answer(work: () => Answer): Promise<Answer> {
-    const finish = (): Answer => (this.isOn ? work() : err({ kind: 'device', code: POWER_LOST }));
+    const finish = (): Answer => (this.isOn ? work() : err({ kind: 'gone' }));
     if (this.timers === null) return Promise.resolve().then(finish);
     const { promise, resolve } = Promise.withResolvers<Answer>();
     const delay = micros(1 + this.random.below(ANSWER_MICROS_MAX));

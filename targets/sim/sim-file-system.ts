@@ -242,6 +242,15 @@ export class SimFileSystem implements FileSystem {
     return ok(undefined);
   }
 
+  touch(path: string): Result<void, FileError> {
+    const found = this.existing(path);
+    if (!found.ok) return found;
+    const failed = this.step(path);
+    if (failed !== null) return err(failed);
+    found.value.node.modifiedNanos = this.now();
+    return ok(undefined);
+  }
+
   list(path: string): Result<readonly FileEntry[], FileError> {
     const found = this.directory(path);
     if (!found.ok) return found;

@@ -36,6 +36,7 @@ import { acmeCases } from './acme-cases.ts';
 import { composeCases } from './compose-cases.ts';
 import { cryptoCases } from './crypto-cases.ts';
 import { dnsCases } from './dns-cases.ts';
+import { gitProtocolCases } from './git-protocol-cases.ts';
 import { httpCases } from './http-cases.ts';
 import { inspectCases } from './inspect-cases.ts';
 import { ipv4Cases } from './ipv4-cases.ts';
@@ -245,6 +246,7 @@ export const registry: readonly WireCase[] = [
   ...cryptoCases,
   ...dnsCases,
   ...ipv6Cases,
+  ...gitProtocolCases,
   ...httpCases,
   ...inspectCases,
   ...otherCases,

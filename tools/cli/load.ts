@@ -260,6 +260,7 @@ export const morganaAlias: Record<string, string> = {
   'morgana/compose': path.join(packageRoot, 'packages/morgana/compose.ts'),
   'morgana/http': path.join(packageRoot, 'packages/morgana/http.ts'),
   'morgana/linked': path.join(packageRoot, 'packages/morgana/linked.ts'),
+  'morgana/git': path.join(packageRoot, 'packages/morgana/git.ts'),
   'morgana/router': path.join(packageRoot, 'packages/morgana/router.ts'),
   'morgana/tls': path.join(packageRoot, 'packages/morgana/tls.ts'),
 };

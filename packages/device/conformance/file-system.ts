@@ -118,6 +118,7 @@ const missing: FileSystemCase = {
       refused(files.readFile(path, 10), ABSENT, path);
       refused(files.open(path, 'read'), ABSENT, path);
       refused(files.remove(path), ABSENT, path);
+      refused(files.touch(path), ABSENT, path);
       refused(files.list(path), ABSENT, path);
       refused(files.removeDirectory(path), ABSENT, path);
       refused(files.syncDirectory(path), ABSENT, path);
@@ -224,6 +225,10 @@ const stats: FileSystemCase = {
     value(files.rename('b', 'a'));
     const now = value(files.stat('a'));
     assert(now !== null && now.inode !== before.inode, 'another file');
+    value(files.touch('a'));
+    const touched = value(files.stat('a'));
+    assert(touched !== null && touched.modifiedNanos >= now.modifiedNanos, 'later');
+    assert(touched.inode === now.inode && touched.sizeBytes === 3, 'the same file');
     value(files.makeDirectory('d'));
     assert(value(files.stat('d'))?.kind === 'directory', 'a directory');
   },
@@ -261,6 +266,7 @@ const outside: FileSystemCase = {
       refused(files.rename('a', path), 'name', path);
       refused(files.link('a', path), 'name', path);
       refused(files.remove(path), 'name', path);
+      refused(files.touch(path), 'name', path);
       refused(files.makeDirectory(path), 'name', path);
       refused(files.removeDirectory(path), 'name', path);
       refused(files.list(path), 'name', path);

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import type { BlockDevice } from '#device';
-import { type CommitObject, emitCommit, emitTree, type NamedObject, nameObject } from '#git';
+import { type NamedObject, nameObject } from '#git';
+import { type CommitObject, emitCommit, emitTree } from '#git/wire';
 import { nodeCrypto } from '#targets/node/crypto';
 import { zlib } from '#targets/node/zlib';
 import { SimBlockDevice, SimRandom } from '#targets/sim/index';

@@ -17,16 +17,8 @@ import {
   type Merge,
   type MergeConflict,
   type Optional,
+  partBase,
 } from './merge.ts';
-
-/** The value of `part` in the base, as a base of its own; an absent whole has no parts. */
-export function partBase<T, P>(base: Base<T>, part: (whole: T) => Optional<P>): Base<P> {
-  return () => {
-    const whole = base();
-    if (!whole.ok) return whole;
-    return ok(whole.value === undefined ? undefined : part(whole.value));
-  };
-}
 
 /**
  * Takes the side that changed; both changed alike: that; else a conflict. Without a base, equal

@@ -27,8 +27,13 @@ export interface Codec<T> {
 export interface ContentType<T> extends Codec<T> {
   /** For messages, and for the check that two stores mean the same: lower case, no spaces. */
   readonly name: string;
-  /** Of values and of their absence; asked only where both sides differ and the base from both. */
+  /** Of values and of their absence; asked only where both sides changed, differently. */
   readonly merge: Merge<Optional<T>>;
+  /**
+   * Equal changes of both sides are two changes (a counter's, a multiset's), so `merge` is asked
+   * also where both sides are equal, but not the base.
+   */
+  readonly addsUp?: boolean;
 }
 
 /** The value type of a content type: `ValueOf<typeof contact>`. */

@@ -9,7 +9,7 @@
  * was there.
  */
 
-import { err, type Result } from '#core';
+import { err, ok, type Result } from '#core';
 
 export type Optional<T> = T | undefined;
 
@@ -78,4 +78,13 @@ export function formatConflict({ where, message }: MergeConflict): string {
 export function known<T>(value: Optional<T>): Base<T> {
   const result = { ok: true, value } as const;
   return () => result;
+}
+
+/** The value of `part` in the base, as a base of its own; an absent whole has no parts. */
+export function partBase<T, P>(base: Base<T>, part: (whole: T) => Optional<P>): Base<P> {
+  return () => {
+    const whole = base();
+    if (!whole.ok) return whole;
+    return ok(whole.value === undefined ? undefined : part(whole.value));
+  };
 }

@@ -20,7 +20,9 @@ export type VirtioFault =
   /** It returned a descriptor chain that it doesn't hold. */
   | { readonly kind: 'used id'; readonly queue: number; readonly id: number }
   /** It says that it wrote more bytes than the chain has room for, or fewer than the header. */
-  | { readonly kind: 'used length'; readonly queue: number; readonly bytes: number };
+  | { readonly kind: 'used length'; readonly queue: number; readonly bytes: number }
+  /** It ended a request with a status that the standard doesn't have. */
+  | { readonly kind: 'status'; readonly value: number };
 
 /** The fault as the second half of a sentence that begins with the device's name. */
 export function formatVirtioFault(fault: VirtioFault): string {
@@ -47,5 +49,7 @@ export function formatVirtioFault(fault: VirtioFault): string {
       return `completed buffer ${fault.id} of queue ${fault.queue}, which it doesn't hold`;
     case 'used length':
       return `completed a buffer of queue ${fault.queue} with an impossible length (${fault.bytes})`;
+    case 'status':
+      return `ended a request with a status that there isn't (${fault.value})`;
   }
 }

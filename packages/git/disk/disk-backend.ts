@@ -1,0 +1,194 @@
+/**
+ * A Git repository in files, with `git` itself beside us: whatever it writes is seen, whatever we
+ * write it sees once a ref names it. Objects last before a ref names them, and a ref when the call
+ * that set it resolves. Read first: ../backend.ts, layout.ts, ref-writer.ts, object-files.ts.
+ */
+
+import { err, millis, ok, type Result } from '#core';
+import type { CryptoPrimitives, Entropy, FileSystem, Zlib } from '#device';
+import type {
+  BackendError,
+  ObjectBackend,
+  RefConflict,
+  RefEntry,
+  RefUpdate,
+  RefValue,
+} from '../backend.ts';
+import { REF_UPDATES_MAX } from '../limits.ts';
+import type { GitObject, NamedObject } from '../object.ts';
+import type { ObjectHash, ObjectId } from '../object-id.ts';
+import { isRefName } from '../ref-name.ts';
+import { openAlternates } from './alternates.ts';
+import { configValue } from './config.ts';
+import { DirectorySync } from './directories.ts';
+import { FilesBelow } from './files-below.ts';
+import { type Elsewhere, findLayout, type Layout } from './layout.ts';
+import { LOCK_TRIES_MAX } from './limits.ts';
+import { LooseWriter } from './loose-writer.ts';
+import { ObjectFiles } from './object-files.ts';
+import type { OpenFault } from './open-fault.ts';
+import { HEAD, RefReader } from './ref-reader.ts';
+import { type Pause, RefWatch } from './ref-watch.ts';
+import { RefWriter } from './ref-writer.ts';
+import { type RefAuthor, ReflogFiles } from './reflog-files.ts';
+
+export interface DiskBackendOptions {
+  readonly crypto: CryptoPrimitives;
+  readonly zlib: Zlib;
+  readonly entropy: Entropy;
+  /** Who changes refs, and when: for reflogs. */
+  readonly author: () => RefAuthor;
+  /** Resolves after a while: between tries of a lock, and between looks at watched refs. */
+  readonly pause: Pause;
+  /** Opens other directories of the host, for alternates and linked work trees. */
+  readonly elsewhere?: Elsewhere;
+  /** False: nothing is synced; a loss of power may lose or damage what was written last. */
+  readonly isSynced?: boolean;
+}
+
+const CLOSED = err<BackendError>({ kind: 'closed' });
+const LOCK_PAUSE = millis(5);
+
+export class DiskBackend implements ObjectBackend {
+  readonly hash: ObjectHash;
+  readonly layout: Layout;
+  readonly #objects: ObjectFiles;
+  readonly #reader: RefReader;
+  readonly #writer: RefWriter;
+  readonly #watch: RefWatch;
+  readonly #author: () => RefAuthor;
+  readonly #pause: Pause;
+  #isClosed = false;
+
+  /** The repository at the root of `files`, bare or in its `.git`. */
+  static open(files: FileSystem, options: DiskBackendOptions): Result<DiskBackend, OpenFault> {
+    const layout = findLayout(files, options.elsewhere ?? (() => null));
+    return layout.ok ? ok(new DiskBackend(layout.value, options)) : layout;
+  }
+
+  private constructor(layout: Layout, options: DiskBackendOptions) {
+    const { common, head, hash, config } = layout;
+    const { zlib, entropy, pause } = options;
+    const isSynced = (options.isSynced ?? true) && configValue(config, 'core.fsync') !== 'none';
+    this.layout = layout;
+    this.hash = hash;
+    this.#author = options.author;
+    this.#pause = pause;
+    const objectFiles = new FilesBelow(common, 'objects');
+    const elsewhere = options.elsewhere ?? (() => null);
+    const places = openAlternates(objectFiles, zlib, hash, elsewhere);
+    const objectSync = new DirectorySync(objectFiles, isSynced);
+    const looseWriter = new LooseWriter(objectFiles, zlib, entropy, objectSync, isSynced);
+    this.#objects = new ObjectFiles(places, looseWriter, hash);
+    this.#reader = new RefReader(common, head, hash);
+    this.#writer = new RefWriter({
+      files: common,
+      headFiles: head,
+      reader: this.#reader,
+      logs: new ReflogFiles(common, head, hash, layout.reflogs),
+      directories: new DirectorySync(common, isSynced),
+      isSynced,
+      peel: (id) => this.#objects.peel(id),
+    });
+    this.#watch = new RefWatch(common, head, this.#reader, pause);
+  }
+
+  async readObject(id: ObjectId): Promise<Result<GitObject | null, BackendError>> {
+    return this.#isClosed ? CLOSED : this.#objects.read(id);
+  }
+
+  async hasObject(id: ObjectId): Promise<Result<boolean, BackendError>> {
+    return this.#isClosed ? CLOSED : this.#objects.has(id);
+  }
+
+  async writeObjects(objects: readonly NamedObject[]): Promise<Result<void, BackendError>> {
+    return this.#isClosed ? CLOSED : this.#objects.write(objects);
+  }
+
+  async readRef(name: string): Promise<Result<RefValue | null, BackendError>> {
+    if (this.#isClosed) return CLOSED;
+    return name === HEAD || isRefName(name) ? this.#reader.read(name) : ok(null);
+  }
+
+  async listRefs(prefix: string): Promise<Result<readonly RefEntry[], BackendError>> {
+    return this.#isClosed ? CLOSED : this.#reader.list(prefix);
+  }
+
+  async updateRefs(
+    updates: readonly RefUpdate[],
+    reason: string,
+  ): Promise<Result<void, RefConflict | BackendError>> {
+    if (this.#isClosed) return CLOSED;
+    const refused = this.#refuse(updates);
+    if (refused !== null) return err(refused);
+    // Objects first: a ref never names what may still be lost.
+    const flushed = this.#objects.flush();
+    if (!flushed.ok) return flushed;
+    const updated = await this.#unlocked(() =>
+      this.#writer.update(updates, reason, this.#author()),
+    );
+    if (updated.ok) this.#watch.updated(updates);
+    return updated;
+  }
+
+  async setHead(name: string): Promise<Result<void, BackendError>> {
+    if (this.#isClosed) return CLOSED;
+    if (!isRefName(name)) return err({ kind: 'bad name', name });
+    const reason = `checkout: moving to ${name}`;
+    const set = await this.#unlocked(() => this.#writer.setHead(name, reason, this.#author()));
+    if (set.ok) this.#watch.headSet(name);
+    return set;
+  }
+
+  watchRefs(changed: () => void): () => void {
+    return this.#watch.add(changed);
+  }
+
+  async *objectIds(): AsyncGenerator<Result<ObjectId, BackendError>> {
+    if (this.#isClosed) yield CLOSED;
+    else yield* this.#objects.ids();
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    // What nobody named yet is kept all the same, where that is possible.
+    this.#objects.flush();
+    this.#isClosed = true;
+    this.#watch.close();
+    this.#objects.close();
+  }
+
+  #refuse(updates: readonly RefUpdate[]): BackendError | null {
+    if (updates.length > REF_UPDATES_MAX) return { kind: 'bad transaction' };
+    const names = new Set<string>();
+    for (const { name } of updates) {
+      if (!isRefName(name)) return { kind: 'bad name', name };
+      if (names.has(name)) return { kind: 'bad transaction' };
+      names.add(name);
+    }
+    return this.#refuseCheckedOut(names);
+  }
+
+  /** As receive.denyCurrentBranch: the files of a work tree wouldn't follow. */
+  #refuseCheckedOut(names: ReadonlySet<string>): BackendError | null {
+    const { isBare, config, head } = this.layout;
+    if (isBare) return null;
+    const policy = configValue(config, 'receive.denyCurrentBranch') ?? 'refuse';
+    if (['ignore', 'warn', 'false', 'no', 'off'].includes(policy.toLowerCase())) return null;
+    const current = this.#reader.loose(HEAD);
+    const branch = current.ok ? current.value?.symbolic : undefined;
+    if (branch === undefined || !names.has(branch)) return null;
+    return { kind: 'checked out', name: branch, where: head.name };
+  }
+
+  /** Tries again while another process has a lock, for a while. */
+  async #unlocked<T, E extends { readonly kind: string }>(
+    work: () => Result<T, E>,
+  ): Promise<Result<T, E>> {
+    for (let tries = 1; ; tries++) {
+      const done = work();
+      if (done.ok || done.error.kind !== 'busy' || tries === LOCK_TRIES_MAX) return done;
+      await this.#pause(LOCK_PAUSE);
+    }
+  }
+}

@@ -1,0 +1,35 @@
+/** What a repository's files may cost, and what happens past each bound. */
+
+/** Of a config file; a longer one is refused. */
+export const CONFIG_BYTES_MAX = 1_048_576;
+/** Of packed-refs, about two million refs; a longer one is refused. */
+export const PACKED_REFS_BYTES_MAX = 0x1000_0000;
+/** Of a loose ref, HEAD, a gitdir file: a path or a ref's name; a longer one is malformed. */
+export const REF_FILE_BYTES_MAX = 4_200;
+/** Of info/alternates; a longer one is refused. */
+export const ALTERNATES_BYTES_MAX = 65_536;
+/** Other repositories that one borrows from, all told; what is named past it isn't looked at. */
+export const ALTERNATES_MAX = 100;
+/** Of alternates of alternates; as Git, deeper ones aren't looked at. */
+export const ALTERNATE_DEPTH_MAX = 5;
+/** Symbolic refs that lead to symbolic refs; as Git's, one more is a broken ref. */
+export const SYMBOLIC_DEPTH_MAX = 5;
+/** Of one line of a reflog that we write; what of a reason is past it is cut. */
+export const REFLOG_REASON_BYTES_MAX = 1_024;
+/** Of one line of a reflog that we read; longer is malformed. */
+export const REFLOG_LINE_BYTES_MAX = 8_192;
+/** Levels of directories below refs/ that are looked into. */
+export const REF_DIRECTORY_DEPTH_MAX = 64;
+/** Of an object that is read; a bigger one is 'too big'. */
+export const OBJECT_BYTES_MAX = 0x4000_0000;
+/** Objects written, and their bytes, that wait in memory for a ref; with more none wait. */
+export const PENDING_OBJECTS_MAX = 1_000;
+export const PENDING_BYTES_MAX = 0x0200_0000;
+/** How often a lock that another process holds is tried, a few milliseconds apart. */
+export const LOCK_TRIES_MAX = 60;
+/** How often a reader begins again when the files that it reads are replaced under it. */
+export const RESCANS_MAX = 8;
+/** Directories of refs that are watched; with more, refs are looked at more often instead. */
+export const WATCHED_DIRECTORIES_MAX = 512;
+/** Tags of tags that are followed; what is behind more isn't known. */
+export const TAG_DEPTH_MAX = 16;

@@ -1,0 +1,151 @@
+/**
+ * Refs as Git keeps them in files: a loose one in a file of its name, which comes before the one in
+ * packed-refs; HEAD beside them. Loose ones are read first: `git pack-refs` writes the packed file
+ * before it removes them. Read first: packed-refs.ts, ref-file.ts.
+ */
+
+import { err, ok, type Result } from '#core';
+import type { FileSystem } from '#device';
+import type { BackendError, RefEntry, RefValue } from '../backend.ts';
+import type { ObjectHash, ObjectId } from '../object-id.ts';
+import { isRefName, refParents } from '../ref-name.ts';
+import { compareText } from '../wire/text.ts';
+import { damaged, fileFailed, malformed } from './file-fault.ts';
+import { REF_DIRECTORY_DEPTH_MAX, REF_FILE_BYTES_MAX, SYMBOLIC_DEPTH_MAX } from './limits.ts';
+import { PackedRefsFile, type PackedTable } from './packed-table.ts';
+import { parseRefFile } from './ref-file.ts';
+
+export const HEAD = 'HEAD';
+
+/** What a name leads to, through symbolic refs. */
+export interface ResolvedRef {
+  /** The last name on the way, which isn't symbolic. */
+  readonly name: string;
+  /** Null: there is no such ref. */
+  readonly id: ObjectId | null;
+}
+
+export class RefReader {
+  /** Where refs/ and packed-refs are. */
+  readonly #files: FileSystem;
+  /** Where HEAD is: elsewhere in a linked work tree. */
+  readonly #headFiles: FileSystem;
+  readonly #hash: ObjectHash;
+  readonly #packed: PackedRefsFile;
+
+  constructor(files: FileSystem, headFiles: FileSystem, hash: ObjectHash) {
+    this.#files = files;
+    this.#headFiles = headFiles;
+    this.#hash = hash;
+    this.#packed = new PackedRefsFile(files, hash);
+  }
+
+  packed(): Result<PackedTable, BackendError> {
+    return this.#packed.read();
+  }
+
+  /** From its own file; null when it has none. */
+  loose(name: string): Result<RefValue | null, BackendError> {
+    const files = name === HEAD ? this.#headFiles : this.#files;
+    const bytes = files.readFile(name, REF_FILE_BYTES_MAX);
+    if (!bytes.ok) {
+      const { kind } = bytes.error;
+      // A directory on the way that is a ref, or the other way round: this one isn't there.
+      const isAbsent = kind === 'absent' || kind === 'directory' || kind === 'no directory';
+      return isAbsent ? ok(null) : fileFailed(bytes.error);
+    }
+    const parsed = parseRefFile(bytes.value, this.#hash);
+    return parsed.ok ? parsed : malformed(name, parsed.error);
+  }
+
+  read(name: string): Result<RefValue | null, BackendError> {
+    const loose = this.loose(name);
+    if (!loose.ok || loose.value !== null || name === HEAD) return loose;
+    const packed = this.#packed.read();
+    if (!packed.ok) return packed;
+    const found = packed.value.get(name);
+    return ok(found === null ? null : { id: found.id });
+  }
+
+  resolve(name: string): Result<ResolvedRef, BackendError> {
+    let at = name;
+    for (let depth = 0; depth <= SYMBOLIC_DEPTH_MAX; depth++) {
+      const found = this.read(at);
+      if (!found.ok) return found;
+      if (found.value?.symbolic === undefined) return ok({ name: at, id: found.value?.id ?? null });
+      at = found.value.symbolic;
+    }
+    return damaged(`${name} is symbolic more than ${SYMBOLIC_DEPTH_MAX} times over`);
+  }
+
+  /** In the order of their bytes; symbolic ones that lead nowhere are left out. */
+  list(prefix: string): Result<readonly RefEntry[], BackendError> {
+    const found = new Map<string, ObjectId>();
+    const names = this.#looseNames(prefix);
+    if (!names.ok) return names;
+    const gone: string[] = [];
+    for (const name of names.value) {
+      const resolved = this.resolve(name);
+      if (!resolved.ok) return resolved;
+      if (resolved.value.id === null) gone.push(name);
+      else found.set(name, resolved.value.id);
+    }
+    const packed = this.#packed.read();
+    if (!packed.ok) return packed;
+    for (const { name, id } of packed.value.startingWith(prefix)) {
+      if (!found.has(name) && !gone.includes(name)) found.set(name, id);
+    }
+    const entries = [...found].map(([name, id]) => ({ name, id }));
+    return ok(entries.sort((a, b) => compareText(a.name, b.name)));
+  }
+
+  /**
+   * A ref that can't be beside `name`: one that it would lie in, or that would lie in it. Those
+   * for which `isGone` holds aren't in the way.
+   */
+  inTheWay(name: string, isGone: (name: string) => boolean): Result<string | null, BackendError> {
+    for (const parent of refParents(name)) {
+      if (isGone(parent)) continue;
+      const found = isRefName(parent) ? this.read(parent) : ok(null);
+      if (!found.ok) return found;
+      if (found.value !== null) return ok(parent);
+    }
+    const inside = `${name}/`;
+    const packed = this.#packed.read();
+    if (!packed.ok) return packed;
+    const ref = packed.value.startingWith(inside).find((entry) => !isGone(entry.name));
+    if (ref !== undefined) return ok(ref.name);
+    const names = this.#looseNames(inside);
+    if (!names.ok) return names;
+    return ok(names.value.find((other) => !isGone(other)) ?? null);
+  }
+
+  #looseNames(prefix: string): Result<string[], BackendError> {
+    const slash = prefix.lastIndexOf('/');
+    const start = slash < 0 ? 'refs' : prefix.slice(0, slash);
+    const names: string[] = [];
+    if (start !== 'refs' && !start.startsWith('refs/')) return ok(names);
+    const failed = this.#walk(start, names, REF_DIRECTORY_DEPTH_MAX);
+    return failed === null ? ok(names.filter((name) => name.startsWith(prefix))) : err(failed);
+  }
+
+  #walk(directory: string, names: string[], depth: number): BackendError | null {
+    const entries = this.#files.list(directory);
+    if (!entries.ok) {
+      const { kind } = entries.error;
+      // Removed meanwhile, or no directory.
+      if (kind === 'absent' || kind === 'no directory' || kind === 'name') return null;
+      return fileFailed(entries.error).error;
+    }
+    for (const { name, kind } of entries.value) {
+      const path = `${directory}/${name}`;
+      if (kind === 'directory') {
+        const failed = depth === 0 ? null : this.#walk(path, names, depth - 1);
+        if (failed !== null) return failed;
+      } else if (isRefName(path)) {
+        names.push(path);
+      }
+    }
+    return null;
+  }
+}

@@ -1,0 +1,361 @@
+/**
+ * Changes of refs under Git's locks. One ref: its lock, the file renamed into its place. Several
+ * refs: the locks of all and of packed-refs; what they are now goes into packed-refs, their loose
+ * files go, then packed-refs is replaced at once by one with what they are to be, so that neither
+ * a reader nor a crash sees some of them changed. Everything is synchronous: a lock is never held
+ * while anybody else runs here. Read first: ref-reader.ts, lock-file.ts.
+ */
+
+import { err, ok, type Result } from '#core';
+import { directoryOf, type FileSystem } from '#device';
+import type { BackendError, RefConflict, RefUpdate } from '../backend.ts';
+import type { ObjectId } from '../object-id.ts';
+import { compareText } from '../wire/text.ts';
+import { type DirectorySync, removeEmptyDirectories, removeEmptyParents } from './directories.ts';
+import { fileFailed, fileFault, lockedBy } from './file-fault.ts';
+import { LockFile } from './lock-file.ts';
+import { emitPackedRefs, type PackedRef } from './packed-refs.ts';
+import { PACKED_REFS } from './packed-table.ts';
+import { emitRefFile } from './ref-file.ts';
+import { HEAD, type RefReader } from './ref-reader.ts';
+import type { RefAuthor, ReflogFiles } from './reflog-files.ts';
+
+export type RefError = RefConflict | BackendError;
+
+export interface RefWriterOptions {
+  readonly files: FileSystem;
+  readonly headFiles: FileSystem;
+  readonly reader: RefReader;
+  readonly logs: ReflogFiles;
+  readonly directories: DirectorySync;
+  readonly isSynced: boolean;
+  /** What the tag at `id` leads to, null for no tag, undefined when that can't be known. */
+  peel(id: ObjectId): ObjectId | null | undefined;
+}
+
+/** A ref whose lock is held. */
+interface Held {
+  readonly update: RefUpdate;
+  readonly name: string;
+  readonly actual: ObjectId | null;
+  readonly lock: LockFile;
+}
+
+const NEW_PACKED_REFS = 'packed-refs.new';
+/** Parts of a directory's name that stay, empty or not: "refs/heads". */
+const KEPT_PARTS = 2;
+
+export class RefWriter {
+  readonly #files: FileSystem;
+  readonly #headFiles: FileSystem;
+  readonly #reader: RefReader;
+  readonly #logs: ReflogFiles;
+  readonly #directories: DirectorySync;
+  readonly #isSynced: boolean;
+  readonly #peel: RefWriterOptions['peel'];
+
+  constructor(options: RefWriterOptions) {
+    this.#files = options.files;
+    this.#headFiles = options.headFiles;
+    this.#reader = options.reader;
+    this.#logs = options.logs;
+    this.#directories = options.directories;
+    this.#isSynced = options.isSynced;
+    this.#peel = options.peel;
+  }
+
+  /** 'busy': a lock was held by another; nothing has changed. The names were checked. */
+  update(updates: readonly RefUpdate[], reason: string, author: RefAuthor): Result<void, RefError> {
+    const [only] = updates;
+    if (only === undefined) return ok(undefined);
+    if (updates.length > 1) return this.#updateAll(updates, reason, author);
+    const held = this.#hold(only);
+    if (!held.ok) return held;
+    const done = this.#change(held.value, reason, author);
+    held.value.lock.drop();
+    return done;
+  }
+
+  /** Makes HEAD symbolic. */
+  setHead(name: string, reason: string, author: RefAuthor): Result<void, BackendError> {
+    const before = this.#reader.resolve(HEAD);
+    const taken = LockFile.take(this.#headFiles, HEAD);
+    if (!taken.ok) return this.#notTaken(HEAD, taken.error.kind, fileFault(taken.error));
+    const written = taken.value.write(emitRefFile({ symbolic: name }), this.#isSynced);
+    const done = written.ok ? taken.value.commit() : written;
+    if (!done.ok) return fileFailed(done.error);
+    if (this.#isSynced) {
+      const synced = this.#headFiles.syncDirectory('');
+      if (!synced.ok) return fileFailed(synced.error);
+    }
+    const now = this.#reader.resolve(HEAD);
+    const from = before.ok ? before.value.id : null;
+    const to = now.ok ? now.value.id : null;
+    if (to === null) return ok(undefined);
+    const logged = this.#logs.append(HEAD, from, to, reason, author);
+    return logged.ok ? logged : fileFailed(logged.error);
+  }
+
+  #notTaken(path: string, kind: string, otherwise: BackendError) {
+    return err(kind === 'exists' ? lockedBy(path) : otherwise);
+  }
+
+  /** Takes the ref's lock, reads it, and compares. */
+  #hold(update: RefUpdate): Result<Held, RefError> {
+    const resolved = this.#reader.resolve(update.name);
+    // A ref that is damaged may be replaced by whoever doesn't mind what it was.
+    const name = resolved.ok ? resolved.value.name : update.name;
+    const taken = LockFile.take(this.#files, name);
+    if (!taken.ok) {
+      const { kind } = taken.error;
+      if (kind === 'no directory' || kind === 'exists') {
+        const parent = this.#looseParent(name);
+        if (parent !== null) return err({ kind: 'in the way', name: update.name, other: parent });
+      }
+      return this.#notTaken(name, kind, fileFault(taken.error));
+    }
+    const lock = taken.value;
+    const now = this.#reader.read(name);
+    if (!now.ok && update.from !== 'any') {
+      lock.drop();
+      return now;
+    }
+    const actual = now.ok ? (now.value?.id ?? null) : null;
+    if (update.from !== 'any' && update.from !== actual) {
+      lock.drop();
+      return err({ kind: 'moved', name: update.name, actual });
+    }
+    return ok({ update, name, actual, lock });
+  }
+
+  /** The file of a ref that `name` would lie in. */
+  #looseParent(name: string): string | null {
+    for (let at = directoryOf(name); at.includes('/'); at = directoryOf(at)) {
+      const found = this.#files.stat(at);
+      if (found.ok && found.value?.kind === 'file') return at;
+    }
+    return null;
+  }
+
+  /** One ref. */
+  #change(held: Held, reason: string, author: RefAuthor): Result<void, RefError> {
+    const { update, name, actual, lock } = held;
+    if (update.to === actual) return ok(undefined);
+    if (update.to === null) return this.#remove(held, reason, author);
+    if (actual === null) {
+      const other = this.#reader.inTheWay(name, () => false);
+      if (!other.ok) return other;
+      if (other.value !== null) {
+        removeEmptyParents(this.#files, name, KEPT_PARTS);
+        return err({ kind: 'in the way', name: update.name, other: other.value });
+      }
+    }
+    const written = lock.write(emitRefFile({ id: update.to }), this.#isSynced);
+    if (!written.ok) return fileFailed(written.error);
+    const logged = this.#log(held, reason, author);
+    if (!logged.ok) return logged;
+    let renamed = lock.commit();
+    if (!renamed.ok && renamed.error.kind === 'directory') {
+      // Left by refs that were removed. The lock is gone: begin again.
+      if (removeEmptyDirectories(this.#files, name)) return this.#again(update, reason, author);
+      const other = this.#reader.inTheWay(name, () => false);
+      if (other.ok && other.value !== null) {
+        return err({ kind: 'in the way', name: update.name, other: other.value });
+      }
+    }
+    if (renamed.ok) renamed = this.#directories.sync(directoryOf(name));
+    return renamed.ok ? renamed : fileFailed(renamed.error);
+  }
+
+  #again(update: RefUpdate, reason: string, author: RefAuthor): Result<void, RefError> {
+    const held = this.#hold(update);
+    if (!held.ok) return held;
+    const done = this.#change(held.value, reason, author);
+    held.value.lock.drop();
+    return done;
+  }
+
+  /** First from packed-refs, which would show through; then its file, its log, its directories. */
+  #remove(held: Held, reason: string, author: RefAuthor): Result<void, RefError> {
+    const { name, lock } = held;
+    const packed = this.#reader.packed();
+    if (!packed.ok) return packed;
+    if (packed.value.get(name) !== null) {
+      const taken = LockFile.take(this.#files, PACKED_REFS);
+      if (!taken.ok) return this.#notTaken(PACKED_REFS, taken.error.kind, fileFault(taken.error));
+      const replaced = this.#replacePacked(new Map([[name, null]]));
+      taken.value.drop();
+      if (!replaced.ok) return replaced;
+    }
+    const logged = this.#logHead(held, reason, author);
+    if (!logged.ok) return logged;
+    const gone = this.#dropLoose(name);
+    if (!gone.ok) return gone;
+    this.#logs.remove(name);
+    lock.drop();
+    this.#forgetParents(name);
+    return ok(undefined);
+  }
+
+  #forgetParents(name: string): void {
+    removeEmptyParents(this.#files, name, KEPT_PARTS);
+    for (let at = directoryOf(name); at.includes('/'); at = directoryOf(at)) {
+      this.#directories.forget(at);
+    }
+  }
+
+  /** Removes its file, if there is one, for good. */
+  #dropLoose(name: string): Result<void, BackendError> {
+    const removed = this.#files.remove(name);
+    if (!removed.ok) {
+      const { kind } = removed.error;
+      const isAbsent = kind === 'absent' || kind === 'directory' || kind === 'no directory';
+      return isAbsent ? ok(undefined) : fileFailed(removed.error);
+    }
+    const synced = this.#directories.sync(directoryOf(name));
+    return synced.ok ? synced : fileFailed(synced.error);
+  }
+
+  #log(held: Held, reason: string, author: RefAuthor): Result<void, BackendError> {
+    const { name, actual, update } = held;
+    const logged = this.#logs.append(name, actual, update.to, reason, author);
+    return logged.ok ? this.#logHead(held, reason, author) : fileFailed(logged.error);
+  }
+
+  /** HEAD's log tells what becomes of the branch that it names. */
+  #logHead(held: Held, reason: string, author: RefAuthor): Result<void, BackendError> {
+    const head = this.#reader.loose(HEAD);
+    if (!head.ok || head.value?.symbolic !== held.name) return ok(undefined);
+    const logged = this.#logs.append(HEAD, held.actual, held.update.to, reason, author);
+    return logged.ok ? logged : fileFailed(logged.error);
+  }
+
+  /** Several refs: see above. */
+  #updateAll(
+    updates: readonly RefUpdate[],
+    reason: string,
+    author: RefAuthor,
+  ): Result<void, RefError> {
+    const packedLock = LockFile.take(this.#files, PACKED_REFS);
+    if (!packedLock.ok) {
+      const { error } = packedLock;
+      return this.#notTaken(PACKED_REFS, error.kind, fileFault(error));
+    }
+    const held: Held[] = [];
+    const done = this.#holdAll(updates, held);
+    const result = done.ok ? this.#changeAll(held, reason, author) : done;
+    for (const { lock } of held) lock.drop();
+    packedLock.value.drop();
+    for (const { name } of held) this.#forgetParents(name);
+    return result;
+  }
+
+  /** Removals first: their files make room for the directories of the others. */
+  #holdAll(updates: readonly RefUpdate[], held: Held[]): Result<void, RefError> {
+    const names = new Set<string>();
+    const sets = updates.filter(({ to }) => to !== null);
+    for (const update of [...updates.filter(({ to }) => to === null), ...sets]) {
+      let taken = this.#hold(update);
+      if (!taken.ok && taken.error.kind === 'in the way') {
+        const { other } = taken.error;
+        if (!held.some(({ name, update: { to } }) => to === null && name === other)) return taken;
+        const folded = this.#fold(held.filter(({ name }) => name === other));
+        if (!folded.ok) return folded;
+        taken = this.#hold(update);
+      }
+      if (!taken.ok) return taken;
+      held.push(taken.value);
+      // Two symbolic refs that lead to the same one.
+      if (names.has(taken.value.name)) return err({ kind: 'bad transaction' });
+      names.add(taken.value.name);
+    }
+    return this.#checkPlaces(held);
+  }
+
+  #checkPlaces(held: readonly Held[]): Result<void, RefError> {
+    const gone = new Set(held.filter(({ update }) => update.to === null).map(({ name }) => name));
+    const come = held.filter(({ update }) => update.to !== null).map(({ name }) => name);
+    come.sort(compareText);
+    const names = new Set(come);
+    for (const { name, actual, update } of held) {
+      if (update.to === null) continue;
+      for (let at = directoryOf(name); at !== ''; at = directoryOf(at)) {
+        if (names.has(at)) return err({ kind: 'in the way', name: update.name, other: at });
+      }
+      if (actual !== null) continue;
+      const other = this.#reader.inTheWay(name, (found) => gone.has(found) || names.has(found));
+      if (!other.ok) return other;
+      if (other.value !== null) {
+        return err({ kind: 'in the way', name: update.name, other: other.value });
+      }
+    }
+    return ok(undefined);
+  }
+
+  #changeAll(held: readonly Held[], reason: string, author: RefAuthor): Result<void, RefError> {
+    const folded = this.#fold(held);
+    if (!folded.ok) return folded;
+    const changed = held.filter(({ update, actual }) => update.to !== actual);
+    for (const one of changed) {
+      const { to } = one.update;
+      const logged =
+        to === null ? this.#logHead(one, reason, author) : this.#log(one, reason, author);
+      if (!logged.ok) return logged;
+    }
+    if (changed.length > 0) {
+      const to = new Map(changed.map(({ name, update }) => [name, update.to]));
+      const replaced = this.#replacePacked(to);
+      if (!replaced.ok) return replaced;
+    }
+    for (const { name, update } of held) if (update.to === null) this.#logs.remove(name);
+    return ok(undefined);
+  }
+
+  /** Moves what refs are from their files to packed-refs. The lock of packed-refs is held. */
+  #fold(held: readonly Held[]): Result<void, BackendError> {
+    const loose = new Map<string, ObjectId | null>();
+    for (const { name, actual } of held) {
+      const found = this.#files.stat(name);
+      if (!found.ok && found.error.kind !== 'no directory') return fileFailed(found.error);
+      if (found.ok && found.value?.kind === 'file') loose.set(name, actual);
+    }
+    if (loose.size === 0) return ok(undefined);
+    const replaced = this.#replacePacked(loose);
+    if (!replaced.ok) return replaced;
+    for (const name of loose.keys()) {
+      const gone = this.#dropLoose(name);
+      if (!gone.ok) return gone;
+    }
+    return ok(undefined);
+  }
+
+  /** A new packed-refs with these changes, under its lock, for good. */
+  #replacePacked(changes: ReadonlyMap<string, ObjectId | null>): Result<void, BackendError> {
+    const packed = this.#reader.packed();
+    if (!packed.ok) return packed;
+    const refs = packed.value.refs.filter(({ name }) => !changes.has(name));
+    let { isPeeled } = packed.value;
+    for (const [name, id] of changes) {
+      if (id === null) continue;
+      const peeled = name.startsWith('refs/heads/') ? null : this.#peel(id);
+      if (peeled === undefined) isPeeled = false;
+      refs.push({ name, id, peeled: peeled ?? null } satisfies PackedRef);
+    }
+    refs.sort((a, b) => compareText(a.name, b.name));
+    const bytes = emitPackedRefs({ isPeeled, refs });
+    // Left by a crash: whoever has the lock may take it away.
+    this.#files.remove(NEW_PACKED_REFS);
+    const opened = this.#files.open(NEW_PACKED_REFS, 'new');
+    if (!opened.ok) return fileFailed(opened.error);
+    const written = opened.value.append(bytes);
+    let done = written.ok && this.#isSynced ? opened.value.sync() : written;
+    opened.value.close();
+    if (done.ok) done = this.#files.rename(NEW_PACKED_REFS, PACKED_REFS);
+    if (done.ok) done = this.#directories.sync('');
+    if (!done.ok) {
+      this.#files.remove(NEW_PACKED_REFS);
+      return fileFailed(done.error);
+    }
+    return ok(undefined);
+  }
+}

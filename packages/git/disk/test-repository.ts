@@ -1,0 +1,110 @@
+/** Repositories for tests: on a simulated disk, and in a directory of the host. */
+
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as timers from 'node:timers/promises';
+import type { FileSystem } from '#device';
+import { nodeCrypto } from '#targets/node/crypto';
+import { NodeFileSystem } from '#targets/node/file-system';
+import { zlib } from '#targets/node/zlib';
+import { SimFileSystem, SimRandom } from '#targets/sim/index';
+import { DiskBackend, type DiskBackendOptions } from './disk-backend.ts';
+import { type InitOptions, initRepository } from './init.ts';
+
+const INIT: InitOptions = { hash: 'SHA-1', isBare: true, head: 'refs/heads/main' };
+
+export const AUTHOR = {
+  name: 'A U Thor',
+  email: 'author@example.org',
+  seconds: 1_800_000_000,
+  zoneMinutes: 120,
+};
+
+export function testOptions(seed: number): DiskBackendOptions {
+  return {
+    crypto: nodeCrypto,
+    zlib,
+    entropy: new SimRandom(seed),
+    author: () => AUTHOR,
+    pause: () => timers.setImmediate(),
+  };
+}
+
+/** What must work, worked. */
+export function must<T>(result: { ok: true; value: T } | { ok: false; error: unknown }): T {
+  if (result.ok) return result.value;
+  throw new Error(JSON.stringify(result.error));
+}
+
+export function openTest(
+  files: FileSystem,
+  seed = 1,
+  more: Partial<DiskBackendOptions> = {},
+): DiskBackend {
+  return must(DiskBackend.open(files, { ...testOptions(seed), ...more }));
+}
+
+/** A simulated disk with a repository on it. */
+export function simRepository(seed: number, init: Partial<InitOptions> = {}): SimFileSystem {
+  const files = new SimFileSystem(new SimRandom(seed));
+  must(initRepository(files, { ...INIT, ...init }));
+  return files;
+}
+
+/** Directories of the host, removed in the end. */
+export class TestHome {
+  readonly path = mkdtempSync(join(tmpdir(), 'morgana-git-'));
+  #count = 0;
+
+  /** A new, empty one. */
+  directory(): string {
+    const path = join(this.path, String(this.#count++));
+    mkdirSync(path);
+    return path;
+  }
+
+  /** A repository that we made. */
+  repository(init: Partial<InitOptions> = {}): { path: string; files: NodeFileSystem } {
+    const path = this.directory();
+    const files = new NodeFileSystem(path);
+    must(initRepository(files, { ...INIT, ...init }));
+    return { path, files };
+  }
+
+  /** Runs git, which knows no configuration but the repository's; its output without the end. */
+  git(cwd: string, ...args: string[]): string {
+    return this.gitWith(cwd, '', args);
+  }
+
+  gitWith(cwd: string, input: string | Uint8Array, args: readonly string[]): string {
+    const who = ['-c', 'user.name=G', '-c', 'user.email=g@example.org'];
+    const output = execFileSync('git', [...who, ...args], {
+      cwd,
+      input,
+      encoding: 'utf8',
+      stdio: ['pipe', 'pipe', 'pipe'],
+      maxBuffer: 1 << 28,
+      env: { PATH: process.env.PATH, HOME: this.path, GIT_CONFIG_NOSYSTEM: '1', TZ: 'UTC' },
+    });
+    return output.replace(/\n$/, '');
+  }
+
+  /** What a simulated disk holds, on the host. */
+  copyOf(disk: SimFileSystem): string {
+    const path = this.directory();
+    for (const { path: name, bytes } of disk.contents()) {
+      if (bytes === null) mkdirSync(join(path, name));
+      else writeFileSync(join(path, name), bytes);
+    }
+    return path;
+  }
+
+  close(): void {
+    rmSync(this.path, { recursive: true });
+  }
+}
+
+/** A pause for real, for what the kernel tells. */
+export const settleHost = (): Promise<void> => timers.setTimeout(60);

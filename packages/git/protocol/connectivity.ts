@@ -1,0 +1,89 @@
+/**
+ * Whether a push brings all that its refs lead to. What came is followed down to objects that are
+ * here already; those are whole, as nothing is kept that isn't. Objects that nothing leads to are
+ * left out.
+ */
+
+import { assertNever } from '#core';
+import { kindOfMode, MODE_SUBMODULE, type ObjectKind } from '../object.ts';
+import { ID_BYTES, type ObjectId } from '../object-id.ts';
+import { parseCommit } from '../wire/commit.ts';
+import { parseTag } from '../wire/tag.ts';
+import { parseTree } from '../wire/tree.ts';
+import type { Quarantine } from './quarantine.ts';
+import { got } from './stop.ts';
+
+export type Connectivity =
+  /** What came and is needed. */
+  | { readonly ok: true; readonly ids: ReadonlySet<ObjectId> }
+  | { readonly ok: false; readonly reason: string };
+
+/** An object that something leads to, and what it must be; null: anything. */
+interface Lead {
+  readonly id: ObjectId;
+  readonly kind: ObjectKind | null;
+}
+
+/** Follows all that `tip` leads to. Throws Stop when the backend fails. O(objects that came). */
+export async function followPush(quarantine: Quarantine, tip: ObjectId): Promise<Connectivity> {
+  const ids = new Set<ObjectId>();
+  const here = new Set<ObjectId>();
+  const stack: Lead[] = [{ id: tip, kind: null }];
+  for (let lead = stack.pop(); lead !== undefined; lead = stack.pop()) {
+    const { id, kind } = lead;
+    const object = quarantine.get(id);
+    if (object === null) {
+      if (here.has(id)) continue;
+      const reason = await checkHere(quarantine, lead);
+      if (reason !== null) return { ok: false, reason };
+      here.add(id);
+      continue;
+    }
+    if (kind !== null && kind !== object.kind) {
+      return { ok: false, reason: `${id} is a ${object.kind} where a ${kind} belongs` };
+    }
+    if (ids.has(id)) continue;
+    ids.add(id);
+    const leads = leadsOf(object.kind, object.bytes, ID_BYTES[quarantine.hash]);
+    if (leads === null) return { ok: false, reason: `${id} is a malformed ${object.kind}` };
+    for (const next of leads) stack.push(next);
+  }
+  return { ok: true, ids };
+}
+
+/** Null: it is here, and what it must be as far as others would stumble over it. */
+async function checkHere(quarantine: Quarantine, { id, kind }: Lead): Promise<string | null> {
+  const missing = `missing necessary objects: ${id}`;
+  if (kind === null || kind === 'blob') return got(await quarantine.hasObject(id)) ? null : missing;
+  const object = got(await quarantine.readObject(id));
+  if (object === null) return missing;
+  return object.kind === kind ? null : `${id} is a ${object.kind} where a ${kind} belongs`;
+}
+
+/** Null: malformed. */
+function leadsOf(kind: ObjectKind, bytes: Uint8Array, idBytes: number): Lead[] | null {
+  switch (kind) {
+    case 'blob':
+      return [];
+    case 'commit': {
+      const commit = parseCommit(bytes, idBytes);
+      if (!commit.ok) return null;
+      const { tree, parents } = commit.value;
+      const leads: Lead[] = parents.map((id) => ({ id, kind: 'commit' }));
+      leads.push({ id: tree, kind: 'tree' });
+      return leads;
+    }
+    case 'tag': {
+      const tag = parseTag(bytes, idBytes);
+      return tag.ok ? [{ id: tag.value.object, kind: tag.value.kind }] : null;
+    }
+    case 'tree': {
+      const tree = parseTree(bytes, idBytes);
+      if (!tree.ok) return null;
+      const own = tree.value.filter(({ mode }) => mode !== MODE_SUBMODULE);
+      return own.map(({ mode, id }) => ({ id, kind: kindOfMode(mode) }));
+    }
+    default:
+      return assertNever(kind);
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * Objects that came with a push, until the push is accepted: they can be read beside those that are
+ * here, by nobody but the push itself, and are gone when it is refused. Their bytes are bounded.
+ */
+
+import { assert, ok, type Result } from '#core';
+import type { BackendError, ObjectBackend } from '../backend.ts';
+import type { GitObject, NamedObject } from '../object.ts';
+import type { ObjectHash, ObjectId } from '../object-id.ts';
+import { got, refused } from './stop.ts';
+
+/** What walks read. */
+export type ObjectReader = Pick<ObjectBackend, 'hash' | 'readObject' | 'hasObject'>;
+
+export class Quarantine implements ObjectReader {
+  readonly hash: ObjectHash;
+  readonly #backend: ObjectBackend;
+  readonly #bytesMax: number;
+  readonly #objects = new Map<ObjectId, GitObject>();
+  #bytes = 0;
+
+  constructor(backend: ObjectBackend, bytesMax: number) {
+    this.hash = backend.hash;
+    this.#backend = backend;
+    this.#bytesMax = bytesMax;
+  }
+
+  get count(): number {
+    return this.#objects.size;
+  }
+
+  /** Throws Stop when there would be too much. */
+  add({ id, kind, bytes }: NamedObject): void {
+    if (this.#objects.has(id)) return;
+    this.#bytes += bytes.length + OBJECT_COST_BYTES;
+    if (this.#bytes > this.#bytesMax) {
+      throw refused(`the objects of this push take more than ${this.#bytesMax} bytes`);
+    }
+    this.#objects.set(id, { kind, bytes });
+  }
+
+  /** An object that came with the push; null: it didn't. */
+  get(id: ObjectId): GitObject | null {
+    return this.#objects.get(id) ?? null;
+  }
+
+  async readObject(id: ObjectId): Promise<Result<GitObject | null, BackendError>> {
+    const own = this.#objects.get(id);
+    return own === undefined ? this.#backend.readObject(id) : ok(own);
+  }
+
+  async hasObject(id: ObjectId): Promise<Result<boolean, BackendError>> {
+    return this.#objects.has(id) ? ok(true) : this.#backend.hasObject(id);
+  }
+
+  /** Gives these objects to the backend for good. Throws Stop when it fails. */
+  async release(ids: ReadonlySet<ObjectId>): Promise<void> {
+    let batch: NamedObject[] = [];
+    let bytes = 0;
+    for (const id of ids) {
+      const object = this.#objects.get(id);
+      assert(object !== undefined, 'an object of the push');
+      batch.push({ id, ...object });
+      bytes += object.bytes.length;
+      if (bytes < RELEASE_BYTES) continue;
+      got(await this.#backend.writeObjects(batch));
+      batch = [];
+      bytes = 0;
+    }
+    if (batch.length > 0) got(await this.#backend.writeObjects(batch));
+  }
+}
+
+/** What an object costs beside its bytes. */
+const OBJECT_COST_BYTES = 200;
+/** Bytes that are written at once. */
+const RELEASE_BYTES = 16_777_216;

@@ -1,0 +1,9 @@
+/** `morgana/git`: repositories over HTTP, served and fetched. */
+
+export {
+  type GitAuthorise,
+  type GitCaller,
+  GitHandler,
+  type GitHandlerOptions,
+  type GitPushOptions,
+} from './git/git-handler.ts';

@@ -1,0 +1,14 @@
+/** What merging and histories may cost, and what happens past each bound. */
+
+/** Commits that one walk or search of common ancestors reads; one more: 'too many commits'. */
+export const WALK_COMMITS_MAX = 4_000_000;
+/** Lowest common ancestors of two commits; one more: 'too many ancestors'. */
+export const COMMON_ANCESTORS_MAX = 1_000;
+/** Virtual bases that one merge makes of several common ancestors; one more: 'too many bases'. */
+export const VIRTUAL_BASES_MAX = 1_000;
+/** Trees inside of trees that a merge goes down; a deeper one: 'too deep'. Git allows as many. */
+export const TREE_DEPTH_MAX = 2_048;
+/** Conflicts that a merge lists; further ones are counted only. */
+export const CONFLICTS_MAX = 1_000;
+/** Arrays and objects inside of each other in JSON contents; deeper is malformed. */
+export const JSON_DEPTH_MAX = 256;
