@@ -120,7 +120,8 @@ before(async () => {
     fs.truncateSync(disks[index]!, bytes);
   }
   words = [
-    ...[`--disk=disk=${disks[0]}`, `--disk=large=${disks[1]}`, `--disk=frozen=${disks[2]},ro`],
+    ...[`--disk=disk=${disks[0]}`, `--disk=large=${disks[1]}`],
+    `--disk=frozen=${disks[2]},readonly`,
     `--link=unix:${peer.path}`,
   ];
 });

@@ -154,9 +154,6 @@ function checkUnikernel(place: string, spec: UnikernelSpec, compose: Compose): v
   if (!isObject(spec.disks ?? {})) throw wrong(`${place}.disks`, 'must be an object');
   checkTexts(`${place}.disks`, Object.values(spec.disks ?? {}));
   checkTexts(`${place}.publish`, spec.publish ?? []);
-  if (spec.disks !== undefined && spec.target !== 'process') {
-    throw wrong(`${place}.disks`, "goes with target: 'process' only");
-  }
   checkAfter(`${place}.after`, spec.after ?? {}, compose.unikernels);
 }
 

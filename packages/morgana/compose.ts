@@ -72,7 +72,7 @@ export interface UnikernelSpec<N extends string = string, K extends string = str
   readonly publish?: readonly string[];
   /** Default 16; not of target node. */
   readonly memoryMib?: number;
-  /** Target process: files as block devices, by name; 'FILE,ro' is read only. */
+  /** As of `morgana run --disk`, by name: 'data.img', 'data.img,size=64M', 'data.img,readonly'. */
   readonly disks?: { readonly [name: string]: string };
   /** What must have come to pass before this one is started. */
   readonly after?: { readonly [P in K]?: Condition };

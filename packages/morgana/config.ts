@@ -6,7 +6,14 @@
  */
 
 import type { ArgSpec, ArgSpecs } from './arguments.ts';
-import { type DeviceSpec, type DeviceSpecs, declareDevice, deviceOrder } from './devices.ts';
+import {
+  type DeviceNode,
+  type DeviceSpec,
+  type DeviceSpecs,
+  declareDevice,
+  deviceOrder,
+} from './devices.ts';
+import { DISK_NAME, DISK_NAME_CHARACTERS_MAX } from './disk.ts';
 import {
   ACME_ARGS,
   DIRECT_STACK_ARGS,
@@ -110,6 +117,7 @@ function checkSharing(devices: DeviceSpecs): void {
   if (new Set(specs).size !== specs.length) throw new TypeError('one device has two names');
   const owners = new Map<unknown, string>();
   const nodes = deviceOrder(devices);
+  checkDisks(nodes.filter(({ kind }) => kind === 'disk'));
   for (const node of nodes) {
     const claimed = node.needs.map((at) => nodes[at]!);
     if (node.named) claimed.push(node);
@@ -123,6 +131,19 @@ function checkSharing(devices: DeviceSpecs): void {
       }
       owners.set(options.index, node.name);
     }
+  }
+}
+
+/** Disks are attached by their names. */
+function checkDisks(disks: readonly DeviceNode[]): void {
+  const names = disks.map(({ name }) => name);
+  if (new Set(names).size !== names.length) {
+    throw new TypeError('several disks have no name: declare each in devices');
+  }
+  for (const name of names) {
+    if (DISK_NAME.test(name)) continue;
+    const most = `at most ${DISK_NAME_CHARACTERS_MAX} letters, digits, '.', '_' and '-'`;
+    throw new TypeError(`the name of disk '${name}' must be ${most}`);
   }
 }
 
@@ -183,6 +204,21 @@ export const kv = {
   directory: (path: string): DeviceSpec<'kv.directory'> =>
     declareDevice('kv.directory', { path }, [], callSite()),
 } as const;
+
+/**
+ * A block device, attached at boot under the device's name: `morgana run --disk=NAME=FILE`.
+ * `bytesMin`: smaller ones are refused at boot. `readOnly`: the program only reads, so several may
+ * have it at once.
+ */
+export function disk(
+  options: { readonly bytesMin?: number; readonly readOnly?: boolean } = {},
+): DeviceSpec<'disk'> {
+  const { bytesMin = 0, readOnly = false } = options;
+  if (!Number.isSafeInteger(bytesMin) || bytesMin < 0) {
+    throw new TypeError(`bytesMin of a disk: ${bytesMin} is no number of bytes`);
+  }
+  return declareDevice('disk', { bytesMin, readOnly }, [], callSite());
+}
 
 export const tls = {
   /**

@@ -3,7 +3,7 @@
  * edges are "needs". Not here: their implementations, which each target chooses at build time.
  */
 
-import type { KvReadOnly, NetDevice, Stack } from '#device';
+import type { BlockDevice, KvReadOnly, NetDevice, Stack } from '#device';
 import type { TlsClient } from './tls/tls-client.ts';
 import type { TlsServer } from './tls/tls-server.ts';
 
@@ -12,6 +12,7 @@ export interface DeviceKinds {
   'net.ethernet': NetDevice;
   'net.stack': Stack;
   'kv.directory': KvReadOnly;
+  disk: BlockDevice;
   'net.management': ManagementPort;
   'tls.server': TlsServer;
   'tls.acme': TlsServer;

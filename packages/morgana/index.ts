@@ -11,6 +11,8 @@ import type { DeviceSpec, DeviceSpecs, DeviceValues } from './devices.ts';
 
 export type { Duration, Instant, Logger, Result, Timer, TimerQueue, WallTime } from '#core';
 export type {
+  BlockDevice,
+  BlockError,
   Clock,
   ConnectError,
   DatagramHandler,

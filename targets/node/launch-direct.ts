@@ -12,7 +12,14 @@
 import type { Program } from '#device';
 import { type Link, openLink, parseLink } from './link.ts';
 import { NodeLoop } from './loop.ts';
-import { bareMachine, contentOfProcess, controlOfProcess, EXIT, start } from './machine.ts';
+import {
+  bareMachine,
+  contentOfProcess,
+  controlOfProcess,
+  disksOfProcess,
+  EXIT,
+  start,
+} from './machine.ts';
 import { formatStreamFault, StreamNetDevice } from './stream-net-device.ts';
 
 interface Words {
@@ -60,6 +67,11 @@ export async function launch(
     }),
   );
   const { bootArguments } = parsed;
-  const options = { bootArguments, content: contentOfProcess(), control: controlOfProcess() };
+  const options = {
+    bootArguments,
+    content: contentOfProcess(),
+    disks: disksOfProcess(),
+    control: controlOfProcess(),
+  };
   start(loop, bareMachine(loop, options, interfaces), program);
 }

@@ -1,6 +1,6 @@
 /**
  * Runs a program as a Node process on the host's sockets, for development. The CLI tells it about
- * content (machine.ts) and ports through environment variables:
+ * content and disks (machine.ts) and ports through environment variables:
  *
  *     MORGANA_PUBLISH   [{"hostAddress": "127.0.0.1", "hostPort": 8080, "guestPort": 80,
  * "protocol": "tcp"}]
@@ -13,6 +13,7 @@ import {
   bareMachine,
   contentOfProcess,
   controlOfProcess,
+  disksOfProcess,
   type MachineOptions,
   start,
 } from './machine.ts';
@@ -31,6 +32,7 @@ export function optionsOfProcess(): LaunchOptions {
   return {
     bootArguments: process.argv.slice(2),
     content: contentOfProcess(),
+    disks: disksOfProcess(),
     control: controlOfProcess(),
     publish: publish === undefined ? [] : JSON.parse(publish),
   };

@@ -1,8 +1,9 @@
 /**
- * A Node process as a machine, whatever its network is. The CLI tells it about content, and where
- * its supervisor listens, through environment variables:
+ * A Node process as a machine, whatever its network is. The CLI tells it about content, disks, and
+ * where its supervisor listens, through environment variables:
  *
  *     MORGANA_CONTENT   {"site": "/home/me/htdocs"}
+ *     MORGANA_DISKS     [{"name": "data", "file": "/home/me/data.img", "readOnly": false}]
  *     MORGANA_CONTROL   /run/user/1000/morgana/unikernels/site/channel.sock
  */
 
@@ -12,6 +13,7 @@ import { wallTimeOfMillis } from '#core';
 import type { KvReadOnly, Machine, NetDevice, Program } from '#device';
 import { NodeControl } from './control.ts';
 import { readDirectory } from './directory.ts';
+import { type AttachedDisk, FileBlock } from './file-block.ts';
 import { hostFiles } from './host-files.ts';
 import type { NodeLoop } from './loop.ts';
 import { NodeVitals } from './vitals.ts';
@@ -19,7 +21,7 @@ import { NodeVitals } from './vitals.ts';
 /** Exit codes as other targets have them (base/include/base_abi.h, BSD's sysexits.h). */
 export const EXIT = {
   usage: 64,
-  /** A link can't be had. */
+  /** A link or a disk can't be had. */
   unavailable: 69,
   /** A link was closed, or lied. */
   deviceFailed: 122,
@@ -31,6 +33,7 @@ export interface MachineOptions {
   readonly bootArguments: readonly string[];
   /** Directory by the name of its device. */
   readonly content: Readonly<Record<string, string>>;
+  readonly disks?: readonly AttachedDisk[];
   /** Path of the supervisor's socket; without it there is no control channel. */
   readonly control?: string | undefined;
 }
@@ -40,6 +43,21 @@ export const controlOfProcess = (): string | undefined => process.env.MORGANA_CO
 export function contentOfProcess(): Readonly<Record<string, string>> {
   const { MORGANA_CONTENT: content } = process.env;
   return content === undefined ? {} : JSON.parse(content);
+}
+
+export function disksOfProcess(): readonly AttachedDisk[] {
+  const { MORGANA_DISKS: disks } = process.env;
+  return disks === undefined ? [] : JSON.parse(disks);
+}
+
+/** Ends the process with one sentence when one can't be had. */
+function openDisks(loop: NodeLoop, disks: readonly AttachedDisk[]): readonly FileBlock[] {
+  return disks.map((disk) => {
+    const opened = FileBlock.open(loop, disk);
+    if (opened.ok) return opened.value;
+    process.stderr.write(`error: disk '${disk.name}': ${opened.error}\n`);
+    return process.exit(EXIT.unavailable);
+  });
 }
 
 export function bareMachine(
@@ -57,7 +75,7 @@ export function bareMachine(
     console: { writeLine: (line) => void process.stdout.write(`${line}\n`) },
     bootArguments: options.bootArguments,
     interfaces,
-    blocks: [],
+    blocks: openDisks(loop, options.disks ?? []),
     content(name) {
       if (!Object.hasOwn(options.content, name)) return null;
       const known = read.get(name) ?? readDirectory(options.content[name]!);

@@ -252,6 +252,10 @@ const MISTAKES: readonly [string, RegExp][] = [
     /: unikernels\.a\.disks\.d: there is no \S+none\.img, make it/,
   ],
   [
+    "unikernels: { a: { app, disks: { d: 'new.img,size=4K,readonly' } } }",
+    /: unikernels\.a\.disks\.d: 'new\.img,size=4K,readonly' is no disk, write \{ d: 'FILE/,
+  ],
+  [
     "unikernels: { a: { app, target: 'node', networks: [], memoryMib: 32 } }",
     /: unikernels\.a\.memoryMib: target node has the memory of this machine, leave it out/,
   ],

@@ -46,7 +46,7 @@ const SITE: Description = {
   capabilities: {
     ports: [{ arg: 'port', default: 80 }],
     network: ['Ethernet interface 0'],
-    disks: [],
+    disks: [{ name: 'data', bytesMin: 1_048_576, readOnly: true }],
     content: [{ device: 'files', files: 2, bytes: 1_500 }],
   },
   image: {

@@ -61,11 +61,11 @@ test('publish to a name › with address and protocol', () => {
   ]);
 });
 
-test('link and disk › repeated › kept in order, as they are', () => {
+test('link and disk › repeated › kept in order', () => {
   const words = ['--link=tap:a', '--link=unix:/b=c', '--disk=x=/d', '--link=unix-listen:e,mac=2'];
   const { flags } = parse(VERBS.run.flags, words);
   assert.deepEqual(flags.link, ['tap:a', 'unix:/b=c', 'unix-listen:e,mac=2']);
-  assert.deepEqual(flags.disk, ['x=/d']);
+  assert.deepEqual(flags.disk, [{ name: 'x', file: '/d', bytes: null, readOnly: false }]);
 });
 
 const REFUSED: readonly [keyof typeof VERBS, string[], RegExp][] = [
@@ -91,6 +91,7 @@ const REFUSED: readonly [keyof typeof VERBS, string[], RegExp][] = [
   ['run', ['--link'], /expected --link/],
   ['run', ['--disk=file'], /NAME=FILE/],
   ['run', ['--disk==file'], /expected --disk/],
+  ['run', ['--disk=a=b', '--disk=a=c'], /--disk/],
   ['run', ['--publish=80'], /ADDRESS/],
   ['run', ['--publish=0:80'], /expected --publish/],
   ['run', ['--publish=80:65536'], /expected --publish/],

@@ -100,10 +100,10 @@ const REFUSED: readonly [string, string[], number, RegExp][] = [
     /^error: --publish does not go with --link, its ports are on the link/m,
   ],
   [
-    'a disk for a virtual machine',
-    ['run', 'htdocs', '--disk=a=b'],
+    'a disk that is not declared',
+    ['run', 'ender', '--target=process', '--disk=a=b', '--', '--code=1'],
     1,
-    /^error: --disk does not go with target pvh/m,
+    /^error: ender declares no disk 'a', leave it out, or declare it in morgana\.config\.ts/m,
   ],
   [
     'a published port for a process',
@@ -122,12 +122,6 @@ const REFUSED: readonly [string, string[], number, RegExp][] = [
     ['run', 'htdocs', '--target=process', '--link=tap:morgana-none'],
     69,
     /^error: tap:morgana-none: No such device; make it: ip tuntap add/m,
-  ],
-  [
-    'no such file',
-    ['run', 'ender', '--target=process', '--disk=a=none.img', '--', '--code=1'],
-    69,
-    /^error: none.img: No such file or directory; /m,
   ],
 ];
 for (const [what, words, expected, message] of REFUSED) {

@@ -61,12 +61,12 @@ function certificateFor(wish: Partial<CertificateWish>): (string | undefined)[] 
 test('--tls without a certificate › one of the development CA; with one, or without --tls › none', () => {
   const both = ['--tls-certificate', '--tls-key'];
   assert.deepEqual(certificateFor({}), both);
-  assert.deepEqual(certificateFor({ content: ['site'], disks: ['acme=a.img'] }), both);
+  assert.deepEqual(certificateFor({ content: ['site'], disks: ['acme'] }), both);
   const acme = [{ kind: 'tls.acme', name: 'secure' }] as const;
   for (const wish of [
     { isWanted: false },
     { content: ['secure'] },
-    { disks: ['tls=a.img'] },
+    { disks: ['tls'] },
     { bootArguments: ['--tls-key=x'] },
     { bootArguments: ['--help'] },
     { devices: acme },

@@ -13,7 +13,13 @@ import {
   TLS_SERVER_ARGS,
 } from '../../packages/morgana/standard-args.ts';
 import type { App } from './app.ts';
-import { DESCRIPTION_FORMAT, type Description, type Part } from './description.ts';
+import {
+  DESCRIPTION_FORMAT,
+  type DescribedDisk,
+  type Description,
+  type Part,
+} from './description.ts';
+import type { DiskProgram } from './disks.ts';
 import { hasAcme, hasManagement, hasOwnStack, hasTlsServer, implementationOf } from './entry.ts';
 import { chainTo, packageCosts, packageOf } from './import-graph.ts';
 import { type Platform, targetOf } from './verbs.ts';
@@ -59,7 +65,7 @@ export function describeApp(
     capabilities: {
       ports,
       network: networkOf(app, platform),
-      disks: [],
+      disks: disksOf(app),
       content: measured.contents,
     },
     image: { bytes: measured.bytes, parts: measured.parts },
@@ -90,6 +96,22 @@ function standardArgs(app: App, platform: Platform): ArgSpecs {
   const named = app.connects ? NAME_ARGS : {};
   return { ...LOG_ARGS, ...DIRECT_STACK_ARGS, ...named, ...more };
 }
+
+/** What says which disks it may have. */
+export const diskProgram = (app: App, platform: Platform): DiskProgram => ({
+  name: app.name,
+  args: { ...app.args, ...standardArgs(app, platform) },
+  capabilities: { disks: disksOf(app) },
+});
+
+const disksOf = (app: Pick<App, 'devices'>): DescribedDisk[] =>
+  app.devices
+    .filter(({ kind }) => kind === 'disk')
+    .map(({ name, options }) => ({
+      name,
+      bytesMin: Number(options.bytesMin),
+      readOnly: options.readOnly === true,
+    }));
 
 function networkOf(app: App, platform: Platform): string[] {
   if (platform === 'node') return ["the host's sockets"];

@@ -1,7 +1,8 @@
 /** Descriptions for people: one as text, and what differs between two. */
 
 import type { ArgSpecs } from '../../packages/morgana/arguments.ts';
-import type { DescribedPackage, Description, Part } from './description.ts';
+import { formatDiskBytes } from '../../packages/morgana/disk.ts';
+import type { DescribedDisk, DescribedPackage, Description, Part } from './description.ts';
 
 /** Columns of a table, padded; numbers (cells that begin with a digit or a sign) to the right. */
 function table(rows: readonly (readonly string[])[]): string[] {
@@ -49,12 +50,17 @@ function capabilityLines({ capabilities }: Description): string[] {
       (p) => `listens on --${p.arg}${p.default === null ? '' : ` (default ${p.default})`}`,
     ),
     ...network,
-    ...(disks.length === 0 ? ['no disk'] : disks.map((disk) => `disk ${disk}`)),
+    ...(disks.length === 0 ? ['no disk'] : disks.map(diskLine)),
     ...content.map(
       (c) =>
         `reads ${c.device}: ${grouped(c.files)} files, ${grouped(c.bytes)} bytes, in the image`,
     ),
   ];
+}
+
+function diskLine({ name, bytesMin, readOnly }: DescribedDisk): string {
+  const size = bytesMin > 0 ? `, ${formatDiskBytes(bytesMin)} at least` : '';
+  return `${readOnly ? 'reads' : 'reads and writes'} disk ${name}${size}`;
 }
 
 export function formatText(d: Description): string {

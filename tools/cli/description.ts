@@ -25,6 +25,13 @@ export interface DescribedDevice {
   readonly needs: readonly string[];
 }
 
+/** A disk that must be attached. */
+export interface DescribedDisk {
+  readonly name: string;
+  readonly bytesMin: number;
+  readonly readOnly: boolean;
+}
+
 export interface DescribedPackage extends PackageCost {
   /** The chain of imports that pulled it in, from the application's side. */
   readonly because: readonly string[];
@@ -48,7 +55,7 @@ export interface Description {
     /** Arguments that name ports it listens on, with their defaults. */
     readonly ports: readonly { readonly arg: string; readonly default: number | null }[];
     readonly network: readonly string[];
-    readonly disks: readonly string[];
+    readonly disks: readonly DescribedDisk[];
     readonly content: readonly {
       readonly device: string;
       readonly files: number;

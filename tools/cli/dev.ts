@@ -6,8 +6,10 @@
 import path from 'node:path';
 import { type App, type AppPath, detectApp, nameOf } from './app.ts';
 import { DevelopmentBuilder, type Version } from './build-development.ts';
+import { diskProgram } from './describe-app.ts';
 import { Development, say } from './development.ts';
 import { certificateArguments } from './development-certificate.ts';
+import { attachDisks, type MachineDisk } from './disks.ts';
 import { hasOwnStack } from './entry.ts';
 import { Failure, usageFailure } from './failure.ts';
 import { type CommandLine, formatPublish, type Publish } from './flags.ts';
@@ -70,7 +72,7 @@ export async function devVerb(line: Line): Promise<number> {
         isWanted: line.flags.tls && app !== null,
         devices: app?.devices ?? [],
         content: Object.keys(app?.content ?? {}),
-        disks: line.flags.disk,
+        disks: line.flags.disk.map((disk) => disk.name),
         bootArguments: given,
         name: ownName,
         say,
@@ -123,7 +125,7 @@ const isPublished = (line: Line, platform: Platform): boolean =>
 
 /** Refuses what the target would silently ignore. */
 function checkFlags(line: Line, platform: Platform): void {
-  const { publish, link, disk, net, target, network } = line.flags;
+  const { publish, link, net, target, network } = line.flags;
   if (network.length > 0 && link.length > 0) {
     throw usageFailure('--network does not go with --link', 'leave one out');
   }
@@ -138,9 +140,6 @@ function checkFlags(line: Line, platform: Platform): void {
   }
   if (publish.length > 0 && !isPublished(line, platform)) {
     throw usageFailure('--publish does not go with --link', 'its ports are at its own address');
-  }
-  if (disk.length > 0 && platform !== 'process') {
-    throw usageFailure(`--disk does not go with target ${target}`, 'give it --target=process too');
   }
 }
 
@@ -169,21 +168,22 @@ function start(line: Line, around: Around, version: Version): Running {
     ...given,
     ...httpsArguments({ args, bootArguments: given, publish, isOnHost }),
   ];
-  const node = { content: contents };
+  const disks = attachDisks(line.flags.disk, diskProgram(version.app, platform), bootArguments);
+  const node = { content: contents, disks, bootArguments, control };
   switch (platform) {
     case 'node':
-      return startNode(file, node, publish, bootArguments, control, 'pipe');
+      return startNode(file, node, publish, 'pipe');
     case 'node-direct':
       checkLinks(version.app, links);
-      return startDirectNode(file, node, links, bootArguments, control, 'pipe');
+      return startDirectNode(file, node, links, 'pipe');
     case 'process': {
       checkLinks(version.app, links);
-      const { disk: disks, memory: memoryMib } = line.flags;
+      const { memory: memoryMib } = line.flags;
       return startProcess(file, { links, disks, memoryMib, control, bootArguments }, 'pipe');
     }
     case 'pvh':
       checkPlaces(version.app, platform, links);
-      return boot(line, file, { ...around, bootArguments });
+      return boot(line, file, { ...around, bootArguments }, disks);
   }
 }
 
@@ -194,7 +194,7 @@ function argumentsOf({ bootArguments, hostname, platform }: Around, app: App): r
   return [...bootArguments, `--hostname=${hostname}`];
 }
 
-function boot(line: Line, image: string, around: Around): Running {
+function boot(line: Line, image: string, around: Around, disks: readonly MachineDisk[]): Running {
   const { machine, memory: memoryMib } = line.flags;
   const { channel: control, bootArguments } = around;
   const links = parseMachineLinks(around.links);
@@ -202,7 +202,7 @@ function boot(line: Line, image: string, around: Around): Running {
   const qemu = findQemu();
   const accelerator = chosenAccelerator(qemu, line.flags.accelerator);
   const publish = links.length > 0 ? [] : around.publish;
-  const options = { image, machine, accelerator, memoryMib, publish, links, control };
+  const options = { image, machine, accelerator, memoryMib, publish, links, disks, control };
   return startMachine(qemu, { ...options, bootArguments }, 'pipe');
 }
 

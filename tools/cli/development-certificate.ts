@@ -19,7 +19,7 @@ export interface CertificateWish {
   /** The program's, and those of them that have files, linked or read where they are. */
   readonly devices: readonly Pick<DeviceNode, 'kind' | 'name'>[];
   readonly content: readonly string[];
-  /** What it is given. */
+  /** What it is given: names of disks. */
   readonly disks: readonly string[];
   readonly bootArguments: readonly string[];
   /** What it is called on networks. */
@@ -42,7 +42,7 @@ export function certificateArguments(wish: CertificateWish): string[] {
   }
   const hasOwn =
     content.includes(server.name) ||
-    disks.some((disk) => disk.startsWith('tls=')) ||
+    disks.includes('tls') ||
     bootArguments.some((word) => /^--tls-(certificate|key)=/.test(word));
   if (hasOwn) return [];
   const authority = DevelopmentAuthority.open(authorityDirectory(null));

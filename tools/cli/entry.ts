@@ -26,6 +26,8 @@ const CONTENT = {
   shown: 'linked into the image',
 };
 
+const DISK = { from: 'packages/morgana/disk.ts', name: 'diskConnector' };
+
 const DIRECT_STACK = {
   from: 'packages/morgana/direct-stack.ts',
   name: 'directStackConnector',
@@ -68,6 +70,7 @@ const IMPLEMENTATIONS: Record<Platform, { readonly [K in DeviceKind]?: Implement
     'net.ethernet': ethernet('virtio-net'),
     'net.stack': DIRECT_STACK,
     'kv.directory': CONTENT,
+    disk: { ...DISK, shown: 'virtio-blk' },
     'net.management': MANAGEMENT,
     ...TLS,
   },
@@ -75,6 +78,7 @@ const IMPLEMENTATIONS: Record<Platform, { readonly [K in DeviceKind]?: Implement
     'net.ethernet': ethernet('a tap device or a UNIX socket'),
     'net.stack': DIRECT_STACK,
     'kv.directory': CONTENT,
+    disk: { ...DISK, shown: 'a file' },
     'net.management': MANAGEMENT,
     ...TLS,
   },
@@ -85,6 +89,7 @@ const IMPLEMENTATIONS: Record<Platform, { readonly [K in DeviceKind]?: Implement
       shown: "the host's sockets",
     },
     'kv.directory': CONTENT,
+    disk: { ...DISK, shown: 'a file' },
     'net.management': MANAGEMENT,
     ...TLS,
   },
@@ -92,6 +97,7 @@ const IMPLEMENTATIONS: Record<Platform, { readonly [K in DeviceKind]?: Implement
     'net.ethernet': ethernet('a tap device or a UNIX socket'),
     'net.stack': DIRECT_STACK,
     'kv.directory': CONTENT,
+    disk: { ...DISK, shown: 'a file' },
     'net.management': MANAGEMENT,
     ...TLS,
   },

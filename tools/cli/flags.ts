@@ -5,6 +5,7 @@
  */
 
 import { err, ok, type Result } from '#core';
+import { DISK_EXPECTED, type DiskWish, parseDisk } from './disks.ts';
 
 export interface Flag<T> {
   /** The value that `text` means, or null; `text` is null for a flag without '='. */
@@ -144,8 +145,17 @@ export const networkFlag: Flag<readonly string[]> = {
   join: (before, next) => (before.includes(next[0]!) ? null : [...before, ...next]),
 };
 
-/** A block device for a process: base/plat/process/disks.c reads it. */
-export const diskFlag = wordsFlag(/^[^=]+=./s, 'NAME=FILE');
+/** Files as block devices: disks.ts. */
+export const diskFlag: Flag<readonly DiskWish[]> = {
+  read(text) {
+    const disk = parseDisk(text ?? '');
+    return disk === null ? null : [disk];
+  },
+  expected: DISK_EXPECTED,
+  absent: [],
+  join: (before, [next]) =>
+    before.some(({ name }) => name === next!.name) ? null : [...before, next!],
+};
 
 function readPublish(text: string): Publish[] | null {
   const found = /^(?:(\d{1,3}(?:\.\d{1,3}){3}):)?(\d{1,5}):(\d{1,5})(?:\/(tcp|udp))?$/.exec(text);

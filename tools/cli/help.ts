@@ -47,7 +47,7 @@ While a change has errors they are shown and the old version keeps serving.
   --acme
   --ca=FILE|system|none
   --link=LINK           an Ethernet interface, as of "morgana run"; may be repeated
-  --disk=NAME=FILE      process: a block device; may be repeated
+  --disk=NAME=FILE      a disk, as of "morgana run"; may be repeated
   --memory=MIB          memory of the machine, 3 to 4096 (default 32)
   --machine=microvm|q35 pvh: as of "morgana run"
   --accelerator=kvm|tcg pvh: as of "morgana run"
@@ -90,7 +90,8 @@ stdout, the image's exit code is this command's; Ctrl-C stops the machine.
   --link=LINK           pvh, process, --net=direct: an Ethernet interface, as tap:NAME (a tap
                         device that exists), unix:PATH or unix-listen:PATH (a stream socket);
                         may be repeated. On pvh in place of QEMU's user networking
-  --disk=NAME=FILE      process: a block device (FILE,ro: read only); may be repeated
+  --disk=NAME=FILE      the disk that the application declares under NAME; may be repeated.
+                        FILE,size=64M makes the file if there is none; FILE,readonly
   --publish=HOST:IMAGE  forwards a port of 127.0.0.1, as 8080:80; may be repeated
                         also ADDRESS:HOST:IMAGE and HOST:IMAGE/udp
   --memory=MIB          memory of the machine, 3 to 4096 (default 16)

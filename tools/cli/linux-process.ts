@@ -1,12 +1,13 @@
 /** Runs an image of target process: it is a program of this machine. */
 
 import { spawn } from 'node:child_process';
+import type { MachineDisk } from './disks.ts';
 import { leashed, type Output, type Running, supervise } from './machine.ts';
 
 export interface ProcessOptions {
   /** Of the image's own command line: base/plat/process/main.c. */
   readonly links: readonly string[];
-  readonly disks: readonly string[];
+  readonly disks: readonly MachineDisk[];
   readonly memoryMib: number;
   /** Path of the socket for its control channel, or null. */
   readonly control: string | null;
@@ -18,7 +19,9 @@ export function processArguments(options: ProcessOptions): string[] {
     `--mem=${options.memoryMib}`,
     ...options.links.map((link) => `--link=${link}`),
     ...(options.control === null ? [] : [`--control=unix:${options.control}`]),
-    ...options.disks.map((disk) => `--disk=${disk}`),
+    ...options.disks.map(
+      ({ name, file, readOnly }) => `--disk=${name}=${file}${readOnly ? ',readonly' : ''}`,
+    ),
     '--',
     ...options.bootArguments,
   ];

@@ -10,6 +10,7 @@ import { release } from 'node:os';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { baseImage } from './base.ts';
+import { heldStatus, holding } from './disks.ts';
 import { EXIT_FAILED, Failure } from './failure.ts';
 import type { Publish } from './flags.ts';
 import { cacheDirectory } from './places.ts';
@@ -135,7 +136,8 @@ export function startMachine(
   options: MachineOptions,
   output: Output = 'inherit',
 ): Running {
-  const [command, args] = leashed(qemu, qemuArguments(options));
+  const { disks = [] } = options;
+  const [command, args] = holding(disks, leashed(qemu, qemuArguments(options)));
   let complaint = '';
   const begin = (): ChildProcess => {
     const child = spawn(command, args, { stdio: ['ignore', output, 'pipe'] });
@@ -145,7 +147,7 @@ export function startMachine(
     return child;
   };
   return supervise(begin, (status) => {
-    const code = imageExitCode(status);
+    const code = imageExitCode(heldStatus(disks, status));
     if (code !== null) return code;
     const line = complaint.trim().split('\n')[0] ?? '';
     const failure = /host forwarding rule '[a-z]+:[^:]*:(\d+)/.exec(complaint);

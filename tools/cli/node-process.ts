@@ -3,10 +3,18 @@
 import { spawn } from 'node:child_process';
 import type { App } from './app.ts';
 import { tapLinkTool } from './base.ts';
+import { heldStatus, holding, type MachineDisk } from './disks.ts';
 import type { Publish } from './flags.ts';
 import { leashed, type Output, type Running, supervise } from './machine.ts';
 
-type Content = Pick<App, 'content'>;
+/** What a machine is given from around it, whatever its network is. */
+export interface NodeAround {
+  readonly content: App['content'];
+  readonly disks: readonly MachineDisk[];
+  readonly bootArguments: readonly string[];
+  /** Where its control channel leads, or null. */
+  readonly control: string | null;
+}
 
 /** A program of this machine; without `env` in our own environment. */
 export interface Command {
@@ -18,58 +26,54 @@ export interface Command {
 /** `file` is what buildModule made; its console is stdout. */
 export function nodeCommand(
   file: string,
-  app: Content,
+  around: NodeAround,
   publish: readonly Publish[],
-  bootArguments: readonly string[],
-  control: string | null,
 ): Command {
   // targets/node/launch.ts reads these.
-  const env = { ...commonVariables(app, control), MORGANA_PUBLISH: JSON.stringify(publish) };
-  return { file: process.execPath, args: [...SOURCE_MAPS, file, ...bootArguments], env };
+  const env = { ...commonVariables(around), MORGANA_PUBLISH: JSON.stringify(publish) };
+  return command([file, ...around.bootArguments], around, env);
 }
 
 /** The same on our own stack (targets/node/launch-direct.ts), over links. */
 export function directNodeCommand(
   file: string,
-  app: Content,
+  around: NodeAround,
   links: readonly string[],
-  bootArguments: readonly string[],
-  control: string | null,
 ): Command {
-  const words = [...links.map((link) => `--link=${link}`), '--', ...bootArguments];
-  const env = { ...commonVariables(app, control), MORGANA_TAP_LINK: tapLinkTool() ?? 'tap-link' };
-  return { file: process.execPath, args: [...SOURCE_MAPS, file, ...words], env };
+  const words = [...links.map((link) => `--link=${link}`), '--', ...around.bootArguments];
+  const env = { ...commonVariables(around), MORGANA_TAP_LINK: tapLinkTool() ?? 'tap-link' };
+  return command([file, ...words], around, env);
 }
 
-const SOURCE_MAPS = ['--enable-source-maps'];
+function command(words: readonly string[], { disks }: NodeAround, env: NodeJS.ProcessEnv): Command {
+  const [file, args] = holding(disks, [process.execPath, ['--enable-source-maps', ...words]]);
+  return { file, args, env };
+}
 
-const commonVariables = ({ content }: Content, control: string | null): NodeJS.ProcessEnv => ({
+const commonVariables = ({ content, disks, control }: NodeAround): NodeJS.ProcessEnv => ({
   ...process.env,
   // Also when there is none: a tool that a unikernel started would pass on its own.
   MORGANA_CONTROL: control ?? undefined,
   MORGANA_CONTENT: JSON.stringify(content),
+  MORGANA_DISKS: JSON.stringify(disks),
 });
 
 export const startNode = (
   file: string,
-  app: Content,
+  around: NodeAround,
   publish: readonly Publish[],
-  bootArguments: readonly string[],
-  control: string | null = null,
   output: Output = 'inherit',
-): Running => start(nodeCommand(file, app, publish, bootArguments, control), output);
+): Running => start(nodeCommand(file, around, publish), around, output);
 
 export const startDirectNode = (
   file: string,
-  app: Content,
+  around: NodeAround,
   links: readonly string[],
-  bootArguments: readonly string[],
-  control: string | null = null,
   output: Output = 'inherit',
-): Running => start(directNodeCommand(file, app, links, bootArguments, control), output);
+): Running => start(directNodeCommand(file, around, links), around, output);
 
-const start = ({ file, args, env }: Command, output: Output): Running =>
+const start = ({ file, args, env }: Command, { disks }: NodeAround, output: Output): Running =>
   supervise(
     () => spawn(...leashed(file, args), { stdio: ['ignore', output, 'inherit'], env }),
-    (status) => status,
+    (status) => heldStatus(disks, status),
   );

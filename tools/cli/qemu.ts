@@ -1,5 +1,6 @@
 /** QEMU's command line and exit status. Pure: see machine.ts for the process. */
 
+import type { MachineDisk } from './disks.ts';
 import type { Publish } from './flags.ts';
 
 /** What a network card of the machine is plugged into, in place of QEMU's user networking. */
@@ -20,6 +21,7 @@ export interface MachineOptions {
   readonly publish: readonly Publish[];
   /** A card each, in order; without any there is one, on user networking. */
   readonly links?: readonly MachineLink[];
+  readonly disks?: readonly MachineDisk[];
   /** Path of the socket to which the control channel connects. */
   readonly control?: string | null;
   readonly bootArguments: readonly string[];
@@ -50,6 +52,7 @@ export function qemuArguments(options: MachineOptions): string[] {
       ...['-device', `${net},netdev=n${index}${mac}`],
     ]),
     ...['-device', rng],
+    ...drives(options),
     ...controlPort(options),
     ...['-kernel', options.image],
     ...['-append', commandLine(options.bootArguments)],
@@ -66,6 +69,18 @@ function controlPort({ machine, control = null }: MachineOptions): string[] {
     ...['-device', `${bus},max_ports=2`],
     ...['-device', 'virtserialport,chardev=control,name=morgana.control'],
   ];
+}
+
+/** The serial number is the disk's name: targets/pvh/virtio/block.ts. */
+function drives({ machine, disks = [] }: MachineOptions): string[] {
+  const bus = machine === 'microvm' ? 'virtio-blk-device' : 'virtio-blk-pci,disable-legacy=on';
+  return disks.flatMap(({ name, file, readOnly }, index) => [
+    ...[
+      '-drive',
+      `if=none,id=d${index},format=raw,discard=unmap${readOnly ? ',readonly=on' : ''},file=${file.replaceAll(',', ',,')}`,
+    ],
+    ...['-device', `${bus},drive=d${index},serial=${name}`],
+  ]);
 }
 
 function netdevs(options: MachineOptions): { backend: string; mac: string }[] {

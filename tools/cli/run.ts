@@ -7,6 +7,7 @@ import { buildApp, SUFFIX } from './build.ts';
 import { grouped } from './describe-text.ts';
 import { type Description, findDescription } from './description.ts';
 import { certificateArguments } from './development-certificate.ts';
+import { attachDisks, type MachineDisk } from './disks.ts';
 import { Failure, usageFailure } from './failure.ts';
 import { type CommandLine, formatPublish, type Publish } from './flags.ts';
 import { type ProcessOptions, startProcess } from './linux-process.ts';
@@ -54,16 +55,13 @@ export async function runVerb(line: Line): Promise<number> {
   if (kept !== null) copyFileSync(file, kept);
   const about = { app: app.name, source: app.root, target };
   return run(line, about, description, Object.keys(app.content), (around) => {
+    const node = { ...around, content: app.content };
     if (platform === 'node-direct') {
-      const { links, control, bootArguments } = processOptions(line, description, around);
-      return watchOver(line, description, () =>
-        startDirectNode(file, app, links, bootArguments, control),
-      );
+      const { links } = processOptions(line, description, around);
+      return watchOver(line, description, () => startDirectNode(file, node, links));
     }
     if (platform !== 'node') return start(line, platform, file, description, around);
-    return watchOver(line, description, (publish) =>
-      startNode(file, app, publish, around.bootArguments, around.control),
-    );
+    return watchOver(line, description, (publish) => startNode(file, node, publish));
   });
 }
 
@@ -89,6 +87,7 @@ interface Around {
   readonly control: string | null;
   /** Of --link or --network. */
   readonly links: readonly string[];
+  readonly disks: readonly MachineDisk[];
   readonly bootArguments: readonly string[];
 }
 
@@ -112,18 +111,19 @@ function run(
         isWanted: line.flags.tls,
         devices: description?.devices ?? [],
         content,
-        disks: line.flags.disk,
+        disks: line.flags.disk.map((disk) => disk.name),
         bootArguments: line.rest ?? [],
         name,
         say,
       }),
     ];
+    const disks = asksHelp(line) ? [] : attachDisks(line.flags.disk, description, bootArguments);
     if (network.length === 0 || asksHelp(line)) {
-      return (await begin({ control, links: link, bootArguments })).ended;
+      return (await begin({ control, links: link, disks, bootArguments })).ended;
     }
     const joining = { networks: network, allowHost: line.flags['allow-host'], publish };
     const wish = { ...joining, name, description, bootArguments, say };
-    return runOnNetworks(wish, (on) => begin({ control, ...on }));
+    return runOnNetworks(wish, (on) => begin({ control, disks, ...on }));
   });
 }
 
@@ -155,7 +155,7 @@ function start(
 
 /** Refuses what the target would silently ignore. */
 function checkFlags(line: Line, platform: Platform): void {
-  const { publish, link, disk, network } = line.flags;
+  const { publish, link, network } = line.flags;
   if (network.length > 0 && link.length > 0) {
     throw usageFailure('--network does not go with --link', 'leave one out');
   }
@@ -171,14 +171,13 @@ function checkFlags(line: Line, platform: Platform): void {
   }
   const wrong =
     isLinked && network.length === 0 ? { publish } : platform === 'node' ? { link } : {};
-  const [given] = Object.entries({ ...wrong, ...(platform === 'process' ? {} : { disk }) })
+  const [given] = Object.entries(wrong)
     .filter(([, values]) => values.length > 0)
     .map(([name]) => name);
   if (given === undefined) return;
   const mends = {
     publish: 'it has addresses of its own on its --link; give it --network=NAME instead',
     link: 'give it --net=direct too',
-    disk: 'give it --target=process too',
   };
   throw usageFailure(
     `--${given} does not go with target ${platform === 'node-direct' ? 'node --net=direct' : platform}`,
@@ -189,11 +188,10 @@ function checkFlags(line: Line, platform: Platform): void {
 function processOptions(
   line: Line,
   description: Description | null,
-  { control, links, bootArguments }: Around,
+  { control, links, disks, bootArguments }: Around,
 ): ProcessOptions {
-  const { disk, memory } = line.flags;
   checkLinks(line, description, links);
-  return { links, disks: disk, memoryMib: memory, control, bootArguments };
+  return { links, disks, memoryMib: line.flags.memory, control, bootArguments };
 }
 
 /** Refuses fewer interfaces than the program's graph has. */
@@ -214,7 +212,7 @@ async function boot(
   around: Around,
 ): Promise<Running> {
   const { machine, memory } = line.flags;
-  const { control, bootArguments } = around;
+  const { control, disks, bootArguments } = around;
   if (around.links.length > 0) checkLinks(line, description, around.links);
   const links = parseMachineLinks(around.links);
   // A network's has just answered.
@@ -233,6 +231,7 @@ async function boot(
       memoryMib: memory,
       publish: links.length > 0 ? [] : publish,
       links,
+      disks,
       control,
       bootArguments,
     }),

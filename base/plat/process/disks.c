@@ -18,14 +18,14 @@ uint32_t disk_count;
 
 static _Noreturn void cannot(const char *file, int error) {
     const char *mend = "name a file that exists: truncate --size=1M FILE makes one";
-    if (error == EACCES || error == EROFS) mend = "take the right to write, or add ,ro";
+    if (error == EACCES || error == EROFS) mend = "take the right to write, or add ,readonly";
     if (error == EWOULDBLOCK) {
         fail(EXIT_UNAVAILABLE, file, "another process uses this disk", "end it, or take a copy");
     }
     fail(EXIT_UNAVAILABLE, file, strerror(error), mend);
 }
 
-/* Opened here, while the arguments are read; NAME=FILE or NAME=FILE,ro. */
+/* Opened here, while the arguments are read; NAME=FILE or NAME=FILE,readonly. */
 void disks_add(char *spec) {
     char *file = strchr(spec, '=');
     if (disk_count == DISKS_MAX) fail(EXIT_USAGE, spec, "too many disks", "give it 8 at most");
@@ -39,8 +39,8 @@ void disks_add(char *spec) {
     struct disk *disk = &disks[disk_count++];
     size_t bytes = strlen(file);
     disk->name = spec;
-    disk->read_only = bytes > 3 && strcmp(file + bytes - 3, ",ro") == 0;
-    if (disk->read_only) file[bytes - 3] = 0;
+    disk->read_only = bytes > 9 && strcmp(file + bytes - 9, ",readonly") == 0;
+    if (disk->read_only) file[bytes - 9] = 0;
     disk->fd = open(file, disk->read_only ? O_RDONLY : O_RDWR);
     struct stat status;
     if (disk->fd < 0 || fstat(disk->fd, &status) < 0) cannot(file, errno);

@@ -27,14 +27,14 @@ __asm__(".section .stacks, \"aw\", @nobits\n.balign 4096\n"
         ".text\n");
 
 static const char help[] =
-    "usage: IMAGE [--mem=MIB] [--link=LINK]... [--disk=NAME=FILE[,ro]]... [-- boot-time arguments]\n\n"
+    "usage: IMAGE [--mem=MIB] [--link=LINK]... [--disk=NAME=FILE[,readonly]]... [-- boot-time arguments]\n\n"
     "  --mem=MIB               memory, 3 to 4095 (default 16)\n"
     "  --link=tap:NAME         an Ethernet interface: a tap device that exists\n"
     "  --link=unix:PATH        the same over a UNIX stream socket: connects to it\n"
     "  --link=unix-listen:PATH the same: makes the socket and waits for one peer\n"
     "                          ,mac=02:00:00:00:00:01 behind any of them sets the address\n"
     "  --control=unix:PATH     whoever listens there may look into it (docs/cli.md)\n"
-    "  --disk=NAME=FILE        a block device: a file or block device, read only with ,ro\n"
+    "  --disk=NAME=FILE        a block device: a file or block device, read only with ,readonly\n"
     "  --profile=HZ            samples where the time goes (base/README.md)\n"
     "  --profile-s=N           prints the profile every N seconds\n\n"
     "\"IMAGE -- --help\" prints the boot-time arguments of the program.\n";

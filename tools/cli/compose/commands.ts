@@ -2,6 +2,8 @@
 
 import type { ComposedUnikernel } from '../../../packages/morgana/compose.ts';
 import type { App } from '../app.ts';
+import { diskProgram } from '../describe-app.ts';
+import { attachDisks, type DiskWish, holding } from '../disks.ts';
 import { EXIT_FAILED } from '../failure.ts';
 import type { Publish } from '../flags.ts';
 import { processArguments } from '../linux-process.ts';
@@ -26,8 +28,8 @@ export interface Attached {
   readonly links: readonly string[];
   /** Ports of this machine that its own process holds: target node on host sockets. */
   readonly publish: readonly Publish[];
-  /** Disks as --disk takes them. */
-  readonly disks: readonly string[];
+  /** As --disk takes them. */
+  readonly disks: readonly DiskWish[];
 }
 
 export const platformOfUnikernel = (spec: ComposedUnikernel): Platform =>
@@ -41,12 +43,15 @@ export function commandOf(
   channel: string | null,
 ): Command {
   const { app, file, bootArguments } = built;
-  const { links, publish, disks } = attached;
+  const { links, publish } = attached;
+  const program = diskProgram(app, built.platform);
+  const disks = attachDisks(attached.disks, program, bootArguments);
+  const node = { content: app.content, disks, bootArguments, control: channel };
   switch (built.platform) {
     case 'node':
-      return nodeCommand(file, app, publish, bootArguments, channel);
+      return nodeCommand(file, node, publish);
     case 'node-direct':
-      return directNodeCommand(file, app, links, bootArguments, channel);
+      return directNodeCommand(file, node, links);
     case 'process': {
       const options = { links, disks, memoryMib: spec.memoryMib, control: channel, bootArguments };
       return { file, args: processArguments(options) };
@@ -60,10 +65,12 @@ export function commandOf(
         memoryMib: spec.memoryMib,
         publish,
         links: parseMachineLinks(links),
+        disks,
         control: channel,
         bootArguments,
       });
-      return { file: qemu, args };
+      const [command, words] = holding(disks, [qemu, args]);
+      return { file: command, args: words };
     }
   }
 }

@@ -8,6 +8,7 @@ import {
   isComposed,
 } from '../../../packages/morgana/compose.ts';
 import { type AppPath, detectApp } from '../app.ts';
+import { DISK_EXPECTED, type DiskWish, diskFrom, parseDisk } from '../disks.ts';
 import { Failure } from '../failure.ts';
 import { type Publish, publishFlag } from '../flags.ts';
 import { evaluateFile } from '../load.ts';
@@ -31,7 +32,7 @@ export interface Member {
   readonly app: Exclude<AppPath, { kind: 'image' }>;
   readonly publish: readonly Publish[];
   /** As --disk takes them, paths absolute. */
-  readonly disks: readonly string[];
+  readonly disks: readonly DiskWish[];
 }
 
 /** `given`: of --file, or null. */
@@ -71,11 +72,16 @@ function memberOf(name: string, spec: ComposedUnikernel, file: string): Member {
     throw mistake(file, `${place}.publish[${index}]`, what, `write ${publishFlag.expected}`);
   });
   const disks = Object.entries(spec.disks).map(([disk, text]) => {
-    const readOnly = text.endsWith(',ro') ? ',ro' : '';
-    const image = path.resolve(home, text.slice(0, text.length - readOnly.length));
-    if (existsSync(image)) return `${disk}=${image}${readOnly}`;
-    const what = `there is no ${shown(image)}`;
-    throw mistake(file, `${place}.disks.${disk}`, what, 'make it, or correct the path');
+    const at = `${place}.disks.${disk}`;
+    const wish = parseDisk(`${disk}=${text}`);
+    if (wish === null) {
+      const expected = DISK_EXPECTED.replace('NAME=', '');
+      throw mistake(file, at, `'${text}' is no disk`, `write { ${disk}: '${expected}' }`);
+    }
+    const from = diskFrom(wish, home);
+    if (wish.bytes !== null || existsSync(from.file)) return from;
+    const mend = 'make it, correct the path, or have it made: FILE,size=64M';
+    throw mistake(file, at, `there is no ${shown(from.file)}`, mend);
   });
   if (platformOfUnikernel(spec) === 'node' && spec.memoryMib !== 16) {
     const what = 'target node has the memory of this machine';
