@@ -43,7 +43,7 @@ export {
   readIdText,
   writeId,
 } from './object-id.ts';
-export { applyDelta } from './pack/delta.ts';
+export * from './pack/index.ts';
 export { PACK_BYTES_MAX } from './protocol/limits.ts';
 export { isPktEnd, type PktEnd, type PktRead, PktReader } from './protocol/pkt-reader.ts';
 export {

@@ -68,8 +68,8 @@ export class InflateStream extends InflateMachine {
   private leftBytes: number;
   private readonly give: (piece: Uint8Array) => void;
   private givenAt = 0;
-  /** Bytes of earlier pushes. */
-  private pushedBytes = 0;
+  /** Input of all pushes so far. */
+  pushedBytes = 0;
 
   /** `give` gets each piece, which is fresh; at most `sizeBytesMax` bytes in all. */
   constructor(sizeBytesMax: number, give: (piece: Uint8Array) => void) {

@@ -1,0 +1,38 @@
+/** Objects that were used last, up to a bound of bytes; what was not used longest goes first. */
+
+import type { GitObject } from '../object.ts';
+
+/** What an entry costs beside its bytes. */
+const ENTRY_BYTES = 200;
+
+export class ObjectCache<K> {
+  readonly bytesMax: number;
+  private readonly objects = new Map<K, GitObject>();
+  private bytes = 0;
+
+  constructor(bytesMax: number) {
+    this.bytesMax = bytesMax;
+  }
+
+  get(key: K): GitObject | null {
+    const object = this.objects.get(key);
+    if (object === undefined) return null;
+    // A Map keeps the order in which keys came.
+    this.objects.delete(key);
+    this.objects.set(key, object);
+    return object;
+  }
+
+  /** One that is larger than the half of the bound isn't kept. */
+  add(key: K, object: GitObject): void {
+    const cost = object.bytes.length + ENTRY_BYTES;
+    if (cost * 2 > this.bytesMax || this.objects.has(key)) return;
+    this.objects.set(key, object);
+    this.bytes += cost;
+    for (const [oldest, old] of this.objects) {
+      if (this.bytes <= this.bytesMax) break;
+      this.objects.delete(oldest);
+      this.bytes -= old.bytes.length + ENTRY_BYTES;
+    }
+  }
+}
