@@ -21,6 +21,27 @@ export {
   partBase,
 } from './content/merge.ts';
 export * as stock from './content/stock.ts';
+export { addItems, counter, countOf, multiset } from './data/counter.ts';
+export type { Form, FormFault, FormValue } from './data/form.ts';
+export * as form from './data/form.ts';
+export { type EntryLog, emptyLog, keepSince, type LogEntry, log } from './data/log.ts';
+export { insertAt, type OrderedList, orderedList, removeAt } from './data/ordered-list.ts';
+export { isPosition, positionBetween } from './data/position.ts';
+export { type Register, register, write } from './data/register.ts';
+export { type Table, table } from './data/table.ts';
+export { newTag } from './data/tag.ts';
+export {
+  addElement,
+  put,
+  removeElement,
+  removeKey,
+  type TaggedMap,
+  type TaggedSet,
+  taggedMap,
+  taggedSet,
+  valueAt,
+  versions,
+} from './data/tagged-map.ts';
 export {
   CommitGraph,
   type CommitNode,

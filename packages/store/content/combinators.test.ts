@@ -152,7 +152,11 @@ test('counter, multiset › past what a number holds › conflict, not a wrong s
     run(merge, new Map(), new Map([['x', most]]), new Map([['x', 1]])),
     'out of range @',
   );
-  assert.deepEqual(run(merge, new Map([['x', 2]]), new Map([['x', 1]]), new Map()), new Map());
+  assert.deepEqual(
+    run(merge, new Map([['x', 2]]), new Map([['x', 1]]), new Map([['x', 1]])),
+    new Map(),
+  );
+  assert.deepEqual(run(merge, new Map([['x', 1]]), new Map(), new Map()), new Map([['x', -1]]));
 });
 
 test('sets, multisets, maps, by change › sides swapped › same outcome', () => {

@@ -170,19 +170,21 @@ export const counter: Merge<number> = (base, ours, theirs) => {
 };
 
 /**
- * Items with how many times they are there: per item ours + theirs - base. Items at 0 or below are
- * dropped. Symmetric.
+ * Items with how many times they are there: per item ours + theirs - base, items at 0 dropped. A
+ * count below 0 stays (two sides took away the same last one): dropped, it would be missing from
+ * later sums, and the order of merges would show. Symmetric.
  */
 export function multiset<T>(): Merge<ReadonlyMap<T, number>> {
   return (base, ours, theirs) => {
     const old = base();
     if (!old.ok) return old;
     const merged = new Map<T, number>();
-    for (const item of new Set([...ours.keys(), ...theirs.keys()])) {
-      const was = old.value?.get(item) ?? 0;
+    const before = old.value ?? new Map<T, number>();
+    for (const item of new Set([...ours.keys(), ...theirs.keys(), ...before.keys()])) {
+      const was = before.get(item) ?? 0;
       const count = (ours.get(item) ?? 0) - was + (theirs.get(item) ?? 0);
       if (!Number.isSafeInteger(count)) return fails('out of range', 'a count is out of range');
-      if (count > 0) merged.set(item, count);
+      if (count !== 0) merged.set(item, count);
     }
     return ok(merged);
   };

@@ -1,0 +1,238 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { wallTimeOfMillis } from '#core';
+import { compareText } from '../content/equal.ts';
+import { addItems, counter, multiset } from './counter.ts';
+import { content, type FormValue, record, text } from './form.ts';
+import { emptyLog, keepSince, log } from './log.ts';
+import { insertAt, orderedList, removeAt } from './ordered-list.ts';
+import { register, write } from './register.ts';
+import { table } from './table.ts';
+import {
+  addElement,
+  put,
+  removeElement,
+  removeKey,
+  taggedMap,
+  taggedSet,
+  versions,
+} from './tagged-map.ts';
+import { converges, type EditContext, type Subject } from './test-convergence.ts';
+
+const SEEDS = 25;
+const letter = ({ random }: EditContext, count = 3): string => 'abcdefgh'[random.below(count)]!;
+
+test('counter › N replicas › every increment counts once', async () => {
+  await converges<number, number>(
+    {
+      type: content('counter', counter),
+      initial: 0,
+      edit(value, { random }) {
+        const event = 1 + random.below(2) * -2;
+        return { value: value + event, event };
+      },
+      expected: (events) => events.reduce((sum, event) => sum + event, 0),
+      shown: (value) => value,
+    },
+    SEEDS,
+  );
+});
+
+test('multiset › N replicas › every addition and removal counts once', async () => {
+  await converges<ReadonlyMap<string, number>, [string, number]>(
+    {
+      type: content('multiset', multiset),
+      initial: new Map(),
+      edit(value, context) {
+        const item = letter(context);
+        const count = context.random.chance(0.5) ? 1 : -1;
+        return { value: addItems(value, item, count), event: [item, count] };
+      },
+      expected(events) {
+        const sums = new Map<string, number>();
+        for (const [item, count] of events) sums.set(item, (sums.get(item) ?? 0) + count);
+        return [...sums].filter(([, sum]) => sum !== 0).sort();
+      },
+      shown: (value) => [...value].sort(),
+    },
+    SEEDS,
+  );
+});
+
+test('register › N replicas › the last writer wins', async () => {
+  const form = register(text);
+  await converges<FormValue<typeof form>, FormValue<typeof form>>(
+    {
+      type: content('register', form),
+      initial: { value: '', time: wallTimeOfMillis(0) },
+      edit(old, context) {
+        const event = write(old, letter(context, 8), context.time);
+        return { value: event, event };
+      },
+      expected(events) {
+        const sorted = [...events].sort((a, b) => a.time - b.time || compareText(a.value, b.value));
+        return sorted.at(-1) ?? { value: '', time: 0 };
+      },
+      shown: ({ value, time }) => ({ value, time }),
+    },
+    SEEDS,
+  );
+});
+
+type MapEvent = { put?: [key: string, tag: string, value: string]; gone: readonly string[] };
+const tagsAt = (map: ReadonlyMap<string, ReadonlyMap<string, unknown>>, key: string) => [
+  ...(map.get(key)?.keys() ?? []),
+];
+
+/** What is left: everything that was put and that no event, whose author saw it, took away. */
+function left(events: readonly MapEvent[]): [string, string][] {
+  const gone = new Set(events.flatMap((event) => event.gone));
+  const puts = events.flatMap((event) => (event.put === undefined ? [] : [event.put]));
+  return puts
+    .filter(([, tag]) => !gone.has(tag))
+    .map(([key, , value]) => [key, value] as [string, string])
+    .sort();
+}
+
+test('map › N replicas › what nobody who saw it replaced or removed is there', async () => {
+  const form = taggedMap(text);
+  await converges<FormValue<typeof form>, MapEvent>(
+    {
+      type: content('map', form),
+      initial: new Map(),
+      edit(value, context) {
+        const key = letter(context);
+        const gone = tagsAt(value, key);
+        if (context.random.chance(0.35)) return { value: removeKey(value, key), event: { gone } };
+        const item = letter(context, 8);
+        return {
+          value: put(value, key, item, context.tag),
+          event: { put: [key, context.tag, item], gone },
+        };
+      },
+      expected: left,
+      shown: (value) =>
+        [...value.keys()].flatMap((key) => versions(value, key).map((one) => [key, one])).sort(),
+    },
+    SEEDS,
+  );
+});
+
+test('set › N replicas › an addition stays that no removal has seen', async () => {
+  await converges<FormValue<typeof taggedSet>, MapEvent>(
+    {
+      type: content('set', taggedSet),
+      initial: new Map(),
+      edit(value, context) {
+        const key = letter(context);
+        const gone = tagsAt(value, key);
+        if (context.random.chance(0.4))
+          return { value: removeElement(value, key), event: { gone } };
+        return {
+          value: addElement(value, key, context.tag),
+          event: { put: [key, context.tag, ''], gone },
+        };
+      },
+      expected: (events) => [...new Set(left(events).map(([key]) => key))],
+      shown: (value) => [...value.keys()].sort(),
+    },
+    SEEDS,
+  );
+});
+
+test('log › N replicas › every entry once, in order of time, none that was forgotten', async () => {
+  const form = log(text);
+  type Event = { entry?: [number, string]; since?: number };
+  await converges<FormValue<typeof form>, Event>(
+    {
+      type: content('log', form),
+      initial: emptyLog,
+      edit(value, context) {
+        const { time, random } = context;
+        if (random.chance(0.1)) {
+          const since = wallTimeOfMillis(time - 4);
+          return { value: keepSince(value, since), event: { since } };
+        }
+        const line = letter(context, 2);
+        return { value: form.append(value, time, line), event: { entry: [time, line] } };
+      },
+      expected(events) {
+        const since = Math.max(0, ...events.map((event) => event.since ?? 0));
+        const entries = events.flatMap(({ entry }) => (entry === undefined ? [] : [entry]));
+        return entries.filter(([time]) => time >= since).sort(newest);
+      },
+      shown: ({ entries }) => entries.map(({ time, value }) => [time, value]),
+    },
+    SEEDS,
+  );
+});
+
+const newest = (a: readonly [number, string], b: readonly [number, string]): number =>
+  b[0] - a[0] || compareText(b[1], a[1]);
+
+test('ordered list › N replicas › what is left of all insertions, in one order', async () => {
+  const form = orderedList(text);
+  type Event = { tag?: string; gone?: string };
+  const tagOf = (position: string) => position.slice(position.lastIndexOf('.') + 1);
+  await converges<FormValue<typeof form>, Event>(
+    {
+      type: content('list', form),
+      initial: new Map(),
+      edit(value, { random, tag }) {
+        if (value.size > 0 && random.chance(0.35)) {
+          const at = random.below(value.size);
+          return { value: removeAt(value, at), event: { gone: tagOf([...value.keys()][at]!) } };
+        }
+        const at = random.below(value.size + 1);
+        return { value: insertAt(value, at, tag, tag), event: { tag } };
+      },
+      expected(events) {
+        const gone = new Set(events.map((event) => event.gone));
+        return events
+          .flatMap(({ tag }) => (tag === undefined || gone.has(tag) ? [] : [tag]))
+          .sort();
+      },
+      shown(value) {
+        assert.deepEqual([...value.keys()], [...value.keys()].sort(compareText));
+        return [...value.values()].sort();
+      },
+    },
+    SEEDS,
+  );
+});
+
+test('table › N replicas › rows merge field by field, removed ones stay away', async () => {
+  const row = record({ name: register(text), visits: counter });
+  const form = table(row);
+  type Event = { row?: string; gone?: string; visit?: string };
+  await converges<FormValue<typeof form>, Event>(
+    {
+      type: content('table', form),
+      initial: new Map(),
+      edit(value, { random, tag, time }) {
+        const id = [...value.keys()].sort()[random.below(Math.max(1, value.size))];
+        if (id === undefined || random.chance(0.3)) {
+          const fresh = { name: { value: tag, time }, visits: 0 };
+          return { value: new Map(value).set(tag, fresh), event: { row: tag } };
+        }
+        const changed = new Map(value);
+        if (random.chance(0.2)) {
+          changed.delete(id);
+          return { value: changed, event: { gone: id } };
+        }
+        const old = value.get(id)!;
+        changed.set(id, { ...old, visits: old.visits + 1 });
+        return { value: changed, event: { visit: id } };
+      },
+      expected(events) {
+        const rows = events.flatMap((event) => (event.row === undefined ? [] : [event.row]));
+        return rows
+          .filter((id) => !events.some(({ gone }) => gone === id))
+          .map((id) => [id, events.filter(({ visit }) => visit === id).length])
+          .sort();
+      },
+      shown: (value) => [...value].map(([id, { visits }]) => [id, visits]).sort(),
+    } satisfies Subject<FormValue<typeof form>, Event>,
+    SEEDS,
+  );
+});
