@@ -1,3 +1,5 @@
+export { CachedReader } from './cached-reader.ts';
+export type { Commit, CommitInfo, CommitOptions, Person } from './commit-info.ts';
 export * from './content/combinators.ts';
 export {
   type AnyContentType,
@@ -55,6 +57,7 @@ export {
   relationOf,
 } from './history/common-ancestors.ts';
 export { type WalkOptions, walkHistory } from './history/walk.ts';
+export type { LastModifiedOptions } from './last-modified.ts';
 export {
   type MergedTree,
   type MergeFault,
@@ -65,4 +68,32 @@ export {
 export { ObjectDraft } from './merge/object-draft.ts';
 export type { ObjectReader, ReadFault } from './merge/object-reader.ts';
 export type { ContentTypeAt, Side, TreeConflict, TreeMergeFault } from './merge/tree-merge.ts';
-export { Repository, type RepositoryOptions } from './repository.ts';
+export { ObjectCache } from './object-cache.ts';
+export { checkPath, formatPath, isStep, type Path, parsePath } from './path.ts';
+export { type RawShape, rawSchema } from './raw-schema.ts';
+export { Repository, type RepositoryOptions, type Tag } from './repository.ts';
+export {
+  type ContentAt,
+  defineSchema,
+  type PathOf,
+  Schema,
+  type Shape,
+  type ShapeAt,
+  type Steps,
+  type TreePathOf,
+} from './schema.ts';
+export { Store, type StoreView, type TestWas, type TransactionOptions } from './store.ts';
+export {
+  type AbsentError,
+  formatStoreError,
+  refError,
+  type StoreError,
+  type TreeError,
+} from './store-error.ts';
+export type { MergeWithOptions } from './store-merge.ts';
+export type { Committed } from './transaction.ts';
+export { type EntryKind, type Listed, Tree } from './tree/tree.ts';
+export type { DiffSide, TreeChange } from './tree/tree-diff.ts';
+export type { TreeItem, TreeStats, WalkTreeOptions } from './tree/tree-walk.ts';
+export type { Edited, EditTree, Strategy } from './tree-attempt.ts';
+export type { HeadChange, StopWatch, Watch, WatchFault, WatchOptions } from './watches.ts';

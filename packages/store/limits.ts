@@ -12,3 +12,10 @@ export const TREE_DEPTH_MAX = 2_048;
 export const CONFLICTS_MAX = 1_000;
 /** Arrays and objects inside of each other in JSON contents; deeper is malformed. */
 export const JSON_DEPTH_MAX = 256;
+
+/** Of one path; one more is a 'bad path'. */
+export const PATH_STEPS_MAX = 1_024;
+/** Of parsed objects in memory, unless a repository is told otherwise; the oldest are dropped. */
+export const CACHE_BYTES = 16_777_216;
+/** Times that a transaction begins again because somebody else was quicker; then an error. */
+export const RETRIES = 13;

@@ -229,6 +229,33 @@ export class TreeTable {
     return index < 0 ? null : this.entryAt(index);
   }
 
+  /** Negative, zero or positive, as an entry of ours stands before one of `other`, in one tree. */
+  compareEntry(index: number, other: TreeTable, otherIndex: number): number {
+    const a = this.bytes;
+    const b = other.bytes;
+    const aStart = this.#starts[index]!;
+    const bStart = other.#starts[otherIndex]!;
+    const aName = nameStart(a, aStart);
+    const bName = nameStart(b, bStart);
+    const aCount = this.#nameEnd(index) - aName;
+    const bCount = other.#nameEnd(otherIndex) - bName;
+    const common = Math.min(aCount, bCount);
+    for (let i = 0; i < common; i++) {
+      const difference = a[aName + i]! - b[bName + i]!;
+      if (difference !== 0) return difference;
+    }
+    return tailAt(a, aStart, aName, aCount, common) - tailAt(b, bStart, bName, bCount, common);
+  }
+
+  /** Whether both entries are the same bytes. */
+  sameEntry(index: number, other: TreeTable, otherIndex: number): boolean {
+    const at = this.#starts[index]!;
+    const count = this.#starts[index + 1]! - at;
+    const otherAt = other.#starts[otherIndex]!;
+    if (other.#starts[otherIndex + 1]! - otherAt !== count) return false;
+    return hot.equal(this.bytes, at, other.bytes, otherAt, count);
+  }
+
   /**
    * The tree with these edits, each of another name. Entries that no edit names are copied as
    * they stand. O(bytes + edits · log entries). Asserts that a name is one.
