@@ -119,6 +119,8 @@ export class SimFileSystem implements FileSystem {
   steps = 0;
   /** The power is lost at this step; never, when it is infinite. */
   crashAt = Number.POSITIVE_INFINITY;
+  /** The step at this number fails with EIO, once. */
+  failAt = Number.POSITIVE_INFINITY;
   /** The calls that change something fail with this code from now on; '': they don't. */
   failure = '';
   /** Bytes that all files together may have: 'full' above. */
@@ -308,7 +310,8 @@ export class SimFileSystem implements FileSystem {
   step(path: string): FileError | null {
     this.steps++;
     this.check();
-    return this.failure === '' ? null : { kind: 'device', path, code: this.failure };
+    const code = this.steps === this.failAt ? 'EIO' : this.failure;
+    return code === '' ? null : { kind: 'device', path, code };
   }
 
   /** For an open file: a crash may cut it anywhere. */
@@ -316,7 +319,8 @@ export class SimFileSystem implements FileSystem {
     this.steps++;
     const isCut = this.steps > this.crashAt;
     const part = isCut ? bytes.subarray(0, this.random.below(bytes.length + 1)) : bytes;
-    if (this.failure !== '') return err({ kind: 'device', path, code: this.failure });
+    const code = this.steps === this.failAt ? 'EIO' : this.failure;
+    if (code !== '') return err({ kind: 'device', path, code });
     if (this.usedBytes + part.length > this.capacityBytes) return err({ kind: 'full', path });
     this.usedBytes += part.length;
     const end = node.sizeBytes + part.length;
