@@ -9,6 +9,7 @@ import type { CryptoPrimitives, Entropy, FileSystem, Zlib } from '#device';
 import type {
   BackendError,
   ObjectBackend,
+  PackEntry,
   RefConflict,
   RefEntry,
   RefUpdate,
@@ -147,6 +148,10 @@ export class DiskBackend implements ObjectBackend {
   async *objectIds(): AsyncGenerator<Result<ObjectId, BackendError>> {
     if (this.#isClosed) yield CLOSED;
     else yield* this.#objects.ids();
+  }
+
+  async readEntry(id: ObjectId): Promise<Result<PackEntry | null, BackendError>> {
+    return this.#isClosed ? CLOSED : this.#objects.readEntry(id);
   }
 
   async close(): Promise<void> {

@@ -33,3 +33,7 @@ export const RESCANS_MAX = 8;
 export const WATCHED_DIRECTORIES_MAX = 512;
 /** Tags of tags that are followed; what is behind more isn't known. */
 export const TAG_DEPTH_MAX = 16;
+/** Of a pack's index, about 30 million objects; a longer one is refused. */
+export const INDEX_BYTES_MAX = 0x4000_0000;
+/** Of objects of packs that are kept because deltas upon them are likely read next. */
+export const PACK_CACHE_BYTES_MAX = 0x0200_0000;

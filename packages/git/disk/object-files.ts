@@ -5,12 +5,12 @@
  */
 
 import { ok, type Result } from '#core';
-import type { BackendError } from '../backend.ts';
+import type { BackendError, PackEntry } from '../backend.ts';
 import type { GitObject, NamedObject } from '../object.ts';
 import { ID_BYTES, type ObjectHash, type ObjectId } from '../object-id.ts';
 import { parseTag } from '../wire/tag.ts';
 import { fileFailed } from './file-fault.ts';
-import { PENDING_BYTES_MAX, PENDING_OBJECTS_MAX, TAG_DEPTH_MAX } from './limits.ts';
+import { PENDING_BYTES_MAX, PENDING_OBJECTS_MAX, RESCANS_MAX, TAG_DEPTH_MAX } from './limits.ts';
 import type { LooseWriter } from './loose-writer.ts';
 import type { ObjectPlace } from './object-place.ts';
 
@@ -30,16 +30,24 @@ export class ObjectFiles {
 
   read(id: ObjectId): Result<GitObject | null, BackendError> {
     const waiting = this.#pending.get(id);
-    if (waiting !== undefined) return ok(waiting);
+    return waiting === undefined ? this.#look((place) => place.read(id)) : ok(waiting);
+  }
+
+  readEntry(id: ObjectId): Result<PackEntry | null, BackendError> {
     for (const place of this.#places) {
-      const found = place.readLoose(id);
+      const found = place.readEntry(id);
       if (!found.ok || found.value !== null) return found;
     }
     return ok(null);
   }
 
   has(id: ObjectId): Result<boolean, BackendError> {
-    return this.#pending.has(id) ? ok(true) : this.#isStored(id);
+    if (this.#pending.has(id)) return ok(true);
+    const found = this.#look((place) => {
+      const has = place.has(id);
+      return has.ok && !has.value ? ok(null) : has;
+    });
+    return found.ok ? ok(found.value === true) : found;
   }
 
   write(objects: readonly NamedObject[]): Result<void, BackendError> {
@@ -57,6 +65,11 @@ export class ObjectFiles {
   flush(): Result<void, BackendError> {
     if (this.#pending.size === 0) return ok(undefined);
     const fresh: NamedObject[] = [];
+    // What was known to be there may have been pruned.
+    for (const { packs } of this.#places) {
+      const scanned = packs.scan();
+      if (!scanned.ok) return scanned;
+    }
     for (const object of this.#pending.values()) {
       const stored = this.#isStored(object.id);
       if (!stored.ok) return stored;
@@ -83,14 +96,10 @@ export class ObjectFiles {
     return undefined;
   }
 
-  close(): void {
-    this.#pending = new Map();
-  }
-
   /** Each once. */
   *ids(): Generator<Result<ObjectId, BackendError>> {
     for (const [at, place] of this.#places.entries()) {
-      for (const listed of place.looseIds()) {
+      for (const listed of place.ids()) {
         if (listed.ok && this.#pending.has(listed.value)) continue;
         if (listed.ok && at > 0 && this.#isIn(listed.value, at)) continue;
         yield listed;
@@ -99,17 +108,48 @@ export class ObjectFiles {
     for (const id of [...this.#pending.keys()]) yield ok(id);
   }
 
+  close(): void {
+    this.#pending = new Map();
+    for (const place of this.#places) place.close();
+  }
+
+  /**
+   * What the first place gives that has it. When none does, `git` may just have moved it from loose
+   * objects to a pack, or to another pack: as long as there are packs that are new, looks again.
+   */
+  #look<T>(
+    look: (place: ObjectPlace) => Result<T | null, BackendError>,
+  ): Result<T | null, BackendError> {
+    for (let tries = 1; ; tries++) {
+      for (const place of this.#places) {
+        const found = look(place);
+        if (!found.ok || found.value !== null) return found;
+      }
+      let isNew = false;
+      for (const { packs } of this.#places) {
+        const scanned = packs.scan();
+        if (!scanned.ok) return scanned;
+        isNew ||= scanned.value;
+      }
+      if (!isNew || tries === RESCANS_MAX) return ok(null);
+    }
+  }
+
   #isIn(id: ObjectId, places: number): boolean {
     return this.#places.slice(0, places).some((place) => {
-      const found = place.hasLoose(id);
+      const found = place.has(id);
       return found.ok && found.value;
     });
   }
 
+  /** Whether it is there, and was made as young as if it were written now. */
   #isStored(id: ObjectId): Result<boolean, BackendError> {
     for (const place of this.#places) {
-      const found = place.hasLoose(id);
-      if (!found.ok || found.value) return found;
+      const found = place.has(id);
+      if (!found.ok) return found;
+      if (!found.value) continue;
+      const refreshed = place.refresh(id);
+      if (!refreshed.ok || refreshed.value) return refreshed;
     }
     return ok(false);
   }

@@ -1,23 +1,42 @@
 /** One "objects" directory: its loose objects and its packs. Its owner's, or an alternate's. */
 
-import { ok, type Result } from '#core';
+import { err, ok, type Result } from '#core';
 import type { FileSystem, Zlib } from '#device';
-import type { BackendError } from '../backend.ts';
+import type { BackendError, PackEntry } from '../backend.ts';
 import type { GitObject } from '../object.ts';
 import { ID_BYTES, type ObjectHash, type ObjectId, parseObjectId } from '../object-id.ts';
 import { damaged, fileFailed } from './file-fault.ts';
 import { OBJECT_BYTES_MAX } from './limits.ts';
 import { loosePath, parseLooseObject } from './loose-object.ts';
+import { PackSet } from './pack-set.ts';
 
 export class ObjectPlace {
   readonly files: FileSystem;
+  readonly packs: PackSet;
   readonly #zlib: Zlib;
   readonly #hash: ObjectHash;
 
   constructor(files: FileSystem, zlib: Zlib, hash: ObjectHash) {
     this.files = files;
+    this.packs = new PackSet(files, zlib, hash);
     this.#zlib = zlib;
     this.#hash = hash;
+  }
+
+  /** As far as its packs are known. */
+  read(id: ObjectId): Result<GitObject | null, BackendError> {
+    const packed = this.packs.read(id);
+    return !packed.ok || packed.value !== null ? packed : this.readLoose(id);
+  }
+
+  readEntry(id: ObjectId): Result<PackEntry | null, BackendError> {
+    return this.packs.find((pack) => pack.readEntry(id));
+  }
+
+  has(id: ObjectId): Result<boolean, BackendError> {
+    const packed = this.packs.packOf(id);
+    if (!packed.ok) return packed;
+    return packed.value !== null ? ok(true) : this.hasLoose(id);
   }
 
   readLoose(id: ObjectId): Result<GitObject | null, BackendError> {
@@ -27,8 +46,7 @@ export class ObjectPlace {
       const { error } = read;
       if (error.kind === 'absent') return ok(null);
       if (error.kind !== 'too long') return fileFailed(error);
-      const { sizeBytes } = error;
-      return { ok: false, error: { kind: 'too big', sizeBytes, bytesMax: OBJECT_BYTES_MAX } };
+      return err({ kind: 'too big', sizeBytes: error.sizeBytes, bytesMax: OBJECT_BYTES_MAX });
     }
     const parsed = parseLooseObject(this.#zlib, read.value);
     return parsed.ok ? parsed : damaged(`${path} is no loose object`, id);
@@ -39,7 +57,44 @@ export class ObjectPlace {
     return found.ok ? ok(found.value !== null) : fileFailed(found.error);
   }
 
-  /** In no order. */
+  /** Whatever has this object is as young as if it were written now: `git prune` spares it. */
+  refresh(id: ObjectId): Result<boolean, BackendError> {
+    const packed = this.packs.packOf(id);
+    if (!packed.ok) return packed;
+    const path = packed.value?.path ?? loosePath(id);
+    const touched = this.files.touch(path);
+    if (touched.ok) return ok(true);
+    const { kind } = touched.error;
+    if (kind === 'absent') return ok(false);
+    // Somebody else's: that it is there is all that can be had.
+    return kind === 'read only' ? ok(true) : fileFailed(touched.error);
+  }
+
+  /** Each once, as of now, in no order. */
+  *ids(): Generator<Result<ObjectId, BackendError>> {
+    const scanned = this.packs.scan();
+    if (!scanned.ok) yield scanned;
+    const packs = [...this.packs.packs];
+    for (const [at, pack] of packs.entries()) {
+      const index = pack.index();
+      if (!index.ok) yield index;
+      if (!index.ok || index.value === null) continue;
+      for (let i = 0; i < index.value.count; i++) {
+        const id = index.value.idAt(i);
+        const isKnown = packs.slice(0, at).some((other) => {
+          const has = other.has(id);
+          return has.ok && has.value === true;
+        });
+        if (!isKnown) yield ok(id);
+      }
+    }
+    for (const listed of this.looseIds()) {
+      const packed = listed.ok ? this.packs.packOf(listed.value) : null;
+      if (packed?.ok && packed.value !== null) continue;
+      yield listed;
+    }
+  }
+
   *looseIds(): Generator<Result<ObjectId, BackendError>> {
     const digits = 2 * ID_BYTES[this.#hash];
     for (let byte = 0; byte < 256; byte++) {
@@ -54,5 +109,9 @@ export class ObjectPlace {
         if (id !== null && id.length === digits) yield ok(id);
       }
     }
+  }
+
+  close(): void {
+    this.packs.close();
   }
 }

@@ -1,0 +1,281 @@
+/**
+ * A pack in a file, with its index: objects by id, deltas resolved. The file is opened when it is
+ * first read and stays open, so that it can be read to the end of a repack that removes it. Read
+ * first: ../pack/pack-index.ts, ../pack/entry-head.ts. Not here: packs that somebody sends.
+ */
+
+import { err, hot, ok, type Result } from '#core';
+import type { FileSystem, OpenFile, Zlib } from '#device';
+import type { BackendError, PackEntry } from '../backend.ts';
+import type { GitObject, ObjectKind } from '../object.ts';
+import { ID_BYTES, type ObjectHash, type ObjectId } from '../object-id.ts';
+import { applyDelta } from '../pack/delta.ts';
+import { ENTRY_HEAD_BYTES_MAX, type EntryHead, parseEntryHead } from '../pack/entry-head.ts';
+import { DELTA_CHAIN_MAX } from '../pack/limits.ts';
+import type { ObjectCache } from '../pack/object-cache.ts';
+import { PACK_HEAD_BYTES, parsePackHead } from '../pack/pack-head.ts';
+import { PackIndex } from '../pack/pack-index.ts';
+import { damaged, fileFailed } from './file-fault.ts';
+import { INDEX_BYTES_MAX, OBJECT_BYTES_MAX } from './limits.ts';
+import { ReverseIndex } from './reverse-index.ts';
+
+/** Null: the file is gone, because somebody packed anew. */
+type Found<T> = Result<T | null, BackendError>;
+
+/** Read at once with an entry's head: most entries end within it. */
+const FIRST_READ_BYTES = 4_096;
+/** Packs are told apart in the cache by their number times this. */
+const PACK_STEP = 2 ** 40;
+
+interface Entry {
+  readonly head: EntryHead;
+  /** Where the stream begins. */
+  readonly at: number;
+  /** What was read from the head's beginning on. */
+  readonly read: Uint8Array;
+}
+
+export class PackFile {
+  /** "pack-1234": without what tells the pack from its index. */
+  readonly name: string;
+  readonly #files: FileSystem;
+  readonly #zlib: Zlib;
+  readonly #hash: ObjectHash;
+  readonly #cache: ObjectCache<number>;
+  readonly #cacheAt: number;
+  #index: PackIndex | null = null;
+  #reverse: ReverseIndex | null = null;
+  #file: OpenFile | null = null;
+  #sizeBytes = 0;
+
+  /** `number` is unique among those that share `cache`. */
+  constructor(
+    files: FileSystem,
+    name: string,
+    zlib: Zlib,
+    hash: ObjectHash,
+    cache: ObjectCache<number>,
+    number: number,
+  ) {
+    this.name = name;
+    this.#files = files;
+    this.#zlib = zlib;
+    this.#hash = hash;
+    this.#cache = cache;
+    this.#cacheAt = number * PACK_STEP;
+  }
+
+  get path(): string {
+    return `pack/${this.name}.pack`;
+  }
+
+  index(): Found<PackIndex> {
+    if (this.#index !== null) return ok(this.#index);
+    const path = `pack/${this.name}.idx`;
+    const bytes = this.#files.readFile(path, INDEX_BYTES_MAX);
+    if (!bytes.ok) return bytes.error.kind === 'absent' ? ok(null) : fileFailed(bytes.error);
+    const parsed = PackIndex.parse(bytes.value, this.#hash);
+    if (!parsed.ok) return damaged(`${path} is no index of a pack`);
+    this.#index = parsed.value;
+    return parsed;
+  }
+
+  has(id: ObjectId): Found<boolean> {
+    const index = this.index();
+    if (!index.ok || index.value === null) return index as Found<boolean>;
+    return ok(index.value.find(id) >= 0);
+  }
+
+  /** Null also when it isn't in this pack. */
+  read(id: ObjectId): Found<GitObject> {
+    const at = this.#find(id);
+    return at.ok && at.value !== null ? this.#resolve(at.value, id) : (at as Found<GitObject>);
+  }
+
+  /** As it is stored; null also when it isn't in this pack. */
+  readEntry(id: ObjectId): Found<PackEntry> {
+    const at = this.#find(id);
+    if (!at.ok || at.value === null) return at as Found<PackEntry>;
+    const entry = this.#entryAt(at.value, id);
+    if (!entry.ok) return entry;
+    const kind = this.#kindOf(at.value, id);
+    if (!kind.ok) return kind;
+    const { head, at: streamAt } = entry.value;
+    const reverse = this.#reversed();
+    const end = reverse.endOf(at.value, this.#sizeBytes - ID_BYTES[this.#hash]);
+    let base: ObjectId | null = null;
+    if (head.base?.id !== undefined) base = head.base.id;
+    else if (head.base !== null) {
+      base = reverse.idAt(at.value - head.base.distance);
+      if (base === null) return damaged(`${this.path}: a delta of nothing at ${at.value}`, id);
+    }
+    if (end === null) return damaged(`${this.path}: the index has no entry at ${at.value}`, id);
+    const deflated = new Uint8Array(end - streamAt);
+    const filled = this.#fill(streamAt, deflated);
+    if (filled !== null) return err(filled);
+    return ok({ kind: kind.value, sizeBytes: head.sizeBytes, base, deflated });
+  }
+
+  /** The pack's own file; null when it is gone. Stays this one's to close. */
+  open(): Found<OpenFile> {
+    if (this.#file !== null) return ok(this.#file);
+    const opened = this.#files.open(this.path, 'read');
+    if (!opened.ok) {
+      return opened.error.kind === 'absent' ? ok(null) : fileFailed(opened.error);
+    }
+    const wrong = this.#checkEnds(opened.value);
+    if (wrong !== null) {
+      opened.value.close();
+      return err(wrong);
+    }
+    this.#file = opened.value;
+    return opened;
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  close(): void {
+    this.#file?.close();
+    this.#file = null;
+    this.#index = null;
+    this.#reverse = null;
+  }
+
+  /** Where the entry begins, with the file open. */
+  #find(id: ObjectId): Found<number> {
+    const index = this.index();
+    if (!index.ok || index.value === null) return index as Found<number>;
+    const number = index.value.find(id);
+    if (number < 0) return ok(null);
+    const opened = this.open();
+    if (!opened.ok || opened.value === null) return opened as Found<number>;
+    const at = index.value.offsetAt(number);
+    return at === null ? damaged(`pack/${this.name}.idx has no offset`, id) : ok(at);
+  }
+
+  /** Whether the file is the one that the index is of: its head, and the hash at its end. */
+  #checkEnds(file: OpenFile): BackendError | null {
+    const stat = file.stat();
+    if (!stat.ok) return fileFailed(stat.error).error;
+    this.#sizeBytes = stat.value.sizeBytes;
+    const index = this.#index!;
+    const idBytes = ID_BYTES[this.#hash];
+    const head = new Uint8Array(PACK_HEAD_BYTES);
+    const tail = new Uint8Array(idBytes);
+    const first = file.read(0, head);
+    const last = file.read(Math.max(0, this.#sizeBytes - idBytes), tail);
+    if (!first.ok || !last.ok) return { kind: 'device', what: `${this.path} can't be read` };
+    const count = parsePackHead(head.subarray(0, first.value));
+    const isWhole = last.value === idBytes && this.#sizeBytes >= PACK_HEAD_BYTES + idBytes;
+    const isIt = isWhole && hot.equal(tail, 0, index.packChecksum, 0, idBytes);
+    if (count.ok && count.value === index.count && isIt) return null;
+    return damaged(`${this.path} isn't the pack of its index`).error;
+  }
+
+  #fill(at: number, into: Uint8Array): BackendError | null {
+    const read = this.#file!.read(at, into);
+    if (!read.ok) return fileFailed(read.error).error;
+    return read.value === into.length ? null : damaged(`${this.path} was cut`).error;
+  }
+
+  #entryAt(offset: number, id: ObjectId): Result<Entry, BackendError> {
+    const end = this.#sizeBytes - ID_BYTES[this.#hash];
+    if (offset < PACK_HEAD_BYTES || offset >= end) {
+      return damaged(`${this.path} has no entry at ${offset}`, id);
+    }
+    const read = new Uint8Array(Math.min(FIRST_READ_BYTES, end - offset));
+    const failed = this.#fill(offset, read);
+    if (failed !== null) return err(failed);
+    const head = parseEntryHead(read, 0, ID_BYTES[this.#hash]);
+    if (!head.ok) return damaged(`${this.path} has a bad entry at ${offset}`, id);
+    return ok({ head: head.value, at: offset + head.value.headBytes, read });
+  }
+
+  #inflate(entry: Entry, id: ObjectId): Result<Uint8Array, BackendError> {
+    const { sizeBytes, headBytes } = entry.head;
+    if (sizeBytes > OBJECT_BYTES_MAX) {
+      return err({ kind: 'too big', sizeBytes, bytesMax: OBJECT_BYTES_MAX });
+    }
+    const end = this.#sizeBytes - ID_BYTES[this.#hash];
+    const most = Math.min(end - entry.at, deflatedBytesMax(sizeBytes));
+    let input = entry.read;
+    let at = headBytes;
+    if (input.length - headBytes < most) {
+      const inflated = this.#zlib.inflate(input, at, sizeBytes);
+      if (inflated.ok && inflated.value.bytes.length === sizeBytes) return ok(inflated.value.bytes);
+      input = new Uint8Array(most);
+      at = 0;
+      const failed = this.#fill(entry.at, input);
+      if (failed !== null) return err(failed);
+    }
+    const inflated = this.#zlib.inflate(input, at, sizeBytes);
+    if (inflated.ok && inflated.value.bytes.length === sizeBytes) return ok(inflated.value.bytes);
+    return damaged(`${this.path} has a bad stream at ${entry.at}`, id);
+  }
+
+  /** The object whose entry is at `offset`: from the bottom of its deltas up. */
+  #resolve(offset: number, id: ObjectId): Result<GitObject, BackendError> {
+    const deltas: { offset: number; delta: Uint8Array }[] = [];
+    let at = offset;
+    let object: GitObject | null = null;
+    while (object === null) {
+      object = this.#cache.get(this.#cacheAt + at);
+      if (object !== null) break;
+      const entry = this.#entryAt(at, id);
+      if (!entry.ok) return entry;
+      const bytes = this.#inflate(entry.value, id);
+      if (!bytes.ok) return bytes;
+      const { kind } = entry.value.head;
+      if (kind !== null) {
+        object = { kind, bytes: bytes.value };
+        this.#cache.add(this.#cacheAt + at, object);
+        break;
+      }
+      deltas.push({ offset: at, delta: bytes.value });
+      const base = this.#baseOf(entry.value.head, at, id);
+      if (!base.ok) return base;
+      if (deltas.length > DELTA_CHAIN_MAX) return damaged(`${this.path}: deltas in a circle`, id);
+      at = base.value;
+    }
+    for (let i = deltas.length - 1; i >= 0; i--) {
+      const { offset: deltaAt, delta } = deltas[i]!;
+      const bytes = applyDelta(object.bytes, delta, OBJECT_BYTES_MAX);
+      if (!bytes.ok) return damaged(`${this.path} has a bad delta at ${deltaAt}`, id);
+      object = { kind: object.kind, bytes: bytes.value };
+      this.#cache.add(this.#cacheAt + deltaAt, object);
+    }
+    return ok(object);
+  }
+
+  #baseOf({ base }: EntryHead, at: number, id: ObjectId): Result<number, BackendError> {
+    if (base?.distance !== undefined) return ok(at - base.distance);
+    const number = base === null ? -1 : this.#index!.find(base.id);
+    const offset = number < 0 ? null : this.#index!.offsetAt(number);
+    return offset === null ? damaged(`${this.path}: a delta of nothing at ${at}`, id) : ok(offset);
+  }
+
+  #kindOf(offset: number, id: ObjectId): Result<ObjectKind, BackendError> {
+    let at = offset;
+    for (let depth = 0; depth <= DELTA_CHAIN_MAX; depth++) {
+      const entry = this.#entryAt(at, id);
+      if (!entry.ok) return entry;
+      const { head } = entry.value;
+      if (head.kind !== null) return ok(head.kind);
+      const base = this.#baseOf(head, at, id);
+      if (!base.ok) return base;
+      at = base.value;
+    }
+    return damaged(`${this.path}: deltas in a circle`, id);
+  }
+
+  #reversed(): ReverseIndex {
+    this.#reverse ??= new ReverseIndex(this.#index!);
+    return this.#reverse;
+  }
+}
+
+/** A stream that zlib makes of so many bytes is no longer, at any level. */
+const deflatedBytesMax = (sizeBytes: number): number =>
+  sizeBytes + 5 * Math.ceil(sizeBytes / 1_024) + 64 + ENTRY_HEAD_BYTES_MAX;
