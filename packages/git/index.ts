@@ -44,7 +44,12 @@ export {
   writeId,
 } from './object-id.ts';
 export * from './pack/index.ts';
-export { PACK_BYTES_MAX } from './protocol/limits.ts';
+export { type ExchangeError, formatExchangeError } from './protocol/client/exchange-error.ts';
+export type { FetchedRef, FetchOptions, FetchReport } from './protocol/client/fetch-from.ts';
+export type { PushedRefFate, PushedRefs, PushOptions } from './protocol/client/push-to.ts';
+export { type CloneOptions, Remote, type RemoteOptions } from './protocol/client/remote.ts';
+export type { RemoteRefs } from './protocol/client/session.ts';
+export { PUSH_PACK_BYTES_MAX } from './protocol/limits.ts';
 export { isPktEnd, type PktEnd, type PktRead, PktReader } from './protocol/pkt-reader.ts';
 export {
   type PushCounters,
@@ -52,6 +57,7 @@ export {
   ReceivePack,
   type ReceivePackOptions,
 } from './protocol/receive-pack.ts';
+export { formatRefspec, mapRef, parseRefspec, type Refspec } from './protocol/refspec.ts';
 export type { GitService, GitTransport, TransportError } from './protocol/transport.ts';
 export { type ServeMode, UploadPack, type UploadPackOptions } from './protocol/upload-pack.ts';
 export { HEADS, isBranchName, isRefName, REMOTES, refParents, TAGS } from './ref-name.ts';

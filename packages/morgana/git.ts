@@ -7,3 +7,4 @@ export {
   type GitHandlerOptions,
   type GitPushOptions,
 } from './git/git-handler.ts';
+export { HttpTransport, type HttpTransportOptions } from './git/http-transport.ts';

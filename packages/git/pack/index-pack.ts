@@ -117,7 +117,8 @@ class Indexing {
     this.tools = tools;
     this.options = options;
     this.objectBytesMax = options.objectBytesMax ?? PACK_OBJECT_BYTES_MAX;
-    this.checker = options.check === 'objects' ? new ObjectChecker(tools.hash) : null;
+    this.checker =
+      options.check === 'objects' ? new ObjectChecker(tools.hash, options.shallow) : null;
     this.stream = new PackStream(pieces, {
       ...tools,
       objectsMax: options.objectsMax ?? PACK_OBJECTS_MAX,

@@ -14,7 +14,7 @@ export {
 export { type IndexedPack, indexPack, type PackStore } from './index-pack.ts';
 export { DeltaBaseIndex, makeDelta } from './make-delta.ts';
 export { MemoryPackStore } from './memory-pack-store.ts';
-export { formatPackFault, type PackBound, type PackFault } from './pack-fault.ts';
+export { formatPackFault, isPackFault, type PackBound, type PackFault } from './pack-fault.ts';
 export { PACK_HEAD_BYTES, packHead, parsePackHead } from './pack-head.ts';
 export { emitPackIndex, type IndexedEntry, PackIndex } from './pack-index.ts';
 export {
@@ -27,5 +27,6 @@ export {
   type PackBounds,
   type Unpacked,
   type UnpackOptions,
+  type UnpackTarget,
   unpackObjects,
 } from './unpack-objects.ts';

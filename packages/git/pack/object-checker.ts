@@ -23,10 +23,13 @@ const KIND_MASK = 7;
 
 export class ObjectChecker {
   private readonly idBytes: number;
+  private readonly shallow: ReadonlySet<ObjectId>;
   private readonly table: IdTable;
   private readonly entry: RawEntry = { mode: 0, nameAt: 0, nameEnd: 0, idAt: 0 };
 
-  constructor(hash: ObjectHash) {
+  /** `shallow`: commits whose parents may be missing. */
+  constructor(hash: ObjectHash, shallow: ReadonlySet<ObjectId> = new Set()) {
+    this.shallow = shallow;
     this.idBytes = ID_BYTES[hash];
     this.table = new IdTable(this.idBytes);
   }
@@ -47,7 +50,9 @@ export class ObjectChecker {
   }
 
   /** Asks the backend for what was named and didn't come. */
-  async checkLinks(backend: ObjectBackend): Promise<Result<void, PackFault | BackendError>> {
+  async checkLinks(
+    backend: Pick<ObjectBackend, 'hasObject'>,
+  ): Promise<Result<void, PackFault | BackendError>> {
     for (let i = 0; i < this.table.count; i++) {
       if ((this.table.flagsAt(i) & KIND_MASK) !== 0) continue;
       const id = this.table.idAt(i);
@@ -58,7 +63,7 @@ export class ObjectChecker {
     return ok(undefined);
   }
 
-  private addLinks({ kind, bytes }: NamedObject): boolean {
+  private addLinks({ id, kind, bytes }: NamedObject): boolean {
     switch (kind) {
       case 'blob':
         return true;
@@ -66,7 +71,8 @@ export class ObjectChecker {
         return this.addTreeLinks(bytes);
       case 'commit': {
         const { tree, parents } = commitLinks(bytes, this.idBytes)!;
-        return this.want(tree, 'tree') && parents.every((parent) => this.want(parent, 'commit'));
+        if (!this.want(tree, 'tree')) return false;
+        return this.shallow.has(id) || parents.every((parent) => this.want(parent, 'commit'));
       }
       case 'tag': {
         const tag = parseTag(bytes, this.idBytes);

@@ -1,6 +1,7 @@
 /** What can be wrong with a pack that somebody sent. */
 
 import { assertNever } from '#core';
+import type { BackendError } from '../backend.ts';
 import type { ObjectId } from '../object-id.ts';
 
 export type PackFault =
@@ -32,6 +33,23 @@ export type PackBound =
   | 'deltas upon deltas'
   | 'bytes of all objects'
   | 'deltas that wait for their base';
+
+const KINDS: ReadonlySet<string> = new Set<PackFault['kind']>([
+  'cut',
+  'not a pack',
+  'bad entry',
+  'missing base',
+  'bad delta',
+  'checksum',
+  'trailing',
+  'duplicate',
+  'bad object',
+  'broken link',
+  'too much',
+]);
+
+export const isPackFault = (error: PackFault | BackendError): error is PackFault =>
+  KINDS.has(error.kind);
 
 /** One sentence's end, without a dot. */
 export function formatPackFault(fault: PackFault): string {

@@ -43,9 +43,17 @@ export interface UnpackOptions extends PackBounds {
    * the pack or here. `nothing`: only that they are whole.
    */
   readonly check: 'objects' | 'nothing';
+  /** Commits whose parents may be missing: a history that ends there. */
+  readonly shallow?: ReadonlySet<ObjectId>;
   /** Called after each entry that was read. */
   readonly progress?: (done: number, total: number) => void;
 }
+
+/** What a pack is unpacked into. */
+export type UnpackTarget = Pick<
+  ObjectBackend,
+  'hash' | 'readObject' | 'hasObject' | 'writeObjects'
+>;
 
 export interface Unpacked {
   readonly objects: number;
@@ -60,7 +68,7 @@ interface Waiting {
 /** Throws what `pieces` throw. */
 export function unpackObjects(
   pieces: AsyncIterable<Uint8Array>,
-  backend: ObjectBackend,
+  backend: UnpackTarget,
   tools: Omit<PackTools, 'hash'>,
   options: UnpackOptions,
 ): Promise<Result<Unpacked, PackFault | BackendError>> {
@@ -68,7 +76,7 @@ export function unpackObjects(
 }
 
 class Unpacking {
-  private readonly backend: ObjectBackend;
+  private readonly backend: UnpackTarget;
   private readonly tools: PackTools;
   private readonly options: UnpackOptions;
   private readonly stream: PackStream;
@@ -89,7 +97,7 @@ class Unpacking {
 
   constructor(
     pieces: AsyncIterable<Uint8Array>,
-    backend: ObjectBackend,
+    backend: UnpackTarget,
     tools: Omit<PackTools, 'hash'>,
     options: UnpackOptions,
   ) {
@@ -97,7 +105,8 @@ class Unpacking {
     this.tools = { ...tools, hash: backend.hash };
     this.options = options;
     this.objectBytesMax = options.objectBytesMax ?? PACK_OBJECT_BYTES_MAX;
-    this.checker = options.check === 'objects' ? new ObjectChecker(backend.hash) : null;
+    this.checker =
+      options.check === 'objects' ? new ObjectChecker(backend.hash, options.shallow) : null;
     this.stream = new PackStream(pieces, {
       ...this.tools,
       objectsMax: options.objectsMax ?? PACK_OBJECTS_MAX,

@@ -20,8 +20,8 @@ export const ANSWER_LINES_MAX = 1_000_000;
 export const MESSAGE_CHARACTERS_MAX = 4_096;
 /** Of options that a client pushes with (git push -o). */
 export const PUSH_OPTIONS_MAX = 64;
-/** Of a pack that is pushed, or fetched, unless told otherwise; more: refused. */
-export const PACK_BYTES_MAX = 1_073_741_824;
+/** Of a pack that is pushed, unless told otherwise; more: refused. */
+export const PUSH_PACK_BYTES_MAX = 1_073_741_824;
 /** Questions of one fetch before the client takes all that it is given. */
 export const NEGOTIATION_ROUNDS_MAX = 64;
 /** Haves in the first question; twice as many in each next one ... */
@@ -41,3 +41,5 @@ export const WALK_COMMITS_MAX = 200_000;
 export const HAVES_TOLD_MAX = 1_000_000;
 /** Of a push's objects without compression, which wait in memory; more: refused. */
 export const PUSH_OBJECT_BYTES_MAX = 268_435_456;
+/** Prefixes that a client names; with more it asks for all refs. */
+export const REF_PREFIXES_ASKED_MAX = 1_000;

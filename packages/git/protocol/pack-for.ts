@@ -16,7 +16,7 @@ export interface AnswerPack {
 }
 
 export async function packFor(
-  options: UploadPackOptions,
+  options: Pick<UploadPackOptions, 'backend' | 'crypto' | 'zlib'>,
   graph: CommitGraph,
   request: FetchRequest,
   haves: readonly ObjectId[],

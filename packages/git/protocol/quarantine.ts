@@ -3,16 +3,17 @@
  * here, by nobody but the push itself, and are gone when it is refused. Their bytes are bounded.
  */
 
-import { assert, ok, type Result } from '#core';
+import { assert, err, ok, type Result } from '#core';
 import type { BackendError, ObjectBackend } from '../backend.ts';
 import type { GitObject, NamedObject } from '../object.ts';
 import type { ObjectHash, ObjectId } from '../object-id.ts';
-import { got, refused } from './stop.ts';
+import type { UnpackTarget } from '../pack/unpack-objects.ts';
+import { got } from './stop.ts';
 
 /** What walks read. */
 export type ObjectReader = Pick<ObjectBackend, 'hash' | 'readObject' | 'hasObject'>;
 
-export class Quarantine implements ObjectReader {
+export class Quarantine implements UnpackTarget {
   readonly hash: ObjectHash;
   readonly #backend: ObjectBackend;
   readonly #bytesMax: number;
@@ -29,14 +30,17 @@ export class Quarantine implements ObjectReader {
     return this.#objects.size;
   }
 
-  /** Throws Stop when there would be too much. */
-  add({ id, kind, bytes }: NamedObject): void {
-    if (this.#objects.has(id)) return;
-    this.#bytes += bytes.length + OBJECT_COST_BYTES;
-    if (this.#bytes > this.#bytesMax) {
-      throw refused(`the objects of this push take more than ${this.#bytesMax} bytes`);
+  /** Keeps them here; 'too big' when there are too many bytes. */
+  async writeObjects(objects: readonly NamedObject[]): Promise<Result<void, BackendError>> {
+    const bytesMax = this.#bytesMax;
+    for (const { id, kind, bytes } of objects) {
+      if (this.#objects.has(id)) continue;
+      const sizeBytes = this.#bytes + bytes.length + OBJECT_COST_BYTES;
+      if (sizeBytes > bytesMax) return err({ kind: 'too big', sizeBytes, bytesMax });
+      this.#bytes = sizeBytes;
+      this.#objects.set(id, { kind, bytes });
     }
-    this.#objects.set(id, { kind, bytes });
+    return ok(undefined);
   }
 
   /** An object that came with the push; null: it didn't. */

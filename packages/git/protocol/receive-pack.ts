@@ -24,7 +24,7 @@ import { joinBytes } from '../wire/text.ts';
 import { CommitGraph } from './commit-graph.ts';
 import { areReachable } from './common.ts';
 import { type Connectivity, followPush } from './connectivity.ts';
-import { PACK_BYTES_MAX, PUSH_OBJECT_BYTES_MAX, PUSH_OPTIONS_MAX } from './limits.ts';
+import { PUSH_OBJECT_BYTES_MAX, PUSH_OPTIONS_MAX, PUSH_PACK_BYTES_MAX } from './limits.ts';
 import { isPktEnd, PktReader } from './pkt-reader.ts';
 import { Quarantine } from './quarantine.ts';
 import { formatStop, malformed, payloadIn, reasonOf, refused } from './stop.ts';
@@ -42,7 +42,7 @@ export interface ReceivePackOptions<Pusher> {
   readonly backend: ObjectBackend;
   readonly crypto: CryptoPrimitives;
   readonly zlib: Zlib;
-  /** Of the pack as it comes; PACK_BYTES_MAX unless given. */
+  /** Of the pack as it comes; PUSH_PACK_BYTES_MAX unless given. */
   readonly packBytesMax?: number;
   /** Of a push's objects, which wait in memory; PUSH_OBJECT_BYTES_MAX unless given. */
   readonly objectBytesMax?: number;
@@ -192,18 +192,12 @@ class Push<Pusher> {
   /** Null, or why the pack was refused. */
   private async unpack(reader: PktReader): Promise<string | null> {
     if (this.push.taken.commands.every(({ to }) => to === null)) return null;
-    const { packBytesMax = PACK_BYTES_MAX } = this.server.options;
-    const rest = reader.rest();
-    try {
-      await unpackInto(this.quarantine, rest, { ...this.server.options, packBytesMax });
-      return null;
-    } catch (error) {
-      const reason = reasonOf(error);
-      // Nobody is left to be told.
-      if (reason.kind === 'broken') throw error;
-      this.server.counters.packsRefused++;
-      return formatStop(reason);
-    }
+    const { packBytesMax = PUSH_PACK_BYTES_MAX } = this.server.options;
+    const pack = reader.rest();
+    const unpacked = await unpackInto(this.quarantine, pack, this.server.options, { packBytesMax });
+    if (unpacked.ok) return null;
+    this.server.counters.packsRefused++;
+    return unpacked.why;
   }
 
   private async decide(): Promise<void> {

@@ -8,7 +8,7 @@ import { hot, type Logger } from '#core';
 import type { Endpoint, Flow } from '#device';
 import {
   type GitService,
-  PACK_BYTES_MAX,
+  PUSH_PACK_BYTES_MAX,
   ReceivePack,
   type ReceivePackOptions,
   UploadPack,
@@ -80,7 +80,7 @@ export class GitHandler implements HttpHandler {
 
   /** A pack that is too big by less than its own size is refused in Git's words, others by 413. */
   bodyBytesMax(head: RequestHead): number {
-    const { packBytesMax = PACK_BYTES_MAX } = this.options.push ?? {};
+    const { packBytesMax = PUSH_PACK_BYTES_MAX } = this.options.push ?? {};
     return head.path.endsWith('/git-receive-pack')
       ? 2 * packBytesMax + COMMANDS_BYTES_MAX
       : COMMANDS_BYTES_MAX;

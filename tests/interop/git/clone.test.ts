@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Log } from '#core';
-import { MemoryBackend } from '#git';
+import { MemoryBackend, nameObject } from '#git';
 import { nodeCrypto as crypto } from '#targets/node/crypto';
 import { zlib } from '#targets/node/zlib';
 import { GitHandler } from '../../../packages/morgana/git.ts';
@@ -70,3 +70,113 @@ for (const version of [0, 1, 2]) {
     await git.run(['fsck', '--full', '--strict'], { cwd: to });
   });
 }
+
+const repo = (): string => `${server.url}/repo`;
+const countOf = async (folder: string, ...of: string[]): Promise<number> =>
+  Number(await git.run(['rev-list', '--count', ...of], { cwd: folder }));
+
+for (const version of [0, 2]) {
+  const wire = ['-c', `protocol.version=${version}`];
+  test(`protocol ${version} › shallow clone, deepened, made whole › as deep as asked`, async () => {
+    const to = git.path(`shallow${version}`);
+    const at = { cwd: to };
+    await git.run([...wire, 'clone', '-q', '--depth=3', repo(), to]);
+    assert.equal(await countOf(to, 'HEAD'), 3);
+    await git.run([...wire, 'fetch', '-q', '--depth=5'], at);
+    assert.equal(await countOf(to, 'HEAD'), 5);
+    await git.run([...wire, 'fetch', '-q', '--deepen=4'], at);
+    assert.equal(await countOf(to, 'HEAD'), 9);
+    await git.run(['fsck', '--full'], at);
+    await git.run([...wire, 'fetch', '-q', '--unshallow'], at);
+    assert.equal(await countOf(to, 'HEAD'), 30);
+    assert.equal(await git.run(['rev-parse', '--is-shallow-repository'], at), 'false');
+    await git.run(['fsck', '--full', '--strict'], at);
+  });
+
+  test(`protocol ${version} › no older than, and not behind a tag › no more history`, async () => {
+    const since = git.path(`since${version}`);
+    await git.run([...wire, 'clone', '-q', '--shallow-since=1600025500', repo(), since]);
+    assert.equal(await countOf(since, 'HEAD'), 5);
+    await git.run(['fsck', '--full'], { cwd: since });
+    const not = git.path(`not${version}`);
+    await git.run([...wire, 'clone', '-q', '--shallow-exclude=v1', repo(), not]);
+    assert.equal(await countOf(not, 'HEAD'), 10);
+    const none = ['clone', '-q', '--shallow-exclude=nothing', repo(), git.path('x')];
+    assert.match((await git.try([...wire, ...none])).stderr, /not a ref: nothing/);
+  });
+
+  test(`protocol ${version} › fetches on top of what is there › only what is new`, async () => {
+    const to = git.path(`grown${version}`);
+    await git.run(['init', '-q', '--bare', to]);
+    const at = { cwd: to };
+    await git.run(
+      [...wire, 'fetch', '-q', '--no-tags', repo(), 'refs/tags/light:refs/heads/a'],
+      at,
+    );
+    const before = await git.run(['count-objects', '-v'], at);
+    const args = ['fetch', '-q', repo(), 'refs/heads/*:refs/heads/*'];
+    await git.run([...wire, ...args], at);
+    assert.notEqual(await git.run(['count-objects', '-v'], at), before);
+    assert.equal(await countOf(to, 'main'), 30);
+    assert.equal(await git.run(['cat-file', '-t', 'v1'], at), 'tag');
+    await git.run(['fsck', '--full', '--strict'], at);
+    assert.equal((await git.try([...wire, ...args], at)).status, 0);
+  });
+
+  test(`protocol ${version} › an id that no ref reaches › refused; one that is reached, given`, async () => {
+    const at = { cwd: git.path(`grown${version}`) };
+    const lost = nameObject(crypto, 'SHA-1', 'blob', new Uint8Array([version]));
+    await backend.writeObjects([lost]);
+    const refused = await git.try([...wire, 'fetch', repo(), lost.id], at);
+    assert.notEqual(refused.status, 0);
+    assert.match(refused.stderr, /not our ref|unadvertised object/);
+    const absent = await git.try([...wire, 'fetch', repo(), 'e'.repeat(40)], at);
+    assert.match(absent.stderr, /not our ref|unadvertised object/);
+  });
+}
+
+test('SHA-256 › clone and fetch › fsck is happy', async () => {
+  const folder = git.path('sha256');
+  await git.run(['init', '-q', '--object-format=sha256', folder]);
+  const text =
+    'commit refs/heads/main\ncommitter A <a@b> 1 +0000\ndata 1\nm\nM 644 inline f\ndata 1\nx\n';
+  await git.run(['fast-import', '--quiet'], { cwd: folder, input: text });
+  const other = new MemoryBackend({ hash: 'SHA-256' });
+  await loadRepository(git, folder, other);
+  const handler = new GitHandler({ backend: other, crypto, zlib, log, path: '' });
+  const second = await serveOnHost(handler);
+  try {
+    for (const version of [0, 2]) {
+      const to = git.path(`sha256-${version}`);
+      await git.run(['-c', `protocol.version=${version}`, 'clone', '-q', second.url, to]);
+      await git.run(['fsck', '--full', '--strict'], { cwd: to });
+    }
+  } finally {
+    await second.stop();
+  }
+});
+
+test('an empty repository › clone › its branch is known by name', async () => {
+  const empty = new MemoryBackend();
+  await empty.setHead('refs/heads/trunk');
+  const second = await serveOnHost(new GitHandler({ backend: empty, crypto, zlib, log, path: '' }));
+  try {
+    const to = git.path('empty');
+    await git.run(['clone', '-q', second.url, to]);
+    assert.equal(await git.run(['symbolic-ref', 'HEAD'], { cwd: to }), 'refs/heads/trunk');
+  } finally {
+    await second.stop();
+  }
+});
+
+test('what is not smart, not here, not asked rightly › a status that says so', async () => {
+  const statusOf = async (path: string, init: RequestInit = {}): Promise<number> =>
+    (await fetch(`${server.url}${path}`, init)).status;
+  assert.equal(await statusOf('/repo/info/refs'), 403);
+  assert.equal(await statusOf('/repo/HEAD'), 403);
+  assert.equal(await statusOf('/repo/objects/info/packs'), 403);
+  assert.equal(await statusOf('/elsewhere'), 404);
+  assert.equal(await statusOf('/repo/info/refs?service=git-receive-pack'), 403);
+  assert.equal(await statusOf('/repo/git-upload-pack'), 405);
+  assert.equal(await statusOf('/repo/git-upload-pack', { method: 'POST', body: '0000' }), 415);
+});
