@@ -27,6 +27,7 @@ export { addItems, counter, countOf, multiset } from './data/counter.ts';
 export type { Form, FormFault, FormValue } from './data/form.ts';
 export * as form from './data/form.ts';
 export { type EntryLog, emptyLog, keepSince, type LogEntry, log } from './data/log.ts';
+export { type Note, type Noted, noted, notedContent } from './data/noted.ts';
 export { insertAt, type OrderedList, orderedList, removeAt } from './data/ordered-list.ts';
 export { isPosition, positionBetween } from './data/position.ts';
 export { type Register, register, write } from './data/register.ts';
@@ -44,6 +45,15 @@ export {
   valueAt,
   versions,
 } from './data/tagged-map.ts';
+export {
+  characters,
+  characterText,
+  hasMarks,
+  lines,
+  lineText,
+  markedLines,
+  mergeItems,
+} from './data/text.ts';
 export {
   CommitGraph,
   type CommitNode,

@@ -12,6 +12,10 @@ export const TREE_DEPTH_MAX = 2_048;
 export const CONFLICTS_MAX = 1_000;
 /** Arrays and objects inside of each other in JSON contents; deeper is malformed. */
 export const JSON_DEPTH_MAX = 256;
+/** Edits that a diff looks for; texts with more differ as a whole between their equal ends. */
+export const DIFF_EDITS_MAX = 1_000;
+/** Notes of conflicts that a record keeps; the oldest ones are dropped. */
+export const NOTES_MAX = 100;
 
 /** Of one path; one more is a 'bad path'. */
 export const PATH_STEPS_MAX = 1_024;

@@ -267,3 +267,20 @@ export function latest<T>(order: (a: T, b: T) => number): Merge<T> {
 export function mergeValues<T>(merge: Merge<T>, base: Optional<T>, ours: T, theirs: T) {
   return merge(known<T>(base), ours, theirs);
 }
+
+/**
+ * A merge that never conflicts, of one that may: what doesn't merge, `resolve` makes a valid value
+ * of, which shows what happened (a note, a marker). It gets the base where there is one. As
+ * symmetric as `resolve`. For whole texts: markedLines; for records: noted (data/).
+ */
+export function total<T>(
+  merge: Merge<T>,
+  resolve: (base: Optional<T>, ours: T, theirs: T, why: MergeConflict) => T,
+): Merge<T> {
+  return (base, ours, theirs) => {
+    const merged = merge(base, ours, theirs);
+    if (merged.ok) return merged;
+    const old = base();
+    return ok(resolve(old.ok ? old.value : undefined, ours, theirs, merged.error));
+  };
+}
