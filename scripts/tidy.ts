@@ -77,6 +77,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'packages/router',
     'packages/stack',
     'packages/store',
+    'packages/versioned-arp',
     'packages/web',
   ],
   'targets/base': ['packages/core', 'packages/device'],

@@ -31,6 +31,8 @@ export class MemoryBackend implements ObjectBackend {
   readonly #objects = new Map<ObjectId, GitObject>();
   readonly #refs = new RefTable();
   readonly #watchers = new RefWatchers();
+  /** What was here at the last collection. */
+  #old = new Set<ObjectId>();
   #bytes = 0;
   #head = 'refs/heads/main';
   #isClosed = false;
@@ -62,6 +64,22 @@ export class MemoryBackend implements ObjectBackend {
       this.#bytes += bytes.length;
     }
     return ok(undefined);
+  }
+
+  /**
+   * Drops what isn't in `reached`, but for what was written since the last call: it may be on its
+   * way to a ref. Returns the bytes that are free.
+   */
+  collect(reached: ReadonlySet<ObjectId>): number {
+    const before = this.#bytes;
+    for (const id of this.#old) {
+      const object = this.#objects.get(id);
+      if (object === undefined || reached.has(id)) continue;
+      this.#objects.delete(id);
+      this.#bytes -= object.bytes.length;
+    }
+    this.#old = new Set(this.#objects.keys());
+    return before - this.#bytes;
   }
 
   async readRef(name: string): Promise<Result<RefValue | null, BackendError>> {

@@ -186,8 +186,22 @@ export const net = {
    * TCP and UDP: our own over the given interface (the first, unless named), or the host's
    * sockets.
    */
-  stack: (over: DeviceSpec<'net.ethernet'> = firstInterface): DeviceSpec<'net.stack'> =>
-    declareDevice('net.stack', {}, [over], callSite()),
+  stack: (
+    over: DeviceSpec<'net.ethernet'> = firstInterface,
+    { arp }: { readonly arp?: DeviceSpec<'net.versionedArp'> } = {},
+  ): DeviceSpec<'net.stack'> =>
+    declareDevice('net.stack', {}, arp === undefined ? [over] : [over, arp], callSite()),
+  /**
+   * An ARP cache for one stack that keeps its table, with who said what and when, in a store in
+   * memory: `net.stack(net.ethernet(), { arp })`. `morgana/arp` serves it by Git's protocol and
+   * pulls from others. `believesUnasked`: also replies and announcements that nobody asked for.
+   */
+  versionedArp: ({
+    believesUnasked = false,
+  }: {
+    readonly believesUnasked?: boolean;
+  } = {}): DeviceSpec<'net.versionedArp'> =>
+    declareDevice('net.versionedArp', { believesUnasked }, [], callSite()),
   /**
    * What operators have over `stack`: metrics for Prometheus, snapshots, profiles and captures on a
    * port with a token, and the log by syslog. Off unless boot-time arguments turn it on.

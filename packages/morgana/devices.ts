@@ -4,6 +4,7 @@
  */
 
 import type { BlockDevice, KvReadOnly, NetDevice, Stack } from '#device';
+import type { VersionedArp } from '#versioned-arp';
 import type { TlsClient } from './tls/tls-client.ts';
 import type { TlsServer } from './tls/tls-server.ts';
 
@@ -12,6 +13,7 @@ export interface DeviceKinds {
   'net.ethernet': NetDevice;
   'net.stack': Stack;
   'kv.directory': KvReadOnly;
+  'net.versionedArp': VersionedArp;
   disk: BlockDevice;
   'net.management': ManagementPort;
   'tls.server': TlsServer;

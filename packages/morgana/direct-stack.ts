@@ -5,6 +5,7 @@
 
 import type { NetDevice, Stack } from '#device';
 import { directStack, ipv6Options, type StackOptions, stackOptions } from '#stack';
+import type { VersionedArp } from '#versioned-arp';
 import type { Connector, ConnectRequest } from './run.ts';
 import { DIRECT_STACK_ARGS } from './standard-args.ts';
 
@@ -27,6 +28,8 @@ export async function connectDirect(
   const memoryBytes = Number(args['net-memory']) * 1_024;
   // Where no address comes, somebody will want to look why.
   const early = (stack: Stack): void => inspection?.connected(node, stack);
-  const given = { ...options.value, ipv6: ipv6.value, memoryBytes, early, ...more };
+  const [, versioned] = needs as [NetDevice, VersionedArp?];
+  const arp = versioned === undefined ? {} : { arp: versioned.policy };
+  const given = { ...options.value, ipv6: ipv6.value, memoryBytes, early, ...arp, ...more };
   return directStack(machine, needs[0] as NetDevice, given, log.source('stack'));
 }

@@ -1,6 +1,8 @@
 /** The ARP cache with a history. README.md says which three files to read first. */
-export { ChangeQueue, type RecordPath, type Records } from './change-queue.ts';
-export { laterOf, mergeRecords } from './merge-records.ts';
-export { neighborContent } from './neighbor-content.ts';
-export { NeighborTable, type TableOptions } from './neighbor-table.ts';
+export type { RecordPath, Records } from './change-queue.ts';
+export { mergeRecords } from './merge-records.ts';
+export { type NeighborShape, neighborSchema, type Outcome } from './neighbor-store.ts';
+export { reachable } from './object-links.ts';
 export { decodeRecord, encodeRecord, type NeighborRecord, type Reason } from './record.ts';
+export { type NeighborRemote, storeRemote } from './remote.ts';
+export { VersionedArp, type VersionedArpOptions } from './versioned-arp.ts';

@@ -41,3 +41,6 @@ export const pushTriesMax = 5;
 // Whoever pulls within half a life sees an entry that is in use.
 assert(refreshAhead * 2 <= freshTime + staleTime);
 assert(sweepInterval + sweepDitherMax < refreshAhead);
+
+/** Objects that one copy from a store in this process takes; more are refused. */
+export const copyObjectsMax = 100_000;

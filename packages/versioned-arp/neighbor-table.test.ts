@@ -26,12 +26,11 @@ class Bench {
       clock: { wall: () => wallTimeOfMillis(1_767_225_600_000 + this.timers.now / 1_000) },
       entropy: { fill: (b: Uint8Array) => b.fill(0x80) },
       host: 'a',
-      interfaceName: 'eth0',
       lifetime: LIFE,
     });
     this.queue = new ChangeQueue(() => this.table.records());
     this.table.queue = this.queue;
-    this.table.attach({ reread: (address) => this.rereads.push(address) });
+    this.table.attach({ reread: (address) => this.rereads.push(address) }, mac(1));
   }
 
   learn(address: Ipv4Address, station: Uint8Array, cause: ArpCause = 'answer'): void {
@@ -67,7 +66,7 @@ test('learned, moved, expired › each told with its reason; over it is never fo
   assert.equal(
     first?.message,
     'learn 10.0.0.2 is 52:54:00:00:00:02: it asked for us\n\n' +
-      'Station: 52:54:00:00:00:02\nInterface: eth0\nUptime: 0.000 s\n',
+      'Station: 52:54:00:00:00:02\nInterface: 52:54:00:00:00:01\nUptime: 0.000 s\n',
   );
   assert.deepEqual(first.writes.get('neighbors/10.0.0.2'), {
     mac: '52:54:00:00:00:02',

@@ -36,8 +36,6 @@ export interface TableOptions {
   readonly entropy: Entropy;
   /** Who learns, as records have it. */
   readonly host: string;
-  /** Of the link, for messages. */
-  readonly interfaceName: string;
   /** An entry from elsewhere lives no longer than one that we learn. */
   readonly lifetime: Duration;
 }
@@ -88,15 +86,18 @@ export class NeighborTable implements ArpTable {
   private readonly timer = new Timer((now) => this.sweep(now));
   private readonly random = new Uint8Array(4);
   private cache: ArpEntries | null = null;
+  /** Of the link, for messages. */
+  private interfaceName = 'none';
 
   constructor(options: TableOptions) {
     this.options = options;
     this.timers = options.timers;
   }
 
-  attach(entries: ArpEntries): void {
+  attach(entries: ArpEntries, mac: Uint8Array): void {
     assert(this.cache === null, 'two caches on one table');
     this.cache = entries;
+    this.interfaceName = formatMac(mac);
   }
 
   find(address: Ipv4Address): ArpRecord | null {
@@ -114,8 +115,9 @@ export class NeighborTable implements ArpTable {
       return;
     }
     if (known === undefined && !this.makeRoom()) return;
-    const from = known === undefined ? '' : `, no longer ${known.macText}`;
-    if (known === undefined) this.counters.recordsLearned += 1;
+    const isMoved = known !== undefined && known.macText !== macText;
+    const from = isMoved ? `, no longer ${known.macText}` : '';
+    if (!isMoved) this.counters.recordsLearned += 1;
     else this.counters.recordsMoved += 1;
     this.put(address, { macText, reason: cause, until });
     const text = formatIpv4Address(address);
@@ -317,7 +319,7 @@ export class NeighborTable implements ArpTable {
   private push(subject: string, paths: readonly RecordPath[], mac?: string): void {
     const station = mac === undefined ? '' : `Station: ${mac}\n`;
     const uptime = (this.timers.now / MICROS).toFixed(3);
-    const trailer = `${station}Interface: ${this.options.interfaceName}\nUptime: ${uptime} s\n`;
+    const trailer = `${station}Interface: ${this.interfaceName}\nUptime: ${uptime} s\n`;
     const writes = new Map<RecordPath, NeighborRecord | null>();
     for (const path of paths) writes.set(path, this.recordAt(path));
     this.queue.push(`${subject}\n\n${trailer}`, writes);

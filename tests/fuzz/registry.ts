@@ -33,6 +33,7 @@ import {
 } from '#net/wire';
 import type { SimRandom } from '#targets/sim/index';
 import { acmeCases } from './acme-cases.ts';
+import { arpCases } from './arp-cases.ts';
 import { composeCases } from './compose-cases.ts';
 import { cryptoCases } from './crypto-cases.ts';
 import { dnsCases } from './dns-cases.ts';
@@ -254,5 +255,6 @@ export const registry: readonly WireCase[] = [
   ...composeCases,
   ...tlsCases,
   ...acmeCases,
+  ...arpCases,
   ...x509Cases,
 ];

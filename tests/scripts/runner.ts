@@ -7,7 +7,7 @@ import { type AppEvent, AppFailure, showEvent } from './app.ts';
 import { familyOf, readPacket, showEnvelope, writeFrame } from './notation/envelope.ts';
 import { notations } from './notation/index.ts';
 import { readScript, type Script, type Step, type When } from './script.ts';
-import { Stage } from './stage.ts';
+import { type MakeArp, Stage } from './stage.ts';
 import { type Fields, ScriptSyntax } from './words.ts';
 
 /** A script that our stack doesn't play as it is written. */
@@ -37,10 +37,13 @@ interface Seen {
   readonly shown: string;
 }
 
-/** Throws ScriptSyntax for a text that is no script; never for one that fails. */
-export function runScript(text: string): ScriptRun {
+/**
+ * Throws ScriptSyntax for a text that is no script; never for one that fails. `arp`: another cache
+ * than our stack's own.
+ */
+export function runScript(text: string, arp?: MakeArp): ScriptRun {
   const script = readScript(text);
-  const play = new Play(script);
+  const play = new Play(script, arp);
   let failure: string | null = null;
   try {
     play.run();
@@ -61,9 +64,9 @@ class Play {
   /** When the step before happened. */
   private last = 0;
 
-  constructor(script: Script) {
+  constructor(script: Script, arp?: MakeArp) {
     this.script = script;
-    this.stage = new Stage(script);
+    this.stage = new Stage(script, arp);
     for (const { at, frame } of this.stage.captured) this.see(frame, at - this.stage.start);
     this.stage.onFrame = (frame) => this.see(frame, this.stage.now);
     const events = this.stage.app.events;

@@ -4,7 +4,7 @@
  */
 
 import { after, type Instant, instantOfMicros, micros } from '#core';
-import { ipv4AddressOf, TCP_LIMITS } from '#net';
+import { type ArpPolicy, ipv4AddressOf, TCP_LIMITS } from '#net';
 import { PcapRecorder, type SimHost, SimWorld } from '#targets/sim/index';
 import { StackHost } from '../sim/stack-host.ts';
 import { App } from './app.ts';
@@ -25,6 +25,9 @@ export interface Captured {
   readonly frame: Uint8Array;
 }
 
+/** The policy that our stack is made with. */
+export type MakeArp = (world: SimWorld) => ArpPolicy;
+
 export class Stage {
   readonly world: SimWorld;
   readonly app: App;
@@ -40,7 +43,7 @@ export class Stage {
   private readonly script: Script;
   private readonly wire: SimHost;
 
-  constructor(script: Script) {
+  constructor(script: Script, arp?: MakeArp) {
     const { head, scene } = script;
     this.script = script;
     this.world = new SimWorld(head.seed);
@@ -50,6 +53,7 @@ export class Stage {
     const host = new StackHost(this.world, 'us', deviceOptions(script), {
       tcp: { limits, nagle: head.nagle },
       memoryBytes: head.memoryBytes,
+      ...(arp === undefined ? {} : { arp: arp(this.world) }),
     });
     this.app = new App(host, scene);
     this.app.tellsDrained = head.shown.has('drained');

@@ -34,6 +34,12 @@ const DIRECT_STACK = {
   shown: 'our own TCP/IP',
 };
 
+const VERSIONED_ARP = {
+  from: 'packages/morgana/arp/connector.ts',
+  name: 'versionedArpConnector',
+  shown: 'a store in memory',
+};
+
 const MANAGEMENT = {
   from: 'packages/morgana/management.ts',
   name: 'managementConnector',
@@ -69,6 +75,7 @@ const IMPLEMENTATIONS: Record<Platform, { readonly [K in DeviceKind]?: Implement
   pvh: {
     'net.ethernet': ethernet('virtio-net'),
     'net.stack': DIRECT_STACK,
+    'net.versionedArp': VERSIONED_ARP,
     'kv.directory': CONTENT,
     disk: { ...DISK, shown: 'virtio-blk' },
     'net.management': MANAGEMENT,
@@ -77,6 +84,7 @@ const IMPLEMENTATIONS: Record<Platform, { readonly [K in DeviceKind]?: Implement
   process: {
     'net.ethernet': ethernet('a tap device or a UNIX socket'),
     'net.stack': DIRECT_STACK,
+    'net.versionedArp': VERSIONED_ARP,
     'kv.directory': CONTENT,
     disk: { ...DISK, shown: 'a file' },
     'net.management': MANAGEMENT,
@@ -96,6 +104,7 @@ const IMPLEMENTATIONS: Record<Platform, { readonly [K in DeviceKind]?: Implement
   'node-direct': {
     'net.ethernet': ethernet('a tap device or a UNIX socket'),
     'net.stack': DIRECT_STACK,
+    'net.versionedArp': VERSIONED_ARP,
     'kv.directory': CONTENT,
     disk: { ...DISK, shown: 'a file' },
     'net.management': MANAGEMENT,

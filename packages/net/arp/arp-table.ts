@@ -37,8 +37,8 @@ export interface ArpEntries {
 
 /** Nothing may be awaited inside, and nothing thrown: the cache calls while a frame is handled. */
 export interface ArpTable {
-  /** Called once, by the cache that asks this table. */
-  attach(entries: ArpEntries): void;
+  /** Called once, by the cache that asks this table. `mac`, borrowed, is the interface's. */
+  attach(entries: ArpEntries, mac: Uint8Array): void;
   /** What is known and not over; null: nothing. Not called for each packet. */
   find(address: Ipv4Address): ArpRecord | null;
   /** A frame said that `mac`, borrowed, has `address`; it may be as it was before. */

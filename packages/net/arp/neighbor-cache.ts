@@ -108,7 +108,7 @@ export class NeighborCache implements ArpEntries {
     this.memory = memory;
     this.policy = policy;
     this.table = policy.table;
-    this.table.attach(this);
+    this.table.attach(this, device.mac);
     this.guard = new AddressGuard(timers, entropy, logger, (sender, target) =>
       this.request(sender ?? IPV4_ANY, target, MAC_BROADCAST),
     );

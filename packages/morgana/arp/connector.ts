@@ -1,0 +1,38 @@
+/** 'net.versionedArp': an ARP cache with its history in memory, for the stack that needs it. */
+
+import { primitives } from '#crypto/platform';
+import { MemoryBackend } from '#git';
+import { Repository } from '#store';
+import { reachable, VersionedArp } from '#versioned-arp';
+import type { Connector } from '../run.ts';
+import { DIRECT_STACK_ARGS } from '../standard-args.ts';
+
+/** Of the store's objects; past it what is learned waits, and ARP goes on. */
+const STORE_BYTES_MAX = 8 * 1_048_576;
+
+export const versionedArpConnector: Connector<'net.versionedArp'> = {
+  // Who learns is who DHCP is told that we are.
+  args: { hostname: DIRECT_STACK_ARGS.hostname! },
+  async connect({ machine, node, args, log, name }) {
+    const { timers, clock, entropy } = machine;
+    const host = String(args.hostname) || name;
+    const backend = new MemoryBackend({ bytesMax: STORE_BYTES_MAX });
+    const author = { name: host, email: '' };
+    const repository = Repository.open({ backend, crypto: primitives, clock, author });
+    const arp = new VersionedArp({
+      repository,
+      timers,
+      clock,
+      entropy,
+      log: log.source('arp'),
+      host,
+      believesUnasked: node.options.believesUnasked === true,
+      collect: async () => {
+        const reached = await reachable(repository);
+        if (reached.ok) backend.collect(reached.value);
+      },
+    });
+    const started = await arp.start();
+    return started.ok ? arp : { lacks: started.error };
+  },
+};

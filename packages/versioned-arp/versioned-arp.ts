@@ -1,0 +1,116 @@
+/**
+ * ARP that remembers with a history: the table that a stack asks, its store, and the policy that
+ * a stack is made with. Read first: packages/net/arp/arp-table.ts, neighbor-table.ts,
+ * neighbor-history.ts.
+ */
+
+import type { Duration, Logger, TimerQueue } from '#core';
+import type { Clock, Entropy } from '#device';
+import { type ArpPolicy, type Ipv4Address, parseIpv4Address } from '#net';
+import { isStationMac } from '#net/wire';
+import type { Repository } from '#store';
+import { ChangeQueue, type Records } from './change-queue.ts';
+import { freshTime, requestInterval, requestsMax, staleTime } from './limits.ts';
+import { NeighborHistory } from './neighbor-history.ts';
+import type { NeighborShape, Outcome } from './neighbor-store.ts';
+import { NeighborTable } from './neighbor-table.ts';
+import { hostOf, macBytes } from './record.ts';
+import type { NeighborRemote } from './remote.ts';
+
+export interface VersionedArpOptions {
+  /** The store; its branch 'main' unless `branch` says another. */
+  readonly repository: Repository;
+  readonly branch?: string;
+  readonly timers: TimerQueue;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Logger;
+  /** Who learns: in records, and as the author of commits. */
+  readonly host: string;
+  /** Instead of the reference's (limits.ts): how long entries live, how often is asked. */
+  readonly times?: Partial<Omit<ArpPolicy, 'table' | 'believesUnasked'>>;
+  /** Believe replies and announcements that nobody asked for; false unless given. */
+  readonly believesUnasked?: boolean;
+  /** See HistoryOptions. */
+  readonly commitsKept?: number;
+  readonly collect?: () => Promise<unknown>;
+}
+
+export class VersionedArp {
+  readonly history: NeighborHistory;
+  readonly queue: ChangeQueue;
+  /** What a stack is made with; of one stack only. */
+  readonly policy: ArpPolicy;
+  private readonly table: NeighborTable;
+
+  constructor(options: VersionedArpOptions) {
+    const { timers, clock, entropy, repository, log, times, believesUnasked = false } = options;
+    const host = hostOf(options.host);
+    const kept = { freshTime, staleTime, requestInterval, requestsMax, ...times };
+    const lifetime = (kept.freshTime + kept.staleTime) as Duration;
+    this.table = new NeighborTable({ timers, clock, entropy, host, lifetime });
+    this.queue = new ChangeQueue(() => this.table.records());
+    this.table.queue = this.queue;
+    this.policy = { ...kept, table: this.table, believesUnasked };
+    const { branch, commitsKept, collect } = options;
+    this.history = new NeighborHistory({
+      repository,
+      table: this.table,
+      queue: this.queue,
+      timers,
+      log,
+      host,
+      ...(branch === undefined ? {} : { branch }),
+      ...(commitsKept === undefined ? {} : { commitsKept }),
+      ...(collect === undefined ? {} : { collect }),
+    });
+  }
+
+  /** The store, with contents of its types. */
+  get repository(): Repository<NeighborShape> {
+    return this.history.repository;
+  }
+
+  /** Reads the store, then merges what each of `seeds` has; a seed that fails is skipped. */
+  async start(seeds: readonly NeighborRemote[] = []): Promise<Outcome<void>> {
+    const started = await this.history.start();
+    if (!started.ok) return started;
+    for (const seed of seeds) await this.pull(seed);
+    return started;
+  }
+
+  pull(remote: NeighborRemote): Promise<Outcome<boolean>> {
+    return this.history.pull(remote);
+  }
+
+  push(remote: NeighborRemote): Promise<Outcome<void>> {
+    return this.history.push(remote);
+  }
+
+  /** "10.0.0.5" and "52:54:00:00:00:05": stays until it is removed. False: no such thing can be. */
+  setStatic(address: string, mac: string): boolean {
+    const at = parseIpv4Address(address);
+    if (at === null || !/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac)) return false;
+    return isStationMac(macBytes(mac)) && this.table.setStatic(at, macBytes(mac));
+  }
+
+  /** Also a static one. False: it isn't there. */
+  remove(address: string): boolean {
+    const at: Ipv4Address | null = parseIpv4Address(address);
+    return at !== null && this.table.remove(at);
+  }
+
+  /** What is known now, committed or not. */
+  records(): Records {
+    return this.table.records();
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return { ...this.table.counters, ...this.queue.counters, ...this.history.counters };
+  }
+
+  checkInvariants(): void {
+    this.table.checkInvariants();
+    this.queue.checkInvariants();
+  }
+}
