@@ -11,6 +11,7 @@ export {
   emitEntryHead,
   parseEntryHead,
 } from './entry-head.ts';
+export type { DeltaOptions } from './find-deltas.ts';
 export { type IndexedPack, indexPack, type PackStore } from './index-pack.ts';
 export { DeltaBaseIndex, makeDelta } from './make-delta.ts';
 export { MemoryPackStore } from './memory-pack-store.ts';
@@ -23,6 +24,8 @@ export {
   type PackTools,
   type StreamedEntry,
 } from './pack-stream.ts';
+export { type PackRequest, selectObjects, selectSteps } from './select-objects.ts';
+export type { Selection } from './selection.ts';
 export {
   type PackBounds,
   type Unpacked,
@@ -30,3 +33,11 @@ export {
   type UnpackTarget,
   unpackObjects,
 } from './unpack-objects.ts';
+export {
+  type PackStep,
+  PackStopped,
+  packPieces,
+  packSteps,
+  type WriteOptions,
+  type WrittenPack,
+} from './write-pack.ts';

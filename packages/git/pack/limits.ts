@@ -21,3 +21,14 @@ export const BASE_CACHE_BYTES_MAX = 16 * 1024 ** 2;
 /** Objects that are written to a backend at once. */
 export const BATCH_BYTES_MAX = 1024 ** 2;
 export const BATCH_OBJECTS_MAX = 512;
+/** Trees of the other side that are looked into; further ones aren't, and more is sent. */
+export const EDGES_MAX = 16;
+/** Tags of tags; a longer chain is damaged. */
+export const TAG_CHAIN_MAX = 64;
+/** Objects with fewer bytes aren't made deltas of, nor with more: as Git, and as memory allows. */
+export const DELTA_OBJECT_BYTES_MIN = 50;
+export const DELTA_OBJECT_BYTES_MAX = 16 * 1024 ** 2;
+/** Of the objects that are compared at a time, and their indexes; the oldest leave earlier then. */
+export const WINDOW_BYTES_MAX = 64 * 1024 ** 2;
+/** Deltas that were found are held until they are written; past it they are made again. */
+export const FOUND_BYTES_MAX = 64 * 1024 ** 2;

@@ -43,3 +43,5 @@ export const HAVES_TOLD_MAX = 1_000_000;
 export const PUSH_OBJECT_BYTES_MAX = 268_435_456;
 /** Prefixes that a client names; with more it asks for all refs. */
 export const REF_PREFIXES_ASKED_MAX = 1_000;
+/** Objects of a pack that deltas are looked for among, before it is sent; not in a larger one. */
+export const SEARCHED_OBJECTS_MAX = 4_096;

@@ -1,13 +1,15 @@
-/** The pack that answers a fetch. Read first: fetch-v2.ts. */
+/** The pack that answers a fetch. Read first: fetch-v2.ts; ../pack/select-objects.ts. */
 
-import { writeU32be } from '#core';
-import { MODE_DIRECTORY, MODE_SUBMODULE, type ObjectKind } from '../object.ts';
-import { ID_BYTES, type ObjectId } from '../object-id.ts';
+import type { ObjectId } from '../object-id.ts';
+import { type PackRequest, selectObjects } from '../pack/select-objects.ts';
+import type { Selection } from '../pack/selection.ts';
+import { PackStopped, packPieces, type WriteOptions } from '../pack/write-pack.ts';
+import { TAGS } from '../ref-name.ts';
 import type { FetchRequest } from '../wire/fetch-request.ts';
-import { parseTree } from '../wire/tree.ts';
 import type { CommitGraph } from './commit-graph.ts';
+import { SEARCHED_OBJECTS_MAX } from './limits.ts';
 import type { ShallowChange } from './shallow.ts';
-import { got } from './stop.ts';
+import { got, Stop } from './stop.ts';
 import type { UploadPackOptions } from './upload-pack.ts';
 
 export interface AnswerPack {
@@ -15,83 +17,69 @@ export interface AnswerPack {
   readonly describe: () => string;
 }
 
+/** As Git's own server looks for deltas, where it does. */
+const DELTAS = { window: 10, depth: 50 };
+
+type Context = Pick<UploadPackOptions, 'backend' | 'crypto' | 'zlib'>;
+
+/** Throws Stop, now or while the bytes are read. */
 export async function packFor(
-  options: Pick<UploadPackOptions, 'backend' | 'crypto' | 'zlib'>,
+  context: Context,
   graph: CommitGraph,
   request: FetchRequest,
   haves: readonly ObjectId[],
   change: ShallowChange | null,
 ): Promise<AnswerPack> {
-  const { backend } = options;
-  const idBytes = ID_BYTES[backend.hash];
-  const out = new Set<ObjectId>();
-  const addTree = async (id: ObjectId, to: Set<ObjectId>, not: Set<ObjectId>): Promise<void> => {
-    if (to.has(id) || not.has(id)) return;
-    to.add(id);
-    const tree = parseTree(got(await backend.readObject(id))!.bytes, idBytes);
-    if (!tree.ok) return;
-    for (const { mode, id: child } of tree.value) {
-      if (mode === MODE_DIRECTORY) await addTree(child, to, not);
-      else if (mode !== MODE_SUBMODULE && !not.has(child)) to.add(child);
-    }
+  const { backend } = context;
+  const wants = [...request.wants];
+  for (const id of change?.unshallow ?? []) wants.push(...(await graph.need(id)).parents);
+  const asked: PackRequest = {
+    wants,
+    haves,
+    haveEnds: new Set(request.shallow),
+    ...(change === null ? {} : { ends: change.ends }),
   };
-  const has = new Set<ObjectId>();
-  const known = new Set(request.shallow);
-  const haveCommits = [...haves];
-  for (let id = haveCommits.pop(); id !== undefined; id = haveCommits.pop()) {
-    if (has.has(id)) continue;
-    const node = await graph.commit(id);
-    if (node === null) continue;
-    has.add(id);
-    await addTree(node.tree, has, new Set());
-    if (!known.has(id)) haveCommits.push(...node.parents);
-  }
-  const stack: ObjectId[] = [];
-  for (const want of request.wants) {
-    const peeled = await graph.peel(want);
-    for (const tag of peeled!.tags) out.add(tag);
-    if (peeled!.kind === 'commit') stack.push(peeled!.id);
-    else if (peeled!.kind === 'tree') await addTree(peeled!.id, out, has);
-    else out.add(peeled!.id);
-  }
-  for (const id of change?.unshallow ?? []) stack.push(...(await graph.need(id)).parents);
-  for (let id = stack.pop(); id !== undefined; id = stack.pop()) {
-    if (out.has(id) || has.has(id)) continue;
-    out.add(id);
-    const node = await graph.need(id);
-    await addTree(node.tree, out, has);
-    if (!change?.ends.has(id)) stack.push(...node.parents);
-  }
-  async function* bytes(): AsyncGenerator<Uint8Array, void, void> {
-    const hash = options.crypto.createHash(backend.hash);
-    const send = (piece: Uint8Array): Uint8Array => {
-      hash.update(piece);
-      return piece;
-    };
-    const head = Uint8Array.of(0x50, 0x41, 0x43, 0x4b, 0, 0, 0, 2, 0, 0, 0, 0);
-    writeU32be(head, 8, out.size);
-    yield send(head);
-    for (const id of out) {
-      const object = got(await backend.readObject(id))!;
-      yield send(entryHead(object.kind, object.bytes.length));
-      yield send(options.zlib.deflate(object.bytes));
-    }
-    yield hash.digest();
-  }
-  return { bytes: bytes(), describe: () => `${out.size} objects\n` };
+  const selection = got(await selectObjects(backend, asked));
+  if (request.flags.includes('include-tag')) await addTags(context, graph, selection);
+  const options: WriteOptions = {
+    ofsDelta: request.flags.includes('ofs-delta'),
+    thin: request.flags.includes('thin-pack'),
+    // Where much is sent, what is stored is copied; looking for more would keep a client waiting.
+    deltas: selection.count <= SEARCHED_OBJECTS_MAX ? DELTAS : null,
+    reuse: true,
+  };
+  return {
+    bytes: piecesOf(context, selection, options),
+    describe: () => `${selection.count} objects\n`,
+  };
 }
 
-const TYPES: Record<ObjectKind, number> = { commit: 1, tree: 2, blob: 3, tag: 4 };
-
-function entryHead(kind: ObjectKind, sizeBytes: number): Uint8Array {
-  const head: number[] = [];
-  let left = Math.floor(sizeBytes / 16);
-  let byte = (TYPES[kind] << 4) | (sizeBytes & 15);
-  while (left > 0) {
-    head.push(byte | 0x80);
-    byte = left & 0x7f;
-    left = Math.floor(left / 128);
+/** Tags of what is sent come along (gitprotocol-capabilities(5), "include-tag"). */
+async function addTags(
+  { backend }: Context,
+  graph: CommitGraph,
+  selection: Selection,
+): Promise<void> {
+  const { table } = selection;
+  for (const { id } of got(await backend.listRefs(TAGS))) {
+    const peeled = await graph.peel(id);
+    if (peeled === null || !selection.isChosen(table.addId(peeled.id))) continue;
+    for (const tag of peeled.tags) {
+      const index = table.addId(tag);
+      if (selection.isNew(index)) selection.choose(index, 'tag', 0);
+    }
   }
-  head.push(byte);
-  return Uint8Array.from(head);
+}
+
+async function* piecesOf(
+  { backend, crypto, zlib }: Context,
+  selection: Selection,
+  options: WriteOptions,
+): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    yield* packPieces(backend, { crypto, zlib }, selection, options);
+  } catch (error) {
+    if (error instanceof PackStopped) throw new Stop({ kind: 'backend', error: error.error });
+    throw error;
+  }
 }

@@ -1,0 +1,201 @@
+/**
+ * Looks for deltas among the objects of a pack: each is compared with some that stand before it in
+ * the order of kinds, names and ages, and the smallest delta is kept (Git: gitformat-pack,
+ * "pack-heuristics"). Deterministic. Memory: the window and what was found, up to limits.ts. Read
+ * first: make-delta.ts, selection.ts.
+ */
+
+import type { Zlib, ZlibLevel } from '#device';
+import { type GitObject, OBJECT_KINDS } from '../object.ts';
+import type { ObjectId } from '../object-id.ts';
+import {
+  DELTA_OBJECT_BYTES_MAX,
+  DELTA_OBJECT_BYTES_MIN,
+  FOUND_BYTES_MAX,
+  WINDOW_BYTES_MAX,
+} from './limits.ts';
+import { DeltaBaseIndex, makeDelta } from './make-delta.ts';
+import type { Selection } from './selection.ts';
+
+export interface DeltaOptions {
+  /** Objects that each is compared with; Git takes 10, and 250 when it is to take its time. */
+  readonly window: number;
+  /** Deltas upon deltas; Git takes 50. */
+  readonly depth: number;
+}
+
+/** What an object is written as. */
+export interface FoundDelta {
+  /** An object of the pack, by number, or one that the other side has. */
+  readonly base: number | ObjectId;
+  readonly depth: number;
+  readonly sizeBytes: number;
+  /** Null when it isn't held: it is to be made again. */
+  readonly deflated: Uint8Array | null;
+}
+
+/** An object that the next ones are compared with. */
+interface Candidate {
+  readonly base: number | ObjectId;
+  readonly object: GitObject;
+  readonly depth: number;
+  readonly nameHash: number;
+  index: DeltaBaseIndex | null;
+}
+
+/** What an entry costs beside its delta: its head. A delta must save more. */
+const ENTRY_COST_BYTES = 20;
+
+type Read = (id: ObjectId) => Promise<GitObject | null>;
+
+export class DeltaSearch {
+  readonly found = new Map<number, FoundDelta>();
+  private readonly selection: Selection;
+  private readonly order: readonly number[];
+  private readonly read: Read;
+  private readonly zlib: Zlib;
+  private readonly options: DeltaOptions;
+  private readonly level: ZlibLevel | undefined;
+  private readonly isThin: boolean;
+  private next = 0;
+  private readonly window: Candidate[] = [];
+  private windowBytes = 0;
+  private foundBytes = 0;
+
+  /** Among `numbers` of the selection; `read` throws when the backend fails. */
+  constructor(
+    selection: Selection,
+    numbers: readonly number[],
+    read: Read,
+    zlib: Zlib,
+    options: DeltaOptions & { readonly level?: ZlibLevel | undefined; readonly isThin: boolean },
+  ) {
+    this.selection = selection;
+    this.order = deltaOrder(selection, numbers);
+    this.read = read;
+    this.zlib = zlib;
+    this.options = options;
+    this.level = options.level;
+    this.isThin = options.isThin;
+  }
+
+  get isDone(): boolean {
+    return this.next === this.order.length;
+  }
+
+  /** Objects that were compared. */
+  get done(): number {
+    return this.next;
+  }
+
+  /** Compares the next object; gives its bytes' count, for whoever counts work. */
+  async step(): Promise<number> {
+    const number = this.order[this.next++]!;
+    const { selection } = this;
+    const object = await this.read(selection.idAt(number));
+    if (object === null || !isInBounds(object.bytes)) return 0;
+    const hash = selection.nameHashAt(number);
+    const theirs = this.isThin ? selection.theirs.get(number) : undefined;
+    if (theirs !== undefined) await this.addTheirs(theirs, hash);
+    this.compare(number, object, hash);
+    return object.bytes.length;
+  }
+
+  /** A version that the other side has is compared as if it were of the pack. */
+  private async addTheirs(id: ObjectId, hash: number): Promise<void> {
+    if (this.window.some(({ base }) => base === id)) return;
+    const object = await this.read(id);
+    if (object === null || !isInBounds(object.bytes)) return;
+    this.push({ base: id, object, depth: 0, nameHash: hash, index: null });
+  }
+
+  private compare(number: number, object: GitObject, hash: number): void {
+    let best: Uint8Array | null = null;
+    let from: Candidate | null = null;
+    // The nearest first.
+    for (let i = this.window.length - 1; i >= 0; i--) {
+      const candidate = this.window[i]!;
+      if (candidate.object.kind !== object.kind) break;
+      const delta = this.tryDelta(candidate, object.bytes, best, from?.depth ?? 0);
+      if (delta === null) continue;
+      best = delta;
+      from = candidate;
+    }
+    const depth = from === null ? 0 : from.depth + 1;
+    if (from !== null && best !== null) {
+      this.keep(number, from, best);
+      // A base that was good stays for longer.
+      this.window.splice(this.window.indexOf(from), 1);
+      this.window.push(from);
+    }
+    this.push({ base: number, object, depth, nameHash: hash, index: null });
+  }
+
+  /** A delta that is better than `best`, where depth counts as Git counts it. */
+  private tryDelta(
+    candidate: Candidate,
+    target: Uint8Array,
+    best: Uint8Array | null,
+    bestDepth: number,
+  ): Uint8Array | null {
+    const source = candidate.object.bytes;
+    if (candidate.depth >= this.options.depth) return null;
+    const limit = best === null ? target.length / 2 - ENTRY_COST_BYTES : best.length;
+    const levels = this.options.depth - (best === null ? 0 : bestDepth);
+    const bytesMax = Math.floor((limit * (this.options.depth - candidate.depth)) / levels);
+    if (bytesMax <= 0 || target.length - source.length >= bytesMax) return null;
+    if (target.length < source.length / 32) return null;
+    if (candidate.index === null) {
+      candidate.index = new DeltaBaseIndex(source);
+      this.windowBytes += candidate.index.indexBytes;
+    }
+    const delta = makeDelta(candidate.index, target, bytesMax);
+    if (delta === null || best === null) return delta;
+    const isSame = delta.length === best.length && candidate.depth >= bestDepth;
+    return isSame ? null : delta;
+  }
+
+  private keep(number: number, from: Candidate, delta: Uint8Array): void {
+    const deflated = this.zlib.deflate(delta, this.level);
+    const isHeld = this.foundBytes + deflated.length <= FOUND_BYTES_MAX;
+    if (isHeld) this.foundBytes += deflated.length;
+    this.found.set(number, {
+      base: from.base,
+      depth: from.depth + 1,
+      sizeBytes: delta.length,
+      deflated: isHeld ? deflated : null,
+    });
+  }
+
+  private push(candidate: Candidate): void {
+    const { window } = this;
+    const last = window.at(-1);
+    if (last !== undefined && last.object.kind !== candidate.object.kind) {
+      window.length = 0;
+      this.windowBytes = 0;
+    }
+    window.push(candidate);
+    this.windowBytes += candidate.object.bytes.length;
+    while (window.length > this.options.window) this.drop();
+    while (window.length > 1 && this.windowBytes > WINDOW_BYTES_MAX) this.drop();
+  }
+
+  private drop(): void {
+    const { object, index } = this.window.shift()!;
+    this.windowBytes -= object.bytes.length + (index?.indexBytes ?? 0);
+  }
+}
+
+const isInBounds = ({ length }: Uint8Array): boolean =>
+  length >= DELTA_OBJECT_BYTES_MIN && length <= DELTA_OBJECT_BYTES_MAX;
+
+/** By kind, by name, then as they were met: the newest first, from which older ones are made. */
+function deltaOrder(selection: Selection, numbers: readonly number[]): number[] {
+  const kinds = new Map(OBJECT_KINDS.map((kind, i) => [kind, i]));
+  return numbers.toSorted(
+    (a, b) =>
+      kinds.get(selection.kindAt(a))! - kinds.get(selection.kindAt(b))! ||
+      selection.nameHashAt(a) - selection.nameHashAt(b) ||
+      a - b,
+  );
+}
