@@ -67,6 +67,19 @@ export interface HotBytes {
  */
 const host: typeof globalThis = globalThis;
 
+let strict: TextDecoder | null = null;
+let lenient: TextDecoder | null = null;
+
+/** Made when first needed, and kept: making one costs more than decoding a short text. */
+function decoder(fatal: boolean): TextDecoder {
+  if (fatal) {
+    strict ??= new host.TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+    return strict;
+  }
+  lenient ??= new host.TextDecoder('utf-8', { ignoreBOM: true });
+  return lenient;
+}
+
 function checkRange(bytes: Uint8Array, at: number, count: number): void {
   if (!(at >= 0 && count >= 0 && at + count <= bytes.length)) {
     throw new RangeError(`range ${at}+${count} outside of ${bytes.length} bytes`);
@@ -188,9 +201,7 @@ export const hot: HotBytes = {
   utf8Decode(bytes, at, end, fatal) {
     checkRange(bytes, at, end - at);
     try {
-      return new host.TextDecoder('utf-8', { fatal, ignoreBOM: true }).decode(
-        bytes.subarray(at, end),
-      );
+      return decoder(fatal).decode(bytes.subarray(at, end));
     } catch {
       return null;
     }

@@ -30,7 +30,8 @@ import {
   ownCell,
   treeAt,
 } from './transaction.ts';
-import type { EntryKind, Listed, Tree } from './tree/tree.ts';
+import { peekBytes } from './tree/peek.ts';
+import { absent, badPath, decodeAt, type EntryKind, type Listed, type Tree } from './tree/tree.ts';
 import { type EditTree, type Strategy, type Sub, TreeAttempt } from './tree-attempt.ts';
 import type { StopWatch, Watch, WatchOptions } from './watches.ts';
 
@@ -83,15 +84,28 @@ export class Store<S extends Shape = Shape> {
   async find<const P extends PathOf<S>>(
     path: P,
   ): Promise<Result<ContentAt<S, P> | undefined, StoreError>> {
-    const tree = await this.tree();
+    const head = await this.#head.read();
+    if (!head.ok) return head;
+    const { objects, schema } = this.repository;
+    const commit = head.value === null ? undefined : objects.peekCommit(head.value);
+    if (commit !== undefined) {
+      // Warm, as most reads are: nothing more to wait for.
+      const type = schema.typeAt(path);
+      if (type === null) return badPath(path);
+      const bytes = peekBytes(objects, commit.tree, path);
+      if (bytes !== undefined) return bytes === null ? ok(undefined) : decodeAt(type, path, bytes);
+    }
+    const tree = await treeAt(this.repository, head.value);
     return tree.ok ? tree.value.find(path) : tree;
   }
 
   async get<const P extends PathOf<S>>(
     path: P,
   ): Promise<Result<ContentAt<S, P>, StoreError | AbsentError>> {
-    const tree = await this.tree();
-    return tree.ok ? tree.value.get(path) : tree;
+    const found = await this.find(path);
+    return found.ok && found.value === undefined
+      ? absent(path)
+      : (found as Result<ContentAt<S, P>, StoreError>);
   }
 
   async mem<const P extends PathOf<S>>(path: P): Promise<Result<boolean, StoreError>> {

@@ -37,11 +37,19 @@ export type NextTree<S extends Shape, E> = (
 
 /** A branch's head. */
 export function branchCell<S extends Shape>(repository: Repository<S>, branch: string): HeadCell {
+  const name = HEADS + branch;
+  const { backend } = repository;
   return {
     branch,
-    read: () => repository.headOf(branch),
+    async read() {
+      const ref = await backend.readRef(name);
+      if (!ref.ok) return err({ kind: 'backend', error: ref.error });
+      const id = ref.value?.id;
+      if (id !== undefined) return ok(id);
+      return ref.value === null ? ok(null) : repository.readRef(name);
+    },
     async swap(from, to, reason) {
-      const moved = await repository.swapRef(HEADS + branch, from, to, reason);
+      const moved = await repository.swapRef(name, from, to, reason);
       if (moved.ok) return ok(true);
       return moved.error.kind === 'moved' ? ok(false) : err(refError(moved.error));
     },

@@ -151,6 +151,9 @@ function isDirectoryAt(b: Uint8Array, at: number): boolean {
   return canonicalMode(modeNumber(b, at)) === MODE_DIRECTORY;
 }
 
+/** Of an id as text, with its place in an array. */
+const ID_TEXT_BYTES = 72;
+
 /** A name as it is looked for: one code a byte. */
 type Key = string;
 
@@ -159,6 +162,8 @@ export class TreeTable {
   readonly bytes: Uint8Array;
   readonly #idBytes: number;
   readonly #starts: Uint32Array;
+  /** Ids that were asked for, as text: whoever reads a tree again asks for the same ones. */
+  #ids: (ObjectId | undefined)[] | null = null;
 
   private constructor(bytes: Uint8Array, idBytes: number, starts: Uint32Array) {
     this.bytes = bytes;
@@ -183,9 +188,9 @@ export class TreeTable {
     return this.#starts.length - 1;
   }
 
-  /** What the table holds in memory, beside its bytes. */
+  /** What the table may come to hold in memory, beside its bytes. */
   get indexBytes(): number {
-    return this.#starts.byteLength;
+    return this.#starts.byteLength + this.count * ID_TEXT_BYTES;
   }
 
   nameAt(index: number): string {
@@ -202,7 +207,12 @@ export class TreeTable {
   }
 
   idAt(index: number): ObjectId {
-    return readId(this.bytes, this.#nameEnd(index) + 1, this.#idBytes);
+    this.#ids ??= new Array<ObjectId | undefined>(this.count);
+    const known = this.#ids[index];
+    if (known !== undefined) return known;
+    const id = readId(this.bytes, this.#nameEnd(index) + 1, this.#idBytes);
+    this.#ids[index] = id;
+    return id;
   }
 
   entryAt(index: number): TreeEntry {

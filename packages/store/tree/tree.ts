@@ -23,6 +23,7 @@ import { checkPath, type Path } from '../path.ts';
 import type { ContentAt, PathOf, Schema, Shape, ShapeAt, TreePathOf } from '../schema.ts';
 import type { AbsentError, TreeError } from '../store-error.ts';
 import { removed } from './edits.ts';
+import { peekBytes } from './peek.ts';
 import { diffTrees, type TreeChange } from './tree-diff.ts';
 import {
   freshObjects,
@@ -282,31 +283,11 @@ export class Tree<S extends Shape = Shape> {
     return ok(here);
   }
 
-  /** Without a single wait where everything is cached and nothing was changed. */
   async #bytesAt(path: Path): Promise<Result<Uint8Array | undefined, ReadFault>> {
-    const { reader } = this.#context;
-    let node = this.#node;
-    const last = path.length - 1;
-    for (let i = 0; i <= last; i++) {
-      if (node.edits !== null) return this.#slowBytesAt(path);
-      const peeked = reader.peekTree(node.base);
-      const table = peeked === undefined ? await reader.tree(node.base) : ok(peeked);
-      if (!table.ok) return table;
-      const index = table.value.find(path[i]!);
-      if (index < 0 || table.value.isDirectory(index) !== i < last) return ok(undefined);
-      const id = table.value.idAt(index);
-      if (i < last) {
-        node = new TreeNode(id);
-        continue;
-      }
-      if (table.value.modeAt(index) === MODE_SUBMODULE) return ok(undefined);
-      const bytes = reader.peekBlob(id);
-      return bytes === undefined ? reader.blob(id) : ok(bytes);
+    if (this.#node.edits === null) {
+      const bytes = peekBytes(this.#context.reader, this.#node.base, path);
+      if (bytes !== undefined) return ok(bytes ?? undefined);
     }
-    return ok(undefined);
-  }
-
-  async #slowBytesAt(path: Path): Promise<Result<Uint8Array | undefined, ReadFault>> {
     const found = await this.#at(path);
     if (!found.ok) return found;
     const leaf = found.value;
@@ -344,11 +325,15 @@ export function absent(path: Path): Result<never, AbsentError> {
   return err({ kind: 'absent', path });
 }
 
-function badPath(path: Path): Result<never, TreeError> {
+export function badPath(path: Path): Result<never, TreeError> {
   return err({ kind: 'bad path', path, why: 'the schema has nothing there' });
 }
 
-function decodeAt<T>(type: AnyContentType, path: Path, bytes: Uint8Array): Result<T, TreeError> {
+export function decodeAt<T>(
+  type: AnyContentType,
+  path: Path,
+  bytes: Uint8Array,
+): Result<T, TreeError> {
   const decoded = type.decode(bytes);
   return decoded.ok ? decoded : err({ kind: 'undecodable', path, fault: decoded.error });
 }
