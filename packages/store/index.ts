@@ -1,6 +1,6 @@
 export { CachedReader } from './cached-reader.ts';
 export type { Commit, CommitInfo, CommitOptions, Person } from './commit-info.ts';
-export * from './content/combinators.ts';
+export * as combinators from './content/combinators.ts';
 export {
   type AnyContentType,
   type Codec,
@@ -26,6 +26,14 @@ export * as stock from './content/stock.ts';
 export { addItems, counter, countOf, multiset } from './data/counter.ts';
 export type { Form, FormFault, FormValue } from './data/form.ts';
 export * as form from './data/form.ts';
+export {
+  type LinkedEntry,
+  LinkedLog,
+  type LinkedLogFault,
+  type LinkedLogShape,
+  type LogPage,
+  linkedLog,
+} from './data/linked-log.ts';
 export { type EntryLog, emptyLog, keepSince, type LogEntry, log } from './data/log.ts';
 export { type Note, type Noted, noted, notedContent } from './data/noted.ts';
 export { insertAt, type OrderedList, orderedList, removeAt } from './data/ordered-list.ts';

@@ -17,6 +17,9 @@ export const DIFF_EDITS_MAX = 1_000;
 /** Notes of conflicts that a record keeps; the oldest ones are dropped. */
 export const NOTES_MAX = 100;
 
+/** Last entries of a linked log, and entries that one links; more are malformed. */
+export const LOG_HEADS_MAX = 1_024;
+
 /** Of one path; one more is a 'bad path'. */
 export const PATH_STEPS_MAX = 1_024;
 /** Of parsed objects in memory, unless a repository is told otherwise; the oldest are dropped. */
