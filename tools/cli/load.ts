@@ -256,6 +256,7 @@ export async function evaluateFile(file: string, bundleName: string): Promise<un
 /** An application imports "morgana" also where it isn't installed. */
 export const morganaAlias: Record<string, string> = {
   morgana: path.join(packageRoot, 'packages/morgana/index.ts'),
+  'morgana/arp': path.join(packageRoot, 'packages/morgana/arp.ts'),
   'morgana/config': path.join(packageRoot, 'packages/morgana/config.ts'),
   'morgana/compose': path.join(packageRoot, 'packages/morgana/compose.ts'),
   'morgana/http': path.join(packageRoot, 'packages/morgana/http.ts'),
