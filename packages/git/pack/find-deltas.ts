@@ -122,13 +122,17 @@ export class DeltaSearch {
       from = candidate;
     }
     const depth = from === null ? 0 : from.depth + 1;
-    if (from !== null && best !== null) {
-      this.keep(number, from, best);
-      // A base that was good stays for longer.
-      this.window.splice(this.window.indexOf(from), 1);
-      this.window.push(from);
+    if (from !== null && best !== null) this.keep(number, from, best);
+    // Upon one of the greatest depth nothing can be made.
+    if (depth < this.options.depth) {
+      this.push({ base: number, object, depth, nameHash: hash, index: null });
     }
-    this.push({ base: number, object, depth, nameHash: hash, index: null });
+    if (from === null) return;
+    const at = this.window.indexOf(from);
+    if (at < 0) return;
+    // A base that was good is tried first, and stays for longer: chains become bushes.
+    this.window.splice(at, 1);
+    this.window.push(from);
   }
 
   /** A delta that is better than `best`, where depth counts as Git counts it. */

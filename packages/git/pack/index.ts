@@ -2,6 +2,7 @@
 
 export { checkObject } from './check-object.ts';
 export { type CommitLinks, commitLinks } from './commit-links.ts';
+export { type CompactOptions, type CompactStep, compact, GC_DELTAS } from './compact.ts';
 export { crc32 } from './crc32.ts';
 export { applyDelta, type DeltaHead, parseDeltaHead } from './delta.ts';
 export {
