@@ -49,7 +49,14 @@ export type { FetchedRef, FetchOptions, FetchReport } from './protocol/client/fe
 export type { PushedRefFate, PushedRefs, PushOptions } from './protocol/client/push-to.ts';
 export { type CloneOptions, Remote, type RemoteOptions } from './protocol/client/remote.ts';
 export type { RemoteRefs } from './protocol/client/session.ts';
+export {
+  DaemonTransport,
+  type DaemonTransportOptions,
+  GIT_PORT,
+} from './protocol/daemon-transport.ts';
+export { FlowStream } from './protocol/flow-stream.ts';
 export { PUSH_PACK_BYTES_MAX } from './protocol/limits.ts';
+export { LocalTransport, type LocalTransportOptions } from './protocol/local-transport.ts';
 export { isPktEnd, type PktEnd, type PktRead, PktReader } from './protocol/pkt-reader.ts';
 export {
   type PushCounters,

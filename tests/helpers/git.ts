@@ -126,3 +126,22 @@ export async function loadRepository(
   if (!moved.ok) throw new Error(moved.error.kind);
   await backend.setHead(await git.run(['symbolic-ref', 'HEAD'], { cwd: folder }));
 }
+
+/**
+ * For fast-import: a line of commits on main, each with one file of 21, the branch "early" at the
+ * tenth, a tag of each kind.
+ */
+export function linearHistory(commits: number): string {
+  const lines: string[] = [];
+  for (let i = 1; i <= commits; i++) {
+    const text = `line ${i}\n`.repeat(30 + (i % 50));
+    const when = 1_600_000_000 + i * 1_000;
+    lines.push('commit refs/heads/main', `mark :${i}`, `committer A <a@b> ${when} +0000`);
+    lines.push('data 1', 'm');
+    lines.push(`M 100644 inline dir${i % 3}/file${i % 7}`, `data ${text.length}`, text);
+  }
+  lines.push('reset refs/heads/early', 'from :10');
+  lines.push('tag v1', 'from :20', 'tagger A <a@b> 1600000000 +0000', 'data 3', 'one');
+  lines.push('reset refs/tags/light', 'from :5');
+  return `${lines.join('\n')}\n`;
+}

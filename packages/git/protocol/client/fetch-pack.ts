@@ -97,7 +97,9 @@ abstract class Fetching {
   protected abstract pack(reader: PktReader): AsyncIterable<Uint8Array>;
 
   private async negotiate(): Promise<PktReader> {
-    let step = HAVES_FIRST;
+    // Versions 0 and 1 on one stream: there is one question.
+    const isOnce = this.session.version !== 2 && !this.session.transport.isStateless;
+    let step = isOnce ? HAVES_IN_VAIN_MAX : HAVES_FIRST;
     let haves = await this.haves.next(step);
     for (let round = 1; haves.length > 0 && round < NEGOTIATION_ROUNDS_MAX; round++) {
       if (this.common.size > 0 && this.inVain >= HAVES_IN_VAIN_MAX) break;

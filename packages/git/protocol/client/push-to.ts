@@ -7,6 +7,7 @@ import type { ObjectBackend, RefValue } from '../../backend.ts';
 import type { ObjectId } from '../../object-id.ts';
 import { HEADS, REMOTES, TAGS } from '../../ref-name.ts';
 import { noId } from '../../wire/advertisement.ts';
+import type { FetchFlag } from '../../wire/fetch-request.ts';
 import { markBytes, type Pkt } from '../../wire/pkt-line.ts';
 import { pktLines } from '../../wire/pkt-text.ts';
 import { type PushReport, parsePushReport, pushRequestPkts } from '../../wire/push-request.ts';
@@ -191,7 +192,9 @@ class PushOut {
     if (wants.length === 0) return;
     const haves: ObjectId[] = [];
     for (const id of new Set(theirs)) if (got(await backend.hasObject(id))) haves.push(id);
-    const flags = ['thin-pack', 'ofs-delta'] as const;
+    const flags: readonly FetchFlag[] = this.session.can('ofs-delta')
+      ? ['thin-pack', 'ofs-delta']
+      : ['thin-pack'];
     const asked = { wants, haves, shallow: [], deepening: null, flags };
     const pack = await packFor(this.context, this.graph, asked, haves, null);
     yield* pack.bytes;

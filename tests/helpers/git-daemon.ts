@@ -1,0 +1,56 @@
+/** `git daemon` on a free port of this host, for repositories below one directory. */
+
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import type { StockGit } from './git.ts';
+import { leashed } from './machine.ts';
+
+export interface GitDaemon {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** A port that nothing holds: the daemon can't be asked for one. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+export async function startGitDaemon(git: StockGit, root: string): Promise<GitDaemon> {
+  const port = await freePort();
+  const args = [
+    'daemon',
+    '--verbose',
+    '--reuseaddr',
+    '--export-all',
+    '--enable=receive-pack',
+    '--listen=127.0.0.1',
+    `--port=${port}`,
+    `--base-path=${root}`,
+    root,
+  ];
+  // In a group of its own: the daemon's children end with it.
+  const child = spawn(...leashed('git', args), { env: git.env(), detached: true });
+  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  await new Promise<void>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (status) => reject(new Error(`git daemon ended: ${status}`)));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      if (text.includes('Ready to rumble')) resolve();
+    });
+  });
+  return {
+    port,
+    async close() {
+      process.kill(-child.pid!, 'SIGTERM');
+      await closed;
+    },
+  };
+}
