@@ -1,7 +1,7 @@
 /**
  * A directory of the host and what is below it: synchronous, because a host's file calls end in
  * microseconds and a store's step between them must not be interrupted. Files are written once,
- * from their beginning to their end, or appended to; nothing is ever changed in place.
+ * from their beginning to their end, or appended to; nothing that others see is changed in place.
  *
  * Paths are relative to the root, '/'-separated, without empty, '.' and '..' segments; '' is the
  * root itself. An implementation never leaves its root, whatever the path says and wherever
@@ -56,17 +56,20 @@ export interface FileEntry {
 
 /**
  * read: a file that exists. new: exclusive, made now. sealed: as new, and nobody may write to it
- * once it is closed. append: at the end, made when it isn't there.
+ * once it is closed. scratch: as sealed, and what was written may be read and written over before.
+ * append: at the end, made when it isn't there.
  */
-export type OpenMode = 'read' | 'new' | 'sealed' | 'append';
+export type OpenMode = 'read' | 'new' | 'sealed' | 'scratch' | 'append';
 
 /** An open file: it stays what it was when it was opened, also when its name is gone. */
 export interface OpenFile {
   readonly path: string;
-  /** Fills `into` from byte `at` on; how many, fewer than asked only at the end. Mode read only. */
+  /** Fills `into` from byte `at` on; how many, fewer than asked only at the end. Read, scratch. */
   read(at: number, into: Uint8Array): Result<number, FileError>;
   /** Writes all of `bytes` at the end, or fails. Borrows. Every mode but read. */
   append(bytes: Uint8Array): Result<void, FileError>;
+  /** Over bytes that are there already. Scratch. */
+  write(at: number, bytes: Uint8Array): Result<void, FileError>;
   stat(): Result<FileStat, FileError>;
   /** What was appended before survives a loss of power; that the file has a name doesn't. */
   sync(): Result<void, FileError>;

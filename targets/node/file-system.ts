@@ -29,7 +29,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join, sep } from 'node:path';
-import { err, ok, type Result } from '#core';
+import { assert, err, ok, type Result } from '#core';
 import {
   directoryOf,
   type FileEntry,
@@ -42,13 +42,14 @@ import {
   type OpenMode,
 } from '#device';
 
-const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
 
 const FLAGS: Readonly<Record<OpenMode, number>> = {
   // A named pipe would block without O_NONBLOCK.
   read: O_RDONLY | O_NOFOLLOW | O_NONBLOCK,
   new: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
   sealed: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
+  scratch: O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
   append: O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW,
 };
 const PERMISSIONS = 0o666;
@@ -107,9 +108,12 @@ function checkKind(path: string, stats: Stats): FileError | null {
 class NodeFile implements OpenFile {
   readonly path: string;
   #descriptor: number;
+  /** Where the next byte goes; null: the kernel knows. */
+  #end: number | null;
 
-  constructor(path: string, descriptor: number) {
+  constructor(path: string, descriptor: number, mode: OpenMode) {
     this.path = path;
+    this.#end = mode === 'append' ? null : 0;
     this.#descriptor = descriptor;
   }
 
@@ -128,13 +132,14 @@ class NodeFile implements OpenFile {
   }
 
   append(bytes: Uint8Array): Result<void, FileError> {
-    try {
-      let done = 0;
-      while (done < bytes.length) done += writeSync(this.#descriptor, bytes, done);
-      return ok(undefined);
-    } catch (thrown) {
-      return failed(this.path, thrown);
-    }
+    const written = this.#write(this.#end, bytes);
+    if (written.ok && this.#end !== null) this.#end += bytes.length;
+    return written;
+  }
+
+  write(at: number, bytes: Uint8Array): Result<void, FileError> {
+    assert(this.#end !== null && at + bytes.length <= this.#end, 'over what is there');
+    return this.#write(at, bytes);
   }
 
   stat(): Result<FileStat, FileError> {
@@ -148,6 +153,18 @@ class NodeFile implements OpenFile {
   sync(): Result<void, FileError> {
     try {
       fsyncSync(this.#descriptor);
+      return ok(undefined);
+    } catch (thrown) {
+      return failed(this.path, thrown);
+    }
+  }
+
+  #write(at: number | null, bytes: Uint8Array): Result<void, FileError> {
+    try {
+      for (let done = 0; done < bytes.length; ) {
+        const place = at === null ? null : at + done;
+        done += writeSync(this.#descriptor, bytes, done, bytes.length - done, place);
+      }
       return ok(undefined);
     } catch (thrown) {
       return failed(this.path, thrown);
@@ -179,7 +196,7 @@ export class NodeFileSystem implements FileSystem {
       const descriptor = this.#descriptor(path, mode);
       if (typeof descriptor !== 'number') return err(descriptor);
       const wrong = mode === 'read' ? checkKind(path, fstatSync(descriptor)) : null;
-      if (wrong === null) return ok(new NodeFile(path, descriptor));
+      if (wrong === null) return ok(new NodeFile(path, descriptor, mode));
       closeSync(descriptor);
       return err(wrong);
     } catch (thrown) {
@@ -348,7 +365,7 @@ export class NodeFileSystem implements FileSystem {
   }
 
   #descriptor(path: string, mode: OpenMode): number | FileError {
-    const permissions = mode === 'sealed' ? SEALED_PERMISSIONS : PERMISSIONS;
+    const permissions = mode === 'sealed' || mode === 'scratch' ? SEALED_PERMISSIONS : PERMISSIONS;
     try {
       return openSync(this.#absolute(path), FLAGS[mode], permissions);
     } catch (thrown) {

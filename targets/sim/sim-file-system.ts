@@ -62,18 +62,18 @@ class SimFile implements OpenFile {
   readonly path: string;
   private readonly files: SimFileSystem;
   private readonly node: FileNode;
-  private readonly isReader: boolean;
+  private readonly mode: OpenMode;
   private isOpen = true;
 
-  constructor(files: SimFileSystem, path: string, node: FileNode, isReader: boolean) {
+  constructor(files: SimFileSystem, path: string, node: FileNode, mode: OpenMode) {
     this.files = files;
     this.path = path;
     this.node = node;
-    this.isReader = isReader;
+    this.mode = mode;
   }
 
   read(at: number, into: Uint8Array): Result<number, FileError> {
-    assert(this.isOpen && this.isReader, 'read: open for reading');
+    assert(this.isOpen && (this.mode === 'read' || this.mode === 'scratch'), 'open for reading');
     this.files.check();
     const { bytes, sizeBytes } = this.node;
     const part = bytes.subarray(Math.min(at, sizeBytes), Math.min(at + into.length, sizeBytes));
@@ -82,8 +82,18 @@ class SimFile implements OpenFile {
   }
 
   append(bytes: Uint8Array): Result<void, FileError> {
-    assert(this.isOpen && !this.isReader, 'append: open for writing');
+    assert(this.isOpen && this.mode !== 'read', 'open for writing');
     return this.files.appendTo(this.path, this.node, bytes);
+  }
+
+  write(at: number, bytes: Uint8Array): Result<void, FileError> {
+    assert(this.isOpen && this.mode === 'scratch', 'open for writing over');
+    assert(at + bytes.length <= this.node.sizeBytes, 'over what is there');
+    const failed = this.files.step(this.path);
+    if (failed !== null) return err(failed);
+    this.node.bytes.set(bytes, at);
+    this.node.syncedBytes = Math.min(this.node.syncedBytes, at);
+    return ok(undefined);
   }
 
   stat(): Result<FileStat, FileError> {
@@ -142,11 +152,11 @@ export class SimFileSystem implements FileSystem {
     if (!place.ok) return place;
     const { parent, name, node } = place.value;
     if (node?.kind === 'directory') {
-      const kind = mode === 'new' || mode === 'sealed' ? 'exists' : 'directory';
+      const kind = mode === 'read' || mode === 'append' ? 'directory' : 'exists';
       return err({ kind: path === '' ? 'directory' : kind, path });
     }
     if (node !== undefined) {
-      if (mode === 'new' || mode === 'sealed') return err({ kind: 'exists', path });
+      if (mode !== 'read' && mode !== 'append') return err({ kind: 'exists', path });
       return ok(this.opened(path, node, mode));
     }
     if (mode === 'read') return err({ kind: 'absent', path });
@@ -338,7 +348,7 @@ export class SimFileSystem implements FileSystem {
 
   private opened(path: string, node: FileNode, mode: OpenMode): OpenFile {
     this.openCount++;
-    return new SimFile(this, path, node, mode === 'read');
+    return new SimFile(this, path, node, mode);
   }
 
   private now(): bigint {

@@ -82,6 +82,23 @@ const contents: FileSystemCase = {
   },
 };
 
+const scratched: FileSystemCase = {
+  name: 'scratch › read and written over before it is closed, then as any other',
+  run(files) {
+    const file = value(files.open('a', 'scratch'));
+    value(file.append(bytesOf('0123456789')));
+    value(file.write(2, bytesOf('xy')));
+    const into = new Uint8Array(4);
+    assert(value(file.read(1, into)) === 4 && textOf(into) === '1xy4', 'as written over');
+    value(file.append(bytesOf('end')));
+    value(file.write(0, bytesOf('>')));
+    value(file.sync());
+    file.close();
+    expectText(files, 'a', '>1xy456789end');
+    refused(files.open('a', 'scratch'), 'exists', 'a');
+  },
+};
+
 const appended: FileSystemCase = {
   name: 'append › makes the file, then goes on at its end, also beside another',
   run(files) {
@@ -317,6 +334,7 @@ const watched: FileSystemCase = {
 
 export const fileSystemCases: readonly FileSystemCase[] = [
   contents,
+  scratched,
   appended,
   bounded,
   missing,
