@@ -28,6 +28,7 @@ import { LOCK_TRIES_MAX } from './limits.ts';
 import { LooseWriter } from './loose-writer.ts';
 import { ObjectFiles } from './object-files.ts';
 import type { OpenFault } from './open-fault.ts';
+import { PackWriter } from './pack-writer.ts';
 import { HEAD, RefReader } from './ref-reader.ts';
 import { type Pause, RefWatch } from './ref-watch.ts';
 import { RefWriter } from './ref-writer.ts';
@@ -54,6 +55,7 @@ export class DiskBackend implements ObjectBackend {
   readonly hash: ObjectHash;
   readonly layout: Layout;
   readonly #objects: ObjectFiles;
+  readonly #packWriter: PackWriter;
   readonly #reader: RefReader;
   readonly #writer: RefWriter;
   readonly #watch: RefWatch;
@@ -69,7 +71,7 @@ export class DiskBackend implements ObjectBackend {
 
   private constructor(layout: Layout, options: DiskBackendOptions) {
     const { common, head, hash, config } = layout;
-    const { zlib, entropy, pause } = options;
+    const { crypto, zlib, entropy, pause } = options;
     const isSynced = (options.isSynced ?? true) && configValue(config, 'core.fsync') !== 'none';
     this.layout = layout;
     this.hash = hash;
@@ -80,7 +82,16 @@ export class DiskBackend implements ObjectBackend {
     const places = openAlternates(objectFiles, zlib, hash, elsewhere);
     const objectSync = new DirectorySync(objectFiles, isSynced);
     const looseWriter = new LooseWriter(objectFiles, zlib, entropy, objectSync, isSynced);
-    this.#objects = new ObjectFiles(places, looseWriter, hash);
+    this.#packWriter = new PackWriter({
+      files: objectFiles,
+      crypto,
+      zlib,
+      hash,
+      entropy,
+      directories: objectSync,
+      isSynced,
+    });
+    this.#objects = new ObjectFiles(places, looseWriter, this.#packWriter, hash);
     this.#reader = new RefReader(common, head, hash);
     this.#writer = new RefWriter({
       files: common,
@@ -152,6 +163,12 @@ export class DiskBackend implements ObjectBackend {
 
   async readEntry(id: ObjectId): Promise<Result<PackEntry | null, BackendError>> {
     return this.#isClosed ? CLOSED : this.#objects.readEntry(id);
+  }
+
+  async addPack(
+    pack: AsyncIterable<Uint8Array>,
+  ): Promise<Result<{ readonly objects: number }, BackendError>> {
+    return this.#isClosed ? CLOSED : this.#packWriter.add(pack, this);
   }
 
   async close(): Promise<void> {

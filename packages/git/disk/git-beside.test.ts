@@ -1,13 +1,22 @@
 /** `git` on the same repository: what it writes is read, what we write it reads. */
 
 import assert from 'node:assert/strict';
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import { after, test } from 'node:test';
 import { nodeCrypto } from '#targets/node/crypto';
 import { NodeFileSystem } from '#targets/node/file-system';
+import { zlib } from '#targets/node/zlib';
 import { hashObject, type NamedObject, nameObject } from '../object.ts';
 import type { ObjectHash, ObjectId } from '../object-id.ts';
+import { applyDelta } from '../pack/delta.ts';
 import { emitCommit } from '../wire/commit.ts';
 import { emitTree } from '../wire/tree.ts';
 import { DiskBackend, type DiskBackendOptions } from './disk-backend.ts';
@@ -178,6 +187,85 @@ test('several refs at once, tags among them › git › the same refs, peeled, f
   );
   assert.equal(home.git(path, 'for-each-ref', '--format=%(refname:short)'), 'main\nx\nv1');
   assert.equal(fsck(path), '');
+  await backend.close();
+});
+
+async function* inPieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += 1_000) yield bytes.subarray(at, at + 1_000);
+}
+
+test('packs › sent whole and thin › kept as packs that git reads; a bad one leaves nothing', async () => {
+  const { path } = home.repository();
+  const { path: from } = home.repository();
+  const source = openAt(from);
+  const text = Array.from({ length: 200 }, (_, i) => `line ${i}\n`).join('');
+  const first = await commit(source, MAIN, { a: text, b: 'b' });
+  const second = await commit(source, MAIN, { a: `${text}more\n`, b: 'b' });
+  const target = openAt(path);
+  const pack = (revisions: string, ...args: string[]): Uint8Array => {
+    const all = ['pack-objects', '--stdout', '--revs', '-q', ...args];
+    return home.bytesOf(from, revisions, all);
+  };
+  const whole = pack(`${first}\n`);
+  assert.equal(must(await target.addPack(inPieces(whole))).objects, 4);
+  const thin = pack(`${second}\n^${first}\n`, '--thin', '--delta-base-offset');
+  // Three of its own, and the base that it is thin of.
+  assert.equal(must(await target.addPack(inPieces(thin))).objects, 4);
+  must(await target.updateRefs([{ name: MAIN, from: null, to: second }], 'push'));
+  assert.equal(await expectAllOf(target, path), 7);
+  assert.equal(fsck(path), '');
+  const bad = whole.slice();
+  bad[40]! ^= 1;
+  for (const wrong of [bad, whole.subarray(0, 50), thin.subarray(0, 0)]) {
+    const refused = await target.addPack(inPieces(wrong));
+    assert.ok(!refused.ok && refused.error.kind === 'damaged');
+  }
+  const left = readdirSync(join(path, 'objects/pack')).filter((name) => name.startsWith('tmp'));
+  assert.deepEqual(left, []);
+  await source.close();
+  await target.close();
+});
+
+test('many objects at once › one pack › git reads it, fsck is clean', async () => {
+  const { path } = home.repository();
+  const backend = openAt(path);
+  const files = Object.fromEntries(
+    Array.from({ length: 200 }, (_, i) => [`f${1_000 + i}`, `${i}`]),
+  );
+  await commit(backend, MAIN, files);
+  assert.equal(readdirSync(join(path, 'objects/pack')).length, 2);
+  assert.equal(await expectAllOf(backend, path), 202);
+  assert.equal(fsck(path), '');
+  const entry = must(await backend.readEntry((await backend.readRef(MAIN).then(must))!.id!));
+  assert.equal(entry?.kind, 'commit');
+  await backend.close();
+});
+
+test('entries › read as they are stored, whole and as deltas › make the objects again', async () => {
+  const { path } = home.repository();
+  const backend = openAt(path);
+  const text = Array.from({ length: 300 }, (_, i) => `line ${i}\n`).join('');
+  for (let i = 0; i < 8; i++) await commit(backend, MAIN, { a: `${text}${i}\n` });
+  for (const byId of [false, true]) {
+    home.git(path, ...(byId ? ['-c', 'repack.useDeltaBaseOffset=false'] : []), 'repack', '-adfq');
+    let deltas = 0;
+    for await (const listed of backend.objectIds()) {
+      const id = must(listed);
+      const entry = must(await backend.readEntry(id))!;
+      const object = must(await backend.readObject(id))!;
+      assert.equal(entry.kind, object.kind);
+      const inflated = must(zlib.inflate(entry.deflated, 0, entry.sizeBytes));
+      assert.equal(inflated.usedBytes, entry.deflated.length);
+      if (entry.base === null) {
+        assert.deepEqual(inflated.bytes, object.bytes);
+        continue;
+      }
+      deltas++;
+      const base = must(await backend.readObject(entry.base))!;
+      assert.deepEqual(must(applyDelta(base.bytes, inflated.bytes, 1 << 20)), object.bytes);
+    }
+    assert.ok(deltas > 3, `${deltas} deltas`);
+  }
   await backend.close();
 });
 

@@ -37,3 +37,5 @@ export const TAG_DEPTH_MAX = 16;
 export const INDEX_BYTES_MAX = 0x4000_0000;
 /** Of objects of packs that are kept because deltas upon them are likely read next. */
 export const PACK_CACHE_BYTES_MAX = 0x0200_0000;
+/** So many objects that are written together become a pack; fewer are loose. */
+export const PACKED_OBJECTS_MIN = 64;

@@ -8,10 +8,10 @@ import { directoryOf, type Entropy, type FileError, type FileSystem, type Zlib }
 import type { NamedObject } from '../object.ts';
 import type { DirectorySync } from './directories.ts';
 import { emitLooseObject, loosePath } from './loose-object.ts';
+import { randomName } from './temporary.ts';
 
 /** As Git's own, so that `git prune` takes away what a crash leaves. */
 const TEMPORARY = 'tmp_obj_';
-const NAME_BYTES = 6;
 const TRIES_MAX = 4;
 
 export class LooseWriter {
@@ -73,7 +73,7 @@ export class LooseWriter {
   /** Its path. */
   #write(directory: string, bytes: Uint8Array): Result<string, FileError> {
     for (let tries = 1; ; tries++) {
-      const path = `${directory}/${TEMPORARY}${this.#randomName()}`;
+      const path = `${directory}/${TEMPORARY}${randomName(this.#entropy)}`;
       const opened = this.#files.open(path, 'sealed');
       if (!opened.ok) {
         const { kind } = opened.error;
@@ -93,11 +93,5 @@ export class LooseWriter {
       this.#files.remove(path);
       return done;
     }
-  }
-
-  #randomName(): string {
-    const bytes = new Uint8Array(NAME_BYTES);
-    this.#entropy.fill(bytes);
-    return Array.from(bytes, (byte) => (byte % 36).toString(36)).join('');
   }
 }

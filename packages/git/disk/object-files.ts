@@ -10,19 +10,33 @@ import type { GitObject, NamedObject } from '../object.ts';
 import { ID_BYTES, type ObjectHash, type ObjectId } from '../object-id.ts';
 import { parseTag } from '../wire/tag.ts';
 import { fileFailed } from './file-fault.ts';
-import { PENDING_BYTES_MAX, PENDING_OBJECTS_MAX, RESCANS_MAX, TAG_DEPTH_MAX } from './limits.ts';
+import {
+  PACKED_OBJECTS_MIN,
+  PENDING_BYTES_MAX,
+  PENDING_OBJECTS_MAX,
+  RESCANS_MAX,
+  TAG_DEPTH_MAX,
+} from './limits.ts';
 import type { LooseWriter } from './loose-writer.ts';
 import type { ObjectPlace } from './object-place.ts';
+import type { PackWriter } from './pack-writer.ts';
 
 export class ObjectFiles {
   /** Its own first, then alternates. */
   readonly #places: readonly ObjectPlace[];
   readonly #writer: LooseWriter;
+  readonly #packWriter: PackWriter;
   readonly #hash: ObjectHash;
   #pending = new Map<ObjectId, NamedObject>();
   #pendingBytes = 0;
 
-  constructor(places: readonly ObjectPlace[], writer: LooseWriter, hash: ObjectHash) {
+  constructor(
+    places: readonly ObjectPlace[],
+    writer: LooseWriter,
+    packWriter: PackWriter,
+    hash: ObjectHash,
+  ) {
+    this.#packWriter = packWriter;
     this.#hash = hash;
     this.#places = places;
     this.#writer = writer;
@@ -75,8 +89,8 @@ export class ObjectFiles {
       if (!stored.ok) return stored;
       if (!stored.value) fresh.push(object);
     }
-    const written = this.#writer.write(fresh);
-    if (!written.ok) return fileFailed(written.error);
+    const written = this.#store(fresh);
+    if (!written.ok) return written;
     this.#pending = new Map();
     this.#pendingBytes = 0;
     return ok(undefined);
@@ -94,6 +108,13 @@ export class ObjectFiles {
       at = tag.value.object;
     }
     return undefined;
+  }
+
+  /** Few in a file each; many as a pack, which is one file to sync. */
+  #store(objects: readonly NamedObject[]): Result<void, BackendError> {
+    if (objects.length >= PACKED_OBJECTS_MIN) return this.#packWriter.write(objects);
+    const written = this.#writer.write(objects);
+    return written.ok ? written : fileFailed(written.error);
   }
 
   /** Each once. */

@@ -79,16 +79,18 @@ export class TestHome {
   }
 
   gitWith(cwd: string, input: string | Uint8Array, args: readonly string[]): string {
+    return this.bytesOf(cwd, input, args).toString().replace(/\n$/, '');
+  }
+
+  bytesOf(cwd: string, input: string | Uint8Array, args: readonly string[]): Buffer {
     const who = ['-c', 'user.name=G', '-c', 'user.email=g@example.org'];
-    const output = execFileSync('git', [...who, ...args], {
+    return execFileSync('git', [...who, ...args], {
       cwd,
       input,
-      encoding: 'utf8',
       stdio: ['pipe', 'pipe', 'pipe'],
       maxBuffer: 1 << 28,
       env: { PATH: process.env.PATH, HOME: this.path, GIT_CONFIG_NOSYSTEM: '1', TZ: 'UTC' },
     });
-    return output.replace(/\n$/, '');
   }
 
   /** What a simulated disk holds, on the host. */
