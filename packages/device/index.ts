@@ -122,6 +122,8 @@ export {
 } from './key-format.ts';
 export type { KvEncoding, KvEntry, KvReadOnly } from './kv.ts';
 export { emitKvPack, formatKvPackFault, type KvPackInput, openKvPack } from './kv-pack.ts';
+export { comparePaths, isKvPath, isShownPath } from './kv-path.ts';
+export { formatKvTarFault, type KvTarFault, kvFilesOfTar, openKvTar } from './kv-tar.ts';
 export type { HostFile, HostFiles, Machine, Program } from './machine.ts';
 export type { ChecksumRequest, NetDevice, NetHandler, NetOffload } from './net.ts';
 export {
@@ -148,6 +150,7 @@ export type {
   Stack,
   TlsFault,
 } from './stack.ts';
+export { looksLikeTar, parseTar, TAR_BLOCK_BYTES, type TarFile } from './tar.ts';
 export {
   type CpuProfile,
   type HeapKind,

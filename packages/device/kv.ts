@@ -1,4 +1,7 @@
-/** A read-only key-value device: a directory of files as it was at build time, say. */
+/**
+ * Key-value devices: contents by path. Read only, one is a directory of files as it was at build
+ * time, a tar, or a commit of a store; all pass conformance/kv.ts.
+ */
 
 export type KvEncoding = 'gzip' | 'br';
 
@@ -7,7 +10,10 @@ export interface KvEntry {
   readonly bytes: Uint8Array;
   /** Last modification, whole seconds since 1970. */
   readonly modifiedSeconds: number;
-  /** First 128 bits of the content's SHA-256, 32 lower-case hexadecimal digits. */
+  /**
+   * Names the content, as no other content is named by this device: 32 to 40 lower-case
+   * hexadecimal digits. Of the content's SHA-256 the first 128 bits, or what a store calls it.
+   */
   readonly digest: string;
   /** Compressed forms, made at build time, only where smaller. */
   readonly variants: readonly { readonly encoding: KvEncoding; readonly bytes: Uint8Array }[];

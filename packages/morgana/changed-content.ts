@@ -1,6 +1,6 @@
 /** A directory of content with changes on top: what a development build's `reload` brings. */
 
-import type { KvEntry, KvReadOnly } from '#device';
+import { comparePaths, type KvEntry, type KvReadOnly } from '#device';
 
 /** Entries that are new or others now, and paths that are gone. */
 export interface ContentChange {
@@ -35,22 +35,8 @@ export class ChangedContent implements KvReadOnly {
         if (entry === null) all.delete(path);
         else all.add(path);
       }
-      this.sorted = [...all].sort(byteOrder);
+      this.sorted = [...all].sort(comparePaths);
     }
     return this.sorted;
   }
 }
-
-/** UTF-8's order is that of code points: UTF-16's, but for surrogates, which stand above all. */
-function byteOrder(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
-    if (x === y) continue;
-    const [isHighX, isHighY] = [isSurrogate(x), isSurrogate(y)];
-    return isHighX === isHighY ? x - y : isHighX ? 1 : -1;
-  }
-  return a.length - b.length;
-}
-
-const isSurrogate = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdfff;

@@ -217,6 +217,8 @@ export const kv = {
    */
   directory: (path: string): DeviceSpec<'kv.directory'> =>
     declareDevice('kv.directory', { path }, [], callSite()),
+  /** The same of a tar. */
+  tar: (path: string): DeviceSpec<'kv.tar'> => declareDevice('kv.tar', { path }, [], callSite()),
 } as const;
 
 /**

@@ -12,8 +12,9 @@ import type { TlsServer } from './tls/tls-server.ts';
 export interface DeviceKinds {
   'net.ethernet': NetDevice;
   'net.stack': Stack;
-  'kv.directory': KvReadOnly;
   'net.versionedArp': VersionedArp;
+  'kv.directory': KvReadOnly;
+  'kv.tar': KvReadOnly;
   disk: BlockDevice;
   'net.management': ManagementPort;
   'tls.server': TlsServer;

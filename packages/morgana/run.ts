@@ -213,7 +213,7 @@ function describeError(error: unknown): string {
 }
 
 /** Connectors that are the same on every machine. */
-export const contentConnector: Connector<'kv.directory'> = {
+export const contentConnector: Connector<'kv.directory'> & Connector<'kv.tar'> = {
   args: {},
   async connect({ machine, node }) {
     return machine.content(node.name) ?? { lacks: 'its content is not in the image' };

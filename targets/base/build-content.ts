@@ -1,14 +1,20 @@
 /**
- * Reads a directory of files for a key-value pack: digests, and compressed variants where they
- * help. Runs on Node. Deterministic: paths in byte order, times from the files, fixed compression
- * settings.
+ * Reads a directory of files, or a tar, for a key-value pack: digests, and compressed variants
+ * where they help. Runs on Node. Deterministic: paths in byte order, times from the files, fixed
+ * compression settings.
  */
 
 import { createHash } from 'node:crypto';
 import { type Dirent, readdirSync, readFileSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { brotliCompressSync, gzipSync, constants as zlib } from 'node:zlib';
-import type { KvEntry, KvPackInput } from '#device';
+import {
+  comparePaths,
+  formatKvTarFault,
+  type KvEntry,
+  type KvPackInput,
+  kvFilesOfTar,
+} from '#device';
 
 export type ContentFile = KvPackInput;
 
@@ -29,12 +35,25 @@ const COMPRESSIBLE = new Set(
 );
 
 /**
- * All regular files under `directory`; names beginning with '.' are left out, except `.well-known`.
+ * All regular files under a directory, or of a tar; names beginning with '.' are left out, except
+ * `.well-known`.
  */
-export function readContent(directory: string, options: ContentOptions = {}): ContentFile[] {
+export function readContent(place: string, options: ContentOptions = {}): ContentFile[] {
+  const compress = options.compress ?? true;
+  if (!statSync(place).isDirectory()) return readTar(place, compress);
   const files: ContentFile[] = [];
-  collect(directory, '', options.compress ?? true, files);
+  collect(place, '', compress, files);
   return files;
+}
+
+/** Throws of what is no tar. */
+function readTar(place: string, compress: boolean): ContentFile[] {
+  const found = kvFilesOfTar(new Uint8Array(readFileSync(place)));
+  if (!found.ok) throw new Error(`${place} ${formatKvTarFault(found.error)}`);
+  const files = [...found.value].map(([path, { bytes, modifiedSeconds }]) =>
+    contentFile(path, bytes, modifiedSeconds, compress),
+  );
+  return files.sort((a, b) => comparePaths(a.path, b.path));
 }
 
 function collect(directory: string, prefix: string, compress: boolean, files: ContentFile[]): void {
@@ -55,6 +74,15 @@ const isDirectory = (entry: Dirent, full: string): boolean =>
 function readFile(full: string, path: string, compress: boolean): ContentFile {
   const bytes = readFileSync(full);
   const modifiedSeconds = Math.max(0, Math.floor(statSync(full).mtimeMs / 1000));
+  return contentFile(path, bytes, modifiedSeconds, compress);
+}
+
+function contentFile(
+  path: string,
+  bytes: Uint8Array,
+  modifiedSeconds: number,
+  compress: boolean,
+): ContentFile {
   const wanted = compress && COMPRESSIBLE.has(extname(path).toLowerCase());
   return { path, ...makeEntry(bytes, modifiedSeconds, wanted) };
 }

@@ -12,7 +12,7 @@ import { totalmem } from 'node:os';
 import { wallTimeOfMillis } from '#core';
 import type { KvReadOnly, Machine, NetDevice, Program } from '#device';
 import { NodeControl } from './control.ts';
-import { readDirectory } from './directory.ts';
+import { readContent } from './directory.ts';
 import { type AttachedDisk, FileBlock } from './file-block.ts';
 import { hostFiles } from './host-files.ts';
 import type { NodeLoop } from './loop.ts';
@@ -31,7 +31,7 @@ export const EXIT = {
 
 export interface MachineOptions {
   readonly bootArguments: readonly string[];
-  /** Directory by the name of its device. */
+  /** Directory, or tar, by the name of its device. */
   readonly content: Readonly<Record<string, string>>;
   readonly disks?: readonly AttachedDisk[];
   /** Path of the supervisor's socket; without it there is no control channel. */
@@ -78,7 +78,7 @@ export function bareMachine(
     blocks: openDisks(loop, options.disks ?? []),
     content(name) {
       if (!Object.hasOwn(options.content, name)) return null;
-      const known = read.get(name) ?? readDirectory(options.content[name]!);
+      const known = read.get(name) ?? readContent(options.content[name]!);
       read.set(name, known);
       return known;
     },

@@ -13,9 +13,9 @@ import { after, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { millis, Timer } from '#core';
 import type { Flow, FlowHandler } from '#device';
-import { type FlowNetwork, flowCases, stackCases } from '#device/conformance';
+import { type FlowNetwork, flowCases, kvCases, stackCases } from '#device/conformance';
 import { hostStackConnector } from './connector.ts';
-import { readDirectory } from './directory.ts';
+import { readContent, readDirectory } from './directory.ts';
 import { HostStack } from './host-stack.ts';
 import { createMachine } from './launch.ts';
 import { NodeLoop } from './loop.ts';
@@ -136,6 +136,28 @@ test('NodeLoop › timers › fire in order, also those armed by promises', asyn
 
 const directory = mkdtempSync(path.join(tmpdir(), 'morgana-node-'));
 after(() => rmSync(directory, { recursive: true }));
+
+for (const { name, run } of kvCases) {
+  test(`a directory, and its tar › ${name}`, () =>
+    run(async (files) => {
+      const root = mkdtempSync(path.join(tmpdir(), 'morgana-kv-'));
+      after(() => rmSync(root, { recursive: true }));
+      const directory = path.join(root, 'files');
+      mkdirSync(directory);
+      for (const { path: file, bytes } of files) {
+        mkdirSync(path.dirname(path.join(directory, file)), { recursive: true });
+        writeFileSync(path.join(directory, file), bytes);
+      }
+      const tar = path.join(root, 'files.tar');
+      const done = spawnSync('tar', ['-C', directory, '--format=pax', '-cf', tar, '.']);
+      assert.equal(done.status, 0, String(done.stderr));
+      const read = readContent(directory);
+      const unpacked = readContent(tar);
+      assert.deepEqual(unpacked.paths(), read.paths());
+      for (const file of read.paths()) assert.deepEqual(unpacked.get(file), read.get(file));
+      return read;
+    }));
+}
 
 test('readDirectory › files below, with digest and date', () => {
   const root = path.join(directory, 'site');

@@ -20,15 +20,16 @@ import {
   type KvEncoding,
   type KvPackInput,
   openKvPack,
+  parseTar,
+  type TarFile,
 } from '#device';
 import { createTurn } from '#targets/base/loop';
 import { SimulatedProcess, SimulatedStream } from '#targets/process/simulated-base';
 import { StreamDevice, type StreamFault } from '#targets/process/stream-device';
 import { parseCommandLine, quoteWord } from '#targets/pvh/cmdline';
 import { URL } from '#web';
+import { emitTar, mendTar } from '../../packages/device/test-tar.ts';
 import { type ArgSpecs, parseArguments } from '../../packages/morgana/arguments.ts';
-import { parseTar, type TarFile } from '../../packages/morgana/tls/tar.ts';
-import { emitTar, mendTar } from '../../packages/morgana/tls/test-tar.ts';
 import { atob, btoa } from '../../packages/web/base64.ts';
 import { parseMultipart } from '../../packages/web/form-data.ts';
 import { installTestPlatform } from '../../packages/web/testing/platform.ts';
@@ -216,16 +217,17 @@ const SPECS: ArgSpecs = {
 
 const tar = wireCase<readonly TarFile[]>({
   name: 'tar',
-  parse: parseTar,
+  parse: (b) => parseTar(b, 256),
   emit: emitTar,
   repair: mendTar,
   seeds: (random) => {
     const to = new Uint8Array(4_096);
     const files = [
-      { path: 'a.pem', bytes: bytesOf(random, 3) },
-      { path: 'empty', bytes: new Uint8Array(0) },
+      { path: 'a.pem', bytes: bytesOf(random, 3), modifiedSeconds: 1_700_000_000 },
+      { path: 'ö', bytes: new Uint8Array(0), modifiedSeconds: 8 ** 11 },
     ];
-    const long = [{ path: `${'d'.repeat(90)}/${'f'.repeat(90)}`, bytes: bytesOf(random, 520) }];
+    const path = `${'d'.repeat(90)}/${'f'.repeat(90)}`;
+    const long = [{ path, bytes: bytesOf(random, 520), modifiedSeconds: 0 }];
     return [files, long].map((list) => to.slice(0, emitTar(to, list)));
   },
 });

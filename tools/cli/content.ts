@@ -1,18 +1,26 @@
-/** Refuses a directory of content that can't be published as it is, before anything reads it. */
+/** Refuses content that can't be published as it is, before anything else reads it. */
 
-import { readdirSync, realpathSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { formatKvTarFault, kvFilesOfTar } from '#device';
 import type { App } from './app.ts';
 import { Failure } from './failure.ts';
 import { shown } from './places.ts';
 
 export function checkContent(app: App): void {
   for (const [name, directory] of Object.entries(app.content)) {
+    const kind = app.devices.find((node) => node.name === name)?.kind;
+    if (kind === 'kv.tar') checkTar(directory);
     // What is read by the program only, certificates, may be linked from anywhere.
-    if (app.devices.find((node) => node.name === name)?.kind !== 'kv.directory') continue;
+    if (kind !== 'kv.directory') continue;
     const root = realpathSync(directory);
     checkDirectory(directory, root, [root]);
   }
+}
+
+function checkTar(file: string): void {
+  const found = kvFilesOfTar(new Uint8Array(readFileSync(file)));
+  if (!found.ok) refuse(file, formatKvTarFault(found.error), 'make it with: tar -cf FILE.tar DIR');
 }
 
 /** `above`: the real paths of the directories that contain this one. */

@@ -1,6 +1,6 @@
 /** Which files a version of an application was made of, and a call whenever one of them changes. */
 
-import { type FSWatcher, readdirSync, watch } from 'node:fs';
+import { type FSWatcher, readdirSync, statSync, watch } from 'node:fs';
 import path from 'node:path';
 import { type App, type AppPath, MODULE } from './app.ts';
 
@@ -70,12 +70,15 @@ export function watchedBefore(found: Exclude<AppPath, { kind: 'image' }>): Watch
   return { directories: [home], content: found.kind === 'static' ? [home] : [], sources: null };
 }
 
-/** Sources that aren't installed packages, and all directories of content. */
+/** Sources that aren't installed packages, and all content. */
 export function watchedOf(app: App, sources: readonly string[] | null): Watched {
-  const own = [...(sources ?? []), app.main, app.config]
+  const places = Object.values(app.content);
+  const tars = places.filter((place) => !statSync(place).isDirectory());
+  const own = [...(sources ?? []), app.main, app.config, ...tars]
     .filter((file) => file !== null)
     .filter((file) => !file.includes('/node_modules/'));
-  const content = Object.values(app.content).flatMap((directory) => [
+  const directories = places.filter((place) => !tars.includes(place));
+  const content = directories.flatMap((directory) => [
     directory,
     ...readdirSync(directory, { withFileTypes: true, recursive: true })
       .filter((entry) => entry.isDirectory())

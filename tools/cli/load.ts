@@ -132,15 +132,18 @@ function contentOf(devices: readonly DeviceNode[], home: string): Record<string,
   const content: Record<string, string> = {};
   for (const node of devices) {
     if (node.options.path === undefined) continue;
-    const directory = path.resolve(home, String(node.options.path));
-    if (!isDirectory(directory)) {
+    const place = path.resolve(home, String(node.options.path));
+    const isTar = node.kind === 'kv.tar';
+    const stat = statSync(place, { throwIfNoEntry: false });
+    if (!(isTar ? stat?.isFile() : stat?.isDirectory())) {
+      const what = isTar ? 'file' : 'directory';
       throw new Failure({
-        what: `device '${node.name}' needs the directory ${shown(directory)}, which does not exist`,
+        what: `device '${node.name}' needs the ${what} ${shown(place)}, which does not exist`,
         where: declaredAt(node),
         mend: 'make it, or correct the path',
       });
     }
-    content[node.name] = directory;
+    content[node.name] = place;
   }
   return content;
 }

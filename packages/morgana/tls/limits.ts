@@ -4,6 +4,8 @@ import { seconds } from '#core';
 
 /** Of a block device so much is read; PEM beyond it isn't seen. */
 export const BLOCK_BYTES_MAX = 1_048_576;
+/** Files of a tar on a block device; more: it can't be read. */
+export const TAR_FILES_MAX = 256;
 /** Certificates with their keys; more: the program doesn't start, or keeps those it had. */
 export const CREDENTIALS_MAX = 64;
 /** Handshakes in progress on a port; one more: the oldest is broken off. */

@@ -3,6 +3,7 @@ import { createPrivateKey } from 'node:crypto';
 import { test } from 'node:test';
 import { err, ok } from '#core';
 import type { BlockDevice, HostFiles, KvReadOnly } from '#device';
+import { emitTar } from '../../device/test-tar.ts';
 import { BLOCK_BYTES_MAX } from './limits.ts';
 import {
   argumentAnchors,
@@ -13,7 +14,6 @@ import {
   type PemSource,
 } from './pem-source.ts';
 import { base64, makePair } from './test-certificates.ts';
-import { emitTar } from './test-tar.ts';
 
 const pair = makePair(['a.example']);
 const other = makePair(['b.example']);

@@ -5,10 +5,16 @@
  */
 
 import { err, hot, ok, type Result } from '#core';
-import { type BlockDevice, formatBlockError, type HostFiles, type KvReadOnly } from '#device';
+import {
+  type BlockDevice,
+  formatBlockError,
+  type HostFiles,
+  type KvReadOnly,
+  looksLikeTar,
+  parseTar,
+} from '#device';
 import { decodeBase64, type PemBlock, pemDecode, privateKeyLabel, TrustAnchors } from '#x509';
-import { BLOCK_BYTES_MAX } from './limits.ts';
-import { looksLikeTar, parseTar } from './tar.ts';
+import { BLOCK_BYTES_MAX, TAR_FILES_MAX } from './limits.ts';
 
 /** The blocks of one file, or of one argument. */
 export interface PemGroup {
@@ -128,7 +134,7 @@ export function blockSource(device: BlockDevice): PemSource {
     const done = await device.read(0, bytes);
     if (!done.ok) return err(`disk '${device.name}': ${formatBlockError(done.error)}`);
     if (looksLikeTar(bytes)) {
-      const files = parseTar(bytes);
+      const files = parseTar(bytes, TAR_FILES_MAX);
       if (!files.ok) return err(`disk '${device.name}' has a damaged tar`);
       return pemGroups(
         files.value.map(({ path, bytes: of }) => ({ path: `${device.name}/${path}`, bytes: of })),
