@@ -25,6 +25,7 @@ export {
   type PackTools,
   type StreamedEntry,
 } from './pack-stream.ts';
+export { kindOfRawMode, type RawEntry, readRawEntry } from './raw-tree.ts';
 export { type PackRequest, selectObjects, selectSteps } from './select-objects.ts';
 export type { Selection } from './selection.ts';
 export {

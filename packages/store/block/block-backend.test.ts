@@ -19,8 +19,10 @@ import {
 
 for (const hash of ['SHA-1', 'SHA-256'] as const) {
   for (const { name, run } of backendCases) {
+    // What is about refs alone is the same for both.
+    if (hash === 'SHA-256' && !/object|id/.test(name)) continue;
     test(`block store, ${hash} › ${name}`, async () => {
-      const disk = simDisk({ bytes: 16 << 20 });
+      const disk = simDisk({ bytes: 9 << 20 });
       await format(disk, hash);
       const backend = await open(disk);
       await run({ backend, crypto: nodeCrypto, settle: () => Promise.resolve() });
@@ -90,10 +92,14 @@ test('not closed › opened › what was acknowledged is there, by scanning the 
 });
 
 test('many objects › several checkpoints › few runs, all there, nothing scanned', async () => {
-  const { disk, store } = await freshStore({ bytes: 16 << 20 });
-  const objects = Array.from({ length: 12_000 }, (_, i) => blob(`object ${i}`));
-  for (let i = 0; i < objects.length; i += 100) {
-    await mustWrite(store, ...objects.slice(i, i + 100));
+  const disk = simDisk({ bytes: 4 << 20 });
+  await format(disk);
+  const opened = await BlockBackend.open({ ...partsOf(disk), tailObjectsMax: 300 });
+  assert.ok(opened.ok);
+  const store = opened.value;
+  const objects = Array.from({ length: 2_500 }, (_, i) => blob(`object ${i}`));
+  for (let i = 0; i < objects.length; i += 50) {
+    await mustWrite(store, ...objects.slice(i, i + 50));
     await mustSet(store, 'refs/heads/main', objects[i]!);
   }
   store.checkInvariants();

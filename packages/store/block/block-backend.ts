@@ -20,6 +20,7 @@ import {
   RefWatchers,
 } from '#git';
 import { Checkpoints } from './checkpoint.ts';
+import { type Collected, Collection, type CollectOptions } from './collect/collector.ts';
 import type { StoreCore, StoreCounters } from './core.ts';
 import { backendError, type StoreFault } from './fault.ts';
 import { OBJECT_BYTES_MAX, PAGE_BYTES } from './limits.ts';
@@ -52,6 +53,11 @@ export interface BlockStoreStats {
   readonly counters: Readonly<StoreCounters>;
 }
 
+export interface RunningCollection {
+  readonly cancel: () => void;
+  readonly done: Promise<Result<Collected, BackendError | { readonly kind: 'cancelled' }>>;
+}
+
 const CLOSED = err<BackendError>({ kind: 'closed' });
 const READ_ONLY = err<BackendError>({ kind: 'read only' });
 
@@ -64,6 +70,7 @@ export class BlockBackend implements ObjectBackend {
   readonly #watchers = new RefWatchers();
   readonly #scanned: OpenedStore['scanned'];
   #isClosed = false;
+  #collection: Collection | null = null;
 
   private constructor({ core, refs, end, scanned }: OpenedStore) {
     this.#core = core;
@@ -101,8 +108,15 @@ export class BlockBackend implements ObjectBackend {
   async hasObject(id: ObjectId): Promise<Result<boolean, BackendError>> {
     if (this.#isClosed) return CLOSED;
     if (this.#log.find(id) !== null) return ok(true);
-    const found = await this.#retried(() => this.#core.index.find(id));
-    return found.ok ? ok(found.value !== null) : this.#tell(found.error, id);
+    for (;;) {
+      const { epoch } = this.#core;
+      const found = await this.#core.index.find(id);
+      // What was found may just have been collected.
+      if (epoch !== this.#core.epoch) continue;
+      if (!found.ok) return this.#tell(found.error, id);
+      if (found.value !== null) this.#collection?.touch(id);
+      return ok(found.value !== null);
+    }
   }
 
   async readEntry(id: ObjectId): Promise<Result<PackEntry | null, BackendError>> {
@@ -203,11 +217,41 @@ export class BlockBackend implements ObjectBackend {
     }
   }
 
+  /**
+   * Gives back the room of what nothing leads to, while reading and writing go on. What isn't named
+   * by a ref yet stays when it was written a short while ago (RECENT_OBJECTS) or since this began.
+   * One at a time: 'busy'.
+   */
+  collect(options: CollectOptions = {}): RunningCollection {
+    const refused = this.#cannotWrite();
+    if (refused !== null) return { cancel() {}, done: Promise.resolve(refused) };
+    if (this.#collection !== null) {
+      const busy: BackendError = { kind: 'busy', what: 'a collection is under way' };
+      return { cancel() {}, done: Promise.resolve(err(busy)) };
+    }
+    const collection = new Collection(this.#core, this.#log, this.#checkpoints, options);
+    this.#collection = collection;
+    const done = collection.done.then((outcome) => {
+      this.#collection = null;
+      if (outcome.ok) return outcome;
+      const { error } = outcome;
+      return error.kind === 'cancelled' ? err(error) : this.#tell(error, null);
+    });
+    return { cancel: () => collection.cancel(), done };
+  }
+
+  /** Commits whose parents a collection cut off: they count as having none. */
+  async shallowCommits(): Promise<Result<readonly ObjectId[], BackendError>> {
+    return this.#isClosed ? CLOSED : ok(this.#log.refs.shallow);
+  }
+
   /** Writes what waits, and a checkpoint, so that the next opening has nothing to scan. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#watchers.clear();
+    this.#collection?.cancel();
+    await this.#collection?.done;
     if (!this.#core.disk.device.isReadOnly) {
       await this.#log.spill(true);
       await this.#checkpoint();

@@ -195,11 +195,21 @@ async function copyMerged(
 
 /** One run or what is in memory, page by page. */
 interface Source {
+  /** Null: memory. */
+  readonly run: IndexRun | null;
   page: Uint8Array;
   index: number;
   count: number;
   number: number;
   readonly read: (number: number) => Promise<Result<Uint8Array | null, StoreFault>>;
+}
+
+export interface MergedEntry {
+  readonly page: Uint8Array;
+  readonly offset: number;
+  /** Where it is from, and which entry of that it is; null: memory. */
+  readonly run: IndexRun | null;
+  readonly entry: number;
 }
 
 /** The entries of several sources in order; of two for one id the newer source's. */
@@ -212,24 +222,19 @@ export class Merge {
   /** `runs` are given oldest first; `memory` is newer than all of them. */
   constructor(context: RunContext, memory: Places, runs: readonly IndexRun[]) {
     this.#idBytes = context.idBytes;
-    const reads = [...runs]
+    const sources = [...runs]
       .reverse()
-      .map(
-        (run) => (number: number) =>
+      .map((run) =>
+        sourceOf(run, (number) =>
           number < run.root.pageCount ? run.page(number) : Promise.resolve(ok(null)),
+        ),
       );
-    const all = memory.size === 0 ? reads : [pagesOf(context, memory), ...reads];
-    this.#sources = all.map((read) => ({
-      page: new Uint8Array(0),
-      index: 0,
-      count: 0,
-      number: 0,
-      read,
-    }));
+    if (memory.size > 0) sources.unshift(sourceOf(null, pagesOf(context, memory)));
+    this.#sources = sources;
   }
 
-  /** The page and offset of the next entry, good until the next call; null at the end. */
-  async next(): Promise<Result<{ page: Uint8Array; offset: number } | null, StoreFault>> {
+  /** The next entry; null at the end. */
+  async next(): Promise<Result<MergedEntry | null, StoreFault>> {
     if (!this.#isOpen) {
       this.#isOpen = true;
       for (const source of this.#sources) {
@@ -239,8 +244,9 @@ export class Merge {
     }
     const least = this.#least();
     if (least === null) return ok(null);
-    const { page } = least;
+    const { page, run } = least;
     const offset = indexEntryAt(least.index, this.#idBytes);
+    const entry = (least.number - 1) * entriesPerPage(this.#idBytes) + least.index;
     for (const source of this.#sources) {
       if (source.count === 0 || (source !== least && !this.#same(source, page, offset))) continue;
       source.index += 1;
@@ -248,7 +254,7 @@ export class Merge {
       const fault = await load(source);
       if (fault !== null) return err(fault);
     }
-    return ok({ page, offset });
+    return ok({ page, offset, run, entry });
   }
 
   #least(): Source | null {
@@ -271,6 +277,15 @@ export class Merge {
     return compareBytes(source.page, at, page, offset, this.#idBytes) === 0;
   }
 }
+
+const sourceOf = (run: IndexRun | null, read: Source['read']): Source => ({
+  run,
+  page: new Uint8Array(0),
+  index: 0,
+  count: 0,
+  number: 0,
+  read,
+});
 
 async function load(source: Source): Promise<StoreFault | null> {
   const page = await source.read(source.number);

@@ -105,6 +105,14 @@ export class IndexRun {
 
   /** The place of the record of `id` (its bytes), or null. One read as a rule. */
   async find(id: Uint8Array): Promise<Result<number | null, StoreFault>> {
+    const found = await this.locate(id);
+    return found.ok ? ok(found.value?.place ?? null) : found;
+  }
+
+  /** As `find`, and which entry of the run it is, from 0. */
+  async locate(
+    id: Uint8Array,
+  ): Promise<Result<{ readonly entry: number; readonly place: number } | null, StoreFault>> {
     const prefix = readU32be(id, 0);
     let number = this.#lastPageUpTo(prefix);
     // An id with the prefix of a page's first one may stand on the page before.
@@ -114,7 +122,8 @@ export class IndexRun {
       const index = findInPage(page.value, id);
       if (index >= 0) {
         const at = indexEntryAt(index, id.length) + id.length;
-        return ok(readU48be(page.value, at));
+        const entry = number * entriesPerPage(id.length) + index;
+        return ok({ entry, place: readU48be(page.value, at) });
       }
       if (this.#fences[number] !== prefix) break;
     }

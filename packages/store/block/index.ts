@@ -1,2 +1,3 @@
-export { BlockBackend, type BlockStoreStats } from './block-backend.ts';
+export { BlockBackend, type BlockStoreStats, type RunningCollection } from './block-backend.ts';
+export type { Collected, CollectOptions } from './collect/collector.ts';
 export { formatOpenError, type OpenError, type StoreParts } from './open-store.ts';

@@ -16,11 +16,11 @@ import {
 } from '#git';
 import type { StoreCore } from './core.ts';
 import { backendError, type StoreFault } from './fault.ts';
-import { BATCH_BYTES, REFS_BYTES_MAX, SCAN_BYTES } from './limits.ts';
+import { BATCH_BYTES, RECENT_OBJECTS, REFS_BYTES_MAX, SCAN_BYTES } from './limits.ts';
 import { changesOf, type RefState } from './ref-state.ts';
 import type { StreamWriter } from './stream-writer.ts';
 import { BATCH_HEAD_BYTES } from './wire/batch.ts';
-import { emitRecord } from './wire/record.ts';
+import { emitRecord, RECORD_OVERHEAD_MAX } from './wire/record.ts';
 import { emitRefChanges, type RefChanges } from './wire/refs.ts';
 
 export type RefsOutcome = Result<void, RefConflict | BackendError>;
@@ -35,11 +35,6 @@ type Request =
   | {
       readonly kind: 'head';
       readonly name: string;
-      readonly resolve: (outcome: RefsOutcome) => void;
-    }
-  | {
-      readonly kind: 'shallow';
-      readonly ids: readonly ObjectId[];
       readonly resolve: (outcome: RefsOutcome) => void;
     }
   /** Objects to the device, flushed when `isFlush`. */
@@ -91,8 +86,10 @@ export class Log {
   changed: () => void = () => {};
   /** Called after each turn of the writer, which waits for what it gives. */
   afterTurn: () => Promise<void> | null = () => null;
-  /** Called for each object once it has a place. */
-  placed: (id: ObjectId, place: number) => void = () => {};
+  /** Called for each object that is taken. */
+  added: (id: ObjectId) => void = () => {};
+  /** The objects that were taken last, the oldest first. */
+  readonly recent: ObjectId[] = [];
   readonly #core: StoreCore;
   #next: RefState;
   #waiting = new Map<ObjectId, Waiting>();
@@ -138,6 +135,9 @@ export class Log {
     if (record.length > this.roomBytes()) return err({ kind: 'full' });
     this.#waiting.set(id, { object, record });
     this.#waitingBytes += record.length;
+    this.recent.push(id);
+    if (this.recent.length >= 2 * RECENT_OBJECTS) this.recent.splice(0, RECENT_OBJECTS);
+    this.added(id);
     return ok(undefined);
   }
 
@@ -157,7 +157,7 @@ export class Log {
   mayTake(bytes: number): boolean {
     const { table } = this.#core.disk;
     const most = Math.min(segmentsMost(table.count) - table.keptCount, table.freeCount);
-    return this.writer.segmentsFor(bytes) <= most;
+    return this.writer.segmentsFor(bytes) <= Math.max(0, most);
   }
 
   get mustSpill(): boolean {
@@ -174,10 +174,6 @@ export class Log {
 
   setHead(name: string): Promise<RefsOutcome> {
     return this.#ask((resolve) => ({ kind: 'head', name, resolve }));
-  }
-
-  setShallow(ids: readonly ObjectId[]): Promise<RefsOutcome> {
-    return this.#ask((resolve) => ({ kind: 'shallow', ids, resolve }));
   }
 
   alone(work: () => Promise<Result<void, StoreFault>>): Promise<RefsOutcome> {
@@ -248,8 +244,6 @@ export class Log {
       case 'spill':
       case 'alone':
         return ok(null);
-      case 'shallow':
-        return ok({ reason: 'shallow', head: null, changes: [], shallow: request.ids });
       case 'head': {
         const { name } = request;
         if (!isRefName(name)) return err({ kind: 'bad name', name });
@@ -322,9 +316,20 @@ export class Log {
     ids.forEach((id, i) => {
       if (id === null) return;
       this.#core.index.add(id, places.value[i]!);
-      this.placed(id, places.value[i]!);
     });
     return taken.value === 0 ? ok(null) : this.#core.roots.commit(false);
+  }
+
+  /** Adds a change of refs that nobody asked for, to be flushed by the caller. */
+  async appendChanges(changes: RefChanges): Promise<Result<number | null, StoreFault>> {
+    const payload = emitRefChanges(changes);
+    if (!this.mayTake(payload.length + RECORD_OVERHEAD_MAX)) return err({ kind: 'full' });
+    const record = emitRecord(this.#core.checksum, { kind: 'refs', payload });
+    const written = await this.appendBatch([record], [null]);
+    if (!written.ok) return written;
+    this.refs.apply(changes);
+    this.#next.apply(changes);
+    return written;
   }
 
   /** `generation`: of a superblock that this flush makes count. */
@@ -348,7 +353,7 @@ export class Log {
 }
 
 /**
- * Segments that may be in use: half of them, so that a collection, which copies what it keeps, has
- * room for everything whatever there is.
+ * Segments that may be in use: half of them but for what a collection begins with, so that it,
+ * which copies what it keeps, has room for everything whatever there is.
  */
-export const segmentsMost = (count: number): number => Math.floor(count / 2);
+export const segmentsMost = (count: number): number => Math.floor(count / 2) - 2;

@@ -20,9 +20,15 @@ import {
 
 export class ObjectReader {
   readonly #core: StoreCore;
+  readonly #cacheBytesMax: number;
+  /** By place: what deltas may be upon. */
+  readonly #cache = new Map<number, GitObject>();
+  #cacheBytes = 0;
 
-  constructor(core: StoreCore) {
+  /** `cacheBytesMax`: of objects held for deltas upon them; only while segments stay. */
+  constructor(core: StoreCore, cacheBytesMax = 0) {
     this.#core = core;
+    this.#cacheBytesMax = cacheBytesMax;
   }
 
   /** The record at `place`, its checksum checked; the payload is the caller's. */
@@ -94,6 +100,8 @@ export class ObjectReader {
     const deltas: Uint8Array[] = [];
     let at = place;
     for (;;) {
+      const cached = this.#cache.get(at);
+      if (cached !== undefined) return this.#applyAll(cached.kind, cached.bytes, deltas, place);
       const record = await this.record(at);
       if (!record.ok) return record;
       const data = this.inflate(record.value);
@@ -121,7 +129,21 @@ export class ObjectReader {
       if (!applied.ok) return this.#damaged(place, 'a delta that does not fit its base');
       bytes = applied.value;
     }
-    return ok({ kind, bytes });
+    const object = { kind, bytes };
+    this.#remember(place, object);
+    return ok(object);
+  }
+
+  #remember(place: number, object: GitObject): void {
+    const { length } = object.bytes;
+    if (4 * length > this.#cacheBytesMax || this.#cache.has(place)) return;
+    this.#cache.set(place, object);
+    this.#cacheBytes += length;
+    for (const [oldest, { bytes }] of this.#cache) {
+      if (this.#cacheBytes <= this.#cacheBytesMax) break;
+      this.#cache.delete(oldest);
+      this.#cacheBytes -= bytes.length;
+    }
   }
 
   /** Null: it isn't a zlib stream of the size it says. */

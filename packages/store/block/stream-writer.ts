@@ -86,6 +86,15 @@ export class StreamWriter {
     this.end = { ...stream.end };
   }
 
+  /** Goes on at the beginning of a fresh segment, and gives its number. */
+  async startSegment(): Promise<Result<number, StoreFault>> {
+    const { geometry, table } = this.#disk;
+    const last = table.stream(geometry.segmentOf(this.end.place)).at(-1)!;
+    const taken = await this.#taker.take(this.#use, last, this.end.chain, this.#isTemporary);
+    if (taken.ok) this.end.place = geometry.startOf(taken.value);
+    return taken;
+  }
+
   /** Segments that a batch of so many bytes would take. */
   segmentsFor(bodyBytes: number): number {
     const { geometry } = this.#disk;

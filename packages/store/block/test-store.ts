@@ -107,7 +107,7 @@ export async function mustSet(
 
 export async function mustRead(store: BlockBackend, object: NamedObject): Promise<void> {
   const read = await store.readObject(object.id);
-  assert.ok(read.ok, JSON.stringify(read));
+  assert.ok(read.ok, read.ok ? '' : JSON.stringify(read.error));
   assert.ok(read.value !== null, `${object.kind} ${object.id} is there`);
   assert.equal(read.value.kind, object.kind);
   assert.ok(Buffer.from(read.value.bytes).equals(object.bytes), `${object.id} has its bytes`);

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { BlockDevice } from '#device';
+import type { NamedObject } from '#git';
+import type { BlockBackend } from '../block-backend.ts';
+import {
+  blob,
+  commit,
+  freshStore,
+  mustRead,
+  mustSet,
+  mustWrite,
+  noise,
+  open,
+  tree,
+} from '../test-store.ts';
+
+/** A commit upon `parents` that has `text` in a file, with all of its objects. */
+function change(text: string, parents: readonly NamedObject[], pad = '') {
+  const file = blob(`${pad}${text}`);
+  const root = tree(['dir', tree(['file', file])]);
+  const directory = tree(['file', file]);
+  const head = commit(root, parents, `${text}\n`);
+  return { head, objects: [file, directory, root, head] };
+}
+
+function chain(count: number, pad = '') {
+  const changes: ReturnType<typeof change>[] = [];
+  for (let i = 0; i < count; i++) {
+    const parents = changes.length === 0 ? [] : [changes.at(-1)!.head];
+    changes.push(change(`version ${i}`, parents, pad));
+  }
+  return changes;
+}
+
+const collected = async (store: BlockBackend, options = {}) => {
+  const done = await store.collect(options).done;
+  assert.ok(done.ok, JSON.stringify(done));
+  return done.value;
+};
+
+const gone = async (store: BlockBackend, object: NamedObject) =>
+  assert.deepEqual(await store.readObject(object.id), { ok: true, value: null });
+
+/** Nothing is recent to a store that was just opened. */
+async function reopened(store: BlockBackend, disk: BlockDevice): Promise<BlockBackend> {
+  await store.close();
+  return open(disk);
+}
+
+const PAD = 'the same line again, as in files that people edit\n'.repeat(8);
+
+test('garbage › collected › gone; what refs lead to is there, as deltas, in less room', async () => {
+  const { disk, store: first } = await freshStore({ bytes: 4 << 20 });
+  const changes = chain(40, PAD);
+  for (const { objects, head } of changes) {
+    await mustWrite(first, ...objects);
+    await mustSet(first, 'refs/heads/main', head);
+  }
+  const garbage = Array.from({ length: 40 }, (_, i) => noise(20_000, i));
+  await mustWrite(first, ...garbage);
+  const store = await reopened(first, disk);
+  const before = store.stats();
+  const done = await collected(store);
+  assert.equal(done.objects, 4 * 40);
+  assert.equal(done.missing, 0);
+  assert.ok(done.segmentsAfter < done.segmentsBefore / 4, JSON.stringify(done));
+  assert.ok(store.stats().segmentsFree > before.segmentsFree);
+  for (const { objects } of changes) for (const object of objects) await mustRead(store, object);
+  for (const object of garbage) await gone(store, object);
+  const entry = await store.readEntry(changes[3]!.objects[0]!.id);
+  assert.ok(entry.ok && entry.value !== null && entry.value.base !== null, 'a delta');
+  store.checkInvariants();
+  await store.close();
+  const again = await open(disk);
+  for (const { objects } of changes) for (const object of objects) await mustRead(again, object);
+  for (const object of garbage) await gone(again, object);
+  // irmin-pack #2067: the index must not believe that it has what was collected.
+  await mustWrite(again, ...garbage);
+  for (const object of garbage) await mustRead(again, object);
+  // Deltas stay deltas, and a second collection finds everything again.
+  await collected(again);
+  for (const { objects } of changes) for (const object of objects) await mustRead(again, object);
+});
+
+test('commits while it runs › all there afterwards, and what they name of the old', async () => {
+  const { disk, store: first } = await freshStore({ bytes: 8 << 20 });
+  const changes = chain(30, PAD);
+  for (const { objects } of changes) await mustWrite(first, ...objects);
+  await mustSet(first, 'refs/heads/main', changes[29]!.head);
+  const orphan = noise(3_000, 1);
+  const unnamed = noise(3_000, 2);
+  await mustWrite(first, orphan, unnamed, blob('never named'));
+  const store = await reopened(first, disk);
+  const running = store.collect();
+  const later: NamedObject[] = [];
+  let parent = changes[29]!.head;
+  let isOver = false;
+  const over = running.done.finally(() => {
+    isOver = true;
+  });
+  for (let i = 0; !isOver && i < 500; i++) {
+    const { objects, head } = change(`later ${i}`, [parent], PAD);
+    // Each names something old that no ref led to when it began.
+    if (i === 3) {
+      assert.deepEqual(await store.hasObject(orphan.id), { ok: true, value: true });
+      const root = tree(['orphan', orphan]);
+      const extra = commit(root, [parent], 'orphan\n');
+      await mustWrite(store, root, extra);
+      await mustSet(store, 'refs/heads/orphan', extra);
+    }
+    if (i === 5) await mustSet(store, 'refs/heads/unnamed', unnamed);
+    await mustWrite(store, ...objects);
+    await mustSet(store, 'refs/heads/main', head);
+    later.push(...objects);
+    parent = head;
+  }
+  const done = await over;
+  assert.ok(done.ok, JSON.stringify(done));
+  assert.ok(later.length > 40, 'commits went on meanwhile');
+  for (const object of [...later, orphan, unnamed]) await mustRead(store, object);
+  await gone(store, blob('never named'));
+  store.checkInvariants();
+  const again = await open(disk);
+  for (const object of [...later, orphan, unnamed]) await mustRead(again, object);
+  for (const { objects } of changes) for (const object of objects) await mustRead(again, object);
+});
+
+test('a history cut off › the last commits stay, shallow', async () => {
+  const { disk, store: first } = await freshStore({ bytes: 4 << 20 });
+  const changes = chain(20);
+  for (const { objects } of changes) await mustWrite(first, ...objects);
+  await mustSet(first, 'refs/heads/main', changes[19]!.head);
+  await mustSet(first, 'refs/heads/old', changes[12]!.head);
+  const store = await reopened(first, disk);
+  const done = await collected(store, { depth: 3, roots: [changes[2]!.head.id] });
+  assert.equal(done.shallow, 2);
+  const kept = [0, 1, 2, 10, 11, 12, 17, 18, 19];
+  const again = await reopened(store, disk);
+  for (const [i, { head, objects }] of changes.entries()) {
+    if (!kept.includes(i)) await gone(again, head);
+    else for (const object of objects) await mustRead(again, object);
+  }
+  const shallow = await again.shallowCommits();
+  const edges = [10, 17].map((i) => changes[i]!.head.id as string);
+  assert.ok(shallow.ok);
+  assert.deepEqual([...shallow.value].sort(), edges.sort());
+  // The cut stays a cut, and a whole history is none.
+  assert.equal((await collected(again, { depth: 3 })).shallow, 2);
+});
+
+test('cancelled › everything as before, and its segments free', async () => {
+  const { store } = await freshStore({ bytes: 4 << 20 });
+  const changes = chain(30, PAD);
+  for (const { objects } of changes) await mustWrite(store, ...objects);
+  await mustSet(store, 'refs/heads/main', changes[29]!.head);
+  const running = store.collect();
+  const second = await store.collect().done;
+  assert.equal(!second.ok && second.error.kind, 'busy');
+  for (let i = 0; i < 200; i++) await Promise.resolve();
+  running.cancel();
+  const done = await running.done;
+  assert.deepEqual(done, { ok: false, error: { kind: 'cancelled' } });
+  store.checkInvariants();
+  for (const { objects } of changes) for (const object of objects) await mustRead(store, object);
+  await collected(store);
+  for (const { objects } of changes) for (const object of objects) await mustRead(store, object);
+});
+
+test('full › collected › writes go on', async () => {
+  const { disk, store } = await freshStore({ bytes: 1 << 20 });
+  let count = 0;
+  for (; (await store.writeObjects([noise(10_000, count)])).ok; count++) {
+    await mustSet(store, 'refs/heads/main', noise(10_000, count));
+  }
+  await store.close();
+  // Nothing is recent to a store that was opened: only the branch's own stays.
+  const again = await open(disk);
+  const done = await collected(again);
+  assert.equal(done.objects, 1);
+  await mustRead(again, noise(10_000, count - 1));
+  for (let i = 0; i < count - 8; i++) await mustWrite(again, noise(10_000, i));
+  await mustSet(again, 'refs/heads/main', noise(10_000, 0));
+});
