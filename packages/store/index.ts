@@ -88,6 +88,16 @@ export type { ObjectReader, ReadFault } from './merge/object-reader.ts';
 export type { ContentTypeAt, Side, TreeConflict, TreeMergeFault } from './merge/tree-merge.ts';
 export { ObjectCache } from './object-cache.ts';
 export { checkPath, formatPath, isStep, type Path, parsePath } from './path.ts';
+export {
+  formatProofFault,
+  type Outcome,
+  type ProduceError,
+  type ProofFault,
+  type ProofLimits,
+  type Provable,
+  produceProof,
+  verifyProof,
+} from './proof/prove.ts';
 export { type RawShape, rawSchema } from './raw-schema.ts';
 export { Repository, type RepositoryOptions, type Tag } from './repository.ts';
 export {
@@ -115,3 +125,11 @@ export type { DiffSide, TreeChange } from './tree/tree-diff.ts';
 export type { TreeItem, TreeStats, WalkTreeOptions } from './tree/tree-walk.ts';
 export type { Edited, EditTree, Strategy } from './tree-attempt.ts';
 export type { HeadChange, StopWatch, Watch, WatchFault, WatchOptions } from './watches.ts';
+export {
+  emitProof,
+  formatProof,
+  type Proof,
+  parseProof,
+  proofBytes,
+  proofSize,
+} from './wire/proof.ts';

@@ -20,6 +20,11 @@ export const NOTES_MAX = 100;
 /** Last entries of a linked log, and entries that one links; more are malformed. */
 export const LOG_HEADS_MAX = 1_024;
 
+/** Of a proof as it is written; a bigger one isn't made, or is malformed. */
+export const PROOF_BYTES_MAX = 67_108_864;
+/** Objects in a proof; one with more isn't made, or is malformed. */
+export const PROOF_OBJECTS_MAX = 65_536;
+
 /** Of one path; one more is a 'bad path'. */
 export const PATH_STEPS_MAX = 1_024;
 /** Of parsed objects in memory, unless a repository is told otherwise; the oldest are dropped. */

@@ -35,6 +35,7 @@ import type { SimRandom } from '#targets/sim/index';
 import { acmeCases } from './acme-cases.ts';
 import { arpCases } from './arp-cases.ts';
 import { composeCases } from './compose-cases.ts';
+import { contentsCases } from './contents-cases.ts';
 import { cryptoCases } from './crypto-cases.ts';
 import { dnsCases } from './dns-cases.ts';
 import { gitProtocolCases } from './git-protocol-cases.ts';
@@ -244,6 +245,7 @@ export const registry: readonly WireCase[] = [
   tcp,
   dhcpv4,
   ...ipv4Cases,
+  ...contentsCases,
   ...cryptoCases,
   ...dnsCases,
   ...ipv6Cases,

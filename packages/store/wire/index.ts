@@ -1,0 +1,1 @@
+export { emitProof, formatProof, type Proof, parseProof } from './proof.ts';
