@@ -1,5 +1,21 @@
-/** `morgana/git`: repositories over HTTP, served and fetched. */
+/**
+ * `morgana/git`: repositories over HTTP, served and fetched. What a repository is kept in, and what a
+ * remote says: packages/git.
+ */
 
+export {
+  type ExchangeError,
+  type FetchOptions,
+  type FetchReport,
+  formatExchangeError,
+  MemoryBackend,
+  type ObjectBackend,
+  type ObjectId,
+  type PushedRef,
+  type PushedRefs,
+  type PushOptions,
+  Remote,
+} from '#git';
 export {
   type GitAuthorise,
   type GitCaller,
@@ -8,3 +24,10 @@ export {
   type GitPushOptions,
 } from './git/git-handler.ts';
 export { HttpTransport, type HttpTransportOptions } from './git/http-transport.ts';
+export {
+  gitHandler,
+  type HasBackend,
+  type HttpRemoteOptions,
+  httpRemote,
+  type ServedGitOptions,
+} from './git/repository-git.ts';

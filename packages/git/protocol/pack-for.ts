@@ -1,9 +1,9 @@
 /** The pack that answers a fetch. Read first: fetch-v2.ts; ../pack/select-objects.ts. */
 
 import type { ObjectId } from '../object-id.ts';
-import { type PackRequest, selectObjects } from '../pack/select-objects.ts';
+import { type PackRequest, selectSteps } from '../pack/select-objects.ts';
 import type { Selection } from '../pack/selection.ts';
-import { PackStopped, packPieces, type WriteOptions } from '../pack/write-pack.ts';
+import { PackStopped, packSteps, type WriteOptions } from '../pack/write-pack.ts';
 import { TAGS } from '../ref-name.ts';
 import type { FetchRequest } from '../wire/fetch-request.ts';
 import type { CommitGraph } from './commit-graph.ts';
@@ -20,7 +20,7 @@ export interface AnswerPack {
 /** As Git's own server looks for deltas, where it does. */
 const DELTAS = { window: 10, depth: 50 };
 
-type Context = Pick<UploadPackOptions, 'backend' | 'crypto' | 'zlib'>;
+type Context = Pick<UploadPackOptions, 'backend' | 'crypto' | 'zlib' | 'turn'>;
 
 /** Throws Stop, now or while the bytes are read. */
 export async function packFor(
@@ -30,7 +30,6 @@ export async function packFor(
   haves: readonly ObjectId[],
   change: ShallowChange | null,
 ): Promise<AnswerPack> {
-  const { backend } = context;
   const wants = [...request.wants];
   for (const id of change?.unshallow ?? []) wants.push(...(await graph.need(id)).parents);
   const asked: PackRequest = {
@@ -39,7 +38,7 @@ export async function packFor(
     haveEnds: new Set(request.shallow),
     ...(change === null ? {} : { ends: change.ends }),
   };
-  const selection = got(await selectObjects(backend, asked));
+  const selection = await select(context, asked);
   if (request.flags.includes('include-tag')) await addTags(context, graph, selection);
   const options: WriteOptions = {
     ofsDelta: request.flags.includes('ofs-delta'),
@@ -52,6 +51,16 @@ export async function packFor(
     bytes: piecesOf(context, selection, options),
     describe: () => `${selection.count} objects\n`,
   };
+}
+
+/** In steps, so that others get their turn. */
+async function select({ backend, turn }: Context, asked: PackRequest): Promise<Selection> {
+  const steps = selectSteps(backend, asked);
+  for (;;) {
+    const step = await steps.next();
+    if (step.done === true) return got(step.value);
+    await turn?.();
+  }
 }
 
 /** Tags of what is sent come along (gitprotocol-capabilities(5), "include-tag"). */
@@ -72,12 +81,15 @@ async function addTags(
 }
 
 async function* piecesOf(
-  { backend, crypto, zlib }: Context,
+  { backend, crypto, zlib, turn }: Context,
   selection: Selection,
   options: WriteOptions,
 ): AsyncGenerator<Uint8Array, void, void> {
   try {
-    yield* packPieces(backend, { crypto, zlib }, selection, options);
+    for await (const { bytes } of packSteps(backend, { crypto, zlib }, selection, options)) {
+      if (bytes === null) await turn?.();
+      else yield bytes;
+    }
   } catch (error) {
     if (error instanceof PackStopped) throw new Stop({ kind: 'backend', error: error.error });
     throw error;

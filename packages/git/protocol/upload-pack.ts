@@ -33,6 +33,11 @@ export interface UploadPackOptions {
    * requests, reach; or any object that is here ('any'). 'reachable' unless given.
    */
   readonly allow?: 'tips' | 'reachable' | 'any';
+  /**
+   * Resolves in a later turn of the event loop. Asked for between two steps of much work, such as
+   * finding out what goes into a pack: without it others wait until that is done.
+   */
+  readonly turn?: () => Promise<void>;
 }
 
 /** How a conversation goes. */

@@ -33,6 +33,7 @@ export interface FetchContext {
   readonly backend: ObjectBackend;
   readonly crypto: CryptoPrimitives;
   readonly zlib: Zlib;
+  readonly turn?: () => Promise<void>;
   readonly progress?: (text: string) => void;
 }
 

@@ -26,6 +26,8 @@ export interface RemoteOptions {
   readonly name?: string;
   /** The newest version of the protocol that is asked for; 2 unless given. */
   readonly version?: 0 | 1 | 2;
+  /** As of UploadPackOptions, for pushes. */
+  readonly turn?: () => Promise<void>;
   /** What the server shows to people while it works, as it comes. */
   readonly progress?: (text: string) => void;
 }

@@ -1,0 +1,52 @@
+/** Git's protocol for a program's repositories, with the target's own primitives. */
+
+import { Timer, type TimerQueue } from '#core';
+import { primitives } from '#crypto/platform';
+import { type ObjectBackend, Remote, type RemoteOptions } from '#git';
+import { zlib } from '#git/zlib/platform';
+import { GitHandler, type GitHandlerOptions } from './git-handler.ts';
+import { HttpTransport, type HttpTransportOptions } from './http-transport.ts';
+
+/** What holds a backend: a repository of morgana/store. */
+export interface HasBackend {
+  readonly backend: ObjectBackend;
+}
+
+type Own = 'backend' | 'crypto' | 'zlib' | 'turn';
+
+export interface ServedGitOptions extends Omit<GitHandlerOptions, Own> {
+  /** The program's, so that others get their turn while a pack is made. */
+  readonly timers: TimerQueue;
+}
+
+/**
+ * Serves a repository over HTTP: `git clone http://HOST/PATH`. Everybody may read and nobody push,
+ * unless told otherwise.
+ */
+export const gitHandler = (
+  { backend }: HasBackend,
+  { timers, ...options }: ServedGitOptions,
+): GitHandler =>
+  new GitHandler({ ...options, backend, crypto: primitives, zlib, turn: turnsOf(timers) });
+
+export interface HttpRemoteOptions extends HttpTransportOptions {
+  readonly name?: RemoteOptions['name'];
+  readonly progress?: (text: string) => void;
+}
+
+/** A repository elsewhere, by its URL: to fetch from, clone, and push to. */
+export function httpRemote({ backend }: HasBackend, options: string | HttpRemoteOptions): Remote {
+  const given: HttpRemoteOptions = typeof options === 'string' ? { url: options } : options;
+  const { name, progress } = given;
+  return new Remote({
+    backend,
+    crypto: primitives,
+    zlib,
+    connect: () => new HttpTransport(given),
+    ...(name === undefined ? {} : { name }),
+    ...(progress === undefined ? {} : { progress }),
+  });
+}
+
+const turnsOf = (timers: TimerQueue) => (): Promise<void> =>
+  new Promise((resolve) => timers.arm(new Timer(() => resolve()), timers.now));
