@@ -110,6 +110,13 @@ export {
   type Steps,
   type TreePathOf,
 } from './schema.ts';
+export {
+  exportSlice,
+  importObjects,
+  type Slice,
+  type SliceError,
+  type SliceOptions,
+} from './slice.ts';
 export { Store, type StoreView, type TestWas, type TransactionOptions } from './store.ts';
 export {
   type AbsentError,

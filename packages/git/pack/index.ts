@@ -27,7 +27,7 @@ export {
 } from './pack-stream.ts';
 export { kindOfRawMode, type RawEntry, readRawEntry } from './raw-tree.ts';
 export { type PackRequest, selectObjects, selectSteps } from './select-objects.ts';
-export type { Selection } from './selection.ts';
+export { Selection } from './selection.ts';
 export {
   type PackBounds,
   type Unpacked,

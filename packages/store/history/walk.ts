@@ -44,7 +44,7 @@ export async function* walkHistory(
   { order = 'date', depthMax, until, countMax }: WalkOptions = {},
 ): AsyncGenerator<Result<CommitNode, HistoryFault>> {
   const last = new Set(until);
-  const within = depthMax === undefined ? null : await nearby(graph, heads, last, depthMax);
+  const within = depthMax === undefined ? null : await commitsWithin(graph, heads, depthMax, last);
   if (within !== null && !within.ok) {
     yield within;
     return;
@@ -123,12 +123,12 @@ async function* childrenFirst(
   }
 }
 
-/** The commits at most `depthMax` steps from a head, breadth first. */
-async function nearby(
+/** The commits at most `depthMax` steps from a head, not past those in `last`. */
+export async function commitsWithin(
   graph: CommitGraph,
   heads: readonly ObjectId[],
-  last: ReadonlySet<ObjectId>,
   depthMax: number,
+  last: ReadonlySet<ObjectId> = new Set(),
 ): Promise<Result<ReadonlySet<ObjectId>, HistoryFault>> {
   const seen = new Set(heads);
   let layer = [...seen];
