@@ -9,6 +9,7 @@ export const HELP = `morgana: TypeScript unikernels
   morgana compose WORD  several unikernels and their networks: up, down, ps, logs
   morgana inspect       what a running unikernel does: connections, drops, CPU, frames
   morgana switch        a network of virtual machines and processes, without root
+  morgana store         Git for application data: set, get, log, merge, serve
   morgana cert          certificates for development, from a CA of your own
   morgana describe      what is in an image, why, and what it costs
 
@@ -173,6 +174,44 @@ joins a network, and starts one without these flags when it doesn't run.
   --linger=SECONDS      ends when nobody was on it for so long (default 0: stays)
   --status              prints who is on the network, and counters by port and reason
   --json                the same for programs
+`,
+  store: `morgana store WORD [...] [--root=DIR] [--branch=NAME] [--json] [flags]
+
+A store in DIR is a Git repository without a work tree: "git log", "git clone" and "git fsck" read
+it, and what Git writes is here. A path is a/b/c; a revision is a branch, a tag, HEAD, a commit's
+id or its beginning. Every change is one commit; what changes nothing makes none.
+
+  init                  makes a store in DIR, which must be empty or not exist
+  get PATH              writes the contents to stdout as they are
+  set PATH VALUE        sets contents; or --file=FILE
+  remove PATH           removes contents, or a tree
+  list [PATH]           FILE and DIR, one a line
+  tree [PATH]           everything below, indented
+  branches              each with its head; * is HEAD's
+  log [PATH]            the branch's commits, or those that changed what is at PATH
+  diff [FROM] [TO]      + added, - removed, * changed; one revision: against its first parent
+  merge REVISION        into the branch; conflicts are listed, and nothing changes
+  revert REVISION       a commit that undoes that one
+  watch [PATH]          as diff, for each change as it comes, until Ctrl-C
+  clone URL             into DIR, by Git's smart HTTP protocol; so are
+  pull [URL]            the branch, and merge it; where it was cloned from unless given
+  push [URL]            the branch; what would lose commits there is refused
+  check                 that everything a branch or tag leads to is there and whole
+  serve                 over HTTP on 127.0.0.1, for "git clone", until Ctrl-C
+  graph                 the history of all branches for Graphviz' dot
+
+  --root=DIR            the store's directory (default: here)
+  --branch=NAME         the branch (default main)
+  --json                for programs
+  --message=TEXT        of the commit (default: as "set a/b")
+  --author=TEXT         of the commit, "Ada <ada@example.org>" (default: as Git's)
+  --file=FILE           set: the value; - is stdin
+  --count=N             log, graph: at most so many commits; watch: ends after so many changes
+  --reset               revert: move the branch back to REVISION, without a commit
+  --port=PORT           serve: 0 to 65535, 0 is a free one (default 0)
+  --push                serve: "git push" from this machine is taken
+  --object-format=sha1|sha256
+                        init, clone: the hash that names objects (default sha1)
 `,
   cert: `morgana cert [NAME...] [flags]
 

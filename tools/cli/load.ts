@@ -266,6 +266,7 @@ export const morganaAlias: Record<string, string> = {
   'morgana/linked': path.join(packageRoot, 'packages/morgana/linked.ts'),
   'morgana/git': path.join(packageRoot, 'packages/morgana/git.ts'),
   'morgana/router': path.join(packageRoot, 'packages/morgana/router.ts'),
+  'morgana/store': path.join(packageRoot, 'packages/morgana/store.ts'),
   'morgana/tls': path.join(packageRoot, 'packages/morgana/tls.ts'),
 };
 

@@ -54,6 +54,10 @@ async function runVerb(verb: Verb, argv: readonly string[]): Promise<number> {
       const line = read(verb, argv, VERBS.switch);
       return (await import('./network/switch-verb.ts')).switchVerb(line);
     }
+    case 'store': {
+      const line = read(verb, argv, VERBS.store);
+      return (await import('./store/store.ts')).storeVerb(line);
+    }
     case 'cert': {
       const line = read(verb, argv, VERBS.cert);
       return (await import('./cert/cert.ts')).certVerb(line);

@@ -155,6 +155,24 @@ export const VERBS = {
       json: switchFlag,
     },
   },
+  store: {
+    // A word of its own, and what it takes.
+    wordsMax: 3,
+    rest: false,
+    flags: {
+      root: textFlag,
+      branch: textFlag,
+      json: switchFlag,
+      message: textFlag,
+      author: textFlag,
+      file: textFlag,
+      count: countFlag(1_000_000),
+      reset: switchFlag,
+      port: integerFlag(0, 65_535, 0),
+      push: switchFlag,
+      'object-format': choiceFlag(['sha1', 'sha256'], 'sha1'),
+    },
+  },
   cert: {
     wordsMax: 100,
     rest: false,

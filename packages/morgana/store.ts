@@ -1,0 +1,37 @@
+/**
+ * `morgana/store`: Git for an application's data. `openRepository` gives a repository over any
+ * backend (`MemoryBackend`, one on a block device, Git's own files on Node); its branches are
+ * stores with typed contents:
+ *
+ *     const schema = defineSchema({ visits: stock.integer, pages: { '**': stock.text } });
+ *     const repository = openRepository(new MemoryBackend(), { clock, author }).with(schema);
+ *     const store = repository.branch('main');
+ *     await store.set(['pages', 'index'], 'hello');
+ *
+ * Read on: packages/store/README.md.
+ */
+
+import { primitives } from '#crypto/platform';
+import type { ObjectBackend } from '#git';
+import { type RawShape, Repository, type RepositoryOptions } from '#store';
+
+export {
+  type BackendError,
+  formatBackendError,
+  type GitObject,
+  MemoryBackend,
+  type MemoryBackendOptions,
+  type ObjectBackend,
+  type ObjectId,
+  parseObjectId,
+  type RefConflict,
+} from '#git';
+export * from '#store';
+
+/** With the target's own cryptographic primitives. */
+export function openRepository(
+  backend: ObjectBackend,
+  options: Omit<RepositoryOptions, 'backend' | 'crypto'>,
+): Repository<RawShape> {
+  return Repository.open({ ...options, backend, crypto: primitives });
+}

@@ -1,0 +1,243 @@
+/** `morgana store`, with stock git as the other party. */
+
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { asFailure } from '../../tools/cli/failure.ts';
+import { parseCommandLine } from '../../tools/cli/flags.ts';
+import { Answers } from '../../tools/cli/store/answers.ts';
+import { storeVerb } from '../../tools/cli/store/store.ts';
+import { VERBS } from '../../tools/cli/verbs.ts';
+import { StockGit } from '../helpers/git.ts';
+import { Workspace } from './cli.ts';
+
+const stock = new StockGit();
+const work = new Workspace();
+const root = work.path('store');
+const git = (...args: string[]): Promise<string> => stock.run(args, { cwd: root });
+
+before(() => {
+  process.env.GIT_AUTHOR_NAME = 'Ada';
+  process.env.GIT_AUTHOR_EMAIL = 'ada@example.org';
+});
+after(() => {
+  stock.remove();
+  work.remove();
+});
+
+/** In this process: what it would write to stdout. Throws the failure that it would end with. */
+async function store(...words: string[]): Promise<string> {
+  const at = words.some((word) => word.startsWith('--root=')) ? [] : [`--root=${root}`];
+  const line = parseCommandLine([...words, ...at], VERBS.store.flags, VERBS.store.wordsMax);
+  assert.ok(line.ok, JSON.stringify(line));
+  const written: Buffer[] = [];
+  const code = await storeVerb(
+    line.value,
+    new Answers((bytes) => written.push(Buffer.from(bytes))),
+  );
+  assert.equal(code, 0);
+  return Buffer.concat(written).toString();
+}
+
+async function fails(words: string[], exitCode: number, message: RegExp): Promise<string> {
+  let failure = null;
+  try {
+    await store(...words);
+  } catch (error) {
+    failure = asFailure(error);
+    if (failure === null) throw error;
+  }
+  assert.ok(failure !== null, `${words.join(' ')}: done`);
+  assert.match(failure.message, message);
+  assert.equal(failure.exitCode, exitCode);
+  return failure.detail.join('\n');
+}
+
+test('init, set, remove › git reads each as one commit', async () => {
+  assert.match(await store('init'), /^made a store in /);
+  assert.match(await store('init'), /^there is already a store in /);
+  assert.match(await store('set', 'greeting', 'hello\n'), /^main is at [0-9a-f]{10}\n$/);
+  const second = JSON.parse(await store('set', 'a/b', 'x', '--message=why', '--json'));
+  assert.equal(second.commit, await git('rev-parse', 'main'));
+  assert.equal(await store('set', 'a/b', 'x'), 'nothing has changed\n');
+  await store('set', 'gone', 'x', '--author=Bob <bob@example.org>');
+  await store('remove', 'gone');
+  const log = await git('log', '--format=%an <%ae> %s', '--reverse', 'main');
+  assert.deepEqual(log.split('\n'), [
+    'Ada <ada@example.org> set greeting',
+    'Ada <ada@example.org> why',
+    'Bob <bob@example.org> set gone',
+    'Ada <ada@example.org> remove gone',
+  ]);
+  assert.equal(await git('show', 'main:greeting'), 'hello');
+  assert.equal(await git('ls-tree', '-r', '--name-only', 'main'), 'a/b\ngreeting');
+  assert.equal(await git('fsck', '--full', '--strict'), '');
+});
+
+test('get, list, tree, branches, log › what is there, for people and for programs', async () => {
+  assert.equal(await store('get', 'greeting'), 'hello\n');
+  assert.deepEqual(JSON.parse(await store('get', '/a/b', '--json')), {
+    path: ['a', 'b'],
+    text: 'x',
+  });
+  assert.equal(await store('list'), 'DIR a\nFILE greeting\n');
+  assert.equal(await store('list', 'a'), 'FILE b\n');
+  assert.equal(await store('tree'), 'a/\n  b\ngreeting\n');
+  assert.deepEqual(JSON.parse(await store('list', '--json'))[0], { step: 'a', kind: 'tree' });
+  assert.deepEqual(JSON.parse(await store('tree', 'a', '--json'))[0].path, ['b']);
+  assert.match(await store('branches'), /^\* main [0-9a-f]{10}\n$/);
+  const commits = JSON.parse(await store('log', '--json'));
+  assert.equal(commits.length, 4);
+  assert.deepEqual(commits[0].parents, [commits[1].id]);
+  assert.equal(JSON.parse(await store('log', 'a', '--json'))[0].message, 'why\n');
+  assert.match(
+    await store('log', '--count=1'),
+    /^commit [0-9a-f]{40}\nAuthor: Ada <ada@.*\n {4}remove gone\n$/s,
+  );
+});
+
+test('what git commits › read; diff between revisions of all kinds', async () => {
+  const clone = stock.path('clone');
+  await stock.run(['clone', '-q', root, clone]);
+  mkdirSync(path.join(clone, 'c'));
+  writeFileSync(path.join(clone, 'c', 'bytes'), Uint8Array.of(0xff, 0));
+  await stock.run(['add', '.'], { cwd: clone });
+  await stock.run(['rm', '-q', 'a/b'], { cwd: clone });
+  await stock.run(['commit', '-q', '-m', 'by git'], { cwd: clone });
+  await stock.run(['tag', '-a', 'v1', '-m', 'one'], { cwd: clone });
+  await stock.run(['push', '-q', 'origin', 'main', 'v1'], { cwd: clone });
+  assert.deepEqual(JSON.parse(await store('get', 'c/bytes', '--json')), {
+    path: ['c', 'bytes'],
+    base64: '/wA=',
+  });
+  assert.equal(await store('diff'), '- a/b\n+ c/bytes\n');
+  const first = (await git('rev-list', '--max-parents=0', 'main')).slice(0, 9);
+  assert.equal(await store('diff', first, 'v1'), '+ c/bytes\n');
+  assert.equal(await store('diff', 'HEAD', first), '- c/bytes\n');
+  assert.equal(await store('diff', first), '+ greeting\n');
+});
+
+test('branches merged, conflicts told, commits undone', async () => {
+  await git('branch', 'side', 'main');
+  await store('set', 'side', '1', '--branch=side');
+  await store('set', 'greeting', 'ours', '--message=ours');
+  await store('merge', 'side');
+  assert.equal(await store('get', 'side'), '1');
+  assert.equal(
+    await git('log', '-1', '--format=%s %p', 'main').then((text) => text.split(' ').length),
+    4,
+  );
+  await store('set', 'greeting', 'theirs', '--branch=side');
+  const before = await git('rev-parse', 'main');
+  const detail = await fails(['merge', 'side'], 2, /1 conflicts?.*greeting/);
+  assert.match(detail, /^conflict: greeting: both changed/);
+  assert.equal(await git('rev-parse', 'main'), before);
+  const ours = JSON.parse(await store('log', 'greeting', '--json'))[0].id;
+  await store('revert', ours);
+  assert.equal(await store('get', 'greeting'), 'hello\n');
+  await store('revert', before, '--reset');
+  assert.equal(await git('rev-parse', 'main'), before);
+  const dot = await store('graph');
+  assert.match(dot, /^digraph store \{\n[\s\S]*"side" -> "[0-9a-f]{40}";[\s\S]*\}\n$/);
+});
+
+test('wrong words, flags, paths, revisions, places › one line each, and the exit code', async () => {
+  await fails([], 1, /store needs a word/);
+  await fails(['frob'], 1, /store has no 'frob'/);
+  await fails(['get'], 1, /needs PATH/);
+  await fails(['branches', 'x'], 1, /unexpected 'x'/);
+  await fails(['get', 'x', '--message=m'], 1, /--message does not go with store get/);
+  await fails(['set', 'x'], 1, /VALUE or --file/);
+  await fails(['set', '/', 'x'], 1, /is the root/);
+  await fails(['set', 'x', 'y', '--author=me'], 1, /is no author/);
+  await fails(['set', 'x', 'y', '--branch=a..b'], 1, /can't be a branch/);
+  await fails(['set', '.git/config', 'y'], 2, /can't be a step/);
+  await fails(['get', 'nothing'], 2, /nothing is at nothing/);
+  await fails(['get', 'c'], 2, /is a tree/);
+  await fails(['list', 'greeting'], 2, /is no tree/);
+  await fails(['remove', 'nothing'], 2, /nothing is at/);
+  await fails(['merge', 'nobody'], 2, /no branch, tag or commit 'nobody'/);
+  await fails(['pull'], 1, /cloned from nowhere/);
+  await fails(['push', 'ftp://x'], 1, /is no URL/);
+  await fails(['get', 'x', `--root=${work.path('none')}`], 2, /no directory/);
+  await fails(['get', 'x', `--root=${work.directory}`], 2, /no Git repository/);
+  await fails(['init', `--root=${work.directory}`], 2, /isn't empty/);
+});
+
+test('watch › changes by git and by us, one a line, until so many', async () => {
+  const begun = Promise.withResolvers<void>();
+  const first = Promise.withResolvers<void>();
+  const lines: string[] = [];
+  const out = new Answers(
+    (text) => {
+      lines.push(String(text));
+      first.resolve();
+    },
+    () => begun.resolve(),
+  );
+  const words = ['watch', 'w', '--count=2', '--json', `--root=${root}`];
+  const line = parseCommandLine(words, VERBS.store.flags, VERBS.store.wordsMax);
+  assert.ok(line.ok);
+  const watching = storeVerb(line.value, out);
+  await begun.promise;
+  const clone = stock.path('clone');
+  await stock.run(['pull', '-q', '--rebase', 'origin', 'main'], { cwd: clone });
+  mkdirSync(path.join(clone, 'w'));
+  writeFileSync(path.join(clone, 'w', 'x'), '1');
+  await stock.run(['add', '.'], { cwd: clone });
+  await stock.run(['commit', '-q', '-m', 'watched'], { cwd: clone });
+  await stock.run(['push', '-q', 'origin', 'HEAD:main'], { cwd: clone });
+  await first.promise;
+  await store('set', 'elsewhere', '1');
+  await store('set', 'w/x', '2');
+  assert.equal(await watching, 0);
+  const changes = lines.map((text) => JSON.parse(text));
+  const told = changes.map(({ kind, path: at }) => `${kind} ${at.join('/')}`);
+  assert.deepEqual(told, ['added w/x', 'updated w/x']);
+  assert.equal(changes[1].after, await git('rev-parse', 'main'));
+});
+
+test('serve, clone, pull, push › between two stores; git clones and pushes too', async () => {
+  const tool = work.start(['store', 'serve', '--push', `--root=${root}`]);
+  await tool.wrote(/^http:\/\/127\.0\.0\.1:\d+\/\n/);
+  const url = /http:\S+/.exec(tool.stdout)![0];
+  const copy = `--root=${work.path('copy')}`;
+  assert.match(await store('clone', url, copy), /^cloned into .*: \d+ objects\n$/);
+  assert.equal(await store('get', 'side', copy), '1');
+  await store('set', 'from-copy', '1', copy);
+  assert.match(await store('push', copy), /^main is at [0-9a-f]{10} there: fast-forward\n$/);
+  assert.equal(await git('show', 'main:from-copy'), '1');
+  await store('set', 'from-root', '1');
+  await store('set', 'from-copy', '2', copy);
+  await fails(['push', copy], 2, /refused main: .*(fetch first|non-fast-forward)/);
+  await store('pull', copy);
+  assert.equal(await store('get', 'from-root', copy), '1');
+  assert.match(await store('push', copy), /fast-forward/);
+  await stock.run(['clone', '-q', url, stock.path('over-http')]);
+  assert.equal(await stock.run(['fsck', '--full'], { cwd: stock.path('over-http') }), '');
+  tool.child.kill('SIGINT');
+  assert.equal((await tool.ended).code, 0);
+});
+
+test('check › whole; an object gone › told, with who names it', async () => {
+  assert.match(await store('check'), /^\d+ objects, all there and whole\n$/);
+  const lost = `--root=${work.path('lost')}`;
+  await store('init', lost);
+  await store('set', 'a', 'x', lost);
+  const id = JSON.parse(await store('tree', '--json', lost))[0].id as string;
+  const folder = work.path(`lost/objects/${id.slice(0, 2)}`);
+  for (const name of readdirSync(folder)) unlinkSync(path.join(folder, name));
+  const detail = await fails(['check', lost], 2, /1 of 3 objects are missing or damaged/);
+  assert.match(detail, new RegExp(`^missing: ${id}, which [0-9a-f]{40} names$`));
+});
+
+test('in a process of its own › exit codes, contents byte by byte, errors on stderr', async () => {
+  const args = ['store', 'get', 'nothing', `--root=${root}`];
+  const { code, stdout, stderr } = await work.run(args);
+  assert.deepEqual([code, stdout], [2, '']);
+  assert.match(
+    stderr,
+    /^error: nothing is at nothing, branch main of .*, see "morgana store list"\n$/,
+  );
+});

@@ -1,0 +1,113 @@
+/** The words of `morgana store` that reach other repositories: clone, pull, push. */
+
+import { appendFileSync } from 'node:fs';
+import path from 'node:path';
+import { type ExchangeError, formatExchangeError, HEADS, REMOTES, Remote } from '#git';
+import { configValue } from '#git/disk';
+import { nodeCrypto } from '#targets/node/crypto';
+import { zlib } from '#targets/node/zlib';
+import { HttpTransport } from '../../../packages/morgana/git.ts';
+import { EXIT_OK, Failure, usageFailure } from '../failure.ts';
+import { shown } from '../places.ts';
+import { type Answers, must, safe, shortId } from './answers.ts';
+import { branchOf, initStore, type OpenStore, openStore, rootOf, type StorePlace } from './open.ts';
+import { tell, type WriteFlags } from './writing.ts';
+
+const REMOTE = 'origin';
+
+function remoteOf({ backend }: OpenStore, url: string): Remote {
+  return new Remote({
+    backend,
+    crypto: nodeCrypto,
+    zlib,
+    connect: () => new HttpTransport({ url }),
+    name: REMOTE,
+  });
+}
+
+export async function clone(
+  flags: StorePlace & { readonly json: boolean; readonly 'object-format': 'sha1' | 'sha256' },
+  word: string,
+  out: Answers,
+): Promise<number> {
+  const url = urlOf(word);
+  const root = rootOf(flags);
+  const hash = flags['object-format'] === 'sha1' ? 'SHA-1' : 'SHA-256';
+  const isNew = initStore(root, branchOf(flags), hash);
+  if (!isNew)
+    throw new Failure({ what: `there is already a store in ${shown(root)}`, mend: 'pull' });
+  const opened = openStore(flags, out);
+  try {
+    const branch = flags.branch === null ? {} : { branch: flags.branch };
+    const cloned = await remoteOf(opened, url).clone(branch);
+    if (!cloned.ok) throw failed(cloned.error, url);
+    const fetch = `+${HEADS}*:${REMOTES}${REMOTE}/*`;
+    const config = `[remote "${REMOTE}"]\n\turl = "${url}"\n\tfetch = ${fetch}\n`;
+    appendFileSync(path.join(root, 'config'), config);
+    const { objects, refs } = cloned.value;
+    if (flags.json) opened.out.json({ root, url, objects, refs: refs.length });
+    else opened.out.text(`cloned into ${shown(root)}: ${objects} objects\n`);
+    return EXIT_OK;
+  } finally {
+    await opened.repository.close();
+  }
+}
+
+/** Fetches the branch, and merges it into ours. */
+export async function pull(
+  opened: OpenStore,
+  word: string | undefined,
+  flags: WriteFlags,
+): Promise<number> {
+  const url = remoteUrl(opened, word);
+  const { branch, store, repository } = opened;
+  const seen = `${REMOTES}${REMOTE}/${branch}`;
+  const refspecs = [`+${HEADS}${branch}:${seen}`];
+  const fetched = await remoteOf(opened, url).fetch({ refspecs });
+  if (!fetched.ok) throw failed(fetched.error, url);
+  const theirs = must(opened, await repository.readRef(seen));
+  if (theirs === null) throw new Failure({ what: `${safe(url)} has no branch ${safe(branch)}` });
+  const message = flags.message ?? `pull ${branch} from ${url}`;
+  const merged = must(opened, await store.mergeWith(theirs, { message }));
+  return tell(opened, merged, flags.json);
+}
+
+export async function push(
+  opened: OpenStore,
+  word: string | undefined,
+  json: boolean,
+): Promise<number> {
+  const url = remoteUrl(opened, word);
+  const { branch } = opened;
+  const pushed = await remoteOf(opened, url).push({
+    refspecs: [`${HEADS}${branch}:${HEADS}${branch}`],
+  });
+  if (!pushed.ok) throw failed(pushed.error, url);
+  const [fate] = pushed.value.refs;
+  const refusal = pushed.value.unpack ?? fate?.refusal ?? null;
+  if (refusal !== null || fate === undefined) {
+    throw new Failure({
+      what: `${safe(url)} refused ${safe(branch)}: ${safe(refusal ?? 'it took no branch')}`,
+      mend: fate?.outcome === 'refused' ? 'pull first when it has commits that are not here' : '',
+    });
+  }
+  if (json) opened.out.json({ url, branch, commit: fate.to, outcome: fate.outcome });
+  else opened.out.text(`${safe(branch)} is at ${shortId(fate.to ?? '')} there: ${fate.outcome}\n`);
+  return EXIT_OK;
+}
+
+function remoteUrl({ backend, root }: OpenStore, word: string | undefined): string {
+  if (word !== undefined) return urlOf(word);
+  const url = configValue(backend.layout.config, `remote.${REMOTE}.url`);
+  if (url !== null && url !== undefined) return urlOf(url);
+  throw usageFailure(`${shown(root)} was cloned from nowhere`, 'name a URL');
+}
+
+function urlOf(word: string): string {
+  const isHttp = /^https?:\/\//.test(word) && URL.canParse(word);
+  if (isHttp && !/["\\\n]/.test(word)) return word;
+  throw usageFailure(`'${safe(word)}' is no URL`, 'as http://host/repository');
+}
+
+const failed = (error: ExchangeError, url: string): Failure =>
+  new Failure({ what: safe(formatExchangeError(error)), where: safe(url) });

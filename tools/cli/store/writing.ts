@@ -1,0 +1,94 @@
+/** The words of `morgana store` that make commits. */
+
+import { readFileSync } from 'node:fs';
+import type { Committed } from '#store';
+import { parsePath } from '#store';
+import { EXIT_OK, Failure, usageFailure } from '../failure.ts';
+import { shown } from '../places.ts';
+import { type Answers, must, safe, shortId } from './answers.ts';
+import { branchOf, initStore, type OpenStore, rootOf, type StorePlace } from './open.ts';
+import { commitNamed } from './revision.ts';
+
+export interface WriteFlags {
+  readonly message: string | null;
+  readonly json: boolean;
+}
+
+export function init(
+  place: StorePlace,
+  format: 'sha1' | 'sha256',
+  json: boolean,
+  out: Answers,
+): number {
+  const root = rootOf(place);
+  const branch = branchOf(place);
+  const isNew = initStore(root, branch, format === 'sha1' ? 'SHA-1' : 'SHA-256');
+  if (json) out.json({ root, created: isNew });
+  else out.text(`${isNew ? 'made' : 'there is already'} a store in ${shown(root)}\n`);
+  return EXIT_OK;
+}
+
+export async function set(
+  opened: OpenStore,
+  word: string,
+  text: string | undefined,
+  flags: WriteFlags & { readonly file: string | null },
+): Promise<number> {
+  const isBoth = text !== undefined && flags.file !== null;
+  if (isBoth || (text === undefined && flags.file === null)) {
+    throw usageFailure('set takes a VALUE or --file=FILE', 'give one of them');
+  }
+  const value =
+    flags.file === null
+      ? new TextEncoder().encode(text)
+      : new Uint8Array(readFileSync(flags.file === '-' ? 0 : flags.file));
+  const path = contentsPath(word);
+  const committed = await opened.store.set(path, value, messageOf(flags));
+  return tell(opened, must(opened, committed), flags.json);
+}
+
+export async function remove(opened: OpenStore, word: string, flags: WriteFlags): Promise<number> {
+  const path = contentsPath(word);
+  const kind = must(opened, await opened.store.kind(path));
+  if (kind === undefined) {
+    throw new Failure({ what: `nothing is at ${safe(word)}`, mend: 'see "morgana store tree"' });
+  }
+  return tell(opened, must(opened, await opened.store.remove(path, messageOf(flags))), flags.json);
+}
+
+export async function merge(opened: OpenStore, word: string, flags: WriteFlags): Promise<number> {
+  const theirs = await commitNamed(opened, word);
+  const message = flags.message ?? `merge ${word}`;
+  const merged = await opened.store.mergeWith(theirs, { message });
+  return tell(opened, must(opened, merged), flags.json);
+}
+
+export async function revert(
+  opened: OpenStore,
+  word: string,
+  flags: WriteFlags & { readonly reset: boolean },
+): Promise<number> {
+  const commit = await commitNamed(opened, word);
+  if (!flags.reset) {
+    const undone = await opened.store.revert(commit, messageOf(flags));
+    return tell(opened, must(opened, undone), flags.json);
+  }
+  must(opened, await opened.store.revertTo(commit));
+  return tell(opened, commit, flags.json);
+}
+
+const messageOf = ({ message }: WriteFlags): { readonly message?: string } =>
+  message === null ? {} : { message };
+
+function contentsPath(word: string): string[] {
+  const path = parsePath(word);
+  if (path.length > 0) return path;
+  throw usageFailure(`'${word}' is the root`, 'name a path in it, as a/b/c');
+}
+
+export function tell({ branch, out }: OpenStore, committed: Committed, json: boolean): number {
+  if (json) out.json({ branch, commit: committed });
+  else if (committed === null) out.text('nothing has changed\n');
+  else out.text(`${safe(branch)} is at ${shortId(committed)}\n`);
+  return EXIT_OK;
+}
