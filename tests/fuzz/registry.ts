@@ -45,6 +45,7 @@ import { ipv4Cases } from './ipv4-cases.ts';
 import { ipv6Cases } from './ipv6-cases.ts';
 import { otherCases } from './other-cases.ts';
 import { switchCases } from './switch-cases.ts';
+import { syncCases } from './sync-cases.ts';
 import { tlsCases } from './tls-cases.ts';
 import { bytesOf, type WireCase, wireCase } from './wire-case.ts';
 import { x509Cases } from './x509-cases.ts';
@@ -258,5 +259,6 @@ export const registry: readonly WireCase[] = [
   ...tlsCases,
   ...acmeCases,
   ...arpCases,
+  ...syncCases,
   ...x509Cases,
 ];

@@ -1,18 +1,17 @@
-/** Our WebSocket server on a host’s sockets, against clients of Node and Chromium. */
+/**
+ * Our WebSocket server on a host's sockets, against Node's client and one that breaks the rules.
+ * Chromium's: sync/store-sync.test.ts, which has a browser.
+ */
 
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
-import { chromium } from 'playwright-core';
 import { acceptWebSocket } from '#http';
 import { nodeCrypto } from '#targets/node/crypto';
 import { type RunningServer, serveOnHost } from './http/host-server.ts';
-
-const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'];
+import { EXPECTED, talk, visit } from './sync/visit.ts';
 
 let running!: RunningServer;
-/** How each WebSocket ended, in order. */
-const ends: string[] = [];
 
 before(async () => {
   running = await serveOnHost({
@@ -27,53 +26,11 @@ before(async () => {
         crypto: nodeCrypto,
         ...(exchange.head.path === '/chat' ? { protocols: ['chat'] } : {}),
       });
-      socket?.attach({
-        message: (message) => {
-          if (message === 'close') socket.close(4_321, 'as you wish');
-          else socket.send(message);
-        },
-        drained() {},
-        closed: (code, reason) => ends.push(`${code} ${reason}`),
-      });
+      if (socket !== null) talk(socket);
     },
   });
 });
 after(() => running.stop());
-
-/** What a client does, in a browser as in Node; its own source is run in the page. */
-async function visit(url: string): Promise<unknown[]> {
-  const seen: unknown[] = [];
-  const socket = new WebSocket(`${url.replace('http', 'ws')}/chat`, ['other', 'chat']);
-  socket.binaryType = 'arraybuffer';
-  await new Promise((resolve, reject) => {
-    socket.onopen = resolve;
-    socket.onerror = () => reject(new Error('no WebSocket'));
-  });
-  const next = () =>
-    new Promise<unknown>((resolve) => {
-      socket.onmessage = ({ data }) => resolve(data);
-    });
-  const echo = async (message: string | Uint8Array<ArrayBuffer>): Promise<unknown> => {
-    const answer = next();
-    socket.send(message);
-    return answer;
-  };
-  seen.push(socket.protocol, await echo(''), await echo('grüße 🎈'));
-  const bytes = new Uint8Array(1_000_000).map((_, i) => i * 7);
-  const back = new Uint8Array((await echo(bytes)) as ArrayBuffer);
-  seen.push(back.length === bytes.length && back.every((byte, i) => byte === bytes[i]));
-  const long = 'ß'.repeat(200_000);
-  seen.push((await echo(long)) === long);
-  const end = new Promise<CloseEvent>((resolve) => {
-    socket.onclose = resolve;
-  });
-  socket.send('close');
-  const { code, reason, wasClean } = await end;
-  seen.push(code, reason, wasClean);
-  return seen;
-}
-
-const EXPECTED = ['chat', '', 'grüße 🎈', true, true, 4_321, 'as you wish', true];
 
 test('Node › handshake, text and bytes of all lengths, and a clean end', async () => {
   assert.deepEqual(await visit(running.url), EXPECTED);
@@ -85,19 +42,6 @@ test('Node › no subprotocol of ours › no WebSocket', async () => {
     socket.onerror = resolve;
   });
   assert.equal(socket.readyState, WebSocket.CLOSED);
-});
-
-test('Chromium › the same; and a page of another site may not connect', async () => {
-  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
-  try {
-    const page = await browser.newPage();
-    await page.goto(running.url);
-    assert.deepEqual(await page.evaluate(visit, running.url), EXPECTED);
-    await page.goto('about:blank');
-    await assert.rejects(page.evaluate(visit, running.url), /no WebSocket/);
-  } finally {
-    await browser.close();
-  }
 });
 
 test('a client that masks nothing › told so, and cut off', async () => {

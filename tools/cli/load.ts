@@ -267,6 +267,7 @@ export const morganaAlias: Record<string, string> = {
   'morgana/git': path.join(packageRoot, 'packages/morgana/git.ts'),
   'morgana/router': path.join(packageRoot, 'packages/morgana/router.ts'),
   'morgana/store': path.join(packageRoot, 'packages/morgana/store.ts'),
+  'morgana/sync': path.join(packageRoot, 'packages/morgana/sync.ts'),
   'morgana/tls': path.join(packageRoot, 'packages/morgana/tls.ts'),
 };
 

@@ -1,0 +1,250 @@
+/** Clients and a server in virtual time, on channels that are cut at random: they converge. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { PIECE_BYTES_MAX, TEXT_LETTERS_MAX } from './limits.ts';
+import type { SyncChannelHandler } from './sync-link.ts';
+import { formatSyncMessage, parseSyncMessage, type SyncMessage } from './sync-message.ts';
+import { add, countsOf, headOf, Network, type TestClient } from './test-network.ts';
+
+const inSync =
+  (...clients: readonly TestClient[]) =>
+  (): boolean =>
+    clients.every(({ client }) => client.state === 'in sync');
+
+test('two clients › what one commits is at the other, without being asked', async () => {
+  const net = new Network(1);
+  const [a, b] = [net.client(net.repository('a')), net.client(net.repository('b'))];
+  await net.until(inSync(a, b));
+  assert.equal(await headOf(a.repository), null);
+  await add(a.repository, 'x', 1);
+  await net.until(() => inSync(a, b)() && b.client.counters.merged === 1, 1);
+  assert.deepEqual(await countsOf(b.repository), { x: 1 });
+  const rounds = [a, b].map(({ client }) => client.counters.rounds);
+  await net.until(() => net.timers.nextDeadline() === Infinity || true, 1);
+  assert.deepEqual(
+    [a, b].map(({ client }) => client.counters.rounds),
+    rounds,
+    'and then it is quiet',
+  );
+  a.client.stop();
+  b.client.stop();
+  assert.equal(net.server.counters.asks > 0, true);
+});
+
+test('both change while cut off › merged when they are back, each increment once', async () => {
+  const net = new Network(2);
+  const [a, b] = [net.client(net.repository('a')), net.client(net.repository('b'))];
+  await add(a.repository, 'x', 1);
+  await net.until(inSync(a, b));
+  net.isDown = true;
+  net.cutSome(1);
+  await net.until(() => a.client.state === 'offline' && b.client.state === 'offline');
+  for (let i = 0; i < 5; i++) {
+    await add(a.repository, 'x', 1);
+    await add(b.repository, 'x', 10);
+    await add(b.repository, `b${i}`, 1);
+  }
+  net.isDown = false;
+  await net.until(
+    () => inSync(a, b)() && a.client.counters.connections > 1 && b.client.counters.connections > 1,
+  );
+  const expected = { b0: 1, b1: 1, b2: 1, b3: 1, b4: 1, x: 56 };
+  await net.until(() => inSync(a, b)(), 5);
+  assert.deepEqual(await countsOf(a.repository), expected);
+  assert.deepEqual(await countsOf(b.repository), expected);
+  assert.equal(await headOf(a.repository), await headOf(b.repository));
+  for (const { client } of [a, b]) client.stop();
+});
+
+for (const seed of [1, 2, 3]) {
+  test(`replicas, random edits, random cuts, seed ${seed} › all the same, every increment exact`, async () => {
+    const net = new Network(seed);
+    const clients = ['a', 'b', 'c', 'd'].map((name) => net.client(net.repository(name)));
+    const sums: Record<string, number> = {};
+    for (let step = 0; step < 20; step++) {
+      const { repository } = clients[net.random.below(4)]!;
+      const name = `n${net.random.below(3)}`;
+      await add(repository, name, step);
+      sums[name] = (sums[name] ?? 0) + step;
+      const until = net.timers.now + net.random.below(20_000);
+      await net.until(() => net.timers.now >= until || net.timers.nextDeadline() === Infinity, 60);
+      if (net.random.below(3) === 0) net.cutSome(0.5);
+    }
+    await net.until(inSync(...clients));
+    for (let i = 0; i < 3; i++) await net.until(inSync(...clients));
+    const heads = new Set(await Promise.all(clients.map(({ repository }) => headOf(repository))));
+    assert.equal(heads.size, 1);
+    for (const { repository } of clients) assert.deepEqual(await countsOf(repository), sums);
+    assert.equal(net.server.counters.broken, 0);
+    for (const { client } of clients) client.stop();
+    await net.until(() => net.server.counters.channels === 0, 5);
+  });
+}
+
+test('another protocol, hash or schema › refused with a sentence, and not tried again', async () => {
+  const net = new Network(3);
+  const a = net.client(net.repository('a'), { schema: 'counts 2' });
+  await net.until(() => a.client.state === 'refused');
+  assert.deepEqual(a.whys, ['schema counts 2: this server has counts 1']);
+  await net.until(() => true, 60);
+  assert.equal(a.client.counters.connections, 1);
+  for (const [hello, why] of [
+    [{ protocol: 2, hash: 'SHA-1', schema: 'counts 1' }, 'protocol 2: this server speaks 1'],
+    [{ protocol: 1, hash: 'SHA-256', schema: 'counts 1' }, 'hash SHA-256: this server has SHA-1'],
+  ] as const) {
+    const peer = hostile(net);
+    peer.channel.send(formatSyncMessage({ say: 'hello', ...hello }));
+    await net.until(() => peer.closes.length > 0);
+    assert.deepEqual(peer.heard, [JSON.stringify({ say: 'refused', why })]);
+    assert.deepEqual(peer.closes, [`4001 ${why}`]);
+  }
+});
+
+test('a server that takes no pushes, or refuses ours › refused, and our commits stay', async () => {
+  const net = new Network(4, { push: { accept: () => 'not on Sundays' } });
+  const repository = net.repository('a');
+  await add(repository, 'x', 1);
+  const a = net.client(repository);
+  await net.until(() => a.client.state === 'refused');
+  assert.match(a.whys.join(), /not on Sundays/);
+  assert.deepEqual(await countsOf(repository), { x: 1 });
+});
+
+test('what does not merge › conflict, nothing pushed; mended here › in sync', async () => {
+  const net = new Network(5);
+  const a = net.client(net.repository('a'));
+  await add(a.repository, 'x', 1);
+  await net.until(inSync(a));
+  a.client.stop();
+  const [other, mine] = [net.repository('server', net.backend), net.repository('b')];
+  const set = (where: typeof other, bytes: string) =>
+    where.branch('main').withTree([], (tree) => tree.patch(['note'], note(bytes)));
+  assert((await set(other, 'theirs')).ok);
+  assert((await set(mine, 'ours')).ok);
+  const b = net.client(mine);
+  await net.until(() => b.client.state === 'conflict');
+  assert.match(b.whys.join(), /conflict/);
+  const before = await headOf(other);
+  await net.until(() => true, 30);
+  assert.equal(await headOf(other), before);
+  assert((await set(mine, 'theirs')).ok);
+  await net.until(inSync(b));
+  assert.deepEqual(await countsOf(b.repository), { x: 1 });
+  b.client.stop();
+});
+
+const note = (text: string) => ({ mode: 0o100644 as const, bytes: Buffer.from(text) });
+
+/** A client that says what a test says. */
+function hostile(net: Network) {
+  const [channel, server] = net.connect();
+  const heard: (string | Uint8Array)[] = [];
+  const closes: string[] = [];
+  const handler: SyncChannelHandler = {
+    message: (message) => heard.push(message),
+    drained() {},
+    closed: (code, reason) => closes.push(`${code} ${reason}`),
+  };
+  channel.attach(handler);
+  net.server.accept(server, 'hostile');
+  return { channel, heard, closes };
+}
+
+const HELLO = formatSyncMessage({ say: 'hello', protocol: 1, hash: 'SHA-1', schema: 'counts 1' });
+const ASK = formatSyncMessage({
+  say: 'ask',
+  what: 'call',
+  service: 'git-upload-pack',
+  version: 2,
+});
+const HOSTILE: readonly [string, readonly (string | Uint8Array)[], string][] = [
+  ['no hello', [ASK], '4002 no hello'],
+  ['nonsense', ['{'], '4002 no message of this protocol'],
+  ['a long text', ['x'.repeat(TEXT_LETTERS_MAX + 1)], '4002 no message of this protocol'],
+  ['bytes of nothing', [HELLO, new Uint8Array(3)], '4002 bytes that belong to nothing'],
+  ['the end of nothing', [HELLO, '{"say":"end"}'], '4002 the end of nothing'],
+  ['two hellos', [HELLO, HELLO], '4002 hello from a client'],
+  ['what servers say', [HELLO, '{"say":"moved"}'], '4002 moved from a client'],
+  ['two questions', [HELLO, ASK, ASK], '4002 two questions at once'],
+];
+for (const [what, messages, close] of HOSTILE) {
+  test(`hostile › ${what} › cut off, and counted`, async () => {
+    const net = new Network(6);
+    const peer = hostile(net);
+    for (const message of messages) peer.channel.send(message);
+    await net.until(() => peer.closes.length > 0);
+    assert.deepEqual(peer.closes, [close]);
+    assert.equal(net.server.counters.channels, 0);
+  });
+}
+
+test('hostile › silence › refused after three seconds', async () => {
+  const net = new Network(7);
+  const peer = hostile(net);
+  await net.until(() => peer.closes.length > 0);
+  assert.deepEqual(peer.closes, ['4001 no hello came']);
+  assert.equal(Math.round(net.timers.now / 1e6), 3);
+});
+
+test('hostile › a question that is no Git › an answer that says so, and the next one is answered', async () => {
+  const net = new Network(8);
+  const peer = hostile(net);
+  for (const message of [
+    HELLO,
+    ASK,
+    Buffer.from('zzzz'),
+    new Uint8Array(PIECE_BYTES_MAX),
+    '{"say":"end"}',
+  ]) {
+    peer.channel.send(message);
+  }
+  await net.until(() => peer.heard.includes('{"say":"end"}'));
+  assert.match(Buffer.from(peer.heard[1] as Uint8Array).toString(), /^....ERR /);
+  peer.heard.length = 0;
+  peer.channel.send(ASK.replace('call', 'discover'));
+  await net.until(() => peer.heard.includes('{"say":"end"}'));
+  assert.match(Buffer.from(peer.heard[0] as Uint8Array).toString(), /version 2/);
+});
+
+test('a server that says nonsense › a client goes on trying, later and later', async () => {
+  const net = new Network(9);
+  let connections = 0;
+  const a = net.client(net.repository('a'), {
+    connect: async () => {
+      connections += 1;
+      const [client, server] = net.connect();
+      server.attach({ message: () => server.send('{"say":"bread"}'), drained() {}, closed() {} });
+      return client;
+    },
+  });
+  await net.until(() => connections === 5, 60);
+  assert(net.timers.now > 3e6, `${net.timers.now}`);
+  a.client.stop();
+  assert.equal(a.states.includes('in sync'), false);
+});
+
+test('messages › read as they were written; others are none', () => {
+  const messages: SyncMessage[] = [
+    { say: 'hello', protocol: 1, hash: 'SHA-1', schema: 's' },
+    { say: 'refused', why: 'so' },
+    { say: 'ask', what: 'call', service: 'git-receive-pack', version: 0 },
+    { say: 'end' },
+    { say: 'failed', why: '' },
+    { say: 'moved' },
+  ];
+  for (const message of messages)
+    assert.deepEqual(parseSyncMessage(formatSyncMessage(message)), message);
+  for (const text of [
+    '',
+    'null',
+    '[]',
+    '{}',
+    '{"say":1}',
+    '{"say":"hello"}',
+    '{"say":"refused"}',
+    '1e999',
+  ]) {
+    assert.equal(parseSyncMessage(text), null, text);
+  }
+});
