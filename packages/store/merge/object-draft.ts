@@ -26,6 +26,7 @@ export class ObjectDraft implements ObjectReader {
   readonly #below: ObjectReader | null;
   readonly #objects = new Map<ObjectId, GitObject>();
   readonly #trees = new Map<ObjectId, TreeTable>();
+  readonly #news = new Map<ObjectId, readonly ObjectId[]>();
 
   /** Over `below`, or over nothing but the empty tree. */
   constructor(crypto: CryptoPrimitives, hash: ObjectHash, below: ObjectReader | null = null) {
@@ -43,9 +44,11 @@ export class ObjectDraft implements ObjectReader {
     return this.#add('blob', bytes);
   }
 
-  addTree(table: TreeTable): ObjectId {
+  /** `news`: the only entries that may be new; without it, any may be. */
+  addTree(table: TreeTable, news?: readonly ObjectId[]): ObjectId {
     const id = this.#add('tree', table.bytes);
     this.#trees.set(id, table);
+    if (news !== undefined) this.#news.set(id, news);
     return id;
   }
 
@@ -61,10 +64,7 @@ export class ObjectDraft implements ObjectReader {
       const object = this.#objects.get(id);
       if (object === undefined || found.has(id)) continue;
       found.set(id, { id, ...object });
-      const table = object.kind === 'tree' ? this.#trees.get(id) : undefined;
-      for (const entry of table?.entries() ?? []) {
-        if (entry.mode !== MODE_SUBMODULE) queue.push(entry.id);
-      }
+      if (object.kind === 'tree') queue.push(...(this.#news.get(id) ?? this.#entriesOf(id)));
     }
     return [...found.values()];
   }
@@ -93,6 +93,11 @@ export class ObjectDraft implements ObjectReader {
 
   async blob(id: ObjectId): Promise<Result<Uint8Array, ReadFault>> {
     return this.#mine(id, 'blob') ?? this.#below?.blob(id) ?? err({ kind: 'dangling', id });
+  }
+
+  #entriesOf(id: ObjectId): ObjectId[] {
+    const entries = this.#trees.get(id)?.entries() ?? [];
+    return entries.filter(({ mode }) => mode !== MODE_SUBMODULE).map((entry) => entry.id);
   }
 
   #add(kind: ObjectKind, bytes: Uint8Array): ObjectId {

@@ -23,6 +23,7 @@ import { encodeText, type TreeEdit, type TreeTable } from '#git/wire';
 import type { AnyContentType } from '../content/content-type.ts';
 import { type Base, conflict, type MergeConflict } from '../content/merge.ts';
 import { CONFLICTS_MAX, TREE_DEPTH_MAX } from '../limits.ts';
+import { pairUp } from '../tree/tree-diff.ts';
 import type { ObjectDraft } from './object-draft.ts';
 import type { ReadFault } from './object-reader.ts';
 
@@ -151,7 +152,8 @@ export class TreeMerge {
     }
     const [baseTable, ourTable, theirTable] = tables as [TreeTable, TreeTable, TreeTable];
     const edits: TreeEdit[] = [];
-    for (const name of changedNames(baseTable, theirTable)) {
+    for (const [before, after] of pairUp(baseTable, theirTable)) {
+      const { name } = (before ?? after)!;
       const three = each(
         { base: baseTable, ours: ourTable, theirs: theirTable },
         (table): Entry => table.get(name),
@@ -163,7 +165,9 @@ export class TreeMerge {
     if (edits.length === 0) return ok(ours);
     const table = ourTable.with(edits);
     if (table.count === 0) return ok(null);
-    return ok({ mode: MODE_DIRECTORY, id: this.#draft.addTree(table) });
+    // A virtual side has entries of its own that no repository has.
+    const news = this.#virtual ? undefined : edits.flatMap(({ entry }) => entry?.id ?? []);
+    return ok({ mode: MODE_DIRECTORY, id: this.#draft.addTree(table, news) });
   }
 
   /** The outer result is about reading; the inner one is the merge. */
@@ -303,18 +307,4 @@ function sideConflict(base: Entry, ours: Entry, theirs: Entry): MergeConflict {
   }
   if (base === null) return conflict('both added', 'both added different values');
   return conflict('both changed', 'both changed the value');
-}
-
-/** Names whose entries differ between two tables. O(entries). */
-function changedNames(a: TreeTable, b: TreeTable): string[] {
-  if (a.bytes === b.bytes) return [];
-  const names: string[] = [];
-  const left = new Map(a.entries().map((entry) => [entry.name, entry]));
-  for (const entry of b.entries()) {
-    const old = left.get(entry.name) ?? null;
-    if (!isSame(old, entry)) names.push(entry.name);
-    left.delete(entry.name);
-  }
-  for (const name of left.keys()) names.push(name);
-  return names;
 }
