@@ -7,7 +7,7 @@
 import { err, hot, ok, type Result } from '#core';
 import type { FileSystem, OpenFile, Zlib } from '#device';
 import type { BackendError, PackEntry } from '../backend.ts';
-import type { GitObject, ObjectKind } from '../object.ts';
+import { type GitObject, OBJECT_KINDS, type ObjectKind } from '../object.ts';
 import { ID_BYTES, type ObjectHash, type ObjectId } from '../object-id.ts';
 import { applyDelta } from '../pack/delta.ts';
 import { ENTRY_HEAD_BYTES_MAX, type EntryHead, parseEntryHead } from '../pack/entry-head.ts';
@@ -15,7 +15,9 @@ import { DELTA_CHAIN_MAX } from '../pack/limits.ts';
 import type { ObjectCache } from '../pack/object-cache.ts';
 import { PACK_HEAD_BYTES, parsePackHead } from '../pack/pack-head.ts';
 import { PackIndex } from '../pack/pack-index.ts';
+import { withSmall } from '../zlib/index.ts';
 import { damaged, fileFailed } from './file-fault.ts';
+import { FileWindow } from './file-window.ts';
 import { INDEX_BYTES_MAX, OBJECT_BYTES_MAX } from './limits.ts';
 import { ReverseIndex } from './reverse-index.ts';
 
@@ -46,6 +48,9 @@ export class PackFile {
   #index: PackIndex | null = null;
   #reverse: ReverseIndex | null = null;
   #file: OpenFile | null = null;
+  #window: FileWindow | null = null;
+  /** By place in the pack: 1 + the number of the kind, once it is known. */
+  #kinds: Uint8Array | null = null;
   #sizeBytes = 0;
 
   /** `number` is unique among those that share `cache`. */
@@ -59,7 +64,7 @@ export class PackFile {
   ) {
     this.name = name;
     this.#files = files;
-    this.#zlib = zlib;
+    this.#zlib = withSmall(zlib);
     this.#hash = hash;
     this.#cache = cache;
     this.#cacheAt = number * PACK_STEP;
@@ -110,10 +115,9 @@ export class PackFile {
       if (base === null) return damaged(`${this.path}: a delta of nothing at ${at.value}`, id);
     }
     if (end === null) return damaged(`${this.path}: the index has no entry at ${at.value}`, id);
-    const deflated = new Uint8Array(end - streamAt);
-    const filled = this.#fill(streamAt, deflated);
-    if (filled !== null) return err(filled);
-    return ok({ kind: kind.value, sizeBytes: head.sizeBytes, base, deflated });
+    const deflated = this.#view(streamAt, end - streamAt);
+    if (!deflated.ok) return deflated;
+    return ok({ kind: kind.value, sizeBytes: head.sizeBytes, base, deflated: deflated.value });
   }
 
   /** The pack's own file; null when it is gone. Stays this one's to close. */
@@ -129,6 +133,7 @@ export class PackFile {
       return err(wrong);
     }
     this.#file = opened.value;
+    this.#window = new FileWindow(opened.value);
     return opened;
   }
 
@@ -139,6 +144,8 @@ export class PackFile {
   close(): void {
     this.#file?.close();
     this.#file = null;
+    this.#window = null;
+    this.#kinds = null;
     this.#index = null;
     this.#reverse = null;
   }
@@ -174,10 +181,11 @@ export class PackFile {
     return damaged(`${this.path} isn't the pack of its index`).error;
   }
 
-  #fill(at: number, into: Uint8Array): BackendError | null {
-    const read = this.#file!.read(at, into);
-    if (!read.ok) return fileFailed(read.error).error;
-    return read.value === into.length ? null : damaged(`${this.path} was cut`).error;
+  /** Borrowed, and not to be changed. */
+  #view(at: number, count: number): Result<Uint8Array, BackendError> {
+    const read = this.#window!.read(at, count);
+    if (!read.ok) return fileFailed(read.error);
+    return read.value.length === count ? read : damaged(`${this.path} was cut`);
   }
 
   #entryAt(offset: number, id: ObjectId): Result<Entry, BackendError> {
@@ -185,9 +193,9 @@ export class PackFile {
     if (offset < PACK_HEAD_BYTES || offset >= end) {
       return damaged(`${this.path} has no entry at ${offset}`, id);
     }
-    const read = new Uint8Array(Math.min(FIRST_READ_BYTES, end - offset));
-    const failed = this.#fill(offset, read);
-    if (failed !== null) return err(failed);
+    const view = this.#view(offset, Math.min(FIRST_READ_BYTES, end - offset));
+    if (!view.ok) return view;
+    const read = view.value;
     const head = parseEntryHead(read, 0, ID_BYTES[this.#hash]);
     if (!head.ok) return damaged(`${this.path} has a bad entry at ${offset}`, id);
     return ok({ head: head.value, at: offset + head.value.headBytes, read });
@@ -205,10 +213,10 @@ export class PackFile {
     if (input.length - headBytes < most) {
       const inflated = this.#zlib.inflate(input, at, sizeBytes);
       if (inflated.ok && inflated.value.bytes.length === sizeBytes) return ok(inflated.value.bytes);
-      input = new Uint8Array(most);
+      const view = this.#view(entry.at, most);
+      if (!view.ok) return view;
+      input = view.value;
       at = 0;
-      const failed = this.#fill(entry.at, input);
-      if (failed !== null) return err(failed);
     }
     const inflated = this.#zlib.inflate(input, at, sizeBytes);
     if (inflated.ok && inflated.value.bytes.length === sizeBytes) return ok(inflated.value.bytes);
@@ -256,18 +264,29 @@ export class PackFile {
     return offset === null ? damaged(`${this.path}: a delta of nothing at ${at}`, id) : ok(offset);
   }
 
+  /** Along its chain, of which each place is asked once. */
   #kindOf(offset: number, id: ObjectId): Result<ObjectKind, BackendError> {
+    const reverse = this.#reversed();
+    this.#kinds ??= new Uint8Array(this.#index!.count);
+    const ranks: number[] = [];
     let at = offset;
-    for (let depth = 0; depth <= DELTA_CHAIN_MAX; depth++) {
+    let number = 0;
+    while (number === 0) {
+      const rank = reverse.rankOf(at);
       const entry = this.#entryAt(at, id);
       if (!entry.ok) return entry;
       const { head } = entry.value;
-      if (head.kind !== null) return ok(head.kind);
+      number = rank < 0 ? 0 : this.#kinds[rank]!;
+      if (head.kind !== null) number = 1 + OBJECT_KINDS.indexOf(head.kind);
+      if (rank >= 0) ranks.push(rank);
+      if (number !== 0) break;
+      if (ranks.length > DELTA_CHAIN_MAX) return damaged(`${this.path}: deltas in a circle`, id);
       const base = this.#baseOf(head, at, id);
       if (!base.ok) return base;
       at = base.value;
     }
-    return damaged(`${this.path}: deltas in a circle`, id);
+    for (const rank of ranks) this.#kinds[rank] = number;
+    return ok(OBJECT_KINDS[number - 1]!);
   }
 
   #reversed(): ReverseIndex {

@@ -18,25 +18,26 @@ export class ReverseIndex {
     this.#offsets.sort();
     this.#numbers = new Uint32Array(index.count);
     for (let i = 0; i < index.count; i++) {
-      const rank = this.#rank(index.offsetAt(i) ?? 0);
+      const rank = this.rankOf(index.offsetAt(i) ?? 0);
       if (rank >= 0) this.#numbers[rank] = i;
     }
   }
 
   /** The object whose entry begins at `offset`; null when none does. */
   idAt(offset: number): ObjectId | null {
-    const rank = this.#rank(offset);
+    const rank = this.rankOf(offset);
     return rank < 0 ? null : this.#index.idAt(this.#numbers[rank]!);
   }
 
   /** Where the entry that begins at `offset` ends; `packEnd` ends the last one. */
   endOf(offset: number, packEnd: number): number | null {
-    const rank = this.#rank(offset);
+    const rank = this.rankOf(offset);
     if (rank < 0) return null;
     return rank + 1 < this.#offsets.length ? this.#offsets[rank + 1]! : packEnd;
   }
 
-  #rank(offset: number): number {
+  /** The place of the entry that begins at `offset`, in the order of offsets; -1: none does. */
+  rankOf(offset: number): number {
     let low = 0;
     let high = this.#offsets.length;
     while (low < high) {

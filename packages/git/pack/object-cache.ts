@@ -9,6 +9,11 @@ export class ObjectCache<K> {
   readonly bytesMax: number;
   private readonly objects = new Map<K, GitObject>();
   private bytes = 0;
+  /**
+   * Walks from the oldest on. It goes on where it was: a new one would pass over the places of all
+   * that were removed before.
+   */
+  private oldest: MapIterator<K> | null = null;
 
   constructor(bytesMax: number) {
     this.bytesMax = bytesMax;
@@ -29,10 +34,18 @@ export class ObjectCache<K> {
     if (cost * 2 > this.bytesMax || this.objects.has(key)) return;
     this.objects.set(key, object);
     this.bytes += cost;
-    for (const [oldest, old] of this.objects) {
-      if (this.bytes <= this.bytesMax) break;
-      this.objects.delete(oldest);
-      this.bytes -= old.bytes.length + ENTRY_BYTES;
+    while (this.bytes > this.bytesMax) this.removeOldest();
+  }
+
+  private removeOldest(): void {
+    this.oldest ??= this.objects.keys();
+    const next = this.oldest.next();
+    if (next.done === true) {
+      this.oldest = null;
+      return;
     }
+    const old = this.objects.get(next.value)!;
+    this.objects.delete(next.value);
+    this.bytes -= old.bytes.length + ENTRY_BYTES;
   }
 }

@@ -11,7 +11,7 @@ import { assert, err, ok, type Result } from '#core';
 import type { CryptoPrimitives, HashState, Zlib } from '#device';
 import { type ObjectKind, objectHeader } from '../object.ts';
 import { ID_BYTES, type ObjectHash, type ObjectId, readId } from '../object-id.ts';
-import { InflateStream } from '../zlib/index.ts';
+import { InflateStream, withSmall } from '../zlib/index.ts';
 import { ByteSource } from './byte-source.ts';
 import { crc32 } from './crc32.ts';
 import { ENTRY_HEAD_BYTES_MAX, type EntryHead, parseEntryHead } from './entry-head.ts';
@@ -73,7 +73,7 @@ export class PackStream {
   private isOpen = false;
 
   constructor(pieces: AsyncIterable<Uint8Array>, options: PackStreamOptions) {
-    this.options = options;
+    this.options = { ...options, zlib: withSmall(options.zlib) };
     this.source = new ByteSource(pieces);
     this.idBytes = ID_BYTES[options.hash];
     this.packHash = options.crypto.createHash(options.hash);

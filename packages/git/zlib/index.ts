@@ -2,3 +2,4 @@
 
 export { InflateStream, inflate } from './inflate.ts';
 export { portableZlib } from './portable.ts';
+export { withSmall } from './small.ts';

@@ -1,0 +1,77 @@
+/**
+ * The parts of a file that were read last, in blocks: what is read from a pack lies together, and
+ * a call into the host for each small entry costs more than the entry.
+ */
+
+import type { Result } from '#core';
+import { err, ok } from '#core';
+import type { FileError, OpenFile } from '#device';
+
+const BLOCK_BYTES = 32_768;
+/** Blocks that are held; the one that was not used longest goes first. */
+const BLOCKS_MAX = 64;
+
+export class FileWindow {
+  readonly #file: OpenFile;
+  /** A Map keeps the order in which keys came. */
+  readonly #blocks = new Map<number, Uint8Array>();
+
+  constructor(file: OpenFile) {
+    this.#file = file;
+  }
+
+  /**
+   * The bytes from `at` on, `count` of them or fewer at the end of the file: borrowed, and not to
+   * be changed.
+   */
+  read(at: number, count: number): Result<Uint8Array, FileError> {
+    const first = Math.floor(at / BLOCK_BYTES);
+    const skip = at - first * BLOCK_BYTES;
+    if (skip + count > BLOCK_BYTES) return this.#readAcross(at, count);
+    const block = this.#block(first);
+    return block.ok ? ok(block.value.subarray(skip, skip + count)) : block;
+  }
+
+  /** What is large isn't kept. */
+  #readAcross(at: number, count: number): Result<Uint8Array, FileError> {
+    const bytes = new Uint8Array(count);
+    if (count > BLOCK_BYTES) {
+      const read = this.#file.read(at, bytes);
+      return read.ok ? ok(bytes.subarray(0, read.value)) : read;
+    }
+    let done = 0;
+    while (done < count) {
+      const next = at + done;
+      const number = Math.floor(next / BLOCK_BYTES);
+      const block = this.#block(number);
+      if (!block.ok) return block;
+      const skip = next - number * BLOCK_BYTES;
+      const part = block.value.subarray(skip, skip + count - done);
+      if (part.length === 0) break;
+      bytes.set(part, done);
+      done += part.length;
+    }
+    return ok(bytes.subarray(0, done));
+  }
+
+  #block(number: number): Result<Uint8Array, FileError> {
+    const known = this.#blocks.get(number);
+    if (known !== undefined) {
+      this.#blocks.delete(number);
+      this.#blocks.set(number, known);
+      return ok(known);
+    }
+    const bytes = new Uint8Array(BLOCK_BYTES);
+    const read = this.#file.read(number * BLOCK_BYTES, bytes);
+    if (!read.ok) return err(read.error);
+    const block = bytes.subarray(0, read.value);
+    this.#blocks.set(number, block);
+    if (this.#blocks.size > BLOCKS_MAX) {
+      for (const oldest of this.#blocks.keys()) {
+        this.#blocks.delete(oldest);
+        break;
+      }
+    }
+    return ok(block);
+  }
+}
