@@ -47,6 +47,8 @@ export function isObjectKind(text: string): text is ObjectKind {
   return (OBJECT_KINDS as readonly string[]).includes(text);
 }
 
+const JOINED_BYTES_MAX = 16_384;
+
 /** "blob 5\0": what stands before an object's bytes where they are hashed, and in loose objects. */
 export function objectHeader(kind: ObjectKind, sizeBytes: number): Uint8Array {
   const text = `${kind} ${sizeBytes}\0`;
@@ -62,11 +64,27 @@ export function hashObject(
   kind: ObjectKind,
   bytes: Uint8Array,
 ): ObjectId {
-  const state = crypto.createHash(hash);
-  state.update(objectHeader(kind, bytes.length));
-  state.update(bytes);
-  const digest = state.digest();
+  const digest = digestObject(crypto, hash, objectHeader(kind, bytes.length), bytes);
   return readId(digest, 0, digest.length);
+}
+
+/** One call costs less than a state that goes on, as long as joining the two is cheap. */
+function digestObject(
+  crypto: CryptoPrimitives,
+  hash: ObjectHash,
+  header: Uint8Array,
+  bytes: Uint8Array,
+): Uint8Array {
+  if (bytes.length <= JOINED_BYTES_MAX) {
+    const whole = new Uint8Array(header.length + bytes.length);
+    hot.copy(whole, 0, header, 0, header.length);
+    hot.copy(whole, header.length, bytes, 0, bytes.length);
+    return crypto.digest(hash, whole);
+  }
+  const state = crypto.createHash(hash);
+  state.update(header);
+  state.update(bytes);
+  return state.digest();
 }
 
 /** The object with its name. `bytes` are shared from then on. */

@@ -38,6 +38,7 @@ import { composeCases } from './compose-cases.ts';
 import { contentsCases } from './contents-cases.ts';
 import { cryptoCases } from './crypto-cases.ts';
 import { dnsCases } from './dns-cases.ts';
+import { gitObjectCases } from './git-object-cases.ts';
 import { gitProtocolCases } from './git-protocol-cases.ts';
 import { httpCases } from './http-cases.ts';
 import { inspectCases } from './inspect-cases.ts';
@@ -250,6 +251,7 @@ export const registry: readonly WireCase[] = [
   ...cryptoCases,
   ...dnsCases,
   ...ipv6Cases,
+  ...gitObjectCases,
   ...gitProtocolCases,
   ...httpCases,
   ...inspectCases,

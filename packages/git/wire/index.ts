@@ -11,6 +11,14 @@ export {
   parseListedRef,
 } from './advertisement.ts';
 export {
+  type BundleHead,
+  type BundlePrerequisite,
+  emitBundleHead,
+  formatBundleHead,
+  type ParsedBundleHead,
+  parseBundleHead,
+} from './bundle.ts';
+export {
   type CommitObject,
   emitCommit,
   formatCommit,

@@ -119,6 +119,8 @@ test('malformed trees › parsed › a fault', () => {
   assert.equal(faultOf(raw(['', 'a'])), 'field');
   assert.equal(faultOf(raw(['100648', 'a'])), 'field');
   assert.equal(faultOf(raw(['00100644', 'a'])), 'field');
+  assert.equal(faultOf(raw(['4', 'abc d'])), 'field');
+  assert.equal(faultOf(raw(['4000', 'a'])), 'field');
   const whole = raw(['100644', 'a'], ['40000', 'b']);
   for (let count = 1; count < whole.length; count++) {
     if (count !== 29) assert.equal(faultOf(whole.slice(0, count)), 'short');

@@ -7,7 +7,7 @@
  */
 
 import { assert, err, hot, ok, type Result } from '#core';
-import { MODE_DIGITS_MAX, NAME_BYTES_MAX } from '../limits.ts';
+import { MODE_DIGITS_MAX, MODE_DIGITS_MIN, NAME_BYTES_MAX } from '../limits.ts';
 import {
   type FileMode,
   MODE_DIRECTORY,
@@ -81,7 +81,7 @@ function entryEnd(b: Uint8Array, at: number, idBytes: number): number | ObjectFa
   while (digits <= MODE_DIGITS_MAX && at + digits < b.length && isOctal(b[at + digits]!)) digits++;
   const nameAt = at + digits + 1;
   if (nameAt > b.length) return short(b, nameAt);
-  if (digits === 0 || digits > MODE_DIGITS_MAX || b[nameAt - 1] !== SPACE) {
+  if (digits < MODE_DIGITS_MIN || digits > MODE_DIGITS_MAX || b[nameAt - 1] !== SPACE) {
     return { kind: 'field', offset: nameAt - 1, value: b[nameAt - 1]! };
   }
   const nameEnd = hot.indexOf(b, 0, nameAt, Math.min(b.length, nameAt + NAME_BYTES_MAX + 1));
@@ -128,12 +128,9 @@ function tailAt(b: Uint8Array, at: number, nameAt: number, count: number, i: num
   return isDirectoryAt(b, at) ? SLASH : 0;
 }
 
-/** Behind the space; the entry has been checked. */
+/** Behind the space; the entry has been checked, so that there are five digits at least. */
 function nameStart(b: Uint8Array, at: number): number {
-  let i = at + 5;
-  if (b[i] === SPACE) return i + 1;
-  if (b[i + 1] === SPACE && isOctal(b[i]!)) return i + 2;
-  i = at;
+  let i = at + MODE_DIGITS_MIN;
   while (b[i] !== SPACE) i++;
   return i + 1;
 }
