@@ -54,7 +54,7 @@ const refsOf = (folder: string): Promise<string> =>
     cwd: folder,
   });
 
-for (const version of [0, 1, 2]) {
+for (const version of [1, 2]) {
   test(`protocol ${version} › mirror › the same refs, and fsck is happy`, async () => {
     const to = git.path(`mirror${version}`);
     await git.run([

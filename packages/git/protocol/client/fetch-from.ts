@@ -186,7 +186,10 @@ class Fetch {
     );
     for (const id of fetched.shallow) this.shallow.add(id);
     for (const id of fetched.unshallow) this.shallow.delete(id);
-    const stored = await storePack(this.context, fetched.bytes, this.shallow);
+    const stored = await storePack(this.context, fetched.bytes, {
+      isFirst,
+      shallow: this.shallow,
+    });
     this.objects += stored.objects;
     for (const id of wants) {
       if (got(await backend.hasObject(id))) continue;

@@ -1,22 +1,56 @@
-/** A pack that a server sent, into the backend. */
+/**
+ * A pack that a server sent, into the backend: kept as one where that can be and nothing is here
+ * yet, else as its objects.
+ */
 
+import { formatBackendError } from '../../backend.ts';
 import type { ObjectId } from '../../object-id.ts';
 import { PACK_BYTES_MAX } from '../../pack/limits.ts';
+import { Stop } from '../stop.ts';
 import { unpackInto } from '../unpack.ts';
 import { Failed } from './failed.ts';
 import type { FetchContext } from './fetch-from.ts';
 
-/**
- * Throws Failed for a bad pack, Stop for what the server says. `shallow`: commits whose parents
- * aren't sent.
- */
+export interface StoreOptions {
+  /** Nothing is here yet: the pack leaves nothing out. */
+  readonly isFirst: boolean;
+  /** Commits whose parents aren't sent. */
+  readonly shallow: ReadonlySet<ObjectId>;
+}
+
+/** Throws Failed for a bad pack, Stop for what the server says. */
 export async function storePack(
   context: FetchContext,
   pack: AsyncIterable<Uint8Array>,
-  shallow: ReadonlySet<ObjectId>,
+  { isFirst, shallow }: StoreOptions,
 ): Promise<{ readonly objects: number }> {
+  if (isFirst && shallow.size === 0 && context.backend.addPack !== undefined) {
+    return keepPack(context, pack);
+  }
   const bounds = { packBytesMax: PACK_BYTES_MAX, shallow };
   const unpacked = await unpackInto(context.backend, pack, context, bounds);
   if (!unpacked.ok) throw new Failed({ kind: 'bad pack', what: unpacked.why });
   return unpacked;
+}
+
+async function keepPack(
+  { backend }: FetchContext,
+  pack: AsyncIterable<Uint8Array>,
+): Promise<{ readonly objects: number }> {
+  let thrown: unknown = null;
+  async function* pieces(): AsyncGenerator<Uint8Array, void, void> {
+    try {
+      yield* pack;
+    } catch (error) {
+      thrown = error;
+      throw error;
+    }
+  }
+  const kept = await backend.addPack!(pieces());
+  // What the server said counts more than what became of it.
+  if (thrown !== null) throw thrown;
+  if (kept.ok) return kept.value;
+  const { error } = kept;
+  if (error.kind !== 'damaged') throw new Stop({ kind: 'backend', error });
+  throw new Failed({ kind: 'bad pack', what: formatBackendError(error) });
 }
