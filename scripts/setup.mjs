@@ -205,6 +205,22 @@ function vectors() {
   if (status !== 0) say('going on without the vectors of Wycheproof');
 }
 
+/** npm packages that are rivals in benches and nothing else, each in one version. */
+const RIVALS = { 'es-git': '0.6.0' };
+
+async function rivals() {
+  const prefix = join(root, '.cache', 'bench', 'npm');
+  for (const [name, version] of Object.entries(RIVALS)) {
+    const manifest = join(prefix, 'node_modules', name, 'package.json');
+    const has = existsSync(manifest) ? JSON.parse(readFileSync(manifest, 'utf8')).version : null;
+    if (has === version) continue;
+    say(`installing ${name}, a rival in benches`);
+    mkdirSync(prefix, { recursive: true });
+    const args = ['install', '--prefix', prefix, '--no-audit', '--no-fund', `${name}@${version}`];
+    await run('npm', args, `npm ${args.join(' ')}`);
+  }
+}
+
 /** Does all the set-up for `purpose`; throws SetupError with one sentence that says what to do. */
 export async function setup(purpose) {
   mkdirSync(join(root, '.cache'), { recursive: true });
@@ -213,6 +229,7 @@ export async function setup(purpose) {
   await systemPackages(purpose);
   await base();
   if (purpose === 'test') vectors();
+  if (purpose === 'bench') await rivals();
 }
 
 /** The environment in which node is the project's own version. */

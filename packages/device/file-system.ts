@@ -101,6 +101,15 @@ export interface FileSystem {
   /** The directory's entries survive a loss of power. */
   syncDirectory(path: string): Result<void, FileError>;
   /**
+   * `sync` of all these files of this file system and `syncDirectory` of all these directories, in
+   * any order or together, which may take no longer than one of them. What happens meanwhile isn't
+   * synced.
+   */
+  syncAll(
+    files: readonly OpenFile[],
+    directories: readonly string[],
+  ): Promise<Result<void, FileError>>;
+  /**
    * Calls `changed` some time after an entry of this directory (not below it) is added, replaced
    * or removed, by whomever; maybe more often, maybe from inside of a call here. The value ends
    * it. An error: it can't be watched.

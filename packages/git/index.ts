@@ -10,6 +10,13 @@ export {
   type RefUpdate,
   type RefValue,
 } from './backend.ts';
+export {
+  type CheckOptions,
+  type CheckProblem,
+  type CheckReport,
+  checkRepository,
+  formatCheckProblem,
+} from './check.ts';
 export { NAME_BYTES_MAX, PARENTS_MAX, REF_NAME_BYTES_MAX, REF_UPDATES_MAX } from './limits.ts';
 export { MemoryBackend, type MemoryBackendOptions } from './memory-backend.ts';
 export {

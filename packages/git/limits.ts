@@ -17,3 +17,5 @@ export const REF_UPDATES_MAX = 100_000;
 export const BUNDLE_HEAD_BYTES_MAX = 0x0100_0000;
 /** Lines of the head of a bundle; one with more is malformed. */
 export const BUNDLE_LINES_MAX = 200_000;
+/** Problems that a check gives; more are counted. */
+export const CHECK_PROBLEMS_MAX = 100;

@@ -11,6 +11,7 @@ import {
   closeSync,
   constants,
   fstatSync,
+  fsync,
   fsyncSync,
   linkSync,
   lstatSync,
@@ -105,6 +106,12 @@ function checkKind(path: string, stats: Stats): FileError | null {
     : { kind: 'device', path, code: 'EINVAL' };
 }
 
+function fsyncLater(path: string, descriptor: number): Promise<Result<void, FileError>> {
+  return new Promise((resolve) => {
+    fsync(descriptor, (thrown) => resolve(thrown === null ? ok(undefined) : failed(path, thrown)));
+  });
+}
+
 class NodeFile implements OpenFile {
   readonly path: string;
   #descriptor: number;
@@ -169,6 +176,11 @@ class NodeFile implements OpenFile {
     } catch (thrown) {
       return failed(this.path, thrown);
     }
+  }
+
+  /** As `sync`, beside whatever else is done. */
+  async syncLater(): Promise<Result<void, FileError>> {
+    return fsyncLater(this.path, this.#descriptor);
   }
 
   close(): void {
@@ -303,6 +315,32 @@ export class NodeFileSystem implements FileSystem {
         closeSync(descriptor);
       }
     });
+  }
+
+  async syncAll(
+    files: readonly OpenFile[],
+    directories: readonly string[],
+  ): Promise<Result<void, FileError>> {
+    const all = [
+      ...files.map((file) => (file as NodeFile).syncLater()),
+      ...directories.map((path) => this.#syncDirectoryLater(path)),
+    ];
+    const wrong = (await Promise.all(all)).find((done) => !done.ok);
+    return wrong ?? ok(undefined);
+  }
+
+  async #syncDirectoryLater(path: string): Promise<Result<void, FileError>> {
+    const refused = this.#refuse(path) ?? this.#enter(path);
+    if (refused !== null) return err(refused);
+    let descriptor = -1;
+    try {
+      descriptor = openSync(this.#absolute(path), O_RDONLY | constants.O_DIRECTORY);
+      return await fsyncLater(path, descriptor);
+    } catch (thrown) {
+      return failed(path, thrown);
+    } finally {
+      if (descriptor >= 0) closeSync(descriptor);
+    }
   }
 
   watch(path: string, changed: () => void): Result<() => void, FileError> {

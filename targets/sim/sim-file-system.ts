@@ -9,7 +9,7 @@
  * packages/device/file-system.ts. Not here: symbolic links, permissions.
  */
 
-import { assert, err, ok, type Result } from '#core';
+import { err, ok, type Result } from '#core';
 import {
   directoryOf,
   type FileEntry,
@@ -20,6 +20,15 @@ import {
   type OpenFile,
   type OpenMode,
 } from '#device';
+import {
+  type Change,
+  contentsOf,
+  type DirectoryNode,
+  type FileNode,
+  SimFile,
+  type SimNode,
+  statOf,
+} from './sim-file.ts';
 import type { SimRandom } from './sim-random.ts';
 
 /** The program ended here: its power was lost. Nothing but the test catches it. */
@@ -27,101 +36,8 @@ export class SimCrash extends Error {
   override readonly name = 'SimCrash';
 }
 
-interface FileNode {
-  readonly kind: 'file';
-  readonly inode: bigint;
-  bytes: Uint8Array;
-  sizeBytes: number;
-  syncedBytes: number;
-  modifiedNanos: bigint;
-}
-
-/** One change that a crash may undo: an entry of this directory, or two of a rename within it. */
-interface Change {
-  readonly entries: readonly (readonly [name: string, node: SimNode | null])[];
-  /** A change elsewhere without which this one isn't kept. */
-  readonly after: Change | null;
-}
-
-interface DirectoryNode {
-  readonly kind: 'directory';
-  readonly inode: bigint;
-  readonly entries: Map<string, SimNode>;
-  synced: Map<string, SimNode>;
-  changes: Change[];
-  readonly watchers: Set<() => void>;
-  modifiedNanos: bigint;
-}
-
-type SimNode = FileNode | DirectoryNode;
-
 const MODIFIED_START_NANOS = 1_700_000_000_000_000_000n;
 const STEP_NANOS = 1_000_000n;
-
-class SimFile implements OpenFile {
-  readonly path: string;
-  private readonly files: SimFileSystem;
-  private readonly node: FileNode;
-  private readonly mode: OpenMode;
-  private isOpen = true;
-
-  constructor(files: SimFileSystem, path: string, node: FileNode, mode: OpenMode) {
-    this.files = files;
-    this.path = path;
-    this.node = node;
-    this.mode = mode;
-  }
-
-  read(at: number, into: Uint8Array): Result<number, FileError> {
-    assert(this.isOpen && (this.mode === 'read' || this.mode === 'scratch'), 'open for reading');
-    this.files.check();
-    const { bytes, sizeBytes } = this.node;
-    const part = bytes.subarray(Math.min(at, sizeBytes), Math.min(at + into.length, sizeBytes));
-    into.set(part);
-    return ok(part.length);
-  }
-
-  append(bytes: Uint8Array): Result<void, FileError> {
-    assert(this.isOpen && this.mode !== 'read', 'open for writing');
-    return this.files.appendTo(this.path, this.node, bytes);
-  }
-
-  write(at: number, bytes: Uint8Array): Result<void, FileError> {
-    assert(this.isOpen && this.mode === 'scratch', 'open for writing over');
-    assert(at + bytes.length <= this.node.sizeBytes, 'over what is there');
-    const failed = this.files.step(this.path);
-    if (failed !== null) return err(failed);
-    this.node.bytes.set(bytes, at);
-    this.node.syncedBytes = Math.min(this.node.syncedBytes, at);
-    return ok(undefined);
-  }
-
-  stat(): Result<FileStat, FileError> {
-    assert(this.isOpen, 'stat: open');
-    this.files.check();
-    return ok(statOf(this.node));
-  }
-
-  sync(): Result<void, FileError> {
-    assert(this.isOpen, 'sync: open');
-    const failed = this.files.step(this.path);
-    if (failed !== null) return err(failed);
-    this.node.syncedBytes = this.node.sizeBytes;
-    return ok(undefined);
-  }
-
-  close(): void {
-    if (this.isOpen) this.files.openCount--;
-    this.isOpen = false;
-  }
-}
-
-const statOf = (node: SimNode): FileStat => ({
-  kind: node.kind,
-  sizeBytes: node.kind === 'file' ? node.sizeBytes : 0,
-  modifiedNanos: node.modifiedNanos,
-  inode: node.inode,
-});
 
 export class SimFileSystem implements FileSystem {
   readonly name = 'simulated disk';
@@ -286,6 +202,21 @@ export class SimFileSystem implements FileSystem {
     if (failed !== null) return err(failed);
     found.value.synced = new Map(found.value.entries);
     found.value.changes = [];
+    return ok(undefined);
+  }
+
+  async syncAll(
+    files: readonly OpenFile[],
+    directories: readonly string[],
+  ): Promise<Result<void, FileError>> {
+    for (const file of files) {
+      const synced = file.sync();
+      if (!synced.ok) return synced;
+    }
+    for (const path of directories) {
+      const synced = this.syncDirectory(path);
+      if (!synced.ok) return synced;
+    }
     return ok(undefined);
   }
 
@@ -471,20 +402,5 @@ export class SimFileSystem implements FileSystem {
       syncedBytes: left.length,
       modifiedNanos: this.now(),
     };
-  }
-}
-
-function* contentsOf(
-  directory: DirectoryNode,
-  prefix: string,
-): Generator<{ path: string; bytes: Uint8Array | null }> {
-  for (const [name, node] of directory.entries) {
-    const path = prefix + name;
-    if (node.kind === 'file') {
-      yield { path, bytes: node.bytes.subarray(0, node.sizeBytes) };
-    } else {
-      yield { path, bytes: null };
-      yield* contentsOf(node, `${path}/`);
-    }
   }
 }

@@ -38,6 +38,7 @@ import { composeCases } from './compose-cases.ts';
 import { contentsCases } from './contents-cases.ts';
 import { cryptoCases } from './crypto-cases.ts';
 import { dnsCases } from './dns-cases.ts';
+import { gitFileCases } from './git-file-cases.ts';
 import { gitObjectCases } from './git-object-cases.ts';
 import { gitProtocolCases } from './git-protocol-cases.ts';
 import { httpCases } from './http-cases.ts';
@@ -252,6 +253,7 @@ export const registry: readonly WireCase[] = [
   ...dnsCases,
   ...ipv6Cases,
   ...gitObjectCases,
+  ...gitFileCases,
   ...gitProtocolCases,
   ...httpCases,
   ...inspectCases,

@@ -252,8 +252,8 @@ const stats: FileSystemCase = {
 };
 
 const syncs: FileSystemCase = {
-  name: 'sync of a file, of a directory and of the root › done',
-  run(files) {
+  name: 'sync of a file, of a directory and of the root, alone and together › done',
+  async run(files) {
     value(files.makeDirectory('d'));
     const file = value(files.open('d/a', 'append'));
     value(file.sync());
@@ -262,6 +262,12 @@ const syncs: FileSystemCase = {
     file.close();
     value(files.syncDirectory('d'));
     value(files.syncDirectory(''));
+    const both = [value(files.open('d/b', 'sealed')), value(files.open('d/c', 'append'))];
+    for (const one of both) value(one.append(bytesOf('x')));
+    value(await files.syncAll(both, ['d', '']));
+    value(await files.syncAll([], []));
+    refused(await files.syncAll(both, ['', 'none']), ABSENT, 'none');
+    for (const one of both) one.close();
   },
 };
 

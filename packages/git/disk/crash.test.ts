@@ -5,37 +5,17 @@ import { after, test } from 'node:test';
 import { nodeCrypto } from '#targets/node/crypto';
 import { SimCrash, type SimFileSystem, SimRandom } from '#targets/sim/index';
 import type { RefUpdate } from '../backend.ts';
-import { hashObject, type NamedObject, nameObject } from '../object.ts';
+import { hashObject } from '../object.ts';
 import type { ObjectId } from '../object-id.ts';
-import { emitCommit, parseCommit } from '../wire/commit.ts';
-import { emitTree, parseTree } from '../wire/tree.ts';
+import { parseCommit } from '../wire/commit.ts';
+import { parseTree } from '../wire/tree.ts';
 import type { DiskBackend } from './disk-backend.ts';
-import { AUTHOR, must, openTest, simRepository, TestHome } from './test-repository.ts';
+import { commitObjects, must, openTest, simRepository, TestHome } from './test-repository.ts';
 
 const home = new TestHome();
 after(() => home.close());
 
 const MAIN = 'refs/heads/main';
-
-/** A commit with a file of this text in a directory. */
-function commitObjects(text: string, parents: readonly ObjectId[]): NamedObject[] {
-  const object = (kind: NamedObject['kind'], bytes: Uint8Array) =>
-    nameObject(nodeCrypto, 'SHA-1', kind, bytes);
-  const blob = object('blob', new TextEncoder().encode(text));
-  const inner = object('tree', emitTree([{ mode: 0o100644, name: 'file', id: blob.id }], 20));
-  const outer = object('tree', emitTree([{ mode: 0o40000, name: 'dir', id: inner.id }], 20));
-  const { seconds } = AUTHOR;
-  const author = { name: 'A', email: 'a@example.org', seconds, zoneMinutes: 0 };
-  const commit = emitCommit({
-    tree: outer.id,
-    parents,
-    author,
-    committer: author,
-    extraHeaders: '',
-    message: `${text}\n`,
-  });
-  return [blob, inner, outer, object('commit', commit)];
-}
 
 /** What was told to be done, and what was under way when the power was lost. */
 class Told {

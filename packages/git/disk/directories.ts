@@ -1,7 +1,7 @@
 /** Directories that come and go with what is in them, and what makes them last. */
 
 import { ok, type Result } from '#core';
-import { directoryOf, type FileError, type FileSystem } from '#device';
+import { directoryOf, type FileError, type FileSystem, type OpenFile } from '#device';
 import { REF_DIRECTORY_DEPTH_MAX } from './limits.ts';
 
 /**
@@ -25,6 +25,24 @@ export class DirectorySync {
     const above = this.sync(directoryOf(path));
     if (above.ok) this.#known.add(path);
     return above;
+  }
+
+  /** `sync` of all these, and of these files, together. */
+  async syncAll(
+    files: readonly OpenFile[],
+    paths: Iterable<string>,
+  ): Promise<Result<void, FileError>> {
+    if (!this.#isOn) return ok(undefined);
+    const all = new Set<string>();
+    for (const path of paths) {
+      for (let at = path; ; at = directoryOf(at)) {
+        all.add(at);
+        if (at === '' || this.#known.has(at)) break;
+      }
+    }
+    const synced = await this.#files.syncAll(files, [...all]);
+    if (synced.ok) for (const path of all) if (path !== '') this.#known.add(path);
+    return synced;
   }
 
   /** It was removed, or is about to be made. */

@@ -4,8 +4,8 @@
  * that set it resolves. Read first: ../backend.ts, layout.ts, ref-writer.ts, object-files.ts.
  */
 
-import { err, millis, ok, type Result } from '#core';
-import type { CryptoPrimitives, Entropy, FileSystem, Zlib } from '#device';
+import { assert, err, millis, ok, type Result } from '#core';
+import type { Clock, CryptoPrimitives, Entropy, FileSystem, Zlib } from '#device';
 import type {
   BackendError,
   ObjectBackend,
@@ -22,11 +22,14 @@ import { isRefName } from '../ref-name.ts';
 import { openAlternates } from './alternates.ts';
 import { configValue } from './config.ts';
 import { DirectorySync } from './directories.ts';
+import { fileFailed } from './file-fault.ts';
 import { FilesBelow } from './files-below.ts';
+import { collectGarbage, type GcOptions, type GcReport } from './gc.ts';
 import { type Elsewhere, findLayout, type Layout } from './layout.ts';
 import { LOCK_TRIES_MAX } from './limits.ts';
 import { LooseWriter } from './loose-writer.ts';
 import { ObjectFiles } from './object-files.ts';
+import type { ObjectPlace } from './object-place.ts';
 import type { OpenFault } from './open-fault.ts';
 import { PackWriter } from './pack-writer.ts';
 import { HEAD, RefReader } from './ref-reader.ts';
@@ -42,6 +45,11 @@ export interface DiskBackendOptions {
   readonly author: () => RefAuthor;
   /** Resolves after a while: between tries of a lock, and between looks at watched refs. */
   readonly pause: Pause;
+  /**
+   * The wall clock, by which the host's files have their times: with it, reads of refs cost less,
+   * and `gc` works.
+   */
+  readonly clock?: Clock;
   /** Opens other directories of the host, for alternates and linked work trees. */
   readonly elsewhere?: Elsewhere;
   /** False: nothing is synced; a loss of power may lose or damage what was written last. */
@@ -55,7 +63,12 @@ export class DiskBackend implements ObjectBackend {
   readonly hash: ObjectHash;
   readonly layout: Layout;
   readonly #objects: ObjectFiles;
+  readonly #options: DiskBackendOptions;
+  readonly #places: readonly ObjectPlace[];
+  readonly #objectSync: DirectorySync;
   readonly #packWriter: PackWriter;
+  readonly #looseWriter: LooseWriter;
+  readonly #logs: ReflogFiles;
   readonly #reader: RefReader;
   readonly #writer: RefWriter;
   readonly #watch: RefWatch;
@@ -81,7 +94,7 @@ export class DiskBackend implements ObjectBackend {
     const elsewhere = options.elsewhere ?? (() => null);
     const places = openAlternates(objectFiles, zlib, hash, elsewhere);
     const objectSync = new DirectorySync(objectFiles, isSynced);
-    const looseWriter = new LooseWriter(objectFiles, zlib, entropy, objectSync, isSynced);
+    this.#looseWriter = new LooseWriter(objectFiles, zlib, entropy, objectSync);
     this.#packWriter = new PackWriter({
       files: objectFiles,
       crypto,
@@ -89,19 +102,22 @@ export class DiskBackend implements ObjectBackend {
       hash,
       entropy,
       directories: objectSync,
-      isSynced,
     });
-    this.#objects = new ObjectFiles(places, looseWriter, this.#packWriter, hash);
-    this.#reader = new RefReader(common, head, hash);
+    this.#objects = new ObjectFiles(places, this.#looseWriter, this.#packWriter, hash);
+    this.#reader = new RefReader(common, head, hash, options.clock ?? null);
+    this.#logs = new ReflogFiles(common, head, hash, layout.reflogs);
     this.#writer = new RefWriter({
       files: common,
       headFiles: head,
       reader: this.#reader,
-      logs: new ReflogFiles(common, head, hash, layout.reflogs),
+      logs: this.#logs,
       directories: new DirectorySync(common, isSynced),
       isSynced,
       peel: (id) => this.#objects.peel(id),
     });
+    this.#options = options;
+    this.#places = places;
+    this.#objectSync = objectSync;
     this.#watch = new RefWatch(common, head, this.#reader, pause);
   }
 
@@ -134,7 +150,7 @@ export class DiskBackend implements ObjectBackend {
     const refused = this.#refuse(updates);
     if (refused !== null) return err(refused);
     // Objects first: a ref never names what may still be lost.
-    const flushed = this.#objects.flush();
+    const flushed = await this.#objects.flush();
     if (!flushed.ok) return flushed;
     const updated = await this.#unlocked(() =>
       this.#writer.update(updates, reason, this.#author()),
@@ -171,11 +187,64 @@ export class DiskBackend implements ObjectBackend {
     return this.#isClosed ? CLOSED : this.#packWriter.add(pack, this);
   }
 
+  /**
+   * Garbage collection, beside whoever writes here and elsewhere. In a repository with work trees
+   * what nobody reaches stays; one that borrows from others is left to `git gc`.
+   */
+  async gc(options: GcOptions): Promise<Result<GcReport, BackendError>> {
+    if (this.#isClosed) return CLOSED;
+    const { layout } = this;
+    const { crypto, zlib, pause, clock } = this.#options;
+    assert(clock !== undefined, 'gc needs a clock');
+    if (layout.isPrecious) return err({ kind: 'read only' });
+    if (this.#places.length > 1) {
+      return err({ kind: 'device', what: 'it borrows from other repositories: run git gc' });
+    }
+    const flushed = await this.#objects.flush();
+    if (!flushed.ok) return flushed;
+    const trees = layout.common.stat('worktrees');
+    const hasIndex = !layout.isBare || !trees.ok || trees.value !== null;
+    const parts = {
+      common: layout.common,
+      backend: this,
+      place: this.#places[0]!,
+      packWriter: this.#packWriter,
+      looseWriter: this.#looseWriter,
+      crypto,
+      zlib,
+      pause,
+      now: () => clock.wall(),
+      roots: () => this.#roots(),
+      syncPacks: () => {
+        const synced = this.#objectSync.sync('pack');
+        return synced.ok ? synced : fileFailed(synced.error);
+      },
+    };
+    return collectGarbage(parts, hasIndex ? { ...options, pruneBefore: null } : options);
+  }
+
+  /** What refs and their logs name, as far as it is there. */
+  async #roots(): Promise<Result<readonly ObjectId[], BackendError>> {
+    const refs = this.#reader.list('');
+    if (!refs.ok) return refs;
+    const head = this.#reader.resolve(HEAD);
+    if (!head.ok) return head;
+    const named = new Set(refs.value.map(({ id }) => id));
+    if (head.value.id !== null) named.add(head.value.id);
+    const logged = this.#logs.ids(refs.value.map(({ name }) => name));
+    for (const id of logged) {
+      const has = named.has(id) ? ok(false) : this.#objects.has(id);
+      if (!has.ok) return has;
+      if (has.value) named.add(id);
+    }
+    return ok([...named]);
+  }
+
   async close(): Promise<void> {
     if (this.#isClosed) return;
     // What nobody named yet is kept all the same, where that is possible.
-    this.#objects.flush();
     this.#isClosed = true;
+    await this.#objects.flush();
     this.#watch.close();
     this.#objects.close();
   }

@@ -58,6 +58,16 @@ export class FilesBelow implements FileSystem {
     return this.#files.syncDirectory(this.#whole(path));
   }
 
+  syncAll(
+    files: readonly OpenFile[],
+    directories: readonly string[],
+  ): Promise<Result<void, FileError>> {
+    return this.#files.syncAll(
+      files,
+      directories.map((path) => this.#whole(path)),
+    );
+  }
+
   watch(path: string, changed: () => void): Result<() => void, FileError> {
     return this.#files.watch(this.#whole(path), changed);
   }

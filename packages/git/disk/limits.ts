@@ -39,3 +39,11 @@ export const INDEX_BYTES_MAX = 0x4000_0000;
 export const PACK_CACHE_BYTES_MAX = 0x0200_0000;
 /** So many objects that are written together become a pack; fewer are loose. */
 export const PACKED_OBJECTS_MIN = 64;
+/** Age of another's lock of `git gc` from which on it is taken for one that died. */
+export const GC_LOCK_MILLIS_MAX = 43_200_000;
+/** What of reflogs is read for what they keep; longer ones keep what their end names. */
+export const REFLOG_BYTES_MAX = 0x0400_0000;
+/** A file's time is as coarse as this: what is younger may change again and look the same. */
+export const FILE_TIME_MILLIS = 100;
+/** Loose refs whose values are remembered; more are forgotten all at once. */
+export const REMEMBERED_REFS_MAX = 1_024;

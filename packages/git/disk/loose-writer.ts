@@ -4,7 +4,14 @@
  */
 
 import { err, ok, type Result } from '#core';
-import { directoryOf, type Entropy, type FileError, type FileSystem, type Zlib } from '#device';
+import {
+  directoryOf,
+  type Entropy,
+  type FileError,
+  type FileSystem,
+  type OpenFile,
+  type Zlib,
+} from '#device';
 import type { NamedObject } from '../object.ts';
 import type { DirectorySync } from './directories.ts';
 import { emitLooseObject, loosePath } from './loose-object.ts';
@@ -13,6 +20,14 @@ import { randomName } from './temporary.ts';
 /** As Git's own, so that `git prune` takes away what a crash leaves. */
 const TEMPORARY = 'tmp_obj_';
 const TRIES_MAX = 4;
+/** Files that are open at once, and synced together. */
+const TOGETHER_MAX = 64;
+
+interface Written {
+  readonly from: string;
+  readonly to: string;
+  readonly file: OpenFile;
+}
 
 export class LooseWriter {
   /** Of the directory "objects". */
@@ -20,29 +35,32 @@ export class LooseWriter {
   readonly #zlib: Zlib;
   readonly #entropy: Entropy;
   readonly #directories: DirectorySync;
-  readonly #isSynced: boolean;
 
-  constructor(
-    files: FileSystem,
-    zlib: Zlib,
-    entropy: Entropy,
-    directories: DirectorySync,
-    isSynced: boolean,
-  ) {
+  constructor(files: FileSystem, zlib: Zlib, entropy: Entropy, directories: DirectorySync) {
     this.#files = files;
     this.#zlib = zlib;
     this.#entropy = entropy;
     this.#directories = directories;
-    this.#isSynced = isSynced;
   }
 
-  /** All of them last when it returns. A fault leaves some of them, or none. */
-  write(objects: readonly NamedObject[]): Result<void, FileError> {
-    const written: { from: string; to: string }[] = [];
+  /** All of them last when it resolves. A fault leaves some of them, or none. */
+  async write(objects: readonly NamedObject[]): Promise<Result<void, FileError>> {
+    for (let at = 0; at < objects.length; at += TOGETHER_MAX) {
+      const done = await this.#writeSome(objects.slice(at, at + TOGETHER_MAX));
+      if (!done.ok) return done;
+    }
+    return ok(undefined);
+  }
+
+  async #writeSome(objects: readonly NamedObject[]): Promise<Result<void, FileError>> {
+    const written: Written[] = [];
     const failed = this.#writeAll(objects, written);
-    if (failed !== null) {
+    const files = written.map(({ file }) => file);
+    const synced = failed === null ? await this.#directories.syncAll(files, []) : err(failed);
+    for (const file of files) file.close();
+    if (!synced.ok) {
       for (const { from } of written) this.#files.remove(from);
-      return err(failed);
+      return synced;
     }
     const directories = new Set<string>();
     for (const { from, to } of written) {
@@ -50,48 +68,35 @@ export class LooseWriter {
       if (!renamed.ok) return renamed;
       directories.add(directoryOf(to));
     }
-    for (const directory of directories) {
-      const synced = this.#directories.sync(directory);
-      if (!synced.ok) return synced;
-    }
-    return ok(undefined);
+    return this.#directories.syncAll([], directories);
   }
 
-  #writeAll(
-    objects: readonly NamedObject[],
-    written: { from: string; to: string }[],
-  ): FileError | null {
+  #writeAll(objects: readonly NamedObject[], written: Written[]): FileError | null {
     for (const object of objects) {
       const to = loosePath(object.id);
-      const temporary = this.#write(directoryOf(to), emitLooseObject(this.#zlib, object));
-      if (!temporary.ok) return temporary.error;
-      written.push({ from: temporary.value, to });
+      const opened = this.#open(directoryOf(to));
+      if (!opened.ok) return opened.error;
+      const { path: from } = opened.value;
+      written.push({ from, to, file: opened.value.file });
+      const appended = opened.value.file.append(emitLooseObject(this.#zlib, object));
+      if (!appended.ok) return appended.error;
     }
     return null;
   }
 
-  /** Its path. */
-  #write(directory: string, bytes: Uint8Array): Result<string, FileError> {
+  /** A new file in this directory, which is made when it isn't there. */
+  #open(directory: string): Result<{ path: string; file: OpenFile }, FileError> {
     for (let tries = 1; ; tries++) {
       const path = `${directory}/${TEMPORARY}${randomName(this.#entropy)}`;
       const opened = this.#files.open(path, 'sealed');
-      if (!opened.ok) {
-        const { kind } = opened.error;
-        if (tries === TRIES_MAX || (kind !== 'absent' && kind !== 'exists')) return opened;
-        if (kind === 'exists') continue;
-        // `git gc` removes empty ones.
-        this.#directories.forget(directory);
-        const made = this.#files.makeDirectory(directory);
-        if (!made.ok && made.error.kind !== 'exists') return made;
-        continue;
-      }
-      const file = opened.value;
-      const appended = file.append(bytes);
-      const done = appended.ok && this.#isSynced ? file.sync() : appended;
-      file.close();
-      if (done.ok) return ok(path);
-      this.#files.remove(path);
-      return done;
+      if (opened.ok) return ok({ path, file: opened.value });
+      const { kind } = opened.error;
+      if (tries === TRIES_MAX || (kind !== 'absent' && kind !== 'exists')) return opened;
+      if (kind === 'exists') continue;
+      // `git gc` removes empty ones.
+      this.#directories.forget(directory);
+      const made = this.#files.makeDirectory(directory);
+      if (!made.ok && made.error.kind !== 'exists') return made;
     }
   }
 }

@@ -29,6 +29,10 @@ export class ObjectFiles {
   readonly #hash: ObjectHash;
   #pending = new Map<ObjectId, NamedObject>();
   #pendingBytes = 0;
+  /** Those that are being written. */
+  #flushing: ReadonlyMap<ObjectId, NamedObject> = new Map();
+  /** The last flush that was asked for. */
+  #last: Promise<Result<void, BackendError>> = Promise.resolve(ok(undefined));
 
   constructor(
     places: readonly ObjectPlace[],
@@ -43,7 +47,7 @@ export class ObjectFiles {
   }
 
   read(id: ObjectId): Result<GitObject | null, BackendError> {
-    const waiting = this.#pending.get(id);
+    const waiting = this.#pending.get(id) ?? this.#flushing.get(id);
     return waiting === undefined ? this.#look((place) => place.read(id)) : ok(waiting);
   }
 
@@ -56,7 +60,7 @@ export class ObjectFiles {
   }
 
   has(id: ObjectId): Result<boolean, BackendError> {
-    if (this.#pending.has(id)) return ok(true);
+    if (this.#isWaiting(id)) return ok(true);
     const found = this.#look((place) => {
       const has = place.has(id);
       return has.ok && !has.value ? ok(null) : has;
@@ -64,9 +68,9 @@ export class ObjectFiles {
     return found.ok ? ok(found.value === true) : found;
   }
 
-  write(objects: readonly NamedObject[]): Result<void, BackendError> {
+  async write(objects: readonly NamedObject[]): Promise<Result<void, BackendError>> {
     for (const object of objects) {
-      if (this.#pending.has(object.id)) continue;
+      if (this.#isWaiting(object.id)) continue;
       this.#pending.set(object.id, object);
       this.#pendingBytes += object.bytes.length;
     }
@@ -75,25 +79,41 @@ export class ObjectFiles {
     return isMuch ? this.flush() : ok(undefined);
   }
 
-  /** Everything that was written lasts when it returns. */
-  flush(): Result<void, BackendError> {
+  /** Everything that was written before lasts when it resolves. One at a time, in turn. */
+  flush(): Promise<Result<void, BackendError>> {
+    this.#last = this.#last.then(() => this.#flushPending());
+    return this.#last;
+  }
+
+  async #flushPending(): Promise<Result<void, BackendError>> {
     if (this.#pending.size === 0) return ok(undefined);
-    const fresh: NamedObject[] = [];
+    const batch = this.#pending;
+    this.#flushing = batch;
+    this.#pending = new Map();
+    this.#pendingBytes = 0;
+    const done = await this.#storeNew([...batch.values()]);
+    this.#flushing = new Map();
+    if (done.ok) return done;
+    // They wait for the next try.
+    this.#pending = new Map([...batch, ...this.#pending]);
+    this.#pendingBytes = 0;
+    for (const { bytes } of this.#pending.values()) this.#pendingBytes += bytes.length;
+    return done;
+  }
+
+  async #storeNew(objects: readonly NamedObject[]): Promise<Result<void, BackendError>> {
     // What was known to be there may have been pruned.
     for (const { packs } of this.#places) {
       const scanned = packs.scan();
       if (!scanned.ok) return scanned;
     }
-    for (const object of this.#pending.values()) {
+    const fresh: NamedObject[] = [];
+    for (const object of objects) {
       const stored = this.#isStored(object.id);
       if (!stored.ok) return stored;
       if (!stored.value) fresh.push(object);
     }
-    const written = this.#store(fresh);
-    if (!written.ok) return written;
-    this.#pending = new Map();
-    this.#pendingBytes = 0;
-    return ok(undefined);
+    return this.#store(fresh);
   }
 
   /** What the tag at `id` leads to; null when it is no tag, undefined when that can't be told. */
@@ -111,9 +131,9 @@ export class ObjectFiles {
   }
 
   /** Few in a file each; many as a pack, which is one file to sync. */
-  #store(objects: readonly NamedObject[]): Result<void, BackendError> {
+  async #store(objects: readonly NamedObject[]): Promise<Result<void, BackendError>> {
     if (objects.length >= PACKED_OBJECTS_MIN) return this.#packWriter.write(objects);
-    const written = this.#writer.write(objects);
+    const written = await this.#writer.write(objects);
     return written.ok ? written : fileFailed(written.error);
   }
 
@@ -121,12 +141,12 @@ export class ObjectFiles {
   *ids(): Generator<Result<ObjectId, BackendError>> {
     for (const [at, place] of this.#places.entries()) {
       for (const listed of place.ids()) {
-        if (listed.ok && this.#pending.has(listed.value)) continue;
+        if (listed.ok && this.#isWaiting(listed.value)) continue;
         if (listed.ok && at > 0 && this.#isIn(listed.value, at)) continue;
         yield listed;
       }
     }
-    for (const id of [...this.#pending.keys()]) yield ok(id);
+    for (const id of [...this.#pending.keys(), ...this.#flushing.keys()]) yield ok(id);
   }
 
   close(): void {
@@ -154,6 +174,10 @@ export class ObjectFiles {
       }
       if (!isNew || tries === RESCANS_MAX) return ok(null);
     }
+  }
+
+  #isWaiting(id: ObjectId): boolean {
+    return this.#pending.has(id) || this.#flushing.has(id);
   }
 
   #isIn(id: ObjectId, places: number): boolean {

@@ -6,7 +6,7 @@
  */
 
 import { err, ok, type Result } from '#core';
-import type { CryptoPrimitives, Entropy, FileSystem, OpenFile, Zlib } from '#device';
+import type { CryptoPrimitives, Entropy, FileError, FileSystem, OpenFile, Zlib } from '#device';
 import type { BackendError, ObjectBackend } from '../backend.ts';
 import type { NamedObject } from '../object.ts';
 import { ID_BYTES, type ObjectHash, readId } from '../object-id.ts';
@@ -32,7 +32,6 @@ export interface PackWriterOptions {
   readonly hash: ObjectHash;
   readonly entropy: Entropy;
   readonly directories: DirectorySync;
-  readonly isSynced: boolean;
 }
 
 /** A pack that is being written: a file with a temporary name. */
@@ -88,12 +87,12 @@ export class PackWriter {
       return err(asBackendError(indexed.error));
     }
     const { entries, checksum } = indexed.value;
-    const done = this.finish(scratch.value, entries, checksum);
+    const done = await this.finish(scratch.value, entries, checksum);
     return done.ok ? ok({ objects: entries.length }) : done;
   }
 
-  /** A pack of these, each as it is; they last when it returns. No id may be there twice. */
-  write(objects: readonly NamedObject[]): Result<void, BackendError> {
+  /** A pack of these, each as it is; they last when it resolves. No id may be there twice. */
+  async write(objects: readonly NamedObject[]): Promise<Result<void, BackendError>> {
     const begun = this.begin();
     if (!begun.ok) return begun;
     const scratch = begun.value;
@@ -123,7 +122,7 @@ export class PackWriter {
       this.abandon(scratch);
       return done;
     }
-    const finished = this.finish(scratch, entries, checksum);
+    const finished = await this.finish(scratch, entries, checksum);
     return finished.ok ? ok(undefined) : finished;
   }
 
@@ -146,34 +145,38 @@ export class PackWriter {
     this.#options.files.remove(scratch.path);
   }
 
-  /** Gives a whole pack its index and its name; its name is its checksum. */
-  finish(
+  /** Gives a whole pack its index and its name, which is its checksum; it lasts then. */
+  async finish(
     scratch: PackScratch,
     entries: readonly IndexedEntry[],
     checksum: Uint8Array,
-  ): Result<string, BackendError> {
-    const { files, crypto, hash, isSynced, directories } = this.#options;
+  ): Promise<Result<string, BackendError>> {
+    const { files, crypto, hash, directories } = this.#options;
     const name = `pack-${readId(checksum, 0, ID_BYTES[hash])}`;
     const index = emitPackIndex(crypto, hash, entries, checksum);
     const indexPath = scratch.path.replace('tmp_pack_', 'tmp_idx_');
-    const synced = isSynced ? scratch.file.sync() : ok(undefined);
+    let done = await this.#writeIndex(scratch, indexPath, index);
     scratch.file.close();
-    let done = synced.ok ? this.#writeIndex(indexPath, index) : synced;
     if (done.ok) done = files.rename(scratch.path, `pack/${name}.pack`);
     if (done.ok) done = files.rename(indexPath, `pack/${name}.idx`);
-    if (done.ok) done = directories.sync('pack');
+    if (done.ok) done = await directories.syncAll([], ['pack']);
     if (done.ok) return ok(name);
     files.remove(scratch.path);
     files.remove(indexPath);
     return err(fileFault(done.error));
   }
 
-  #writeIndex(path: string, bytes: Uint8Array) {
-    const { files, isSynced } = this.#options;
+  /** Synced with the pack. */
+  async #writeIndex(
+    scratch: PackScratch,
+    path: string,
+    bytes: Uint8Array,
+  ): Promise<Result<void, FileError>> {
+    const { files, directories } = this.#options;
     const opened = files.open(path, 'sealed');
     if (!opened.ok) return opened;
     const written = opened.value.append(bytes);
-    const done = written.ok && isSynced ? opened.value.sync() : written;
+    const done = written.ok ? await directories.syncAll([scratch.file, opened.value], []) : written;
     opened.value.close();
     return done;
   }

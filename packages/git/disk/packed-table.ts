@@ -44,7 +44,8 @@ export class PackedTable {
 
 const EMPTY = new PackedTable({ isPeeled: true, refs: [] });
 
-const isSame = (a: FileStat | null, b: FileStat | null): boolean =>
+/** Whether it is the same file, as far as that can be told. */
+export const isSame = (a: FileStat | null, b: FileStat | null): boolean =>
   a === b ||
   (a !== null &&
     b !== null &&

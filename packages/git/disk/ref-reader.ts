@@ -5,14 +5,20 @@
  */
 
 import { err, ok, type Result } from '#core';
-import type { FileSystem } from '#device';
+import type { Clock, FileStat, FileSystem } from '#device';
 import type { BackendError, RefEntry, RefValue } from '../backend.ts';
 import type { ObjectHash, ObjectId } from '../object-id.ts';
 import { isRefName, refParents } from '../ref-name.ts';
 import { compareText } from '../wire/text.ts';
 import { damaged, fileFailed, malformed } from './file-fault.ts';
-import { REF_DIRECTORY_DEPTH_MAX, REF_FILE_BYTES_MAX, SYMBOLIC_DEPTH_MAX } from './limits.ts';
-import { PackedRefsFile, type PackedTable } from './packed-table.ts';
+import {
+  FILE_TIME_MILLIS,
+  REF_DIRECTORY_DEPTH_MAX,
+  REF_FILE_BYTES_MAX,
+  REMEMBERED_REFS_MAX,
+  SYMBOLIC_DEPTH_MAX,
+} from './limits.ts';
+import { isSame, PackedRefsFile, type PackedTable } from './packed-table.ts';
 import { parseRefFile } from './ref-file.ts';
 
 export const HEAD = 'HEAD';
@@ -32,8 +38,13 @@ export class RefReader {
   readonly #headFiles: FileSystem;
   readonly #hash: ObjectHash;
   readonly #packed: PackedRefsFile;
+  readonly #clock: Clock | null;
+  /** What files said that are older than a file's time is coarse: a look tells that they do. */
+  readonly #remembered = new Map<string, { stat: FileStat; value: RefValue }>();
 
-  constructor(files: FileSystem, headFiles: FileSystem, hash: ObjectHash) {
+  /** With a clock, by which files have their times, a ref isn't read again that hasn't changed. */
+  constructor(files: FileSystem, headFiles: FileSystem, hash: ObjectHash, clock: Clock | null) {
+    this.#clock = clock;
     this.#files = files;
     this.#headFiles = headFiles;
     this.#hash = hash;
@@ -47,6 +58,12 @@ export class RefReader {
   /** From its own file; null when it has none. */
   loose(name: string): Result<RefValue | null, BackendError> {
     const files = name === HEAD ? this.#headFiles : this.#files;
+    const known = this.#remembered.get(name);
+    if (known !== undefined) {
+      const now = files.stat(name);
+      if (now.ok && isSame(now.value, known.stat)) return ok(known.value);
+      this.#remembered.delete(name);
+    }
     const bytes = files.readFile(name, REF_FILE_BYTES_MAX);
     if (!bytes.ok) {
       const { kind } = bytes.error;
@@ -55,7 +72,21 @@ export class RefReader {
       return isAbsent ? ok(null) : fileFailed(bytes.error);
     }
     const parsed = parseRefFile(bytes.value, this.#hash);
-    return parsed.ok ? parsed : malformed(name, parsed.error);
+    if (!parsed.ok) return malformed(name, parsed.error);
+    this.#remember(files, name, parsed.value);
+    return parsed;
+  }
+
+  #remember(files: FileSystem, name: string, value: RefValue): void {
+    if (this.#clock === null) return;
+    const before = this.#clock.wall();
+    const stat = files.stat(name);
+    if (!stat.ok || stat.value === null) return;
+    const madeAt = Number(stat.value.modifiedNanos / 1_000_000n);
+    // Replaced between the read and the look at it, it is younger than that.
+    if (madeAt + FILE_TIME_MILLIS > before) return;
+    if (this.#remembered.size >= REMEMBERED_REFS_MAX) this.#remembered.clear();
+    this.#remembered.set(name, { stat: stat.value, value });
   }
 
   read(name: string): Result<RefValue | null, BackendError> {

@@ -4,8 +4,9 @@ import { ok, type Result } from '#core';
 import { directoryOf, type FileError, type FileSystem, makeDirectories } from '#device';
 import type { ObjectHash, ObjectId } from '../object-id.ts';
 import { removeEmptyDirectories, removeEmptyParents } from './directories.ts';
+import { REFLOG_BYTES_MAX } from './limits.ts';
 import { HEAD } from './ref-reader.ts';
-import { emitReflogLine } from './reflog.ts';
+import { emitReflogLine, parseReflog } from './reflog.ts';
 
 /** Who changes refs, as logs have it. */
 export interface RefAuthor {
@@ -60,6 +61,20 @@ export class ReflogFiles {
     const written = opened.value.append(line);
     opened.value.close();
     return written;
+  }
+
+  /** Every object that a log of these refs, or HEAD's, names. */
+  ids(names: readonly string[]): Set<ObjectId> {
+    const ids = new Set<ObjectId>();
+    for (const name of [HEAD, ...names]) {
+      const files = name === HEAD ? this.#headFiles : this.#files;
+      const bytes = files.readFile(`logs/${name}`, REFLOG_BYTES_MAX);
+      for (const { from, to } of bytes.ok ? parseReflog(bytes.value, this.#hash) : []) {
+        if (from !== null) ids.add(from);
+        if (to !== null) ids.add(to);
+      }
+    }
+    return ids;
   }
 
   /** With its ref. */

@@ -41,11 +41,11 @@ export function parseReflogLine(b: Uint8Array, hash: ObjectHash): Result<ReflogE
   return ok({
     from: orNull(from),
     to: orNull(to),
-    name,
-    email,
+    name: clean(name),
+    email: clean(email),
     seconds: Number(seconds),
     zoneMinutes: sign === '-' && zone !== 0 ? -zone : zone,
-    reason,
+    reason: oneLine(reason),
   });
 }
 
@@ -87,7 +87,7 @@ function oneLine(reason: string): string {
   const line = reason.replace(/\s+/g, ' ').trim();
   if (line.length * 3 <= REFLOG_REASON_BYTES_MAX) return line;
   const bytes = encodeText(line).subarray(0, REFLOG_REASON_BYTES_MAX);
-  return decodeText(bytes, 0, bytes.length);
+  return decodeText(bytes, 0, bytes.length).trim();
 }
 
 export const formatReflogLine = ({ from, to, reason }: ReflogEntry): string =>

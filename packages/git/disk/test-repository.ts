@@ -10,6 +10,10 @@ import { nodeCrypto } from '#targets/node/crypto';
 import { NodeFileSystem } from '#targets/node/file-system';
 import { zlib } from '#targets/node/zlib';
 import { SimFileSystem, SimRandom } from '#targets/sim/index';
+import { type NamedObject, nameObject } from '../object.ts';
+import type { ObjectId } from '../object-id.ts';
+import { emitCommit } from '../wire/commit.ts';
+import { emitTree } from '../wire/tree.ts';
 import { DiskBackend, type DiskBackendOptions } from './disk-backend.ts';
 import { type InitOptions, initRepository } from './init.ts';
 
@@ -30,6 +34,29 @@ export function testOptions(seed: number): DiskBackendOptions {
     author: () => AUTHOR,
     pause: () => timers.setImmediate(),
   };
+}
+
+export const blobObject = (text: string): NamedObject =>
+  nameObject(nodeCrypto, 'SHA-1', 'blob', new TextEncoder().encode(text));
+
+/** A commit with a file of this text in a directory. */
+export function commitObjects(text: string, parents: readonly ObjectId[]): NamedObject[] {
+  const object = (kind: NamedObject['kind'], bytes: Uint8Array) =>
+    nameObject(nodeCrypto, 'SHA-1', kind, bytes);
+  const blob = blobObject(text);
+  const inner = object('tree', emitTree([{ mode: 0o100644, name: 'file', id: blob.id }], 20));
+  const outer = object('tree', emitTree([{ mode: 0o40000, name: 'dir', id: inner.id }], 20));
+  const { seconds } = AUTHOR;
+  const author = { name: 'A', email: 'a@example.org', seconds, zoneMinutes: 0 };
+  const commit = emitCommit({
+    tree: outer.id,
+    parents,
+    author,
+    committer: author,
+    extraHeaders: '',
+    message: `${text}\n`,
+  });
+  return [blob, inner, outer, object('commit', commit)];
 }
 
 /** What must work, worked. */

@@ -1,0 +1,45 @@
+/** Repositories on disk for benches: made by `git fast-import`, opened by a Store. */
+import { execFileSync } from 'node:child_process';
+import { randomFillSync } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { wallTimeOfMillis } from '#core';
+import { DiskBackend, formatOpenFault } from '#git/disk';
+import { Repository } from '#store';
+import { nodeCrypto } from '#targets/node/crypto';
+import { NodeFileSystem } from '#targets/node/file-system';
+import { zlib } from '#targets/node/zlib';
+
+export const millisOf = (start: number): number => performance.now() - start;
+
+/** A bare repository at `path` whose main has directories of files, in one pack. */
+export function seedRepository(path: string, directories: number, filesEach: number): void {
+  mkdirSync(path, { recursive: true });
+  execFileSync('git', ['init', '-q', '--bare', '-b', 'main', path]);
+  let input = 'commit refs/heads/main\ncommitter A <a@example.org> 1800000000 +0000\ndata 1\ns\n';
+  for (let i = 0; i < directories; i++) {
+    for (let j = 0; j < filesEach; j++) {
+      const text = `first ${i} ${j}\n`;
+      input += `M 100644 inline d${i}/f${j}\ndata ${text.length}\n${text}`;
+    }
+  }
+  execFileSync('git', ['fast-import', '--quiet'], { cwd: path, input });
+}
+
+export function openDisk(path: string, isSynced: boolean) {
+  const clock = { wall: () => wallTimeOfMillis(Date.now()) };
+  const person = { name: 'A', email: 'a@example.org' };
+  const opened = DiskBackend.open(new NodeFileSystem(path), {
+    crypto: nodeCrypto,
+    zlib,
+    entropy: { fill: (out) => void randomFillSync(out) },
+    author: () => ({ ...person, seconds: Math.floor(Date.now() / 1_000), zoneMinutes: 0 }),
+    pause: (wait) => setTimeout(wait / 1_000),
+    clock,
+    isSynced,
+  });
+  if (!opened.ok) throw new Error(formatOpenFault(opened.error));
+  const backend = opened.value;
+  const repository = Repository.open({ backend, crypto: nodeCrypto, clock, author: person });
+  return { backend, repository };
+}

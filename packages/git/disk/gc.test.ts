@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { wallTimeOfMillis } from '#core';
+import { nodeCrypto } from '#targets/node/crypto';
+import { NodeFileSystem } from '#targets/node/file-system';
+import { SimCrash, SimRandom } from '#targets/sim/index';
+import { checkRepository } from '../check.ts';
+import type { NamedObject } from '../object.ts';
+import type { ObjectId } from '../object-id.ts';
+import type { DiskBackend } from './disk-backend.ts';
+import {
+  blobObject,
+  commitObjects,
+  must,
+  openTest,
+  simRepository,
+  TestHome,
+} from './test-repository.ts';
+
+const home = new TestHome();
+after(() => home.close());
+
+const MAIN = 'refs/heads/main';
+const clock = { wall: () => wallTimeOfMillis(Date.now()) };
+const TWO_WEEKS_MILLIS = 14 * 86_400_000;
+
+async function commits(backend: DiskBackend, from: number, count: number): Promise<ObjectId> {
+  let last = must(await backend.readRef(MAIN))?.id ?? null;
+  for (let i = from; i < from + count; i++) {
+    const objects = commitObjects(`file ${i}\n`.repeat(50), last === null ? [] : [last]);
+    must(await backend.writeObjects(objects));
+    const { id } = objects.at(-1)!;
+    must(await backend.updateRefs([{ name: MAIN, from: last, to: id }], 'test'));
+    last = id;
+  }
+  return last!;
+}
+
+const write = async (backend: DiskBackend, text: string): Promise<NamedObject> => {
+  const object = blobObject(text);
+  must(await backend.writeObjects([object]));
+  return object;
+};
+
+const loosePathOf = (path: string, { id }: NamedObject): string =>
+  join(path, 'objects', id.slice(0, 2), id.slice(2));
+
+test('loose objects, packs, some of them nobody’s › collected › one pack, the young stay', async () => {
+  const { path, files } = home.repository();
+  const backend = openTest(files, 1, { clock, isSynced: false });
+  await commits(backend, 0, 10);
+  home.git(path, 'repack', '-dq');
+  const stale = await write(backend, 'old and nobody’s');
+  const young = await write(backend, 'young and nobody’s');
+  const last = await commits(backend, 10, 10);
+  const old = new Date(Date.now() - 2 * TWO_WEEKS_MILLIS);
+  utimesSync(loosePathOf(path, stale), old, old);
+  writeFileSync(join(path, 'objects/pack/tmp_pack_left'), 'x');
+  utimesSync(join(path, 'objects/pack/tmp_pack_left'), old, old);
+  const report = must(await backend.gc({ pruneBefore: Date.now() - TWO_WEEKS_MILLIS }));
+  assert.deepEqual(
+    { ...report, packBytes: 0 },
+    {
+      objects: 80,
+      packBytes: 0,
+      packsRemoved: 1,
+      looseRemoved: 40,
+      unreachableKept: 1,
+      unreachableRemoved: 1,
+    },
+  );
+  assert.equal(readdirSync(join(path, 'objects/pack')).length, 2);
+  assert.ok(existsSync(loosePathOf(path, young)) && !existsSync(loosePathOf(path, stale)));
+  assert.ok(!existsSync(join(path, 'gc.pid')));
+  assert.equal(home.git(path, 'fsck', '--full', '--strict', '--no-dangling'), '');
+  assert.equal(home.git(path, 'rev-list', '--count', last), '20');
+  const checked = must(await checkRepository(backend, { crypto: nodeCrypto }));
+  assert.deepEqual([checked.objects, checked.problemCount], [81, 0]);
+  await commits(backend, 20, 2);
+  const again = must(await backend.gc({ pruneBefore: null }));
+  assert.deepEqual([again.packsRemoved, again.looseRemoved, again.objects], [1, 8, 88]);
+  home.git(path, 'gc', '-q', '--prune=now');
+  assert.equal(must(await backend.readRef(MAIN))?.id, home.git(path, 'rev-parse', 'main'));
+  await backend.close();
+});
+
+test('packed and nobody’s › collected › loosened while the pack is young, gone when it is old', async () => {
+  const { path, files } = home.repository();
+  const backend = openTest(files, 1, { clock, isSynced: false });
+  const first = await commits(backend, 0, 5);
+  await commits(backend, 5, 5);
+  home.git(path, 'repack', '-adq');
+  must(await backend.updateRefs([{ name: MAIN, from: 'any', to: first }], 'back'));
+  const spared = must(await backend.gc({ pruneBefore: Date.now() - TWO_WEEKS_MILLIS }));
+  assert.deepEqual([spared.unreachableKept, spared.unreachableRemoved], [20, 0]);
+  assert.equal(home.git(path, 'fsck', '--full', '--no-dangling'), '');
+  const gone = must(await backend.gc({ pruneBefore: Date.now() + 1_000 }));
+  assert.deepEqual([gone.unreachableKept, gone.unreachableRemoved], [0, 20]);
+  assert.equal(home.git(path, 'fsck', '--full', '--unreachable'), '');
+  await backend.close();
+});
+
+test('a work tree › collected › what its index may name stays, however old', async () => {
+  const path = home.directory();
+  home.git(path, 'init', '-q', '-b', 'main', '.');
+  home.git(path, 'commit', '-q', '--allow-empty', '-m', 'first');
+  writeFileSync(join(path, 'staged'), 'staged');
+  home.git(path, 'add', 'staged');
+  const backend = openTest(new NodeFileSystem(path), 1, { clock, isSynced: false });
+  must(await backend.gc({ pruneBefore: Date.now() + 1_000 }));
+  home.git(path, 'commit', '-qm', 'second');
+  assert.equal(home.git(path, 'fsck', '--full', '--strict', '--no-dangling'), '');
+  await backend.close();
+});
+
+test('a git gc under way, a kept pack, a repository that borrows › refused, left, refused', async () => {
+  const { path, files } = home.repository();
+  const backend = openTest(files, 1, { clock, isSynced: false });
+  await commits(backend, 0, 3);
+  home.git(path, 'repack', '-adq');
+  const [pack] = readdirSync(join(path, 'objects/pack')).filter((name) => name.endsWith('.pack'));
+  writeFileSync(join(path, 'objects/pack', pack!.replace('.pack', '.keep')), '');
+  await commits(backend, 3, 1);
+  writeFileSync(join(path, 'gc.pid'), '1 elsewhere');
+  const busy = await backend.gc({ pruneBefore: null });
+  assert.ok(!busy.ok && busy.error.kind === 'busy' && /gc\.pid/.test(busy.error.what));
+  const old = new Date(Date.now() - 13 * 3_600_000);
+  utimesSync(join(path, 'gc.pid'), old, old);
+  must(await backend.gc({ pruneBefore: null }));
+  assert.ok(existsSync(join(path, 'objects/pack', pack!)));
+  assert.equal(home.git(path, 'fsck', '--full', '--strict'), '');
+  home.git(path, 'config', 'extensions.preciousObjects', 'true');
+  home.git(path, 'config', 'core.repositoryformatversion', '1');
+  const precious = openTest(files, 1, { clock });
+  const refused = await precious.gc({ pruneBefore: null });
+  assert.ok(!refused.ok && refused.error.kind === 'read only');
+  for (const each of [backend, precious]) await each.close();
+});
+
+test('power lost at every step of a collection › reopened › all that was named is there', async () => {
+  const times = { wall: () => wallTimeOfMillis(1_800_000_000_000) };
+  for (let step = 0; ; step++) {
+    const files = simRepository(3);
+    const backend = openTest(files, 4, { clock: times });
+    const first = await commits(backend, 0, 2);
+    must(await backend.gc({ pruneBefore: null }));
+    const last = await commits(backend, 2, 2);
+    must(await backend.updateRefs([{ name: 'refs/heads/b', from: null, to: first }], 'test'));
+    files.crashAt = files.steps + step;
+    try {
+      must(await backend.gc({ pruneBefore: 1_799_999_999_000 }));
+      assert.ok(step > 30, `${step} steps`);
+      break;
+    } catch (error) {
+      if (!(error instanceof SimCrash)) throw error;
+    }
+    const back = files.crashed(new SimRandom(step));
+    back.remove('gc.pid');
+    const again = openTest(back, 5, { clock: times });
+    assert.equal(must(await again.readRef(MAIN))?.id, last);
+    const report = must(await checkRepository(again, { crypto: nodeCrypto }));
+    assert.deepEqual(report.problems, [], `step ${step}`);
+    assert.equal(report.objects, 16);
+    must(await again.gc({ pruneBefore: null }));
+    await again.close();
+  }
+});
