@@ -92,3 +92,29 @@ test('a record › is its text, and no other text is it', () => {
   }
   assert(decodeRecord(hot.utf8Encode(good.replace('host a', `host ${'a'.repeat(64)}`))).ok);
 });
+
+test('any records, merged in any order and grouping › the one that a sort puts last', () => {
+  const shuffled = fc
+    .array(record, { minLength: 1, maxLength: 7 })
+    .chain((records) =>
+      fc.tuple(
+        fc.constant(records),
+        fc.shuffledSubarray(records, { minLength: records.length }),
+        fc.array(fc.nat(), { minLength: records.length, maxLength: records.length }),
+      ),
+    );
+  fc.assert(
+    fc.property(shuffled, ([records, order, picks]) => {
+      const end = ({ expires }: NeighborRecord): number => expires ?? 1e9;
+      const naive = [...records].sort((a, b) => end(b) - end(a) || (text(a) < text(b) ? -1 : 1));
+      const left: (NeighborRecord | undefined)[] = [...order];
+      for (const pick of picks) {
+        if (left.length === 1) break;
+        const [one] = left.splice(pick % left.length, 1);
+        const at = pick % left.length;
+        left[at] = merged(undefined, left[at], one);
+      }
+      assert.equal(text(left[0]), text(naive[0]));
+    }),
+  );
+});

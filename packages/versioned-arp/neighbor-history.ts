@@ -45,6 +45,7 @@ export class NeighborHistory {
     merges: 0,
     historyCuts: 0,
     storeFailures: 0,
+    pullFailures: 0,
   };
   readonly repository: Repository<NeighborShape>;
   private readonly options: HistoryOptions;
@@ -56,6 +57,7 @@ export class NeighborHistory {
   /** The end of what is under way: one thing at a time. */
   private last: Promise<unknown> = Promise.resolve();
   private isCommitting = false;
+  private warned = '';
   /** The commit that the table knows. */
   private seen: ObjectId | null = null;
   /** Of the main branch's history, at most; 0: not counted yet. */
@@ -146,8 +148,20 @@ export class NeighborHistory {
 
   private failed(why: string): Outcome<never> {
     this.counters.storeFailures += 1;
-    this.options.log.warn(`the store of neighbours: ${why}`);
+    this.warn(`the store of neighbours: ${why}`);
     return err(why);
+  }
+
+  private notPulled(why: string): Outcome<never> {
+    this.counters.pullFailures += 1;
+    this.warn(`not pulled from ${why}`);
+    return err(why);
+  }
+
+  /** Once, however often it is tried. */
+  private warn(what: string): void {
+    if (what !== this.warned) this.options.log.warn(what);
+    this.warned = what;
   }
 
   private async begin(): Promise<Outcome<void>> {
@@ -218,13 +232,13 @@ export class NeighborHistory {
   /** `isWhole`: also when there is nothing new, for whoever wants to push. */
   private async pullNow(remote: NeighborRemote, isWhole = false): Promise<Outcome<boolean>> {
     const fetched = await remote.fetch(this.repository);
-    if (!fetched.ok) return this.failed(`${remote.name}: ${fetched.error}`);
+    if (!fetched.ok) return this.notPulled(`${remote.name}: ${fetched.error}`);
     if (fetched.value === null) return ok(false);
     const [ours, theirs] = [await this.main.tree(), await this.repository.at(fetched.value).tree()];
     if (!ours.ok) return this.failed(formatStoreError(ours.error));
-    if (!theirs.ok) return this.failed(`${remote.name}: ${formatStoreError(theirs.error)}`);
+    if (!theirs.ok) return this.notPulled(`${remote.name}: ${formatStoreError(theirs.error)}`);
     const refused = await refusal(ours.value, theirs.value);
-    if (refused !== null) return this.failed(`${remote.name}: ${refused}`);
+    if (refused !== null) return this.notPulled(`${remote.name}: ${refused}`);
     const [ourHash, theirHash] = [await ours.value.hash(), await theirs.value.hash()];
     const isSame = ourHash.ok && theirHash.ok && ourHash.value === theirHash.value;
     // Two histories of the same knowledge say nothing new by being merged, again and again.

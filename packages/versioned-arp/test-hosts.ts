@@ -81,6 +81,15 @@ export class ArpHost {
     device.commit(frame.length, [], null);
   }
 
+  /** An ARP frame with whatever in it. */
+  sendFrame(destination: Uint8Array, payload: Uint8Array): void {
+    const { device } = this.host.host;
+    const memory = device.reserve();
+    assert(memory !== null);
+    const repr = { destination, source: device.mac, etherType: ETHERTYPE_ARP, payload };
+    device.commit(emitEthernet(memory, repr), [], null);
+  }
+
   get mac(): Uint8Array {
     return this.host.host.device.mac;
   }

@@ -151,7 +151,7 @@ test('a page of this host › may connect, whatever the case', () => {
 
 test('messages › of all length forms, in one frame or in pieces, with a ping between', () => {
   const party = new Party();
-  const sizes = [0, 1, 125, 126, 127, 65_535, 65_536, 1_048_576];
+  const sizes = [0, 1, 125, 126, 127, 65_535, 65_536, 100_000];
   for (const size of sizes) party.flow.send(frame(2, new Uint8Array(size).fill(7)));
   assert.deepEqual(
     party.heard.map((message) => message.length),
@@ -197,7 +197,7 @@ test('any messages in any pieces › heard whole and in order', () => {
         assert.deepEqual(party.heard, messages);
       },
     ),
-    { numRuns: 50 },
+    { numRuns: 15 },
   );
 });
 

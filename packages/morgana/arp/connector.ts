@@ -13,7 +13,7 @@ const STORE_BYTES_MAX = 8 * 1_048_576;
 export const versionedArpConnector: Connector<'net.versionedArp'> = {
   // Who learns is who DHCP is told that we are.
   args: { hostname: DIRECT_STACK_ARGS.hostname! },
-  async connect({ machine, node, args, log, name }) {
+  async connect({ machine, node, args, log, name, inspection }) {
     const { timers, clock, entropy } = machine;
     const host = String(args.hostname) || name;
     const backend = new MemoryBackend({ bytesMax: STORE_BYTES_MAX });
@@ -32,6 +32,7 @@ export const versionedArpConnector: Connector<'net.versionedArp'> = {
         if (reached.ok) backend.collect(reached.value);
       },
     });
+    inspection?.commands.inspector.section('versionedArp', () => ({ ...arp.counters() }));
     const started = await arp.start();
     return started.ok ? arp : { lacks: started.error };
   },

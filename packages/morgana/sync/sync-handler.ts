@@ -1,8 +1,9 @@
 /** A store that others sync with over WebSockets, as a handler of our HTTP server. */
 
-import type { Logger, TimerQueue } from '#core';
+import { hot, type Logger, type TimerQueue } from '#core';
 import { primitives } from '#crypto/platform';
-import { zlib } from '#git/zlib/platform';
+import type { CryptoPrimitives, Zlib } from '#device';
+import { zlib as ownZlib } from '#git/zlib/platform';
 import {
   acceptWebSocket,
   type Exchange,
@@ -18,15 +19,25 @@ export interface SyncHandlerOptions extends Pick<SyncServerOptions, 'schema' | '
   readonly log: Logger;
   /** Which pages may connect, and who at all; pages of this host unless given. */
   readonly allows?: WebSocketOptions['allows'];
+  /** Open at once; one more gets 503. 256 unless given. */
+  readonly channelsMax?: number;
+  /** Others than the target's own. */
+  readonly crypto?: CryptoPrimitives;
+  readonly zlib?: Zlib;
 }
+
+const CHANNELS_MAX = 256;
 
 export class SyncHandler implements HttpHandler {
   readonly server: SyncServer;
   private readonly options: SyncHandlerOptions;
+  private readonly crypto: CryptoPrimitives;
 
   constructor({ backend }: Pick<Repository<Shape>, 'backend'>, options: SyncHandlerOptions) {
     this.options = options;
-    this.server = new SyncServer({ ...options, backend, crypto: primitives, zlib });
+    this.crypto = options.crypto ?? primitives;
+    const { crypto } = this;
+    this.server = new SyncServer({ zlib: ownZlib, ...options, backend, crypto });
   }
 
   answer(_head: RequestHead): null {
@@ -34,10 +45,14 @@ export class SyncHandler implements HttpHandler {
   }
 
   request(exchange: Exchange): void {
-    const { timers, allows } = this.options;
+    const { timers, allows, channelsMax = CHANNELS_MAX } = this.options;
+    if (this.server.counters.channels >= channelsMax) {
+      exchange.respond(503, [], hot.utf8Encode('too many sync already\n'));
+      return;
+    }
     const { address, port } = exchange.remote;
     const pages = allows === undefined ? {} : { allows };
-    const socket = acceptWebSocket(exchange, { timers, crypto: primitives, ...pages });
+    const socket = acceptWebSocket(exchange, { timers, crypto: this.crypto, ...pages });
     if (socket !== null) this.server.accept(socket, `${address}:${port}`);
   }
 }

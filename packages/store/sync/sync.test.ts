@@ -57,7 +57,7 @@ test('both change while cut off › merged when they are back, each increment on
   for (const { client } of [a, b]) client.stop();
 });
 
-for (const seed of [1, 2, 3]) {
+for (const seed of [1, 2]) {
   test(`replicas, random edits, random cuts, seed ${seed} › all the same, every increment exact`, async () => {
     const net = new Network(seed);
     const clients = ['a', 'b', 'c', 'd'].map((name) => net.client(net.repository(name)));
