@@ -11,6 +11,16 @@ export {
   type RefValue,
 } from './backend.ts';
 export {
+  type BundleFault,
+  type BundleRequest,
+  type ExportedBundle,
+  exportBundle,
+  formatBundleFault,
+  type ImportedBundle,
+  importBundle,
+  verifyBundle,
+} from './bundle/bundle.ts';
+export {
   type CheckOptions,
   type CheckProblem,
   type CheckReport,

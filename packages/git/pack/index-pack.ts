@@ -168,6 +168,8 @@ class Indexing {
     }
     const end = await this.stream.finish();
     if (!end.ok) return end;
+    const isAlone = this.options.isAlone === true;
+    if (isAlone && !(await this.stream.isAtEnd())) return err({ kind: 'trailing' });
     return this.storeFault === null ? end : err(this.storeFault);
   }
 

@@ -45,6 +45,8 @@ export interface UnpackOptions extends PackBounds {
   readonly check: 'objects' | 'nothing';
   /** Commits whose parents may be missing: a history that ends there. */
   readonly shallow?: ReadonlySet<ObjectId>;
+  /** Nothing may follow the pack. */
+  readonly isAlone?: boolean;
   /** Called after each entry that was read. */
   readonly progress?: (done: number, total: number) => void;
 }
@@ -137,6 +139,8 @@ class Unpacking {
     }
     const end = await this.stream.finish();
     if (!end.ok) return end;
+    const isAlone = this.options.isAlone === true;
+    if (isAlone && !(await this.stream.isAtEnd())) return err({ kind: 'trailing' });
     if (this.waitingCount > 0) return err(this.missingBase());
     const flushed = await this.flush();
     if (!flushed.ok) return flushed;
