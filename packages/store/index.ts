@@ -64,6 +64,16 @@ export {
   mergeItems,
 } from './data/text.ts';
 export {
+  formatPullError,
+  type PullError,
+  type Pulled,
+  type PullOptions,
+  type PullStrategy,
+  pull,
+  push,
+  type StorePushOptions,
+} from './exchange.ts';
+export {
   CommitGraph,
   type CommitNode,
   formatHistoryFault,

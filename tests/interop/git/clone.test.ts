@@ -1,7 +1,9 @@
 /** Stock git clients against our server: clones and fetches of every kind. */
 
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { Log } from '#core';
 import { MemoryBackend, nameObject } from '#git';
 import { nodeCrypto as crypto } from '#targets/node/crypto';
@@ -180,3 +182,49 @@ test('what is not smart, not here, not asked rightly › a status that says so',
   assert.equal(await statusOf('/repo/git-upload-pack'), 405);
   assert.equal(await statusOf('/repo/git-upload-pack', { method: 'POST', body: '0000' }), 415);
 });
+
+test('a request in gzip, with Expect, in chunks › POST › the answer as ever', async () => {
+  const lines = ['command=ls-refs\n', '0001', 'ref-prefix refs/heads/main\n', '0000'];
+  const plain = Buffer.concat(
+    lines.map((line) => (/^000/.test(line) ? Buffer.from(line) : pkt(line))),
+  );
+  const main = await git.run(['rev-parse', 'main'], { cwd: source() });
+  for (const coding of ['identity', 'gzip', 'x-gzip']) {
+    const body = coding === 'identity' ? plain : gzipSync(plain);
+    const answer = await post(server.url, coding, body);
+    assert.equal(answer, `003d${main} refs/heads/main\n0000`);
+  }
+  // A bomb: 64 MB of zeros are no pkt-lines, and more isn't inflated than is looked at.
+  const bomb = await post(server.url, 'gzip', gzipSync(Buffer.alloc(64_000_000)));
+  assert.match(bomb, /^....ERR this is not Git's protocol/);
+});
+
+const pkt = (line: string): Buffer =>
+  Buffer.from((line.length + 4).toString(16).padStart(4, '0') + line);
+
+/** Waits for 100 (Continue), then sends chunks of 100 bytes. */
+function post(url: string, coding: string, body: Buffer): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = http.request(`${url}/repo/git-upload-pack`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/x-git-upload-pack-request',
+        'content-encoding': coding,
+        'git-protocol': 'version=2',
+        expect: '100-continue',
+      },
+    });
+    request.once('error', reject);
+    request.once('continue', () => {
+      for (let at = 0; at < body.length; at += 100) request.write(body.subarray(at, at + 100));
+      request.end();
+    });
+    request.once('response', (response) => {
+      let text = '';
+      response.setEncoding('latin1').on('data', (piece: string) => {
+        text += piece;
+      });
+      response.once('end', () => resolve(text));
+    });
+  });
+}
