@@ -159,7 +159,7 @@ test('wrong words, flags, paths, revisions, places › one line each, and the ex
   await fails(['remove', 'nothing'], 2, /nothing is at/);
   await fails(['merge', 'nobody'], 2, /no branch, tag or commit 'nobody'/);
   await fails(['pull'], 1, /cloned from nowhere/);
-  await fails(['push', 'ftp://x'], 1, /is no URL/);
+  await fails(['push', 'ftp://x'], 1, /neither a URL nor a directory/);
   await fails(['get', 'x', `--root=${work.path('none')}`], 2, /no directory/);
   await fails(['get', 'x', `--root=${work.directory}`], 2, /no Git repository/);
   await fails(['init', `--root=${work.directory}`], 2, /isn't empty/);
@@ -198,8 +198,9 @@ test('watch › changes by git and by us, one a line, until so many', async () =
   assert.equal(changes[1].after, await git('rev-parse', 'main'));
 });
 
-test('serve, clone, pull, push › between two stores; git clones and pushes too', async () => {
+test('serve, clone, pull, push › between two stores; git clones and pushes too', async (t) => {
   const tool = work.start(['store', 'serve', '--push', `--root=${root}`]);
+  t.after(() => tool.child.kill('SIGKILL'));
   await tool.wrote(/^http:\/\/127\.0\.0\.1:\d+\/\n/);
   const url = /http:\S+/.exec(tool.stdout)![0];
   const copy = `--root=${work.path('copy')}`;
@@ -218,6 +219,50 @@ test('serve, clone, pull, push › between two stores; git clones and pushes too
   assert.equal(await stock.run(['fsck', '--full'], { cwd: stock.path('over-http') }), '');
   tool.child.kill('SIGINT');
   assert.equal((await tool.ended).code, 0);
+});
+
+test('export, import › git takes our bundle and verifies it, we take git’s', async () => {
+  const file = work.path('all.bundle');
+  assert.match(await store('export', file), /^3 branches and tags, \d+ objects in /);
+  assert.match(await git('bundle', 'verify', file), /complete history/);
+  const folder = stock.path('from-bundle');
+  await stock.run(['clone', '-q', file, folder]);
+  assert.equal(await stock.run(['fsck', '--full'], { cwd: folder }), '');
+  const head = (branch: string) => git('rev-parse', branch);
+  assert.equal(await stock.run(['rev-parse', 'HEAD'], { cwd: folder }), await head('main'));
+  const other = `--root=${work.path('imported')}`;
+  await store('init', other);
+  assert.match(await store('import', file, other), /refs\/heads\/main [0-9a-f]{10}: new\n/);
+  assert.equal(await store('get', 'side', other), '1');
+  await stock.run(['commit', '-q', '--allow-empty', '-m', 'later'], { cwd: folder });
+  const part = work.path('part.bundle');
+  await stock.run(['bundle', 'create', '-q', part, 'HEAD~1..main'], { cwd: folder });
+  assert.match(await store('import', part, other), /^refs\/heads\/main .*: fast-forward\n$/);
+  await store('set', 'aside', '1');
+  await store('export', file);
+  assert.match(await store('import', file, other), /kept as import\/main, to be merged/);
+  await store('merge', 'import/main', other);
+  assert.equal(await store('get', 'aside', other), '1');
+  const fresh = `--root=${work.path('fresh')}`;
+  await store('init', fresh);
+  const missing = await fails(['import', part, fresh], 2, /1 commits that aren't here/);
+  assert.match(missing, /^missing: [0-9a-f]{40}/);
+  await fails(['export', work.path('none.bundle'), fresh], 2, /no branch and no tag/);
+  await fails(['import', path.join(root, 'config'), fresh], 2, /is no bundle/);
+  await fails(['import', work.path('nowhere'), fresh], 2, /no such file/);
+});
+
+test('a store in another directory › cloned, pulled, pushed › as over a network', async () => {
+  const copy = `--root=${work.path('beside')}`;
+  await store('clone', root, copy);
+  await store('set', 'beside', '1', copy);
+  assert.match(await store('push', copy), /fast-forward/);
+  assert.equal(await git('show', 'main:beside'), '1');
+  await store('set', 'beside', '2');
+  assert.match(await store('pull', copy), /^main is at/);
+  assert.equal(await store('get', 'beside', copy), '2');
+  assert.equal(await store('pull', copy), 'nothing has changed\n');
+  await fails(['clone', work.path('nowhere'), `--root=${work.path('n')}`], 2, /no directory/);
 });
 
 test('check › whole; an object gone › told, with who names it', async () => {

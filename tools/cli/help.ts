@@ -193,9 +193,11 @@ id or its beginning. Every change is one commit; what changes nothing makes none
   merge REVISION        into the branch; conflicts are listed, and nothing changes
   revert REVISION       a commit that undoes that one
   watch [PATH]          as diff, for each change as it comes, until Ctrl-C
-  clone URL             into DIR, by Git's smart HTTP protocol; so are
+  clone URL             into DIR, by Git's smart HTTP protocol or from a directory; so are
   pull [URL]            the branch, and merge it; where it was cloned from unless given
   push [URL]            the branch; what would lose commits there is refused
+  export FILE           all branches and tags as a bundle of Git's
+  import FILE           a bundle: makes its branches, moves ours where nothing is lost
   check                 that everything a branch or tag leads to is there and whole
   serve                 over HTTP on 127.0.0.1, for "git clone", until Ctrl-C
   graph                 the history of all branches for Graphviz' dot

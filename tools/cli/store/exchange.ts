@@ -2,27 +2,53 @@
 
 import { appendFileSync } from 'node:fs';
 import path from 'node:path';
-import { type ExchangeError, formatExchangeError, HEADS, REMOTES, Remote } from '#git';
+import {
+  type ExchangeError,
+  formatExchangeError,
+  type GitTransport,
+  HEADS,
+  LocalTransport,
+  REMOTES,
+  ReceivePack,
+  Remote,
+  UploadPack,
+} from '#git';
 import { configValue } from '#git/disk';
 import { nodeCrypto } from '#targets/node/crypto';
 import { zlib } from '#targets/node/zlib';
 import { HttpTransport } from '../../../packages/morgana/git.ts';
 import { EXIT_OK, Failure, usageFailure } from '../failure.ts';
 import { shown } from '../places.ts';
-import { type Answers, must, safe, shortId } from './answers.ts';
+import { type Answers, must, safe, shortId, stdoutAnswers } from './answers.ts';
 import { branchOf, initStore, type OpenStore, openStore, rootOf, type StorePlace } from './open.ts';
 import { tell, type WriteFlags } from './writing.ts';
 
 const REMOTE = 'origin';
 
-function remoteOf({ backend }: OpenStore, url: string): Remote {
-  return new Remote({
-    backend,
-    crypto: nodeCrypto,
-    zlib,
-    connect: () => new HttpTransport({ url }),
-    name: REMOTE,
-  });
+function remoteOf({ backend }: OpenStore, place: string): Remote {
+  const connect = (): GitTransport =>
+    isUrl(place) ? new HttpTransport({ url: place }) : new DirectoryTransport(place);
+  return new Remote({ backend, crypto: nodeCrypto, zlib, connect, name: REMOTE });
+}
+
+/** A repository in another directory of this machine, which is closed behind it. */
+class DirectoryTransport extends LocalTransport {
+  readonly #opened: OpenStore;
+
+  constructor(directory: string) {
+    const opened = openStore({ root: directory, branch: null, author: null }, stdoutAnswers);
+    const parts = { backend: opened.backend, crypto: nodeCrypto, zlib };
+    super({
+      uploadPack: new UploadPack(parts),
+      receivePack: new ReceivePack<undefined>(parts),
+      pusher: undefined,
+    });
+    this.#opened = opened;
+  }
+
+  override async close(): Promise<void> {
+    await this.#opened.repository.close();
+  }
 }
 
 export async function clone(
@@ -103,10 +129,17 @@ function remoteUrl({ backend, root }: OpenStore, word: string | undefined): stri
   throw usageFailure(`${shown(root)} was cloned from nowhere`, 'name a URL');
 }
 
+const isUrl = (word: string): boolean => /^https?:\/\//.test(word) && URL.canParse(word);
+
+/** A URL, or a directory, in full: it is kept in a configuration. */
 function urlOf(word: string): string {
-  const isHttp = /^https?:\/\//.test(word) && URL.canParse(word);
-  if (isHttp && !/["\\\n]/.test(word)) return word;
-  throw usageFailure(`'${safe(word)}' is no URL`, 'as http://host/repository');
+  const place = isUrl(word) || /^\w+:\/\//.test(word) ? word : path.resolve(word);
+  const isPlace = isUrl(place) || path.isAbsolute(place);
+  if (isPlace && !/["\\\n]/.test(place)) return place;
+  throw usageFailure(
+    `'${safe(word)}' is neither a URL nor a directory`,
+    'as http://host/repository',
+  );
 }
 
 const failed = (error: ExchangeError, url: string): Failure =>

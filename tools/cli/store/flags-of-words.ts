@@ -16,6 +16,8 @@ export const STORE_WORDS = {
   clone: { args: ['URL'], flags: ['object-format'] },
   pull: { args: ['[URL]'], flags: ['message', 'author'] },
   push: { args: ['[URL]'], flags: [] },
+  export: { args: ['FILE'], flags: [] },
+  import: { args: ['FILE'], flags: [] },
   check: { args: [], flags: [] },
   serve: { args: [], flags: ['port', 'push'] },
   graph: { args: [], flags: ['count'] },

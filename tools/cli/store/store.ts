@@ -72,6 +72,10 @@ async function run(
       return (await import('./exchange.ts')).push(opened, args[0], json);
     case 'serve':
       return (await import('./serving.ts')).serve(opened, flags.port, flags.push);
+    case 'export':
+      return (await import('./bundles.ts')).exportBundle(opened, first, json);
+    case 'import':
+      return (await import('./bundles.ts')).importBundle(opened, first, json);
     case 'check':
       return (await import('./keeping.ts')).check(opened, json);
   }
