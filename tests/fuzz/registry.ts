@@ -34,6 +34,7 @@ import {
 import type { SimRandom } from '#targets/sim/index';
 import { acmeCases } from './acme-cases.ts';
 import { arpCases } from './arp-cases.ts';
+import { blockStoreCases } from './block-store-cases.ts';
 import { composeCases } from './compose-cases.ts';
 import { contentsCases } from './contents-cases.ts';
 import { cryptoCases } from './crypto-cases.ts';
@@ -264,5 +265,6 @@ export const registry: readonly WireCase[] = [
   ...acmeCases,
   ...arpCases,
   ...syncCases,
+  ...blockStoreCases,
   ...x509Cases,
 ];

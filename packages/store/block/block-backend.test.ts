@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { readU32be, writeU32be } from '#core';
 import { backendCases } from '#git/conformance';
 import { nodeCrypto } from '#targets/node/crypto';
 import { BlockBackend } from './block-backend.ts';
+import { Geometry } from './geometry.ts';
+import { formatOpenError } from './open-store.ts';
 import {
   blob,
   format,
@@ -16,6 +19,7 @@ import {
   STORE_ID,
   simDisk,
 } from './test-store.ts';
+import { putSum, sha256 } from './wire/checksum.ts';
 
 for (const hash of ['SHA-1', 'SHA-256'] as const) {
   for (const { name, run } of backendCases) {
@@ -37,6 +41,23 @@ test('a blank disk › opened › blank, and left so', async () => {
   const opened = await BlockBackend.open(partsOf(disk));
   assert.deepEqual(opened, { ok: false, error: { kind: 'blank' } });
   assert.equal(disk.changes, 0);
+});
+
+test('a store of a later format › opened, repaired › refused as such, and left so', async () => {
+  const { disk } = await freshStore();
+  const image = disk.crash(0);
+  const slots = [0, 1, 2, 3].map((slot) => new Geometry(512, image.length, 16_384).slotAt(slot));
+  for (const at of slots) {
+    const slot = image.subarray(at, at + 4_096);
+    writeU32be(slot, 16, 2);
+    if (slot[0] !== 0) putSum(sha256(nodeCrypto), slot, 24, readU32be(slot, 20));
+  }
+  const later = simDisk({ image });
+  const refused = { ok: false, error: { kind: 'future', version: 2 } } as const;
+  assert.deepEqual(await BlockBackend.open(partsOf(later)), refused);
+  assert.deepEqual(await BlockBackend.repair(partsOf(later)), refused);
+  assert.match(formatOpenError(refused.error), /format 2, and this is made for 1/);
+  assert.equal(later.changes, 0);
 });
 
 test('other data › opened › foreign', async () => {

@@ -19,6 +19,7 @@ import {
   type RefValue,
   RefWatchers,
 } from '#git';
+import { Checker, type CheckReport } from './check.ts';
 import { Checkpoints } from './checkpoint.ts';
 import { type Collected, Collection, type CollectOptions } from './collect/collector.ts';
 import type { StoreCore, StoreCounters } from './core.ts';
@@ -32,9 +33,12 @@ import {
   type OpenError,
   type OpenedStore,
   openStore,
+  readSuperblock,
   type StoreParts,
 } from './open-store.ts';
+import { type Rebuilt, rebuildStore } from './repair.ts';
 import { StreamWriter } from './stream-writer.ts';
+import { sha256 } from './wire/checksum.ts';
 import { fencePages } from './wire/index-page.ts';
 
 /** What a store has and takes. */
@@ -71,6 +75,8 @@ export class BlockBackend implements ObjectBackend {
   readonly #scanned: OpenedStore['scanned'];
   #isClosed = false;
   #collection: Collection | null = null;
+  /** Objects that a check found damaged: who writes them again mends them. */
+  readonly #damaged = new Set<ObjectId>();
 
   private constructor({ core, refs, end, scanned }: OpenedStore) {
     this.#core = core;
@@ -89,6 +95,16 @@ export class BlockBackend implements ObjectBackend {
   /** Makes an empty store; what was on the device is lost. */
   static format(parts: StoreParts, options: FormatOptions): Promise<Result<void, OpenError>> {
     return formatStore(parts, options);
+  }
+
+  /**
+   * For a store that can't be opened, or whose index is damaged: makes a new index and superblocks
+   * of all that is found whole. Changes nothing unless it finds a log of a store.
+   */
+  static async repair(parts: StoreParts): Promise<Result<Rebuilt, OpenError>> {
+    const superblock = await readSuperblock(parts.device, sha256(parts.crypto));
+    if (!superblock.ok && superblock.error.kind !== 'blank') return superblock;
+    return rebuildStore(parts, superblock.ok ? superblock.value : null);
   }
 
   /**
@@ -147,7 +163,8 @@ export class BlockBackend implements ObjectBackend {
     }
     const found = await this.hasObject(id);
     if (!found.ok) return found;
-    if (found.value || this.#log.find(id) !== null) return ok(undefined);
+    const isDamaged = this.#damaged.delete(id);
+    if ((found.value && !isDamaged) || this.#log.find(id) !== null) return ok(undefined);
     const added = this.#log.add(object, this.#core.zlib.deflate(bytes));
     return added.ok ? added : this.#tell(added.error, id);
   }
@@ -238,6 +255,58 @@ export class BlockBackend implements ObjectBackend {
       return error.kind === 'cancelled' ? err(error) : this.#tell(error, null);
     });
     return { cancel: () => collection.cancel(), done };
+  }
+
+  /**
+   * Reads everything. With `repair`, copies of the superblock that are damaged are written again,
+   * and damaged objects may be written again; with `removeRefs`, refs that name such ones are
+   * removed. A damaged index wants `BlockBackend.repair`.
+   */
+  async check(
+    options: { readonly repair?: boolean; readonly removeRefs?: boolean } = {},
+  ): Promise<Result<CheckReport, BackendError>> {
+    if (this.#isClosed) return CLOSED;
+    const checker = new Checker(this.#core, this.#reader);
+    const checked = await this.#checkAll(checker);
+    if (!checked.ok) return this.#tell(checked.error, null);
+    if (options.repair === true && checker.count > 0) {
+      const repaired = await this.#repair(checker, options.removeRefs === true);
+      if (!repaired.ok) return repaired;
+    }
+    return ok(checker.report);
+  }
+
+  async #checkAll(checker: Checker): Promise<Result<void, StoreFault>> {
+    if (!this.#core.disk.device.isReadOnly) await this.#log.spill(true);
+    const superblocks = await checker.superblocks();
+    if (!superblocks.ok) return superblocks;
+    const index = await checker.index();
+    if (!index.ok) return index;
+    const shallow = new Set(this.#log.refs.shallow);
+    const { index: places, pause } = this.#core;
+    for await (const id of this.objectIds()) {
+      if (!id.ok) break;
+      const found = await places.find(id.value);
+      if (!found.ok || found.value === null) continue;
+      const checked = await checker.object(id.value, found.value, shallow.has(id.value));
+      if (!checked.ok) return checked;
+      await pause();
+    }
+    return checker.refs(this.#log.refs);
+  }
+
+  async #repair(checker: Checker, removeRefs: boolean): Promise<Result<void, BackendError>> {
+    const refused = this.#cannotWrite();
+    if (refused !== null) return refused;
+    const updates: RefUpdate[] = [];
+    for (const problem of checker.problems) {
+      if (problem.kind === 'superblock') await this.#core.roots.commit(true);
+      if (problem.kind === 'object') this.#damaged.add(problem.id);
+      if (problem.kind !== 'ref' || !removeRefs) continue;
+      updates.push({ name: problem.name, from: problem.id, to: null });
+    }
+    const done = await this.#log.updateRefs(updates, 'repair');
+    return done as Result<void, BackendError>;
   }
 
   /** Commits whose parents a collection cut off: they count as having none. */

@@ -33,3 +33,5 @@ export const CHAIN_LENGTH_MAX = 4_095;
 export const RECENT_OBJECTS = 1_024;
 /** What is read first of a record, when its length isn't known. */
 export const READ_AHEAD_BYTES = 2_048;
+/** Problems that a check tells one by one; all of them are counted. */
+export const CHECK_PROBLEMS_MAX = 1_000;

@@ -31,7 +31,7 @@ export const entriesPerPage = (idBytes: number): number =>
   Math.floor((PAGE_BYTES - at.entries) / entryBytes(idBytes));
 export const fencePages = (pages: number): number => Math.ceil(pages / FENCES_PER_PAGE);
 
-/** Null when `b`, a whole page, is page `number` of entries in strict order. O(entries). */
+/** Null when `b`, a whole page, is page `number` of entries. Their order isn't looked at. */
 export function checkIndexPage(
   checksum: Checksum,
   b: Uint8Array,
@@ -40,15 +40,21 @@ export function checkIndexPage(
 ): WireFault | null {
   const wrong = checkHead(checksum, b, number, KIND_ENTRIES, entriesPerPage(idBytes));
   if (wrong !== null) return wrong;
+  return indexCount(b) === 0 ? { kind: 'field', offset: at.count, value: 0 } : null;
+}
+
+/** Whether a checked page's ids are in strict order, and behind those of the page before. */
+export function checkIndexOrder(b: Uint8Array, before: Uint8Array | null, idBytes: number) {
   const count = indexCount(b);
-  if (count === 0) return { kind: 'field', offset: at.count, value: 0 };
-  const step = entryBytes(idBytes);
-  for (let i = 1, p = at.entries + step; i < count; i++, p += step) {
-    if (compareBytes(b, p - step, b, p, idBytes) >= 0) {
-      return { kind: 'field', offset: p, value: b[p]! };
-    }
+  if (before !== null) {
+    const last = indexEntryAt(indexCount(before) - 1, idBytes);
+    if (compareBytes(before, last, b, at.entries, idBytes) >= 0) return false;
   }
-  return null;
+  for (let i = 1; i < count; i++) {
+    const p = indexEntryAt(i, idBytes);
+    if (compareBytes(b, p - entryBytes(idBytes), b, p, idBytes) >= 0) return false;
+  }
+  return true;
 }
 
 function checkHead(
