@@ -21,6 +21,7 @@ test('stock types › any value › decodes to itself and encodes to the same by
         assert.deepEqual(decoded.value, value);
         assert.deepEqual(type.encode(decoded.value), encoded);
       }),
+      { numRuns: 40 },
     );
   exact(bytes, fc.uint8Array());
   exact(text, fc.string({ unit: 'grapheme' }));

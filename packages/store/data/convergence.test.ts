@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { wallTimeOfMillis } from '#core';
 import { compareText } from '../content/equal.ts';
+import type { Json, JsonObject } from '../content/json.ts';
+import { json } from '../content/stock.ts';
 import { addItems, counter, multiset } from './counter.ts';
 import { content, type FormValue, record, text } from './form.ts';
 import { emptyLog, keepSince, log } from './log.ts';
 import { insertAt, orderedList, removeAt } from './ordered-list.ts';
 import { register, write } from './register.ts';
+import { sharedText, textOf, withText } from './shared-text.ts';
 import { table } from './table.ts';
 import {
   addElement,
@@ -18,8 +21,9 @@ import {
   versions,
 } from './tagged-map.ts';
 import { converges, type EditContext, type Subject } from './test-convergence.ts';
+import { characters, lines } from './text.ts';
 
-const SEEDS = 25;
+const SEEDS = 14;
 const letter = ({ random }: EditContext, count = 3): string => 'abcdefgh'[random.below(count)]!;
 
 test('counter › N replicas › every increment counts once', async () => {
@@ -234,5 +238,78 @@ test('table › N replicas › rows merge field by field, removed ones stay away
       shown: (value) => [...value].map(([id, { visits }]) => [id, visits]).sort(),
     } satisfies Subject<FormValue<typeof form>, Event>,
     SEEDS,
+  );
+});
+
+test('shared text › N replicas › what is left of all insertions, each run in one piece', async () => {
+  type Event = { runs: readonly string[]; gone: readonly string[] };
+  for (const by of ['characters', 'lines'] as const) {
+    const unit = (word: string) => (by === 'lines' ? `${word}\n` : word);
+    await converges<FormValue<typeof sharedText>, Event>(
+      {
+        type: content('text', sharedText),
+        initial: new Map(),
+        edit(value, { random, tag }) {
+          const items = [...value.values()];
+          const from = random.below(items.length + 1);
+          const gone = random.chance(0.3) ? items.slice(from, from + 1 + random.below(3)) : [];
+          // Characters that come once only, so that the difference is the edit.
+          const fresh = Array.from({ length: random.below(4) }, (_, i) =>
+            unit(String.fromCodePoint(0x4e00 + (Number.parseInt(tag.slice(-9), 32) % 20_000) + i)),
+          );
+          items.splice(from, gone.length, ...fresh);
+          const changed = withText(value, items.join(''), by, tag);
+          assert.equal(textOf(changed), items.join(''));
+          return { value: changed, event: { runs: fresh, gone } };
+        },
+        expected(events) {
+          const gone = new Set(events.flatMap((event) => event.gone));
+          return events.flatMap(({ runs }) => runs.filter((item) => !gone.has(item))).sort();
+        },
+        shown: (value) => [...value.values()].sort(),
+      },
+      6,
+    );
+  }
+});
+
+test('plain text, JSON › N replicas, each at its own place › everybody has the last of all', async () => {
+  type Event = { who: number; what: string };
+  const last = (events: readonly Event[]): string[] =>
+    [0, 1, 2].map((who) => events.filter((event) => event.who === who).at(-1)?.what ?? '');
+  for (const type of [lines, characters]) {
+    await converges<string, Event>(
+      {
+        type,
+        initial: '0:\n---\n1:\n---\n2:\n',
+        edit(value, { replica, tag }) {
+          const own = value.split('\n---\n');
+          own[replica] = `${replica}:${tag}${replica === 2 ? '\n' : ''}`;
+          return { value: own.join('\n---\n'), event: { who: replica, what: tag } };
+        },
+        expected: last,
+        shown: (value) => value.split('\n---\n').map((line) => line.trim().slice(2)),
+      },
+      5,
+    );
+  }
+  await converges<Json, Event>(
+    {
+      type: json,
+      initial: { deep: {} },
+      edit(value, { replica, tag }) {
+        const { deep } = value as { deep: JsonObject };
+        return {
+          value: { deep: { ...deep, [replica]: { tag } } },
+          event: { who: replica, what: tag },
+        };
+      },
+      expected: last,
+      shown(value) {
+        const { deep } = value as { deep: Record<string, { tag: string }> };
+        return [0, 1, 2].map((who) => deep[who]?.tag ?? '');
+      },
+    },
+    5,
   );
 });

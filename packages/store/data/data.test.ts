@@ -11,6 +11,7 @@ import { emptyLog, keepSince, log } from './log.ts';
 import { insertAt, orderedList, removeAt } from './ordered-list.ts';
 import { isPosition, positionBetween } from './position.ts';
 import { type Register, register, write } from './register.ts';
+import { sharedText, textOf, withText } from './shared-text.ts';
 import { table } from './table.ts';
 import { newTag } from './tag.ts';
 import { addElement, put, taggedMap, taggedSet, valueAt, versions } from './tagged-map.ts';
@@ -219,4 +220,23 @@ test('multiset, tagged map, log, ordered list › what they show', () => {
   assert.deepEqual([...removeAt(list, 1).values()], ['a', 'c']);
   assert.throws(() => insertAt(list, 4, 'x', 't'));
   assert.throws(() => removeAt(list, 3));
+});
+
+test('shared text › two insert at one place › both runs, whole, in either order of merging', () => {
+  const base = withText(new Map(), 'ab', 'characters', 't0');
+  const ours = withText(base, 'aXYZb', 'characters', 't1');
+  const theirs = withText(base, 'auvwb', 'characters', 't2');
+  for (const sides of [
+    [ours, theirs],
+    [theirs, ours],
+  ] as const) {
+    const merged = mergeValues(sharedText.merge, base, ...sides);
+    assert.ok(merged.ok);
+    assert.equal(textOf(merged.value), 'aXYZuvwb');
+    const between = withText(merged.value, 'aXYZ-uvwb', 'characters', 't3');
+    assert.equal(textOf(between), 'aXYZ-uvwb');
+    assert.ok([...between.keys()].every(isPosition));
+  }
+  assert.equal(withText(base, 'ab', 'lines', 't4').size, 1, 'the same text, in other items');
+  assert.equal(textOf(withText(base, '', 'lines', 't5')), '');
 });

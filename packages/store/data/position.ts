@@ -43,6 +43,25 @@ export function positionBetween(before: string | null, after: string | null, tag
   return position;
 }
 
+/**
+ * `count` of them, one after the other, which stay together whatever others put at the same place:
+ * all but the first are parts behind the first one.
+ */
+export function positionsBetween(
+  before: string | null,
+  after: string | null,
+  tag: string,
+  count: number,
+): string[] {
+  if (count === 0) return [];
+  const first = positionBetween(before, after, tag);
+  const positions = [first];
+  for (let fraction = MIDDLE; positions.length < count; fraction = increased(fraction)) {
+    positions.push(`${first},${fraction}.${tag}`);
+  }
+  return positions;
+}
+
 const fractionOf = (part: string | undefined): string | null =>
   part === undefined ? null : part.slice(0, part.indexOf('.'));
 

@@ -18,6 +18,8 @@ import { mergeCommits } from '../merge/commit-merge.ts';
 import { newTag } from './tag.ts';
 
 export interface EditContext {
+  /** Who edits: 0, 1 or 2. */
+  readonly replica: number;
   readonly random: SeededRandom;
   readonly time: WallTime;
   readonly tag: string;
@@ -107,7 +109,7 @@ export class Replicas<T, E> {
     this.#time += this.#random.below(3);
     const time = wallTimeOfMillis(this.#time);
     const tag = newTag(time, this.#entropy);
-    const context = { random: this.#random, time, tag };
+    const context = { replica: at, random: this.#random, time, tag };
     const { value, event } = this.subject.edit(await this.value(head), context);
     const index = this.#events.push(event) - 1;
     this.heads[at] = {
