@@ -1,5 +1,4 @@
 export { CachedReader } from './cached-reader.ts';
-export { type CheckFault, type CheckReport, checkRepository, formatCheckFault } from './check.ts';
 export type { Commit, CommitInfo, CommitOptions, Person } from './commit-info.ts';
 export * as combinators from './content/combinators.ts';
 export {

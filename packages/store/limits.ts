@@ -31,5 +31,3 @@ export const PATH_STEPS_MAX = 1_024;
 export const CACHE_BYTES = 16_777_216;
 /** Times that a transaction begins again because somebody else was quicker; then an error. */
 export const RETRIES = 13;
-/** Faults that a check of a repository lists; further ones are counted only. */
-export const CHECK_FAULTS_MAX = 1_000;

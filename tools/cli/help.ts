@@ -198,7 +198,8 @@ id or its beginning. Every change is one commit; what changes nothing makes none
   push [URL]            the branch; what would lose commits there is refused
   export FILE           all branches and tags as a bundle of Git's
   import FILE           a bundle: makes its branches, moves ours where nothing is lost
-  check                 that everything a branch or tag leads to is there and whole
+  gc                    packs what branches and tags lead to, removes what nothing has for 14 days
+  check                 that every object is whole, and what it names there, as "git fsck"
   serve                 over HTTP on 127.0.0.1, for "git clone", until Ctrl-C
   graph                 the history of all branches for Graphviz' dot
 

@@ -6,17 +6,15 @@
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import {
+  type BundleFault,
+  exportBundle,
   formatBackendError,
-  formatPackFault,
+  formatBundleFault,
   HEADS,
-  isPackFault,
+  importBundle,
   type ObjectId,
-  packPieces,
-  selectObjects,
   TAGS,
-  unpackObjects,
 } from '#git';
-import { emitBundleHead, type ParsedBundleHead, parseBundleHead } from '#git/wire';
 import { nodeCrypto } from '#targets/node/crypto';
 import { zlib } from '#targets/node/zlib';
 import { EXIT_OK, Failure } from '../failure.ts';
@@ -26,13 +24,8 @@ import type { OpenStore } from './open.ts';
 
 /** Where branches go that ours can't just move to. */
 const ASIDE = 'refs/remotes/import/';
-const PACK = { ofsDelta: true, thin: false, deltas: { window: 10, depth: 50 }, reuse: true };
 
-export async function exportBundle(
-  opened: OpenStore,
-  file: string,
-  json: boolean,
-): Promise<number> {
+export async function exportWord(opened: OpenStore, file: string, json: boolean): Promise<number> {
   const { backend, repository } = opened;
   const listed = await backend.listRefs('refs/');
   if (!listed.ok) throw backendFailed(opened, listed.error);
@@ -45,15 +38,13 @@ export async function exportBundle(
   }
   const head = must(opened, await repository.readRef('HEAD'));
   const named = head === null ? refs : [{ name: 'HEAD', id: head }, ...refs];
-  const selected = await selectObjects(backend, { wants: named.map(({ id }) => id), haves: [] });
-  if (!selected.ok) throw backendFailed(opened, selected.error);
-  const tools = { crypto: nodeCrypto, zlib };
-  const pieces = packPieces(backend, tools, selected.value, PACK);
+  const request = { refs: named, without: [] };
+  const exported = await exportBundle(backend, { crypto: nodeCrypto, zlib }, request);
+  if (!exported.ok) throw bundleFailed(exported.error, file);
+  const { pieces, objects } = exported.value;
   await writeWhole(file, async (to) => {
-    await to.write(emitBundleHead({ hash: backend.hash, prerequisites: [], refs: named }));
     for await (const piece of pieces) await to.write(piece);
   });
-  const objects = selected.value.count;
   if (json) opened.out.json({ file, objects, refs: refs.map(({ name }) => name) });
   else opened.out.text(`${refs.length} branches and tags, ${objects} objects in ${shown(file)}\n`);
   return EXIT_OK;
@@ -76,33 +67,18 @@ async function writeWhole(file: string, fill: (to: FileHandle) => Promise<void>)
 }
 
 /** New branches are made, ours are fast-forwarded; others are kept aside, and told. */
-export async function importBundle(
-  opened: OpenStore,
-  file: string,
-  json: boolean,
-): Promise<number> {
+export async function importWord(opened: OpenStore, file: string, json: boolean): Promise<number> {
   const { backend } = opened;
-  const bundle = await readHead(file);
-  if (bundle.head.hash !== backend.hash) {
-    throw new Failure({
-      what: `objects of ${shown(file)} are named by ${bundle.head.hash}, here by ${backend.hash}`,
-      mend: 'make a store with the other --object-format',
-    });
-  }
-  await needPrerequisites(opened, file, bundle.head);
   const tools = { crypto: nodeCrypto, zlib };
-  const unpacked = await unpackObjects(bundle.pack, backend, tools, { check: 'objects' });
-  if (!unpacked.ok) {
-    const { error } = unpacked;
-    const what = isPackFault(error) ? formatPackFault(error) : formatBackendError(error);
-    throw new Failure({ what: `${shown(file)}: ${what}`, mend: 'get it again' });
-  }
+  const imported = await importBundle(backend, tools, piecesOf(file));
+  if (!imported.ok) throw bundleFailed(imported.error, file);
+  const { head, objects } = imported.value;
   const outcomes: { name: string; id: ObjectId; outcome: string }[] = [];
-  for (const { name, id } of bundle.head.refs) {
+  for (const { name, id } of head.refs) {
     const isKnown = name.startsWith(HEADS) || name.startsWith(TAGS);
     if (isKnown) outcomes.push({ name, id, outcome: await place(opened, name, id) });
   }
-  if (json) opened.out.json({ objects: unpacked.value.objects, refs: outcomes });
+  if (json) opened.out.json({ objects, refs: outcomes });
   else {
     const lines = outcomes.map(
       ({ name, id, outcome }) => `${safe(name)} ${shortId(id)}: ${outcome}\n`,
@@ -131,55 +107,18 @@ async function place(opened: OpenStore, name: string, id: ObjectId): Promise<str
   return `kept as import/${safe(aside.slice(ASIDE.length))}, to be merged`;
 }
 
-interface ReadBundle {
-  readonly head: ParsedBundleHead;
-  readonly pack: AsyncIterable<Uint8Array>;
+async function* piecesOf(file: string): AsyncGenerator<Uint8Array> {
+  for await (const piece of createReadStream(file)) yield new Uint8Array(piece as Buffer);
 }
 
-async function readHead(file: string): Promise<ReadBundle> {
-  const pieces = createReadStream(file)[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  let bytes: Uint8Array = new Uint8Array(0);
-  for (;;) {
-    const next = await pieces.next();
-    const isEnd = next.done === true;
-    if (!isEnd) bytes = new Uint8Array(Buffer.concat([bytes, next.value]));
-    const head = parseBundleHead(bytes);
-    if (head.ok) {
-      const first = bytes.subarray(head.value.packAt);
-      return { head: head.value, pack: piecesFrom(first, pieces) };
-    }
-    if (!isEnd && head.error.kind === 'short') continue;
-    throw new Failure({ what: `${shown(file)} is no bundle`, mend: 'see "git bundle --help"' });
-  }
-}
-
-async function* piecesFrom(
-  first: Uint8Array,
-  rest: AsyncIterator<Buffer>,
-): AsyncGenerator<Uint8Array> {
-  yield first;
-  for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
-    yield new Uint8Array(next.value);
-  }
-}
-
-async function needPrerequisites(
-  opened: OpenStore,
-  file: string,
-  { prerequisites }: ParsedBundleHead,
-): Promise<void> {
-  const missing: string[] = [];
-  for (const { id, comment } of prerequisites) {
-    const has = await opened.backend.hasObject(id);
-    if (!has.ok) throw backendFailed(opened, has.error);
-    if (!has.value) missing.push(`missing: ${id} ${safe(comment)}`);
-  }
-  if (missing.length === 0) return;
-  throw new Failure({
-    what: `${shown(file)} goes on from ${missing.length} commits that aren't here`,
-    mend: 'import an earlier one first',
-    detail: missing,
-  });
+function bundleFailed(fault: BundleFault, file: string): Failure {
+  const mends = {
+    'missing prerequisites': 'import an earlier one first',
+    'other hash': 'make a store with the other --object-format',
+    malformed: 'see "git bundle --help"',
+  } as const;
+  const mend = mends[fault.kind as keyof typeof mends] ?? '';
+  return new Failure({ what: safe(formatBundleFault(fault)), where: shown(file), mend });
 }
 
 const backendFailed = (

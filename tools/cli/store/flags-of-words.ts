@@ -18,6 +18,7 @@ export const STORE_WORDS = {
   push: { args: ['[URL]'], flags: [] },
   export: { args: ['FILE'], flags: [] },
   import: { args: ['FILE'], flags: [] },
+  gc: { args: [], flags: [] },
   check: { args: [], flags: [] },
   serve: { args: [], flags: ['port', 'push'] },
   graph: { args: [], flags: ['count'] },

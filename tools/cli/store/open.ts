@@ -61,6 +61,7 @@ export function openStore(place: StorePlace, out: Answers): OpenStore {
     entropy: { fill: (out) => void randomFillSync(out) },
     author: () => ({ ...person, seconds: Math.floor(Date.now() / 1_000), zoneMinutes: 0 }),
     pause,
+    clock,
     elsewhere: (to, from) => directory(path.resolve(from.name, to)),
   });
   if (!backend.ok) {

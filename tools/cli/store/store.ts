@@ -73,9 +73,11 @@ async function run(
     case 'serve':
       return (await import('./serving.ts')).serve(opened, flags.port, flags.push);
     case 'export':
-      return (await import('./bundles.ts')).exportBundle(opened, first, json);
+      return (await import('./bundles.ts')).exportWord(opened, first, json);
     case 'import':
-      return (await import('./bundles.ts')).importBundle(opened, first, json);
+      return (await import('./bundles.ts')).importWord(opened, first, json);
+    case 'gc':
+      return (await import('./keeping.ts')).gc(opened, json);
     case 'check':
       return (await import('./keeping.ts')).check(opened, json);
   }
