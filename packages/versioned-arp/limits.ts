@@ -14,11 +14,13 @@ export const requestsMax = 4;
 
 /**
  * Entries, dynamic and static; learning one more evicts the dynamic one that ends first. With
- * static ones alone the table refuses.
+ * static ones alone the table refuses. What others know evicts nothing: it leaves the store.
  */
 export const recordsMax = 1_024;
 /** Notes of stations that use our addresses; the oldest leaves. */
 export const conflictsMax = 32;
+/** Records in which a pulled table may differ from ours; more are refused, all of them. */
+export const pulledChangesMax = 4_096;
 /** A refreshed entry is committed when what is committed ends within this. */
 export const refreshAhead = seconds(15);
 
@@ -40,6 +42,8 @@ export const pushTriesMax = 5;
 
 // Whoever pulls within half a life sees an entry that is in use.
 assert(refreshAhead * 2 <= freshTime + staleTime);
+// Two full tables without an address in common.
+assert(2 * (recordsMax + conflictsMax) <= pulledChangesMax);
 assert(sweepInterval + sweepDitherMax < refreshAhead);
 
 /** Objects that one copy from a store in this process takes; more are refused. */

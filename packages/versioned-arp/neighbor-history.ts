@@ -7,10 +7,17 @@
 
 import { after, assert, err, type Logger, ok, Timer, type TimerQueue } from '#core';
 import type { ObjectId } from '#git';
+import { formatIpv4Address, parseIpv4Address } from '#net';
 import { formatStoreError, type Repository, type Store, type Tree } from '#store';
 import type { Change, ChangeQueue } from './change-queue.ts';
 import { cutHistory } from './cut-history.ts';
-import { historyCommitsKept, pushTriesMax, retryFirst, retryMax } from './limits.ts';
+import {
+  historyCommitsKept,
+  pulledChangesMax,
+  pushTriesMax,
+  retryFirst,
+  retryMax,
+} from './limits.ts';
 import {
   type NeighborShape,
   neighborSchema,
@@ -328,14 +335,22 @@ async function written(tree: NeighborTree, change: Change) {
 
 /** Why `theirs` can't be merged into `ours`; null: it can. Looks at what differs. */
 async function refusal(ours: NeighborTree, theirs: NeighborTree): Promise<string | null> {
+  let changes = 0;
   for await (const change of ours.diff(theirs)) {
     if (!change.ok) return change.error.kind;
+    changes += 1;
+    if (changes > pulledChangesMax) return `it differs in more than ${pulledChangesMax} records`;
     const { after: now, path } = change.value;
     if (now === null) continue;
     const steps = pathOf(path);
-    if (steps === null) return `${path.join('/')} is no neighbour's`;
+    if (steps === null || !isAddress(steps[1])) return `${path.join('/')} is no neighbour's`;
     const record = await theirs.find(steps);
     if (!record.ok) return formatStoreError(record.error);
   }
   return null;
+}
+
+function isAddress(text: string): boolean {
+  const address = parseIpv4Address(text);
+  return address !== null && formatIpv4Address(address) === text;
 }

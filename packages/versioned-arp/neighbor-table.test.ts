@@ -239,3 +239,21 @@ test('adopted while our own word waits, or a refresh does › ours stays', () =>
   }
   assert.equal(b.table.records().size, 1);
 });
+
+test('adopted when full › refused, and it leaves the store; ours stay', () => {
+  const b = new Bench();
+  const at = (i: number): Ipv4Address => ipv4AddressOf(ip('10.1.0.0') + i);
+  for (let i = 0; i < recordsMax; i++) b.learn(at(i), mac(i));
+  b.told();
+  b.table.adopt('neighbors/10.0.0.2', THEIRS);
+  assert.equal(b.table.find(PEER), null);
+  assert.equal(b.queue.first?.writes.get('neighbors/10.0.0.2'), null);
+  assert.deepEqual(b.told(), ['forget 10.0.0.2: no room for what others know']);
+  b.table.adopt('neighbors/10.1.0.7', { ...THEIRS, expires: 1_767_225_600 + 60 });
+  assert.deepEqual(b.table.find(at(7))?.mac, mac(9), 'one that is known has its place');
+  for (let i = 0; i < conflictsMax; i++) b.table.conflict(at(i), mac(66));
+  b.told();
+  b.table.adopt('conflicts/10.0.0.2', { ...THEIRS, reason: 'conflict' });
+  assert.equal(b.told().length, 1);
+  assert.equal(b.table.counters.recordsRefused, 2);
+});

@@ -213,11 +213,12 @@ export class NeighborTable implements ArpTable {
     const until = this.untilOf(record);
     const known = entries.get(address);
     if (known !== undefined && known.until > until && known.until > known.committedUntil) return;
-    if (
-      known === undefined &&
-      (isConflict ? this.conflicts.size >= conflictsMax : !this.makeRoom())
-    )
+    if (known === undefined && entries.size >= (isConflict ? conflictsMax : recordsMax)) {
+      // Others' knowledge must not push out ours; nobody would ever sweep it from the store.
+      this.counters.recordsRefused += 1;
+      this.tell(`forget ${formatIpv4Address(address)}: no room for what others know`, [path]);
       return;
+    }
     this.counters.recordsAdopted += 1;
     const { mac: macText, reason, host } = record;
     entries.set(address, {

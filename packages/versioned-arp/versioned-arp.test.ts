@@ -5,7 +5,10 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { err, type Result } from '#core';
 import { type BackendError, MemoryBackend } from '#git';
+import { formatIpv4Address, ipv4AddressOf } from '#net';
+import { pulledChangesMax, recordsMax } from './limits.ts';
 import { reachable } from './object-links.ts';
+import { encodeRecord } from './record.ts';
 import { ArpHost, Hosts, ip } from './test-hosts.ts';
 
 const EVIL = Uint8Array.of(2, 0, 0, 0, 0, 0x66);
@@ -422,4 +425,36 @@ test('garbage for ARP, in whole frames › dropped and counted, nothing learned 
   await net.pass(0.1);
   assert.deepEqual([await a.repository.headOf('main'), a.known()], [head, known]);
   assert.equal(Number(a.host.net.counters().arpMalformed), 200);
+});
+
+test('a pulled table as different as may be › taken as far as there is room; one more › refused', async () => {
+  const { hosts } = await Hosts.started(2);
+  const [a, b] = hosts as [ArpHost, ArpHost];
+  const record = encodeRecord({
+    mac: '02:00:00:00:00:01',
+    expires: null,
+    reason: 'command',
+    host: 'b',
+  });
+  const fill = async (count: number): Promise<void> => {
+    const done = await b.repository.branch('main').withTree([], async (tree) => {
+      let made = tree;
+      for (let i = 0; i < count; i++) {
+        const address = formatIpv4Address(ipv4AddressOf(ip('10.1.0.0') + i));
+        const next = await made.set(['neighbors', address], record);
+        if (!next.ok) return next;
+        made = next.value;
+      }
+      return { ok: true, value: made } as const;
+    });
+    assert(done.ok);
+  };
+  await fill(pulledChangesMax + 1);
+  const refused = await a.arp.pull(b.remote);
+  assert.deepEqual(refused, err(`host-2: it differs in more than ${pulledChangesMax} records`));
+  await b.repository.branch('main').remove(['neighbors', '10.1.0.0']);
+  assert((await a.arp.pull(b.remote)).ok);
+  await a.arp.history.settled();
+  assert.equal(a.known().length, recordsMax);
+  assert.equal((await a.committed()).split('\n').length, recordsMax);
 });

@@ -2,21 +2,29 @@
 
 import { err, ok } from '#core';
 import { primitives } from '#crypto/platform';
+import type { CryptoPrimitives, Zlib } from '#device';
 import { formatExchangeError, Remote } from '#git';
-import { zlib } from '#git/zlib/platform';
+import { zlib as ownZlib } from '#git/zlib/platform';
 import type { NeighborRemote } from '#versioned-arp';
 import { HttpTransport, type HttpTransportOptions } from '../git/http-transport.ts';
 
 const BRANCH = 'refs/heads/main';
 
+export interface GitRemoteOptions extends HttpTransportOptions {
+  /** Others than the target's own. */
+  readonly crypto?: CryptoPrimitives;
+  readonly zlib?: Zlib;
+}
+
 /** "http://10.0.0.2/arp", with user and password where they are needed. */
-export function gitRemote(options: string | HttpTransportOptions): NeighborRemote {
-  const given = typeof options === 'string' ? { url: options } : options;
+export function gitRemote(options: string | GitRemoteOptions): NeighborRemote {
+  const given: GitRemoteOptions = typeof options === 'string' ? { url: options } : options;
+  const { crypto = primitives, zlib = ownZlib } = given;
   const { host } = new URL(given.url);
   const remoteOf = (backend: Parameters<NeighborRemote['fetch']>[0]['backend']): Remote =>
     new Remote({
       backend,
-      crypto: primitives,
+      crypto,
       zlib,
       connect: () => new HttpTransport(given),
       name: host.replace(/[^a-zA-Z0-9.-]/g, '-'),

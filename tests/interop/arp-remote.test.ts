@@ -1,0 +1,90 @@
+/**
+ * Stores of neighbours over Git's HTTP protocol on this host: pulled, pushed to, and pushed to by
+ * git itself; the table of whoever was pushed to knows at once.
+ */
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { promisify } from 'node:util';
+import { portableZlib as zlib } from '#git/zlib';
+import { nodeCrypto as crypto } from '#targets/node/crypto';
+import { gitRemote } from '../../packages/morgana/arp/git-remote.ts';
+import { GitHandler } from '../../packages/morgana/git/git-handler.ts';
+import { type ArpHost, Hosts } from '../../packages/versioned-arp/test-hosts.ts';
+import { type RunningServer, serveOnHost } from './http/host-server.ts';
+
+const directory = mkdtempSync(path.join(tmpdir(), 'arp-remote-'));
+const servers: RunningServer[] = [];
+after(async () => {
+  for (const server of servers) await server.stop();
+  rmSync(directory, { recursive: true });
+});
+
+async function serve({ backend, host }: ArpHost): Promise<string> {
+  const log = host.host.log.source('git');
+  const authorise = ({ user }: { readonly user: string | null }) => user;
+  const handler = new GitHandler({ backend, crypto, zlib, log, path: '/arp', push: { authorise } });
+  const running = await serveOnHost(handler);
+  servers.push(running);
+  return running.url.replace('http://', 'http://friend:x@');
+}
+
+const remoteOf = (url: string) => gitRemote({ url: `${url}/arp`, crypto, zlib });
+
+test('pulled and pushed over HTTP › as in memory; behind › merged first; git pushes too', async () => {
+  const net = await Hosts.started(3);
+  const [a, b, c] = net.hosts as [ArpHost, ArpHost, ArpHost];
+  await net.pass(3);
+  a.send(c.address);
+  b.send(c.address);
+  await net.pass(1);
+  const [atA, atB] = [await serve(a), await serve(b)];
+  assert.deepEqual(await c.arp.pull(remoteOf(atA)), { ok: true, value: true });
+  assert.deepEqual(c.known(), ['10.0.0.1', '10.0.0.2', '10.0.0.3']);
+  assert.equal(
+    await c.repository.headOf('main').then((head) => head.ok && head.value !== null),
+    true,
+  );
+  // B has a history of its own: C merges it, and pushes the whole.
+  assert((await c.arp.push(remoteOf(atB))).ok);
+  assert.deepEqual(await b.repository.headOf('main'), await c.repository.headOf('main'));
+  await net.pass(0.1);
+  assert.deepEqual(b.known(), c.known());
+
+  // Not execFileSync: this process is the server.
+  const git = (...words: string[]) =>
+    promisify(execFile)('git', ['-c', 'user.name=Ada', '-c', 'user.email=a@b', ...words], {
+      cwd: directory,
+      env: { ...process.env, HOME: directory, GIT_CONFIG_NOSYSTEM: '1' },
+      timeout: 30_000,
+    });
+  await git('clone', '-q', `${atB}/arp`, 'clone');
+  await git('-C', 'clone', 'fsck', '--strict');
+  const record = 'mac 02:00:00:00:00:77\nexpires never\nreason command\nhost ada\n';
+  writeFileSync(path.join(directory, 'clone/neighbors/10.0.0.77'), record);
+  await git('-C', 'clone', 'add', '.');
+  await git('-C', 'clone', 'commit', '-qm', 'set 10.0.0.77: by hand');
+  await git('-C', 'clone', 'push', '-q');
+  await net.pass(0.1);
+  assert(b.known().includes('10.0.0.77'));
+  const asked = b.host.net.counters().ipv4Queued;
+  b.send('10.0.0.77');
+  assert.equal(b.host.net.counters().ipv4Queued, asked, 'nobody is asked');
+});
+
+test('nobody there, no repository there › said, and nothing changes', async () => {
+  const net = await Hosts.started(1);
+  const [a] = net.hosts as [ArpHost];
+  const url = await serve(a);
+  const wrong = await a.arp.pull(gitRemote({ url: `${url}/other`, crypto, zlib }));
+  assert(!wrong.ok);
+  await servers.at(-1)?.stop();
+  const gone = await a.arp.pull(remoteOf(url));
+  assert(!gone.ok);
+  assert.equal(a.arp.counters().pullFailures, 2);
+  assert.deepEqual(await a.log(), ['begin: an empty cache']);
+});
