@@ -24,10 +24,15 @@ export {
   type GitPushOptions,
 } from './git/git-handler.ts';
 export { HttpTransport, type HttpTransportOptions } from './git/http-transport.ts';
+export { PulledBranch } from './git/pulled-branch.ts';
 export {
   gitHandler,
   type HasBackend,
   type HttpRemoteOptions,
   httpRemote,
+  type PullBranchOptions,
+  pullBranch,
   type ServedGitOptions,
+  webhook,
 } from './git/repository-git.ts';
+export { WEBHOOK_BODY_BYTES_MAX, Webhook } from './git/webhook.ts';

@@ -1,4 +1,11 @@
 export { CachedReader } from './cached-reader.ts';
+export {
+  CONTENT_FILES_MAX,
+  CommitContent,
+  type ContentError,
+  type ContentOptions,
+  formatContentError,
+} from './commit-content.ts';
 export type { Commit, CommitInfo, CommitOptions, Person } from './commit-info.ts';
 export * as combinators from './content/combinators.ts';
 export {

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { blockCases, readOnlyBlockCases } from '#device/conformance';
 import { FILE_BLOCK_OPERATIONS_MAX, FileBlock } from './file-block.ts';
+import { createMachine } from './launch.ts';
 import { NodeLoop } from './loop.ts';
 
 const work = mkdtempSync(path.join(tmpdir(), 'morgana-file-block-'));
@@ -73,4 +74,16 @@ test('operations without end › at the bound fine, one more is busy, and all ar
   assert.deepEqual(await disk.flush(), { ok: false, error: { kind: 'busy' } });
   assert.ok((await Promise.all(reads)).every(({ ok }) => ok));
   assert.ok((await disk.flush()).ok);
+});
+
+test('a machine › has the disks that it was given, by name', () => {
+  const disks = ['one', 'two'].map((name) => ({ name, file: makeFile(1_024), readOnly: true }));
+  const machine = createMachine(loop, { bootArguments: [], content: {}, publish: [], disks });
+  assert.deepEqual(
+    machine.blocks.map(({ name, blockCount, isReadOnly }) => [name, blockCount, isReadOnly]),
+    [
+      ['one', 2, true],
+      ['two', 2, true],
+    ],
+  );
 });

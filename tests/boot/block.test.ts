@@ -50,6 +50,14 @@ const disks = (machine: MachineKind, all: readonly Disk[]): string[] =>
     ...virtioDevice(machine, 'blk', `,drive=d${index},serial=${name}${device}`),
   ]);
 
+const SAID = [
+  'disk plain 128*512/512 discard+zeroes',
+  'disk poor 128*512/512 ',
+  'disk large 16*4096/8192 discard+zeroes',
+  'disk through 128*512/512 discard+zeroes',
+  'disk read-only 128*512/512 ',
+];
+
 /** Just enough blocks of 4,096 bytes. */
 const DISK_BYTES = 65_536;
 
@@ -63,24 +71,23 @@ const KINDS: readonly Omit<Disk, 'file'>[] = [
 ];
 
 for (const machine of MACHINES) {
-  test(`${machine} › disks of five kinds › pass the conformance suite`, { skip }, async () => {
-    const all = KINDS.map((kind) => ({
+  test(`${machine} › disks › pass the conformance suite`, { skip }, async () => {
+    // One set of kinds is enough for the driver, and one disk for the way to it.
+    const all = (machine === 'microvm' ? KINDS : KINDS.slice(0, 1)).map((kind) => ({
       ...kind,
       file: makeDisk(`${machine}-${kind.name}`, DISK_BYTES),
     }));
     const qemu = disks(machine, all);
     const end = await boot({ image, machine, qemu, bootArguments: 'conformance', memoryMib: 24 });
     assert.equal(end.code, 0, end.console + end.errors);
-    const cases = 4 * blockCases.length + readOnlyBlockCases.length;
+    const readOnly = machine === 'microvm' ? readOnlyBlockCases.length : 0;
+    const cases = (machine === 'microvm' ? 4 : 1) * blockCases.length + readOnly;
     assert.equal(end.console.match(/^ok /gm)?.length, cases);
     // The order is that of the machine's slots: disks have names.
-    assert.deepEqual(end.console.match(/^disk .*$/gm)?.sort(), [
-      'disk large 16*4096/8192 discard+zeroes',
-      'disk plain 128*512/512 discard+zeroes',
-      'disk poor 128*512/512 ',
-      'disk read-only 128*512/512 ',
-      'disk through 128*512/512 discard+zeroes',
-    ]);
+    assert.deepEqual(
+      end.console.match(/^disk .*$/gm)?.sort(),
+      machine === 'microvm' ? SAID.toSorted() : SAID.slice(0, 1),
+    );
     // What was written is in the file: the suite's last write.
     assert.ok(readFileSync(all[0]!.file).some((byte) => byte !== 0));
   });

@@ -6,6 +6,8 @@ import { type ObjectBackend, Remote, type RemoteOptions } from '#git';
 import { zlib } from '#git/zlib/platform';
 import { GitHandler, type GitHandlerOptions } from './git-handler.ts';
 import { HttpTransport, type HttpTransportOptions } from './http-transport.ts';
+import { PulledBranch, type PulledBranchOptions } from './pulled-branch.ts';
+import { Webhook, type WebhookOptions } from './webhook.ts';
 
 /** What holds a backend: a repository of morgana/store. */
 export interface HasBackend {
@@ -50,3 +52,20 @@ export function httpRemote({ backend }: HasBackend, options: string | HttpRemote
 
 const turnsOf = (timers: TimerQueue) => (): Promise<void> =>
   new Promise((resolve) => timers.arm(new Timer(() => resolve()), timers.now));
+
+export interface PullBranchOptions
+  extends Omit<PulledBranchOptions, 'connect' | 'crypto' | 'zlib'>,
+    HttpTransportOptions {}
+
+/** A branch of a repository elsewhere, in memory and up to date: `pull` brings it, at first too. */
+export const pullBranch = (options: PullBranchOptions): PulledBranch =>
+  new PulledBranch({
+    ...options,
+    crypto: primitives,
+    zlib,
+    connect: () => new HttpTransport(options),
+  });
+
+/** A webhook as GitHub signs it. */
+export const webhook = (options: Omit<WebhookOptions, 'crypto'>): Webhook =>
+  new Webhook({ ...options, crypto: primitives });
