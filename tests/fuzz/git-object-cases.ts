@@ -91,6 +91,7 @@ const tag = wireCase<TagObject>({
 
 const signature = wireCase<Signature>({
   name: 'git signature',
+  isTotal: true,
   parse: (b) => ok(parseSignature(decodeText(b, 0, b.length))),
   emit: (to, repr) => put(to, encodeText(formatSignature(repr))),
   format: formatSignature,

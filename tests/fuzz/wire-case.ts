@@ -18,6 +18,8 @@ export interface WireFormat<R> {
   seeds(random: SimRandom): Uint8Array[];
   /** Mends checksums in place, so that mutations get past them; absent where there are none. */
   repair?(b: Uint8Array): void;
+  /** It has a repr for any bytes: what is odd is kept as it stands. */
+  readonly isTotal?: true;
   /** One line for people; must work for any repr. */
   format?(repr: R): string;
 }
@@ -31,6 +33,7 @@ export class WireViolation extends Error {
 
 export interface WireCase {
   readonly name: string;
+  readonly isTotal: boolean;
   seeds(random: SimRandom): Uint8Array[];
   repair(b: Uint8Array): void;
   /** Throws WireViolation. */
@@ -50,6 +53,7 @@ export function wireCase<R>(format: WireFormat<R>): WireCase {
   };
   return {
     name: format.name,
+    isTotal: format.isTotal === true,
     seeds: (random) => format.seeds(random),
     repair: (b) => format.repair?.(b),
     check(b) {
