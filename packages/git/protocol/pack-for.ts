@@ -20,7 +20,7 @@ export interface AnswerPack {
 /** As Git's own server looks for deltas, where it does. */
 const DELTAS = { window: 10, depth: 50 };
 
-type Context = Pick<UploadPackOptions, 'backend' | 'crypto' | 'zlib' | 'turn'>;
+type Context = Pick<UploadPackOptions, 'backend' | 'crypto' | 'zlib' | 'turn' | 'packing'>;
 
 /** Throws Stop, now or while the bytes are read. */
 export async function packFor(
@@ -30,6 +30,7 @@ export async function packFor(
   haves: readonly ObjectId[],
   change: ShallowChange | null,
 ): Promise<AnswerPack> {
+  const isQuick = context.packing === 'quick';
   const wants = [...request.wants];
   for (const id of change?.unshallow ?? []) wants.push(...(await graph.need(id)).parents);
   const asked: PackRequest = {
@@ -44,8 +45,9 @@ export async function packFor(
     ofsDelta: request.flags.includes('ofs-delta'),
     thin: request.flags.includes('thin-pack'),
     // Where much is sent, what is stored is copied; looking for more would keep a client waiting.
-    deltas: selection.count <= SEARCHED_OBJECTS_MAX ? DELTAS : null,
+    deltas: !isQuick && selection.count <= SEARCHED_OBJECTS_MAX ? DELTAS : null,
     reuse: true,
+    ...(isQuick ? { level: 0 as const } : {}),
   };
   return {
     bytes: piecesOf(context, selection, options),

@@ -34,6 +34,11 @@ export interface UploadPackOptions {
    */
   readonly allow?: 'tips' | 'reachable' | 'any';
   /**
+   * 'quick': what isn't stored compressed is sent as it is, where an interpreter would take longer
+   * to compress it than most networks to carry it. 'small' unless given.
+   */
+  readonly packing?: 'small' | 'quick';
+  /**
    * Resolves in a later turn of the event loop. Asked for between two steps of much work, such as
    * finding out what goes into a pack: without it others wait until that is done.
    */

@@ -14,7 +14,10 @@ export interface HasBackend {
   readonly backend: ObjectBackend;
 }
 
-type Own = 'backend' | 'crypto' | 'zlib' | 'turn';
+type Own = 'backend' | 'crypto' | 'zlib' | 'turn' | 'packing';
+
+/** In an image it is TypeScript that compresses, and an interpreter that runs it. */
+const packing = zlib.name === 'portable' ? 'quick' : 'small';
 
 export interface ServedGitOptions extends Omit<GitHandlerOptions, Own> {
   /** The program's, so that others get their turn while a pack is made. */
@@ -29,7 +32,14 @@ export const gitHandler = (
   { backend }: HasBackend,
   { timers, ...options }: ServedGitOptions,
 ): GitHandler =>
-  new GitHandler({ ...options, backend, crypto: primitives, zlib, turn: turnsOf(timers) });
+  new GitHandler({
+    ...options,
+    backend,
+    crypto: primitives,
+    zlib,
+    packing,
+    turn: turnsOf(timers),
+  });
 
 export interface HttpRemoteOptions extends HttpTransportOptions {
   readonly name?: RemoteOptions['name'];
@@ -44,6 +54,7 @@ export function httpRemote({ backend }: HasBackend, options: string | HttpRemote
     backend,
     crypto: primitives,
     zlib,
+    packing,
     connect: () => new HttpTransport(given),
     ...(name === undefined ? {} : { name }),
     ...(progress === undefined ? {} : { progress }),

@@ -180,32 +180,30 @@ test('history rewritten there › fetched without force, with it › rejected, f
   await served('branch', '-D', 'moving');
 });
 
-for (const version of [0, 2] as const) {
-  test(`protocol ${version} › push › new, forward, refused, forced, deleted`, async () => {
-    const backend = new MemoryBackend();
-    const remote = remoteOf(backend, undefined, version);
-    value(await remote.clone());
-    const branch = `pushed${version}`;
-    const first = value(await remote.push({ refspecs: [`refs/tags/light:refs/heads/${branch}`] }));
-    assert.equal(first.refs[0]!.outcome, 'new');
-    const forward = value(await remote.push({ refspecs: [`main:${branch}`] }));
-    assert.equal(forward.refs[0]!.outcome, 'fast-forward');
-    assert.equal(await served('rev-parse', branch), await served('rev-parse', 'main'));
-    const back = [`refs/tags/light:${branch}`];
-    const refused = value(await remote.push({ refspecs: back }));
-    assert.equal(refused.refs[0]!.refusal, 'non-fast-forward');
-    const forced = value(await remote.push({ refspecs: back, force: true }));
-    assert.equal(forced.refs[0]!.outcome, 'forced');
-    const mixed = [`main:${branch}`, `refs/tags/light:side`];
-    const atomic = value(await remote.push({ refspecs: mixed, atomic: true }));
-    assert(!atomic.isWhole && atomic.refs.every(({ outcome }) => outcome === 'refused'));
-    assert.equal(await served('rev-parse', branch), await served('rev-parse', 'light^{}'));
-    const gone = value(await remote.push({ refspecs: [`:${branch}`] }));
-    assert.equal(gone.refs[0]!.outcome, 'deleted');
-    assert.equal(await served('branch', '--list', branch), '');
-    await served('fsck', '--full', '--strict');
-  });
-}
+test('push › new, forward, refused, forced, deleted', async () => {
+  const backend = new MemoryBackend();
+  const remote = remoteOf(backend);
+  value(await remote.clone());
+  const branch = 'pushed';
+  const first = value(await remote.push({ refspecs: [`refs/tags/light:refs/heads/${branch}`] }));
+  assert.equal(first.refs[0]!.outcome, 'new');
+  const forward = value(await remote.push({ refspecs: [`main:${branch}`] }));
+  assert.equal(forward.refs[0]!.outcome, 'fast-forward');
+  assert.equal(await served('rev-parse', branch), await served('rev-parse', 'main'));
+  const back = [`refs/tags/light:${branch}`];
+  const refused = value(await remote.push({ refspecs: back }));
+  assert.equal(refused.refs[0]!.refusal, 'non-fast-forward');
+  const forced = value(await remote.push({ refspecs: back, force: true }));
+  assert.equal(forced.refs[0]!.outcome, 'forced');
+  const mixed = [`main:${branch}`, `refs/tags/light:side`];
+  const atomic = value(await remote.push({ refspecs: mixed, atomic: true }));
+  assert(!atomic.isWhole && atomic.refs.every(({ outcome }) => outcome === 'refused'));
+  assert.equal(await served('rev-parse', branch), await served('rev-parse', 'light^{}'));
+  const gone = value(await remote.push({ refspecs: [`:${branch}`] }));
+  assert.equal(gone.refs[0]!.outcome, 'deleted');
+  assert.equal(await served('branch', '--list', branch), '');
+  await served('fsck', '--full', '--strict');
+});
 
 test('a server that refuses a ref › push › its own words', async () => {
   const backend = new MemoryBackend();

@@ -34,6 +34,7 @@ export interface FetchContext {
   readonly crypto: CryptoPrimitives;
   readonly zlib: Zlib;
   readonly turn?: () => Promise<void>;
+  readonly packing?: 'small' | 'quick';
   readonly progress?: (text: string) => void;
 }
 

@@ -28,6 +28,7 @@ export interface RemoteOptions {
   readonly version?: 0 | 1 | 2;
   /** As of UploadPackOptions, for pushes. */
   readonly turn?: () => Promise<void>;
+  readonly packing?: 'small' | 'quick';
   /** What the server shows to people while it works, as it comes. */
   readonly progress?: (text: string) => void;
 }
