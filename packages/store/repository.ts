@@ -70,6 +70,7 @@ export interface RepositoryCore extends TreeContext {
   readonly author: Person;
   readonly turns: Turns;
   readonly watches: Watches;
+  readonly counters: { commits: number; lostRaces: number };
 }
 
 /** A ref that names a ref, and so on: Git gives up at 5. */
@@ -95,7 +96,8 @@ export class Repository<S extends Shape = RawShape> {
     const reader = new CachedReader(backend, crypto, cacheBytes);
     const watches = new Watches(backend, reader, watchFailed);
     const turns = new Turns();
-    const core = { backend, crypto, clock, author, reader, turns, watches };
+    const counters = { commits: 0, lostRaces: 0 };
+    const core = { backend, crypto, clock, author, reader, turns, watches, counters };
     return new Repository<RawShape>(core, rawSchema);
   }
 
@@ -316,6 +318,14 @@ export class Repository<S extends Shape = RawShape> {
   /** Tells `watch` of every change of a branch: see watches.ts. */
   watchAll(watch: Watch): Promise<Result<StopWatch, StoreError>> {
     return this.core.watches.onAll(watch);
+  }
+
+  /** Since it was opened: what it did, and how often others were quicker. */
+  counters(): Readonly<Record<string, number>> {
+    const { counters, reader, watches } = this.core;
+    const { hits: cacheHits, misses: cacheMisses, drops: cacheDrops } = reader.cache;
+    const { told: watchCalls, failures: watchFailures } = watches;
+    return { ...counters, cacheHits, cacheMisses, cacheDrops, watchCalls, watchFailures };
   }
 
   close(): Promise<void> {

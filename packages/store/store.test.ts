@@ -1,42 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { ok, wallTimeOfMillis } from '#core';
+import { wallTimeOfMillis } from '#core';
 import { MemoryBackend, type ObjectId, parseObjectId } from '#git';
 import { StockGit } from '../../tests/helpers/git.ts';
-import { counter } from './content/combinators.ts';
-import type { ContentType } from './content/content-type.ts';
-import { integer, json, text } from './content/stock.ts';
-import { RETRIES } from './limits.ts';
-import { defineSchema } from './schema.ts';
+import { fresh, open, schema } from './test-schema.ts';
 import { all, exportLoose, kindOf, START_SECONDS, testRepository, value } from './test-world.ts';
 
 const git = new StockGit();
 after(() => git.remove());
-
-/** Integers whose concurrent changes add up. */
-const total: ContentType<number> = {
-  ...integer,
-  name: 'total',
-  addsUp: true,
-  merge: (base, ours, theirs) =>
-    counter(
-      () => {
-        const b = base();
-        return b.ok ? ok(b.value ?? 0) : b;
-      },
-      ours ?? 0,
-      theirs ?? 0,
-    ),
-};
-
-const schema = defineSchema({
-  visits: total,
-  contacts: { '*': { name: text, age: integer } },
-  pages: { '**': text },
-  settings: json,
-});
-const open = (backend = new MemoryBackend()) => testRepository(backend).with(schema);
-const fresh = () => open().branch('main');
 
 test('nothing › read › nothing, and no error', async () => {
   const store = fresh();
@@ -337,8 +308,13 @@ test('tags › named, annotated, listed, removed; one that is there › refused'
   assert.equal(kindOf(await repository.setTag('v3', parseObjectId('1'.repeat(40))!)), 'dangling');
 });
 
-test('a random workload › read by git › fsck is happy; log, tree and contents are ours', async () => {
-  const backend = new MemoryBackend();
+for (const hash of ['SHA-1', 'SHA-256'] as const) {
+  test(`a random workload, ${hash} › read by git › fsck is happy; log and trees are ours`, () =>
+    workload(hash));
+}
+
+async function workload(hash: 'SHA-1' | 'SHA-256'): Promise<void> {
+  const backend = new MemoryBackend({ hash });
   const repository = testRepository(backend);
   const store = repository.branch('main');
   const encode = (text: string) => new TextEncoder().encode(text);
@@ -354,8 +330,9 @@ test('a random workload › read by git › fsck is happy; log, tree and content
   }
   value(await store.remove([], { message: 'all of it' }));
   value(await store.set(['last'], encode('x')));
-  const folder = git.path('exported');
-  await git.run(['init', '-q', '--bare', folder]);
+  const folder = git.path(hash);
+  const format = hash === 'SHA-1' ? 'sha1' : 'sha256';
+  await git.run(['init', '-q', '--bare', `--object-format=${format}`, folder]);
   await exportLoose(backend, folder);
   const at = (args: string[]) => git.run(args, { cwd: folder });
   assert.equal(await at(['fsck', '--full', '--strict']), '');
@@ -373,112 +350,4 @@ test('a random workload › read by git › fsck is happy; log, tree and content
     const text = Buffer.from(listed, 'latin1').toString();
     assert.deepEqual(text === '' ? [] : text.split('\n'), lines);
   }
-});
-
-test('many writers of a counter › each increments many times › the sum is exact', async () => {
-  const repository = open();
-  const WRITERS = 8;
-  const TIMES = 25;
-  const one = async (strategy: 'test-and-set' | 'merge'): Promise<void> => {
-    const store = repository.branch(strategy);
-    for (let i = 0; i < TIMES; i++) {
-      value(
-        await store.withTree(
-          [],
-          async (tree) => {
-            const found = await tree.find(['visits']);
-            return found.ok ? tree.set(['visits'], (found.value ?? 0) + 1) : found;
-          },
-          { strategy, retries: WRITERS * TIMES },
-        ),
-      );
-    }
-  };
-  for (const strategy of ['test-and-set', 'merge'] as const) {
-    await Promise.all(Array.from({ length: WRITERS }, () => one(strategy)));
-    const store = repository.branch(strategy);
-    assert.equal(value(await store.get(['visits'])), WRITERS * TIMES, strategy);
-    assert.equal((await all(store.history())).length, WRITERS * TIMES, 'a commit each');
-  }
-});
-
-test('writers of a path each, without a callback › none of them ever loses', async () => {
-  const store = fresh();
-  const writers = Array.from({ length: 40 }, async (_, i) => {
-    value(await store.set(['pages', `p${i}`], 'x', { retries: 0 }));
-  });
-  await Promise.all(writers);
-  assert.equal(value(await store.list(['pages'])).length, 40);
-  store.repository.checkInvariants();
-});
-
-test('others are always quicker › tried again as often as asked, then an error', async () => {
-  const repository = open();
-  const store = repository.branch('main');
-  for (const retries of [undefined, 0, 2]) {
-    let calls = 0;
-    const lost = await store.withTree(
-      [],
-      async (tree) => {
-        calls++;
-        value(await repository.branch('main').set(['visits'], calls + 100 * (retries ?? 5)));
-        return tree.set(['settings'], { calls });
-      },
-      retries === undefined ? {} : { retries },
-    );
-    assert.equal(calls, (retries ?? RETRIES) + 1);
-    assert.deepEqual(lost, {
-      ok: false,
-      error: { kind: 'too many retries', retries: retries ?? RETRIES },
-    });
-  }
-});
-
-test('another path changes meanwhile › set and test-and-set › the callback ran once', async () => {
-  for (const strategy of ['set', 'test-and-set', 'merge'] as const) {
-    const store = fresh();
-    let calls = 0;
-    const done = await store.withTree(
-      ['contacts', 'ada'],
-      async (tree) => {
-        calls++;
-        value(await store.set(['visits'], calls));
-        return tree.set(['age'], 36);
-      },
-      { strategy },
-    );
-    value(done);
-    assert.equal(calls, 1, strategy);
-    assert.equal(value(await store.get(['visits'])), 1);
-    assert.equal(value(await store.get(['contacts', 'ada', 'age'])), 36);
-  }
-});
-
-test('the same path changes meanwhile › each strategy does as it says', async () => {
-  const race = async (strategy: 'set' | 'test-and-set' | 'merge') => {
-    const store = fresh();
-    let calls = 0;
-    const done = await store.withTree(
-      ['contacts', 'ada'],
-      async (tree) => {
-        if (calls++ === 0) value(await store.set(['contacts', 'ada', 'name'], 'Ada'));
-        return tree.set(['age'], 36);
-      },
-      { strategy },
-    );
-    value(done);
-    const name = value(await store.find(['contacts', 'ada', 'name']));
-    return [calls, name, value(await store.get(['contacts', 'ada', 'age']))];
-  };
-  assert.deepEqual(await race('set'), [1, undefined, 36]);
-  assert.deepEqual(await race('test-and-set'), [2, 'Ada', 36]);
-  assert.deepEqual(await race('merge'), [1, 'Ada', 36]);
-});
-
-test('a callback’s own error › given back; nothing is committed; null › as it was', async () => {
-  const store = fresh();
-  const failed = await store.withTree([], () => ({ ok: false, error: { kind: 'mine' } as const }));
-  assert.deepEqual(failed, { ok: false, error: { kind: 'mine' } });
-  assert.equal(value(await store.withTree([], () => ok(null))), null);
-  assert.equal(value(await store.head()), null);
-});
+}

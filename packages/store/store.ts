@@ -12,7 +12,11 @@ import type { Commit, CommitOptions } from './commit-info.ts';
 import type { AnyContentType } from './content/content-type.ts';
 import { known, type MergeConflict, type Optional } from './content/merge.ts';
 import { CommitGraph } from './history/commit-graph.ts';
-import { type AncestorLimits, relationOf } from './history/common-ancestors.ts';
+import {
+  type AncestorLimits,
+  lowestCommonAncestors,
+  relationOf,
+} from './history/common-ancestors.ts';
 import { type WalkOptions, walkHistory } from './history/walk.ts';
 import { type LastModifiedOptions, lastModified } from './last-modified.ts';
 import { formatPath, type Path } from './path.ts';
@@ -277,6 +281,20 @@ export class Store<S extends Shape = Shape> {
     const moved = await this.#head.swap(from, commit, 'fast-forward');
     if (!moved.ok) return moved;
     return moved.value ? ok(true) : this.fastForward(commit, limits);
+  }
+
+  /** The commits that this head and another both come from, and none of which is behind another. */
+  async commonAncestors(
+    theirs: Store<S> | ObjectId,
+    limits: AncestorLimits = {},
+  ): Promise<Result<readonly ObjectId[], StoreError>> {
+    const ours = await this.head();
+    if (!ours.ok) return ours;
+    const other = typeof theirs === 'string' ? ok(theirs) : await theirs.head();
+    if (!other.ok) return other;
+    if (ours.value === null || other.value === null) return ok([]);
+    const graph = new CommitGraph(this.repository.objects);
+    return lowestCommonAncestors(graph, ours.value, other.value, limits);
   }
 
   /**

@@ -100,6 +100,8 @@ export async function tryCommit<S extends Shape, E>(
   const [subject = ''] = (options.message ?? '').split('\n', 1);
   const moved = await cell.swap(head.value, commit.value, `commit: ${subject}`);
   if (!moved.ok) return moved;
+  if (!moved.value) repository.core.counters.lostRaces++;
+  else repository.core.counters.commits++;
   return ok(moved.value ? { committed: commit.value } : null);
 }
 

@@ -10,10 +10,11 @@ export class Turns {
   readonly #last = new Map<string, Promise<unknown>>();
   #running = 0;
 
-  /** `work` when all that came before under this name is done; it must not reject. */
+  /** `work` when all that came before under this name has ended, well or not. */
   take<T>(name: string, work: () => Promise<T>): Promise<T> {
     const before = this.#last.get(name);
-    const turn = before === undefined ? this.#run(work) : before.then(() => this.#run(work));
+    const run = () => this.#run(work);
+    const turn = before === undefined ? run() : before.then(run, run);
     this.#last.set(name, turn);
     const done = (): void => {
       if (this.#last.get(name) === turn) this.#last.delete(name);
