@@ -41,6 +41,7 @@ import { cryptoCases } from './crypto-cases.ts';
 import { dnsCases } from './dns-cases.ts';
 import { gitFileCases } from './git-file-cases.ts';
 import { gitObjectCases } from './git-object-cases.ts';
+import { gitPackCases } from './git-pack-cases.ts';
 import { gitProtocolCases } from './git-protocol-cases.ts';
 import { httpCases } from './http-cases.ts';
 import { inspectCases } from './inspect-cases.ts';
@@ -255,6 +256,7 @@ export const registry: readonly WireCase[] = [
   ...ipv6Cases,
   ...gitObjectCases,
   ...gitFileCases,
+  ...gitPackCases,
   ...gitProtocolCases,
   ...httpCases,
   ...inspectCases,
