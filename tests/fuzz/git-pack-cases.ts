@@ -1,4 +1,4 @@
-/** Git's packs: streams of zlib, heads of entries, deltas, indexes. Whole packs: hostile.test.ts. */
+/** What packs are made of: streams, heads, deltas, indexes. Whole ones: pack/hostile.test.ts. */
 
 import { err, ok, type Result, type WireFault } from '#core';
 import {
