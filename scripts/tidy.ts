@@ -84,6 +84,13 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'targets/pvh': ['packages/core', 'packages/device', 'targets/base'],
   'targets/process': ['packages/core', 'packages/device', 'targets/base'],
   'targets/node': ['packages/core', 'packages/device', 'packages/switch', 'node:'],
+  'targets/browser': [
+    'packages/core',
+    'packages/device',
+    'packages/crypto',
+    'packages/git',
+    'packages/store',
+  ],
   'targets/sim': ['packages/core', 'packages/device', 'packages/switch'],
   'tools/cli': [
     'packages/core',

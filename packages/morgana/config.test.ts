@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { arg, defineUnikernel, kv, net, tls } from './config.ts';
+import { arg, defineUnikernel, disk, kv, net, store, tls } from './config.ts';
 import { deviceOrder } from './devices.ts';
 
 const define = (config: Partial<Parameters<typeof defineUnikernel>[0]>): unknown =>
@@ -17,6 +17,19 @@ test('names, devices and arguments are kept', () => {
   assert.equal(config.devices.stack, stack);
   assert.equal(config.args.port.default, 80);
   assert.deepEqual(define({}), { name: 'site', main: './main.ts', devices: {}, args: {} });
+});
+
+test('two stores on one disk › refused; on two, and in memory › kept', () => {
+  const data = disk();
+  const both = { data, a: store.on(data), b: store.on(data) };
+  assert.throws(() => define({ devices: both }), /stores 'a' and 'b' are both on disk 'data'/);
+  const other = disk();
+  const apart = { data, other, a: store.on(data), b: store.on(other), c: store.memory() };
+  const nodes = deviceOrder(defineUnikernel({ name: 's', main: 'm', devices: apart }).devices);
+  assert.deepEqual(
+    nodes.map(({ kind }) => kind),
+    ['disk', 'disk', 'store.block', 'store.block', 'store.memory'],
+  );
 });
 
 test('a bad name › refused', () => {

@@ -118,6 +118,7 @@ function checkSharing(devices: DeviceSpecs): void {
   const owners = new Map<unknown, string>();
   const nodes = deviceOrder(devices);
   checkDisks(nodes.filter(({ kind }) => kind === 'disk'));
+  checkStores(nodes);
   for (const node of nodes) {
     const claimed = node.needs.map((at) => nodes[at]!);
     if (node.named) claimed.push(node);
@@ -131,6 +132,22 @@ function checkSharing(devices: DeviceSpecs): void {
       }
       owners.set(options.index, node.name);
     }
+  }
+}
+
+/** A store has its disk for itself; the application may see the disk, and must leave it alone. */
+function checkStores(nodes: readonly DeviceNode[]): void {
+  const owners = new Map<number, string>();
+  for (const { kind, name, needs } of nodes) {
+    const disk = needs[0];
+    if (kind !== 'store.block' || disk === undefined) continue;
+    const owner = owners.get(disk);
+    if (owner !== undefined) {
+      throw new TypeError(
+        `stores '${owner}' and '${name}' are both on disk '${nodes[disk]!.name}'`,
+      );
+    }
+    owners.set(disk, name);
   }
 }
 
@@ -235,6 +252,29 @@ export function disk(
   }
   return declareDevice('disk', { bytesMin, readOnly }, [], callSite());
 }
+
+/** Whose name commits have that are given none, and what a repository that is made is like. */
+export interface StoreDeviceOptions {
+  /** The program's name unless given. */
+  readonly author?: string;
+  readonly email?: string;
+  /** Of objects' names, when the store is made: SHA-1, as most of Git has it, unless given. */
+  readonly hash?: 'SHA-1' | 'SHA-256';
+}
+
+export const store = {
+  /**
+   * A Git repository on a disk, as `morgana/store` has it. A blank disk is formatted; one with
+   * other data is refused at boot, unless `overwrite` says that it may go.
+   */
+  on: (
+    over: DeviceSpec<'disk'>,
+    options: StoreDeviceOptions & { readonly overwrite?: boolean } = {},
+  ): DeviceSpec<'store.block'> => declareDevice('store.block', { ...options }, [over], callSite()),
+  /** The same in memory: gone when the program ends. */
+  memory: (options: StoreDeviceOptions = {}): DeviceSpec<'store.memory'> =>
+    declareDevice('store.memory', { ...options }, [], callSite()),
+} as const;
 
 export const tls = {
   /**

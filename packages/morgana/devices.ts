@@ -4,6 +4,7 @@
  */
 
 import type { BlockDevice, KvReadOnly, NetDevice, Stack } from '#device';
+import type { Repository } from '#store';
 import type { VersionedArp } from '#versioned-arp';
 import type { TlsClient } from './tls/tls-client.ts';
 import type { TlsServer } from './tls/tls-server.ts';
@@ -16,6 +17,8 @@ export interface DeviceKinds {
   'kv.directory': KvReadOnly;
   'kv.tar': KvReadOnly;
   disk: BlockDevice;
+  'store.block': Repository;
+  'store.memory': Repository;
   'net.management': ManagementPort;
   'tls.server': TlsServer;
   'tls.acme': TlsServer;

@@ -27,6 +27,14 @@ export {
   type RefConflict,
 } from '#git';
 export * from '#store';
+export {
+  BlockBackend,
+  type BlockStoreStats,
+  type CheckReport,
+  type Collected,
+  type CollectOptions,
+  formatCheckProblem,
+} from '#store/block';
 
 /** With the target's own cryptographic primitives. */
 export function openRepository(

@@ -28,6 +28,19 @@ const CONTENT = {
 
 const DISK = { from: 'packages/morgana/disk.ts', name: 'diskConnector' };
 
+const STORES = {
+  'store.block': {
+    from: 'packages/morgana/store-connector.ts',
+    name: 'blockStoreConnector',
+    shown: 'a log on the disk',
+  },
+  'store.memory': {
+    from: 'packages/morgana/store-connector.ts',
+    name: 'memoryStoreConnector',
+    shown: 'in memory',
+  },
+};
+
 const DIRECT_STACK = {
   from: 'packages/morgana/direct-stack.ts',
   name: 'directStackConnector',
@@ -80,6 +93,7 @@ const IMPLEMENTATIONS: Record<Platform, { readonly [K in DeviceKind]?: Implement
     'kv.tar': CONTENT,
     disk: { ...DISK, shown: 'virtio-blk' },
     'net.management': MANAGEMENT,
+    ...STORES,
     ...TLS,
   },
   process: {
@@ -90,6 +104,7 @@ const IMPLEMENTATIONS: Record<Platform, { readonly [K in DeviceKind]?: Implement
     'kv.tar': CONTENT,
     disk: { ...DISK, shown: 'a file' },
     'net.management': MANAGEMENT,
+    ...STORES,
     ...TLS,
   },
   node: {
@@ -102,6 +117,7 @@ const IMPLEMENTATIONS: Record<Platform, { readonly [K in DeviceKind]?: Implement
     'kv.tar': CONTENT,
     disk: { ...DISK, shown: 'a file' },
     'net.management': MANAGEMENT,
+    ...STORES,
     ...TLS,
   },
   'node-direct': {
@@ -112,6 +128,7 @@ const IMPLEMENTATIONS: Record<Platform, { readonly [K in DeviceKind]?: Implement
     'kv.tar': CONTENT,
     disk: { ...DISK, shown: 'a file' },
     'net.management': MANAGEMENT,
+    ...STORES,
     ...TLS,
   },
 };

@@ -66,6 +66,25 @@ test('other data › opened › foreign', async () => {
   assert.deepEqual(opened, { ok: false, error: { kind: 'foreign' } });
 });
 
+test('blank or other data › opened or formatted › as was told; ours stays ours', async () => {
+  const options = { storeId: STORE_ID, overwrite: false };
+  const blank = simDisk();
+  assert.ok((await BlockBackend.openOrFormat(partsOf(blank), options)).ok);
+  const other = simDisk({ image: new Uint8Array(1 << 20).fill(0x41) });
+  const refused = await BlockBackend.openOrFormat(partsOf(other), options);
+  assert.deepEqual(refused, { ok: false, error: { kind: 'foreign' } });
+  assert.equal(other.changes, 0);
+  const bold = { ...options, overwrite: true };
+  const made = await BlockBackend.openOrFormat(partsOf(other), bold);
+  assert.ok(made.ok);
+  await mustWrite(made.value, blob('x'));
+  await mustSet(made.value, 'refs/heads/main', blob('x'));
+  await made.value.close();
+  const again = await BlockBackend.openOrFormat(partsOf(other), bold);
+  assert.ok(again.ok);
+  await mustRead(again.value, blob('x'));
+});
+
 for (const [blocks, fits] of [
   [32 + 512 + 32, true],
   [31 + 512, false],

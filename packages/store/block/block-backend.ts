@@ -116,6 +116,20 @@ export class BlockBackend implements ObjectBackend {
     return opened.ok ? ok(new BlockBackend(opened.value)) : opened;
   }
 
+  /** As `open`; a blank device is formatted first, and with `overwrite` one with other data too. */
+  static async openOrFormat(
+    parts: StoreParts,
+    options: FormatOptions & { readonly overwrite: boolean },
+  ): Promise<Result<BlockBackend, OpenError>> {
+    const opened = await BlockBackend.open(parts);
+    if (opened.ok) return opened;
+    const { kind } = opened.error;
+    // What is ours and damaged, or from the future, is never made a blank store of.
+    if (kind !== 'blank' && (kind !== 'foreign' || !options.overwrite)) return opened;
+    const formatted = await formatStore(parts, options);
+    return formatted.ok ? BlockBackend.open(parts) : formatted;
+  }
+
   async readObject(id: ObjectId): Promise<Result<GitObject | null, BackendError>> {
     if (this.#isClosed) return CLOSED;
     return this.#locate(id, async (place) => this.#reader.object(id, place));

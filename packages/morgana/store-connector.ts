@@ -1,0 +1,72 @@
+/**
+ * 'store.block' and 'store.memory': a repository on a disk of the machine, or in its memory. A
+ * blank disk is formatted; one with other data is refused, unless the configuration says that it
+ * may go.
+ * Read first: packages/store/README.md, docs/internals/block-store-format.md.
+ */
+
+import { Timer } from '#core';
+import { primitives } from '#crypto/platform';
+import type { BlockDevice, Machine } from '#device';
+import { MemoryBackend, type ObjectBackend, type ObjectHash } from '#git';
+import { zlib } from '#git/zlib/platform';
+import { Repository } from '#store';
+import { BlockBackend, formatOpenError, type StoreParts } from '#store/block';
+import type { DeviceNode } from './devices.ts';
+import type { Connector, ConnectRequest } from './run.ts';
+
+const STORE_ID_BYTES = 16;
+
+function repositoryOn(backend: ObjectBackend, { machine, node, name }: ConnectRequest): Repository {
+  const { author, email } = node.options;
+  const person = {
+    name: author === undefined ? name : String(author),
+    email: email === undefined ? `${name}@localhost` : String(email),
+  };
+  const { clock } = machine;
+  return Repository.open({ backend, crypto: primitives, clock, author: person });
+}
+
+const hashOf = ({ options }: DeviceNode): ObjectHash =>
+  options.hash === 'SHA-256' ? 'SHA-256' : 'SHA-1';
+
+export const memoryStoreConnector: Connector<'store.memory'> = {
+  args: {},
+  async connect(request) {
+    return repositoryOn(new MemoryBackend({ hash: hashOf(request.node) }), request);
+  },
+};
+
+export const blockStoreConnector: Connector<'store.block'> = {
+  args: {},
+  async connect(request) {
+    const { machine, node, needs, log } = request;
+    const device = needs[0] as BlockDevice;
+    const parts = partsOf(machine, device);
+    const storeId = new Uint8Array(STORE_ID_BYTES);
+    machine.entropy.fill(storeId);
+    const overwrite = node.options.overwrite === true;
+    const opened = await BlockBackend.openOrFormat(parts, {
+      hash: hashOf(node),
+      storeId,
+      overwrite,
+    });
+    if (!opened.ok) return { lacks: `disk '${device.name}': ${formatOpenError(opened.error)}` };
+    const { objects, scannedObjects } = opened.value.stats();
+    log
+      .source('store')
+      .info(`${device.name}: ${objects} objects, ${scannedObjects} since the last checkpoint`);
+    request.inspection?.commands.inspector.section(`store ${device.name}`, () => {
+      const { counters, ...stats } = opened.value.stats();
+      return { ...stats, ...counters };
+    });
+    return repositoryOn(opened.value, request);
+  },
+};
+
+function partsOf({ timers }: Machine, device: BlockDevice): StoreParts {
+  // By the event loop, not only by promises: packets and other timers come in between.
+  const pause = (): Promise<void> =>
+    new Promise((resolve) => timers.arm(new Timer(() => resolve()), timers.now));
+  return { device, crypto: primitives, zlib, pause };
+}

@@ -1,0 +1,7 @@
+export {
+  DATABASE_VERSION,
+  formatIndexedDbOpenError,
+  IndexedDbBackend,
+  type IndexedDbOpenError,
+  type IndexedDbOptions,
+} from './indexed-db-backend.ts';
