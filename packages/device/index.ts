@@ -120,7 +120,16 @@ export {
   RSA_EXPONENT_BYTES_MAX,
   rsaBits,
 } from './key-format.ts';
-export type { KvEncoding, KvEntry, KvReadOnly } from './kv.ts';
+export {
+  formatKvError,
+  KV_CHANGES_MAX,
+  type KvChange,
+  type KvEncoding,
+  type KvEntry,
+  type KvError,
+  type KvReadOnly,
+  type KvReadWrite,
+} from './kv.ts';
 export { emitKvPack, formatKvPackFault, type KvPackInput, openKvPack } from './kv-pack.ts';
 export { comparePaths, isKvPath, isShownPath } from './kv-path.ts';
 export { formatKvTarFault, type KvTarFault, kvFilesOfTar, openKvTar } from './kv-tar.ts';

@@ -1,7 +1,10 @@
 /**
  * Key-value devices: contents by path. Read only, one is a directory of files as it was at build
- * time, a tar, or a commit of a store; all pass conformance/kv.ts.
+ * time, a tar, or a commit of a store; all pass conformance/kv.ts. Those that can be written pass
+ * conformance/kv-read-write.ts.
  */
+
+import type { Result } from '#core';
 
 export type KvEncoding = 'gzip' | 'br';
 
@@ -24,4 +27,65 @@ export interface KvReadOnly {
   get(path: string): KvEntry | null;
   /** All paths, in byte order. */
   paths(): readonly string[];
+}
+
+export type KvError =
+  /** Empty, with an empty, '.' or '..' segment, or one that the device can't have. */
+  | { readonly kind: 'bad path'; readonly path: string }
+  /** A path can't be content and have others below it ("a", "a/b"): `other` is there. */
+  | { readonly kind: 'in the way'; readonly path: string; readonly other: string }
+  /** More changes at once than KV_CHANGES_MAX. */
+  | { readonly kind: 'too many changes'; readonly changesMax: number }
+  /** Whatever it stands on failed; `what` is one sentence's end. Nothing was changed. */
+  | { readonly kind: 'failed'; readonly what: string };
+
+/** Of one batch. */
+export const KV_CHANGES_MAX = 10_000;
+
+export interface KvChange {
+  readonly path: string;
+  /** Null removes what is there, and does nothing where nothing is. */
+  readonly bytes: Uint8Array | null;
+}
+
+/**
+ * A key-value device that can be written. Bytes that are given or got are shared: nobody changes
+ * them. What was changed survives a loss of power once the promise resolves, where the device has
+ * something to keep it on. Calls may be under way together, and none rejects.
+ */
+export interface KvReadWrite {
+  /** As it is now; null where nothing is. */
+  get(path: string): Promise<Result<KvEntry | null, KvError>>;
+  /** Paths of contents in the directory `directory` and below ('': all), in byte order. */
+  list(directory: string): Promise<Result<readonly string[], KvError>>;
+  set(path: string, bytes: Uint8Array): Promise<Result<void, KvError>>;
+  /** Done also when nothing is there. */
+  remove(path: string): Promise<Result<void, KvError>>;
+  /** All of them or none, as one change; of several of one path the last counts. */
+  batch(changes: readonly KvChange[]): Promise<Result<void, KvError>>;
+  /** All of it as it is now, for good. */
+  snapshot(): Promise<Result<KvReadOnly, KvError>>;
+  /**
+   * From when it resolves on, `changed` is told paths at `path` and below ('': all) whose content
+   * is another, new or gone, in the order of the changes; several changes may be told as one. The
+   * result's function ends it.
+   */
+  watch(
+    path: string,
+    changed: (paths: readonly string[]) => void,
+  ): Promise<Result<() => void, KvError>>;
+}
+
+/** One sentence's end, without a dot. */
+export function formatKvError(error: KvError): string {
+  switch (error.kind) {
+    case 'bad path':
+      return `'${error.path}' is no path of a content`;
+    case 'in the way':
+      return `'${error.path}' can't be beside '${error.other}'`;
+    case 'too many changes':
+      return `there are more than ${error.changesMax} changes`;
+    case 'failed':
+      return error.what;
+  }
 }

@@ -143,6 +143,7 @@ export {
   type StoreError,
   type TreeError,
 } from './store-error.ts';
+export { StoreKv, type StoreKvOptions } from './store-kv.ts';
 export type { MergeWithOptions } from './store-merge.ts';
 export type { Committed } from './transaction.ts';
 export { type EntryKind, type Listed, Tree } from './tree/tree.ts';
