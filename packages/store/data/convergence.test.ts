@@ -275,20 +275,21 @@ test('shared text › N replicas › what is left of all insertions, each run in
 
 test('plain text, JSON › N replicas, each at its own place › everybody has the last of all', async () => {
   type Event = { who: number; what: string };
+  const places = [0, 1, 2, 3, 4, 5];
   const last = (events: readonly Event[]): string[] =>
-    [0, 1, 2].map((who) => events.filter((event) => event.who === who).at(-1)?.what ?? '');
+    places.map((who) => events.filter((event) => event.who === who).at(-1)?.what ?? '');
   for (const type of [lines, characters]) {
     await converges<string, Event>(
       {
         type,
-        initial: '0:\n---\n1:\n---\n2:\n',
+        initial: places.map((place) => `${place}:\n`).join('---\n'),
         edit(value, { replica, tag }) {
-          const own = value.split('\n---\n');
-          own[replica] = `${replica}:${tag}${replica === 2 ? '\n' : ''}`;
-          return { value: own.join('\n---\n'), event: { who: replica, what: tag } };
+          const own = value.split('---\n');
+          own[replica] = `${replica}:${tag}\n`;
+          return { value: own.join('---\n'), event: { who: replica, what: tag } };
         },
         expected: last,
-        shown: (value) => value.split('\n---\n').map((line) => line.trim().slice(2)),
+        shown: (value) => value.split('---\n').map((line) => line.trim().slice(2)),
       },
       5,
     );
@@ -307,7 +308,7 @@ test('plain text, JSON › N replicas, each at its own place › everybody has t
       expected: last,
       shown(value) {
         const { deep } = value as { deep: Record<string, { tag: string }> };
-        return [0, 1, 2].map((who) => deep[who]?.tag ?? '');
+        return places.map((who) => deep[who]?.tag ?? '');
       },
     },
     5,

@@ -138,29 +138,47 @@ export class Replicas<T, E> {
   }
 }
 
+/**
+ * How much: CONVERGENCE=seeds,replicas,steps,first makes a campaign of what is a smoke test
+ * otherwise (tests/README.md).
+ */
+const [MANY, REPLICAS = 3, STEPS = 0, FIRST = 1] = (process.env.CONVERGENCE ?? '')
+  .split(',')
+  .filter((part) => part !== '')
+  .map(Number);
+
 /** Random histories; then every order of the last merges must show the same, and the model's. */
 export async function converges<T, E>(subject: Subject<T, E>, seeds: number): Promise<void> {
-  for (let seed = 1; seed <= seeds; seed++) {
-    const replicas = new Replicas(subject, 3, seed);
-    for (let i = 0; i < 12 + (seed % 12); i++) {
-      await replicas.step();
-      await replicas.check(replicas.heads[i % 3]!);
+  for (let seed = FIRST; seed < FIRST + (MANY ?? seeds); seed++) {
+    try {
+      await convergesOnce(subject, seed);
+    } catch (error) {
+      throw new Error(`seed ${seed}: ${String(error)}`, { cause: error });
     }
-    const last: T[] = [];
-    for (const order of [
-      [0, 1, 2],
-      [0, 2, 1],
-      [1, 0, 2],
-      [1, 2, 0],
-      [2, 0, 1],
-      [2, 1, 0],
-    ]) {
-      let head = replicas.heads[order[0]!]!;
-      for (const next of order.slice(1)) head = await replicas.merge(head, replicas.heads[next]!);
-      await replicas.check(head);
-      last.push(await replicas.value(head));
-    }
-    const blobs = last.map((value) => subject.type.encode(value));
-    for (const blob of blobs) assert.ok(equalBytes(blob, blobs[0]!), `seed ${seed}`);
   }
+}
+
+async function convergesOnce<T, E>(subject: Subject<T, E>, seed: number): Promise<void> {
+  const replicas = new Replicas(subject, REPLICAS, seed);
+  for (let i = 0; i < (STEPS || 12 + (seed % 12)); i++) {
+    await replicas.step();
+    await replicas.check(replicas.heads[i % REPLICAS]!);
+  }
+  const last: T[] = [];
+  for (const order of ordersOf(replicas.heads.map((_, index) => index)).slice(0, 24)) {
+    let head = replicas.heads[order[0]!]!;
+    for (const next of order.slice(1)) head = await replicas.merge(head, replicas.heads[next]!);
+    await replicas.check(head);
+    last.push(await replicas.value(head));
+  }
+  const blobs = last.map((value) => subject.type.encode(value));
+  for (const blob of blobs) assert.ok(equalBytes(blob, blobs[0]!), 'the same in every order');
+}
+
+/** All orders of `items`. */
+function ordersOf(items: readonly number[]): number[][] {
+  if (items.length === 0) return [[]];
+  return items.flatMap((first) =>
+    ordersOf(items.filter((item) => item !== first)).map((rest) => [first, ...rest]),
+  );
 }

@@ -41,6 +41,8 @@ export type MergeFault =
 
 export interface MergeOptions extends TreeMergeOptions {
   readonly limits?: AncestorLimits;
+  /** Default: VIRTUAL_BASES_MAX. */
+  readonly basesMax?: number;
 }
 
 /**
@@ -140,9 +142,8 @@ class VirtualBases {
   }
 
   async #merge(left: CommitNode, right: CommitNode): Promise<Result<CommitNode, MergeFault>> {
-    if (this.#made >= VIRTUAL_BASES_MAX) {
-      return err({ kind: 'too many bases', basesMax: VIRTUAL_BASES_MAX });
-    }
+    const { basesMax = VIRTUAL_BASES_MAX } = this.#options;
+    if (this.#made >= basesMax) return err({ kind: 'too many bases', basesMax });
     this.#made++;
     const base = await this.of(left, right);
     if (!base.ok) return base;

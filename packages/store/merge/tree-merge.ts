@@ -187,9 +187,13 @@ export class TreeMerge {
     if (ours !== null && theirs !== null && sortOf(theirs.mode) !== sort) {
       return ok(err(conflict('both changed', 'one is a file, the other a link or a submodule')));
     }
+    const isHalf = ours === null || theirs === null;
+    if (isHalf && base !== null && sortOf(base.mode) !== sort) {
+      return ok(err(sideConflict(base, ours, theirs)));
+    }
     const sameSort = base !== null && sortOf(base.mode) === sort ? base : null;
     const mode = mergeMode(sameSort, ours, theirs);
-    const id = await this.#value(path, { base: sameSort, ours, theirs }, sort);
+    const id = await this.#value(path, sides, sort);
     if (!id.ok) return id;
     if (!id.value.ok) return ok(id.value);
     if (id.value.value === null) {
@@ -211,7 +215,9 @@ export class TreeMerge {
       if (base.id === ours.id) return ok(ok(theirs.id));
       if (base.id === theirs.id) return ok(ok(ours.id));
     }
-    if (sort !== 'file') return ok(err(sideConflict(base, ours, theirs)));
+    // Bytes that were a link's are no base for a file's merge.
+    const old = base !== null && sortOf(base.mode) === sort ? base : null;
+    if (sort !== 'file') return ok(err(sideConflict(old, ours, theirs)));
     const type = this.#typeAt(path);
     const values: unknown[] = [];
     for (const [name, side] of [['ours', ours] as const, ['theirs', theirs] as const]) {
@@ -224,9 +230,9 @@ export class TreeMerge {
       if (!value.value.ok) return ours?.id === theirs?.id ? ok(ok(side.id)) : ok(value.value);
       values.push(value.value.value);
     }
-    const old = await this.#base(type, base);
-    if (!old.ok) return old;
-    const merged = type.merge(old.value, values[0], values[1]);
+    const oldValue = await this.#base(type, old);
+    if (!oldValue.ok) return oldValue;
+    const merged = type.merge(oldValue.value, values[0], values[1]);
     if (!merged.ok) return ok(merged);
     if (merged.value === undefined) return ok(ok(null));
     return ok(ok(this.#draft.addBlob(type.encode(merged.value))));
