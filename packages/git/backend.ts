@@ -63,6 +63,8 @@ export interface PackEntry {
   readonly base: ObjectId | null;
   /** A whole zlib stream. */
   readonly deflated: Uint8Array;
+  /** The same number for entries of one pack: whoever made it has compared them. */
+  readonly pack?: number;
 }
 
 export interface ObjectBackend {

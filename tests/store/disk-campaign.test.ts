@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { tmpdir } from 'node:os';
 import { test } from 'node:test';
+import { runBig } from '../../bench/store-big.ts';
 import { runBeside, runKills, runWorkload } from './disk-campaign.ts';
 
 test('git and we in turns, collections between › everything told is there, fsck clean', async () => {
@@ -12,4 +14,8 @@ test('git gc, repack and pack-refs run while we commit and read › nothing is m
 
 test('killed while it commits › what it said is there, fsck clean', async () => {
   assert.ok((await runKills(1, 1)) > 0);
+});
+
+test('big repositories, scaled down › walked, committed to, collected, checked, cloned', async () => {
+  assert.equal((await runBig({ directory: tmpdir(), commits: 150, megabytes: 1 })).length, 18);
 });

@@ -9,6 +9,7 @@ import type { Zlib, ZlibLevel } from '#device';
 import { type GitObject, OBJECT_KINDS } from '../object.ts';
 import type { ObjectId } from '../object-id.ts';
 import {
+  COMPARED_BYTES_MIN,
   DELTA_OBJECT_BYTES_MAX,
   DELTA_OBJECT_BYTES_MIN,
   FOUND_BYTES_MAX,
@@ -40,6 +41,8 @@ interface Candidate {
   readonly object: GitObject;
   readonly depth: number;
   readonly nameHash: number;
+  /** Where it is stored without being a delta. */
+  readonly pack: number | undefined;
   index: DeltaBaseIndex | null;
 }
 
@@ -57,6 +60,7 @@ export class DeltaSearch {
   private readonly options: DeltaOptions;
   private readonly level: ZlibLevel | undefined;
   private readonly isThin: boolean;
+  private readonly packs: ReadonlyMap<number, number>;
   private next = 0;
   private readonly window: Candidate[] = [];
   private windowBytes = 0;
@@ -68,8 +72,14 @@ export class DeltaSearch {
     numbers: readonly number[],
     read: Read,
     zlib: Zlib,
-    options: DeltaOptions & { readonly level?: ZlibLevel | undefined; readonly isThin: boolean },
+    options: DeltaOptions & {
+      readonly level?: ZlibLevel | undefined;
+      readonly isThin: boolean;
+      /** By number: the pack in which an object is stored, not as a delta. */
+      readonly packs: ReadonlyMap<number, number>;
+    },
   ) {
+    this.packs = options.packs;
     this.selection = selection;
     this.order = deltaOrder(selection, numbers);
     this.read = read;
@@ -106,16 +116,21 @@ export class DeltaSearch {
     if (this.window.some(({ base }) => base === id)) return;
     const object = await this.read(id);
     if (object === null || !isInBounds(object.bytes)) return;
-    this.push({ base: id, object, depth: 0, nameHash: hash, index: null });
+    this.push({ base: id, object, depth: 0, nameHash: hash, pack: undefined, index: null });
   }
 
   private compare(number: number, object: GitObject, hash: number): void {
     let best: Uint8Array | null = null;
     let from: Candidate | null = null;
+    const pack = this.packs.get(number);
     // The nearest first.
     for (let i = this.window.length - 1; i >= 0; i--) {
       const candidate = this.window[i]!;
       if (candidate.object.kind !== object.kind) break;
+      // As Git: they were compared when they were packed, and found to have nothing in common.
+      // Deviates: small ones are compared again, because not every packer looks.
+      const isKnown = pack !== undefined && pack === candidate.pack;
+      if (isKnown && object.bytes.length >= COMPARED_BYTES_MIN) continue;
       const delta = this.tryDelta(candidate, object.bytes, best, from?.depth ?? 0);
       if (delta === null) continue;
       best = delta;
@@ -125,7 +140,7 @@ export class DeltaSearch {
     if (from !== null && best !== null) this.keep(number, from, best);
     // Upon one of the greatest depth nothing can be made.
     if (depth < this.options.depth) {
-      this.push({ base: number, object, depth, nameHash: hash, index: null });
+      this.push({ base: number, object, depth, nameHash: hash, pack, index: null });
     }
     if (from === null) return;
     const at = this.window.indexOf(from);

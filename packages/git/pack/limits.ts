@@ -32,3 +32,5 @@ export const DELTA_OBJECT_BYTES_MAX = 16 * 1024 ** 2;
 export const WINDOW_BYTES_MAX = 64 * 1024 ** 2;
 /** Deltas that were found are held until they are written; past it they are made again. */
 export const FOUND_BYTES_MAX = 64 * 1024 ** 2;
+/** Objects of one pack aren't compared with each other again from this size on. */
+export const COMPARED_BYTES_MIN = 65_536;

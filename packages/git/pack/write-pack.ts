@@ -165,10 +165,13 @@ class Writing {
   private async *compare(deltas: DeltaOptions): AsyncGenerator<PackStep, void> {
     const { selection, options } = this;
     const numbers: number[] = [];
+    const packs = new Map<number, number>();
     for (let number = 0; number < selection.count; number++) {
       // What is stored as a delta that can be copied stays one.
       const stored = options.reuse ? await this.storedOf(number) : null;
       if (stored === null || stored.base === null) numbers.push(number);
+      const pack = stored?.base === null ? stored.entry.pack : undefined;
+      if (pack !== undefined) packs.set(number, pack);
       if (number % STEP_OBJECTS === STEP_OBJECTS - 1) {
         yield { phase: 'comparing', done: 0, total: selection.count, bytes: null };
       }
@@ -179,6 +182,7 @@ class Writing {
       ...deltas,
       level,
       isThin: options.thin,
+      packs,
     });
     this.search = search;
     let work = 0;

@@ -1,0 +1,187 @@
+/**
+ * Big repositories on disk (target node): one of many commits, one of many bytes. For each what it
+ * takes to open it, to read, to walk its history, to commit, to collect garbage, to check it, and
+ * what memory that needs; then `git fsck` and `git clone` of the result: `node bench/store-big.ts
+ * --commits=100000 --megabytes=1024`. Reports, without a rival.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { checkRepository } from '#git';
+import { nodeCrypto } from '#targets/node/crypto';
+import { openDisk } from './store-disk.ts';
+
+const FILES = 1_000;
+const MEGABYTE = 1_048_576;
+
+interface Row {
+  readonly what: string;
+  readonly millis: number;
+  readonly said: string;
+}
+
+export interface BigOptions {
+  readonly directory: string;
+  readonly commits: number;
+  readonly megabytes: number;
+}
+
+/** A history of small changes in a thousand files. */
+function* manyCommits(count: number): Generator<string> {
+  for (let k = 0; k < count; k++) {
+    const text = `${k}\n`.repeat(1 + (k % 30));
+    const at = (k * 37) % FILES;
+    yield `commit refs/heads/main\ncommitter A <a@example.org> ${1_500_000_000 + k} +0000\n`;
+    yield `data 2\nm\nM 100644 inline d${at % 32}/f${at}\ndata ${text.length}\n${text}\n`;
+  }
+}
+
+/** So many megabytes that can't be compressed, one a commit; every 64th has 16 of them. */
+function* manyBytes(megabytes: number): Generator<string | Uint8Array> {
+  for (let k = 0; k < megabytes; ) {
+    const size = k % 64 === 63 ? Math.min(16, megabytes - k) : 1;
+    yield `commit refs/heads/main\ncommitter A <a@example.org> ${1_500_000_000 + k} +0000\n`;
+    yield `data 2\nm\nM 100644 inline d${k % 16}/f${k}\ndata ${size * MEGABYTE}\n`;
+    for (let i = 0; i < size; i++) yield noise(k + i);
+    yield '\n';
+    k += size;
+  }
+}
+
+/** A megabyte drawn from a number. */
+function noise(seed: number): Uint8Array {
+  const hash = createHash('shake256', { outputLength: MEGABYTE });
+  return hash.update(`noise ${seed}`).digest();
+}
+
+async function fastImport(path: string, input: Iterable<string | Uint8Array>): Promise<void> {
+  execFileSync('git', ['init', '-q', '--bare', '-b', 'main', path]);
+  const child = spawn('git', ['fast-import', '--quiet'], {
+    cwd: path,
+    stdio: ['pipe', 'ignore', 'inherit'],
+  });
+  const closed = once(child, 'close');
+  let text = '';
+  for (const piece of input) {
+    if (typeof piece === 'string' && text.length < 65_536) {
+      text += piece;
+      continue;
+    }
+    if (!child.stdin.write(text)) await once(child.stdin, 'drain');
+    text = '';
+    if (!child.stdin.write(piece)) await once(child.stdin, 'drain');
+  }
+  child.stdin.end(text);
+  const [code] = await closed;
+  if (code !== 0) throw new Error(`git fast-import ended with ${code}`);
+}
+
+const peakMegabytes = (): string => `${Math.round(process.resourceUsage().maxRSS / 1_024)} MB`;
+
+function ok<T>(result: { ok: true; value: T } | { ok: false; error: unknown }): T {
+  if (!result.ok) throw new Error(JSON.stringify(result.error));
+  return result.value;
+}
+
+/** What each step takes; the peak of memory so far is said with it. */
+async function measure(path: string): Promise<Row[]> {
+  const rows: Row[] = [];
+  const time = async (what: string, work: () => Promise<string> | string): Promise<void> => {
+    const start = performance.now();
+    const said = await work();
+    rows.push({
+      what,
+      millis: performance.now() - start,
+      said: `${said}; peak ${peakMegabytes()}`,
+    });
+  };
+  let { backend, repository } = openDisk(path, true);
+  const read = async (): Promise<string> => {
+    const store = repository.branch('main');
+    return `${ok(await store.list([])).length} names`;
+  };
+  await time('open and first read', read);
+  await time('walk of the whole history', async () => {
+    let commits = 0;
+    for await (const one of repository.branch('main').history()) {
+      ok(one);
+      commits++;
+    }
+    return `${commits} commits`;
+  });
+  await time('20 commits', async () => {
+    for (let k = 0; k < 20; k++) {
+      ok(await repository.branch('main').set(['new', `f${k}`], Buffer.from(`${k}`)));
+    }
+    return 'each safe from a loss of power';
+  });
+  await time('garbage collection', async () => {
+    const report = ok(await backend.gc({ pruneBefore: Date.now() }));
+    return `${report.objects} objects in ${(report.packBytes / MEGABYTE).toFixed(1)} MB`;
+  });
+  await backend.close();
+  ({ backend, repository } = openDisk(path, true));
+  await time('open and first read, collected', read);
+  await time('check of every object', async () => {
+    const report = ok(await checkRepository(backend, { crypto: nodeCrypto }));
+    if (report.problemCount > 0) throw new Error(JSON.stringify(report.problems));
+    return `${report.objects} objects, ${(report.objectBytes / MEGABYTE).toFixed(0)} MB`;
+  });
+  await backend.close();
+  await time('git fsck --full --strict', () => {
+    const args = ['fsck', '--full', '--strict', '--no-dangling', '--no-progress'];
+    const said = execFileSync('git', args, { cwd: path, encoding: 'utf8', stdio: 'pipe' });
+    if (said !== '') throw new Error(said);
+    return 'clean';
+  });
+  await time('git clone --bare --no-local', () => {
+    execFileSync('git', ['clone', '-q', '--bare', '--no-local', path, `${path}-clone`]);
+    return 'done';
+  });
+  return rows;
+}
+
+/** Rows to print; throws when anything is wrong. */
+export async function runBig(options: BigOptions): Promise<string[]> {
+  const home = mkdtempSync(join(options.directory, 'morgana-big-'));
+  const lines: string[] = [];
+  try {
+    const kinds: [string, Iterable<string | Uint8Array>][] = [];
+    if (options.commits > 0) {
+      kinds.push([`${options.commits} commits`, manyCommits(options.commits)]);
+    }
+    if (options.megabytes > 0) {
+      kinds.push([`${options.megabytes} MB`, manyBytes(options.megabytes)]);
+    }
+    for (const [at, [title, input]] of kinds.entries()) {
+      const path = join(home, `${at}.git`);
+      await fastImport(path, input);
+      lines.push(title);
+      for (const { what, millis, said } of await measure(path)) {
+        lines.push(`  ${what.padEnd(32)}${(millis / 1_000).toFixed(2).padStart(9)} s  ${said}`);
+      }
+      rmSync(path, { recursive: true });
+    }
+    return lines;
+  } finally {
+    rmSync(home, { recursive: true });
+  }
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const { values } = parseArgs({
+    options: {
+      commits: { type: 'string', default: '100000' },
+      megabytes: { type: 'string', default: '1024' },
+      directory: { type: 'string', default: tmpdir() },
+    },
+  });
+  const { directory } = values;
+  const [commits, megabytes] = [Number(values.commits), Number(values.megabytes)];
+  const lines = await runBig({ directory, commits, megabytes });
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
