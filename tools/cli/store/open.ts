@@ -7,7 +7,7 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import path from 'node:path';
 import * as timers from 'node:timers/promises';
-import { type Duration, wallTimeOfMillis } from '#core';
+import { type Duration, millis, wallTimeOfMillis } from '#core';
 import { formatFileError } from '#device';
 import { HEADS, isBranchName, type ObjectHash } from '#git';
 import { type Config, configValue, DiskBackend, formatOpenFault, initRepository } from '#git/disk';
@@ -24,8 +24,9 @@ export const DEFAULT_BRANCH = 'main';
 const CACHE_BYTES = 67_108_864;
 
 const clock = { wall: () => wallTimeOfMillis(Date.now()) };
+/** Looks at watched refs don't keep the program going; waits for a lock, which are short, do. */
 const pause = (wait: Duration): Promise<void> =>
-  timers.setTimeout(wait / 1_000, undefined, { ref: false });
+  timers.setTimeout(wait / 1_000, undefined, { ref: wait < millis(200) });
 
 export interface OpenStore {
   readonly root: string;
