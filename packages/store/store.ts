@@ -308,14 +308,16 @@ export class Store<S extends Shape = Shape> {
     return mergeInto(this.repository, this.#head, theirs, options);
   }
 
-  /** The head, and what it comes from; nothing when there is no head. */
+  /** The head, and what it comes from; nothing without a head. A fault is the last that comes. */
   async *history(options: WalkOptions = {}): AsyncGenerator<Result<Commit, StoreError>> {
     const head = await this.head();
     if (!head.ok) return yield head;
     if (head.value === null) return;
     const graph = new CommitGraph(this.repository.objects);
     for await (const node of walkHistory(graph, [head.value], options)) {
-      yield node.ok ? await this.repository.commit(node.value.id) : node;
+      const commit = node.ok ? await this.repository.commit(node.value.id) : node;
+      yield commit;
+      if (!commit.ok) return;
     }
   }
 
