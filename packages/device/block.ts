@@ -45,6 +45,8 @@ export interface BlockDevice {
    * gives zeros, what was there, or anything else. Absent where the device has no use for it.
    */
   discard?(firstBlock: number, blockCount: number): Promise<Result<void, BlockError>>;
+  /** What it did so far, where it counts: for `morgana inspect`. */
+  counters?(): Readonly<Record<string, number>>;
   /** As a write of zeros, without sending them. Absent where the device can't. */
   writeZeroes?(firstBlock: number, blockCount: number): Promise<Result<void, BlockError>>;
 }

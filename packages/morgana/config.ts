@@ -236,6 +236,16 @@ export const kv = {
     declareDevice('kv.directory', { path }, [], callSite()),
   /** The same of a tar. */
   tar: (path: string): DeviceSpec<'kv.tar'> => declareDevice('kv.tar', { path }, [], callSite()),
+  /** The files of a branch's newest commit as it is at boot, in memory; nothing without one. */
+  commit: (
+    over: DeviceSpec<'store.block' | 'store.memory'>,
+    { branch = 'main' }: { readonly branch?: string } = {},
+  ): DeviceSpec<'kv.commit'> => declareDevice('kv.commit', { branch }, [over], callSite()),
+  /** A branch to read and write: each change is a commit. */
+  store: (
+    over: DeviceSpec<'store.block' | 'store.memory'>,
+    { branch = 'main' }: { readonly branch?: string } = {},
+  ): DeviceSpec<'kv.store'> => declareDevice('kv.store', { branch }, [over], callSite()),
 } as const;
 
 /**

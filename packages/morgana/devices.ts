@@ -3,7 +3,7 @@
  * edges are "needs". Not here: their implementations, which each target chooses at build time.
  */
 
-import type { BlockDevice, KvReadOnly, NetDevice, Stack } from '#device';
+import type { BlockDevice, KvReadOnly, KvReadWrite, NetDevice, Stack } from '#device';
 import type { Repository } from '#store';
 import type { VersionedArp } from '#versioned-arp';
 import type { TlsClient } from './tls/tls-client.ts';
@@ -16,6 +16,8 @@ export interface DeviceKinds {
   'net.versionedArp': VersionedArp;
   'kv.directory': KvReadOnly;
   'kv.tar': KvReadOnly;
+  'kv.commit': KvReadOnly;
+  'kv.store': KvReadWrite;
   disk: BlockDevice;
   'store.block': Repository;
   'store.memory': Repository;

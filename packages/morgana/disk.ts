@@ -24,7 +24,7 @@ export function formatDiskBytes(bytes: number): string {
 
 export const diskConnector: Connector<'disk'> = {
   args: {},
-  async connect({ machine, node: { name, options } }) {
+  async connect({ machine, node: { name, options }, inspection }) {
     const found = machine.blocks.find((block) => block.name === name);
     if (found === undefined) {
       return { lacks: `no disk of this name is attached: --disk=${name}=FILE` };
@@ -36,6 +36,9 @@ export const diskConnector: Connector<'disk'> = {
     }
     if (found.isReadOnly && options.readOnly !== true) {
       return { lacks: 'it is attached read-only, and the program writes' };
+    }
+    if (found.counters !== undefined) {
+      inspection?.commands.inspector.section(`disk ${name}`, () => found.counters!());
     }
     return found;
   },

@@ -29,6 +29,16 @@ const CONTENT = {
 const DISK = { from: 'packages/morgana/disk.ts', name: 'diskConnector' };
 
 const STORES = {
+  'kv.commit': {
+    from: 'packages/morgana/kv-connectors.ts',
+    name: 'commitConnector',
+    shown: 'a commit, in memory',
+  },
+  'kv.store': {
+    from: 'packages/morgana/kv-connectors.ts',
+    name: 'storeKvConnector',
+    shown: 'a branch',
+  },
   'store.block': {
     from: 'packages/morgana/store-connector.ts',
     name: 'blockStoreConnector',
