@@ -133,6 +133,12 @@ test('branches merged, conflicts told, commits undone', async () => {
   const detail = await fails(['merge', 'side'], 2, /1 conflicts?.*greeting/);
   assert.match(detail, /^conflict: greeting: both changed/);
   assert.equal(await git('rev-parse', 'main'), before);
+  await store('set', 'lines', 'one\ntwo\nthree\nfour\n', '--branch=lines');
+  await git('branch', '-f', 'other', 'lines');
+  await store('set', 'lines', 'ONE\ntwo\nthree\nfour\n', '--branch=lines');
+  await store('set', 'lines', 'one\ntwo\nthree\nFOUR\n', '--branch=other');
+  await store('merge', 'other', '--branch=lines');
+  assert.equal(await store('get', 'lines', '--branch=lines'), 'ONE\ntwo\nthree\nFOUR\n');
   const ours = JSON.parse(await store('log', 'greeting', '--json'))[0].id;
   await store('revert', ours);
   assert.equal(await store('get', 'greeting'), 'hello\n');
@@ -223,7 +229,7 @@ test('serve, clone, pull, push › between two stores; git clones and pushes too
 
 test('export, import › git takes our bundle and verifies it, we take git’s', async () => {
   const file = work.path('all.bundle');
-  assert.match(await store('export', file), /^3 branches and tags, \d+ objects in /);
+  assert.match(await store('export', file), /^5 branches and tags, \d+ objects in /);
   assert.match(await git('bundle', 'verify', file), /complete history/);
   const folder = stock.path('from-bundle');
   await stock.run(['clone', '-q', file, folder]);

@@ -11,13 +11,14 @@ import { type Duration, millis, wallTimeOfMillis } from '#core';
 import { formatFileError } from '#device';
 import { HEADS, isBranchName, type ObjectHash } from '#git';
 import { type Config, configValue, DiskBackend, formatOpenFault, initRepository } from '#git/disk';
-import { type Person, type RawShape, Repository, type Store } from '#store';
+import { type Person, Repository, type Store } from '#store';
 import { nodeCrypto } from '#targets/node/crypto';
 import { NodeFileSystem } from '#targets/node/file-system';
 import { zlib } from '#targets/node/zlib';
 import { Failure, usageFailure } from '../failure.ts';
 import { shown } from '../places.ts';
 import type { Answers } from './answers.ts';
+import { fileSchema } from './contents.ts';
 
 export const DEFAULT_BRANCH = 'main';
 /** For a store of a person's machine: a cache that a bench's tree fits into. */
@@ -28,11 +29,13 @@ const clock = { wall: () => wallTimeOfMillis(Date.now()) };
 const pause = (wait: Duration): Promise<void> =>
   timers.setTimeout(wait / 1_000, undefined, { ref: wait < millis(200) });
 
+type FileShape = typeof fileSchema.shape;
+
 export interface OpenStore {
   readonly root: string;
   readonly backend: DiskBackend;
-  readonly repository: Repository<RawShape>;
-  readonly store: Store<RawShape>;
+  readonly repository: Repository<FileShape>;
+  readonly store: Store<FileShape>;
   readonly branch: string;
   readonly out: Answers;
 }
@@ -79,7 +82,7 @@ export function openStore(place: StorePlace, out: Answers): OpenStore {
     clock,
     author: person,
     cacheBytes: CACHE_BYTES,
-  });
+  }).with(fileSchema);
   const store = repository.branch(branch);
   return { root, backend: backend.value, repository, store, branch, out };
 }
