@@ -97,6 +97,11 @@ export interface ObjectBackend {
    * them; it must not throw. The result ends it.
    */
   watchRefs(changed: () => void): () => void;
+  /**
+   * Whether the parents of this commit were cut off, so that it counts as having none; absent where
+   * histories are whole.
+   */
+  isShallow?(commit: ObjectId): boolean;
   /** Every object that is here, once, in any order; those written meanwhile may be among them. */
   objectIds?(): AsyncIterable<Result<ObjectId, BackendError>>;
   /** The object as a pack would keep it, where it is kept so; null elsewhere. */

@@ -49,6 +49,10 @@ export class CachedReader implements ObjectReader {
     return cached?.kind === 'blob' ? cached.content : undefined;
   }
 
+  isShallow(commit: ObjectId): boolean {
+    return this.#backend.isShallow?.(commit) ?? false;
+  }
+
   async commit(id: ObjectId): Promise<Result<CommitObject, ReadFault>> {
     const cached = this.peekCommit(id);
     if (cached !== undefined) return ok(cached);

@@ -323,9 +323,14 @@ export class BlockBackend implements ObjectBackend {
     return done as Result<void, BackendError>;
   }
 
-  /** Commits whose parents a collection cut off: they count as having none. */
-  async shallowCommits(): Promise<Result<readonly ObjectId[], BackendError>> {
-    return this.#isClosed ? CLOSED : ok(this.#log.refs.shallow);
+  /** A collection cut off its parents. */
+  isShallow(commit: ObjectId): boolean {
+    return this.#log.refs.isShallow(commit);
+  }
+
+  /** All of those. */
+  get shallowCommits(): readonly ObjectId[] {
+    return this.#log.refs.shallow;
   }
 
   /** Writes what waits, and a checkpoint, so that the next opening has nothing to scan. */

@@ -8,28 +8,36 @@ export const HEAD_AT_FIRST = 'refs/heads/main';
 export class RefState {
   refs = new RefTable();
   head = HEAD_AT_FIRST;
+  #shallow: ReadonlySet<ObjectId> = new Set();
+
   /** Commits whose parents a collection cut off. */
-  shallow: readonly ObjectId[] = [];
+  get shallow(): readonly ObjectId[] {
+    return [...this.#shallow];
+  }
+
+  isShallow(commit: ObjectId): boolean {
+    return this.#shallow.has(commit);
+  }
 
   copy(): RefState {
     const copy = new RefState();
     copy.refs = new RefTable(this.refs.list(''));
     copy.head = this.head;
-    copy.shallow = this.shallow;
+    copy.#shallow = this.#shallow;
     return copy;
   }
 
   /** What a snapshot says all of them are. */
   reset({ head, changes, shallow }: RefChanges): void {
     this.head = head ?? HEAD_AT_FIRST;
-    this.shallow = shallow ?? [];
+    this.#shallow = new Set(shallow ?? []);
     this.refs = new RefTable(changes.filter((change): change is RefEntry => change.id !== null));
   }
 
   /** What a record says became of some. */
   apply({ head, changes, shallow }: RefChanges): void {
     if (head !== null) this.head = head;
-    if (shallow !== null) this.shallow = shallow;
+    if (shallow !== null) this.#shallow = new Set(shallow);
     this.refs.apply(changes.map(({ name, id }) => ({ name, from: 'any', to: id })));
   }
 

@@ -49,7 +49,8 @@ export class CommitGraph {
     }
     const commit = await this.objects.commit(id);
     if (!commit.ok) return commit;
-    const { tree, parents, committer } = commit.value;
+    const { tree, committer } = commit.value;
+    const parents = this.objects.isShallow?.(id) === true ? [] : commit.value.parents;
     const node = { id, tree, parents, seconds: committer.seconds };
     this.#nodes.set(id, node);
     return ok(node);

@@ -74,6 +74,10 @@ export class ObjectDraft implements ObjectReader {
     return [...this.#objects].map(([id, object]) => ({ id, ...object }));
   }
 
+  isShallow(commit: ObjectId): boolean {
+    return this.#below?.isShallow?.(commit) ?? false;
+  }
+
   async commit(id: ObjectId): Promise<Result<CommitObject, ReadFault>> {
     const object = this.#mine(id, 'commit');
     if (object === null) return this.#below?.commit(id) ?? err({ kind: 'dangling', id });

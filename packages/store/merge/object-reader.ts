@@ -27,4 +27,6 @@ export interface ObjectReader {
   /** The empty tree is there without being kept. */
   tree(id: ObjectId): Promise<Result<TreeTable, ReadFault>>;
   blob(id: ObjectId): Promise<Result<Uint8Array, ReadFault>>;
+  /** Whether the history ends at this commit, whatever parents it names; absent: at none. */
+  isShallow?(commit: ObjectId): boolean;
 }

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BlockDevice } from '#device';
 import type { NamedObject } from '#git';
+import { nodeCrypto } from '#targets/node/crypto';
+import { CachedReader } from '../../cached-reader.ts';
+import { CommitGraph } from '../../history/commit-graph.ts';
 import type { BlockBackend } from '../block-backend.ts';
 import {
   blob,
@@ -141,10 +144,13 @@ test('a history cut off › the last commits stay, shallow', async () => {
     if (!kept.includes(i)) await gone(again, head);
     else for (const object of objects) await mustRead(again, object);
   }
-  const shallow = await again.shallowCommits();
   const edges = [10, 17].map((i) => changes[i]!.head.id as string);
-  assert.ok(shallow.ok);
-  assert.deepEqual([...shallow.value].sort(), edges.sort());
+  assert.deepEqual([...again.shallowCommits].sort(), edges.sort());
+  assert.ok(again.isShallow(changes[17]!.head.id) && !again.isShallow(changes[18]!.head.id));
+  // Who walks the history comes to its end there.
+  const graph = new CommitGraph(new CachedReader(again, nodeCrypto, 1 << 20));
+  const edge = await graph.read(changes[17]!.head.id);
+  assert.ok(edge.ok && edge.value.parents.length === 0);
   // The cut stays a cut, and a whole history is none.
   assert.equal((await collected(again, { depth: 3 })).shallow, 2);
 });
