@@ -1,12 +1,12 @@
 /** The packed refs in memory, read again when the file has changed. */
 
 import { ok, type Result } from '#core';
-import type { FileStat, FileSystem } from '#device';
+import type { Clock, FileStat, FileSystem } from '#device';
 import type { BackendError } from '../backend.ts';
 import type { ObjectHash } from '../object-id.ts';
 import { compareText } from '../wire/text.ts';
 import { fileFailed, malformed } from './file-fault.ts';
-import { PACKED_REFS_BYTES_MAX, RESCANS_MAX } from './limits.ts';
+import { FILE_TIME_MILLIS, PACKED_REFS_BYTES_MAX, RESCANS_MAX } from './limits.ts';
 import { type PackedRef, type PackedRefs, parsePackedRefs } from './packed-refs.ts';
 
 export const PACKED_REFS = 'packed-refs';
@@ -56,11 +56,15 @@ export const isSame = (a: FileStat | null, b: FileStat | null): boolean =>
 export class PackedRefsFile {
   readonly #files: FileSystem;
   readonly #hash: ObjectHash;
+  readonly #clock: Clock | null;
   #table = EMPTY;
-  #stat: FileStat | null = null;
+  /** Of the file that the table is of; undefined when it must be read again. */
+  #stat: FileStat | null | undefined = null;
 
-  constructor(files: FileSystem, hash: ObjectHash) {
+  /** By `clock` files have their times; without one they are believed at once. */
+  constructor(files: FileSystem, hash: ObjectHash, clock: Clock | null) {
     this.#files = files;
+    this.#clock = clock;
     this.#hash = hash;
   }
 
@@ -69,7 +73,7 @@ export class PackedRefsFile {
     for (let tries = 1; ; tries++) {
       const before = this.#files.stat(PACKED_REFS);
       if (!before.ok) return fileFailed(before.error);
-      if (isSame(before.value, this.#stat)) return ok(this.#table);
+      if (this.#stat !== undefined && isSame(before.value, this.#stat)) return ok(this.#table);
       if (before.value === null) return ok(this.#keep(EMPTY, null));
       const bytes = this.#files.readFile(PACKED_REFS, PACKED_REFS_BYTES_MAX);
       if (!bytes.ok) {
@@ -81,13 +85,20 @@ export class PackedRefsFile {
       const now = this.#files.stat(PACKED_REFS);
       if (!now.ok) return fileFailed(now.error);
       const table = new PackedTable(parsed.value);
+      if (isSame(before.value, now.value)) return ok(this.#keep(table, this.#settled(now.value)));
       // Replaced meanwhile: what was read may be either.
-      if (isSame(before.value, now.value)) return ok(this.#keep(table, now.value));
-      if (tries === RESCANS_MAX) return ok(this.#keep(table, null));
+      if (tries === RESCANS_MAX) return ok(this.#keep(table, undefined));
     }
   }
 
-  #keep(table: PackedTable, stat: FileStat | null): PackedTable {
+  /** A file that is young may be replaced by one that looks the same. */
+  #settled(stat: FileStat | null): FileStat | null | undefined {
+    if (stat === null || this.#clock === null) return stat;
+    const madeAt = Number(stat.modifiedNanos / 1_000_000n);
+    return madeAt + FILE_TIME_MILLIS > this.#clock.wall() ? undefined : stat;
+  }
+
+  #keep(table: PackedTable, stat: FileStat | null | undefined): PackedTable {
     this.#table = table;
     this.#stat = stat;
     return table;

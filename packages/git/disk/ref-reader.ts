@@ -48,7 +48,7 @@ export class RefReader {
     this.#files = files;
     this.#headFiles = headFiles;
     this.#hash = hash;
-    this.#packed = new PackedRefsFile(files, hash);
+    this.#packed = new PackedRefsFile(files, hash, clock);
   }
 
   packed(): Result<PackedTable, BackendError> {

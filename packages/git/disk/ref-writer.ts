@@ -12,7 +12,8 @@ import type { BackendError, RefConflict, RefUpdate } from '../backend.ts';
 import type { ObjectId } from '../object-id.ts';
 import { compareText } from '../wire/text.ts';
 import { type DirectorySync, removeEmptyDirectories, removeEmptyParents } from './directories.ts';
-import { fileFailed, fileFault, lockedBy } from './file-fault.ts';
+import { damaged, fileFailed, fileFault, lockedBy } from './file-fault.ts';
+import { SYMBOLIC_DEPTH_MAX } from './limits.ts';
 import { LockFile } from './lock-file.ts';
 import { emitPackedRefs, type PackedRef } from './packed-refs.ts';
 import { PACKED_REFS } from './packed-table.ts';
@@ -101,10 +102,7 @@ export class RefWriter {
   }
 
   /** Takes the ref's lock, reads it, and compares. */
-  #hold(update: RefUpdate): Result<Held, RefError> {
-    const resolved = this.#reader.resolve(update.name);
-    // A ref that is damaged may be replaced by whoever doesn't mind what it was.
-    const name = resolved.ok ? resolved.value.name : update.name;
+  #hold(update: RefUpdate, name = update.name, depth = 0): Result<Held, RefError> {
     const taken = LockFile.take(this.#files, name);
     if (!taken.ok) {
       const { kind } = taken.error;
@@ -116,11 +114,19 @@ export class RefWriter {
     }
     const lock = taken.value;
     const now = this.#reader.read(name);
+    // A ref that is damaged may be replaced by whoever doesn't mind what it was.
     if (!now.ok && update.from !== 'any') {
       lock.drop();
       return now;
     }
-    const actual = now.ok ? (now.value?.id ?? null) : null;
+    const value = now.ok ? now.value : null;
+    if (value?.symbolic !== undefined) {
+      // It is what this one leads to that changes.
+      lock.drop();
+      if (depth < SYMBOLIC_DEPTH_MAX) return this.#hold(update, value.symbolic, depth + 1);
+      return damaged(`${update.name} is symbolic more than ${SYMBOLIC_DEPTH_MAX} times over`);
+    }
+    const actual = value?.id ?? null;
     if (update.from !== 'any' && update.from !== actual) {
       lock.drop();
       return err({ kind: 'moved', name: update.name, actual });
