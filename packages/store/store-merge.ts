@@ -26,13 +26,12 @@ export interface MergeWithOptions extends CommitOptions {
   /** Make a commit also where the head could just be moved, as `git merge --no-ff`. */
   readonly noFastForward?: boolean;
   readonly limits?: AncestorLimits;
+  /** Never conflict: keep both sides, one under a name of its own (TreeMergeOptions). */
+  readonly keepBoth?: boolean;
 }
 
 /** What merging asks of a schema, about the paths below `prefix`. */
-function typesOf<S extends Shape>(
-  { schema }: Repository<S>,
-  prefix: Path = [],
-): Required<TreeMergeOptions> {
+function typesOf<S extends Shape>({ schema }: Repository<S>, prefix: Path = []): TreeMergeOptions {
   const whole = (path: Path): Path => (prefix.length === 0 ? path : [...prefix, ...path]);
   return {
     contentTypeAt: (path) => schema.typeAt(whole(path)) ?? bytes,
@@ -134,9 +133,10 @@ class HeadMerge<S extends Shape> {
     // Since it was looked at, somebody has removed the branch.
     if (head === null) return err<StoreError>({ kind: 'no head' });
     const graph = new CommitGraph(repository.objects);
-    const { limits } = this.#options;
+    const { limits, keepBoth = false } = this.#options;
     const merged = await mergeCommits(graph, draftOf(repository), head, this.#theirs, {
       ...typesOf(repository),
+      keepBoth,
       ...(limits === undefined ? {} : { limits }),
     });
     return merged.ok ? ok(made(merged.value)) : merged;

@@ -292,7 +292,7 @@ export class TreeTable {
       if (index >= 0) changes.push({ index, removes: 1, bytes: null, order: '' });
       if (entry === null) continue;
       const order = byteString(name) + (entry.mode === MODE_DIRECTORY ? '/' : '');
-      const bytes = emitEntry({ name, ...entry }, this.#idBytes);
+      const bytes = emitEntry({ ...entry, name }, this.#idBytes);
       const place = this.#search(byteString(name), entry.mode === MODE_DIRECTORY);
       changes.push({ index: place < 0 ? -place - 1 : place, removes: 0, bytes, order });
     }

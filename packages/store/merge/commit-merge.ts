@@ -25,6 +25,8 @@ export interface MergedTree {
   readonly tree: ObjectId;
   /** Objects of the tree that the draft made: what is to be written. */
   readonly objects: readonly NamedObject[];
+  /** What conflicted and was kept both ways (keepBoth), by path; at most CONFLICTS_MAX. */
+  readonly kept: readonly TreeConflict[];
 }
 
 export type MergeFault =
@@ -64,7 +66,7 @@ export async function mergeCommits(
     sides.push(node.value);
   }
   const [left, right] = sides as [CommitNode, CommitNode];
-  if (left.id === right.id) return ok({ tree: left.tree, objects: [] });
+  if (left.id === right.id) return ok({ tree: left.tree, objects: [], kept: [] });
   const bases = new VirtualBases(graph, draft, options);
   const base = await bases.of(left, right);
   if (!base.ok) return base;
@@ -95,8 +97,9 @@ async function mergeTreesWith(
   const merged = await merge.run(base, ours, theirs);
   if (!merged.ok) return merged;
   const { conflictCount: count, conflicts } = merge;
-  if (count > 0) return err({ kind: 'conflict', conflicts: conflicts.sort(byPath), count });
-  return ok({ tree: merged.value, objects: draft.reachable(merged.value) });
+  conflicts.sort(byPath);
+  if (count > 0 && options.keepBoth !== true) return err({ kind: 'conflict', conflicts, count });
+  return ok({ tree: merged.value, objects: draft.reachable(merged.value), kept: conflicts });
 }
 
 function byPath(a: TreeConflict, b: TreeConflict): number {

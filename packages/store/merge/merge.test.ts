@@ -92,8 +92,8 @@ test('a conflict › as a value › has path, base and both sides', async () => 
   const [conflict] = merged.error.conflicts;
   const blob = (text: string) => objects.addBlob(hot.utf8Encode(text));
   assert.deepEqual(conflict?.path, ['d', 'a']);
-  assert.deepEqual(conflict.base, { mode: 0o100644, name: 'a', id: blob('1') });
-  assert.deepEqual(conflict.ours, { mode: 0o100644, name: 'a', id: blob('2') });
+  assert.deepEqual(conflict.base, { mode: 0o100644, id: blob('1') });
+  assert.deepEqual(conflict.ours, { mode: 0o100644, id: blob('2') });
   assert.equal(conflict.theirs, null);
   assert.equal(formatConflict(conflict.reason), 'theirs removed what the other side changed');
 });
@@ -306,6 +306,39 @@ test('unrelated histories › additions of both; the same path differently › c
     'x: both added',
   ]);
   assert.deepEqual(await merging({ a: [{ n: '1\n' }], b: [{ n: '2\n' }] }, 'a', 'b'), { n: '3\n' });
+});
+
+test('keepBoth › conflicts › one side stays, the other is beside it, whoever is whose', async () => {
+  const merge = async (base: Files, ours: Files, theirs: Files) => {
+    const objects = newDraft();
+    const [old, left, right] = [base, ours, theirs].map((files) => treeOf(objects, files));
+    const merged = await mergeTrees(objects, old!, left!, right!, { ...options, keepBoth: true });
+    assert.ok(merged.ok);
+    const other = await mergeTrees(objects, old!, right!, left!, { ...options, keepBoth: true });
+    assert.ok(other.ok && other.value.tree === merged.value.tree, 'symmetric');
+    const files = await filesOf(objects, merged.value.tree);
+    const plain = await mergeTrees(objects, old!, left!, right!, options);
+    assert.equal(merged.value.kept.length > 0, !plain.ok);
+    const notes = Object.keys(files).filter((path) => path.includes('~'));
+    assert.equal(notes.length > 0, !plain.ok, 'a note exactly when it conflicts');
+    return files;
+  };
+  const both = await merge({ 'd/a': '1' }, { 'd/a': '2' }, { 'd/a': '3' });
+  assert.deepEqual(Object.values(both).sort(), ['2', '3']);
+  assert.ok(Object.keys(both).some((path) => /^d\/a~[0-9a-f]{12}$/.test(path)));
+  const removed = await merge({ a: '1' }, {}, { a: '2' });
+  assert.equal(removed.a, '2');
+  assert.match(removed['a~removed']!, /one side removed this/);
+  const mixed = await merge({ f: '1' }, { f: '2' }, { 'f/x': '3' });
+  assert.deepEqual(Object.values(mixed).sort(), ['2', '3']);
+  assert.equal(mixed['f/x'], '3');
+  const names = await merge({}, { ['n'.repeat(4_000)]: '1' }, { ['n'.repeat(4_000)]: '2' });
+  assert.equal(Object.keys(names).length, 2);
+  const random = new SeededRandom(3);
+  for (let i = 0; i < 60; i++) {
+    const base = randomFiles(random);
+    await merge(base, randomFiles(random, base), randomFiles(random, base));
+  }
 });
 
 async function importFiles(oracle: StockGit, all: readonly Files[]): Promise<void> {

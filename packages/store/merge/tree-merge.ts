@@ -15,11 +15,12 @@ import {
   type FileMode,
   kindOfMode,
   MODE_DIRECTORY,
+  MODE_FILE,
   MODE_LINK,
   MODE_SUBMODULE,
   type ObjectId,
 } from '#git';
-import { encodeText, type TreeEdit, type TreeTable } from '#git/wire';
+import { encodeText, type TreeEdit, type TreeEntry, type TreeTable } from '#git/wire';
 import type { AnyContentType } from '../content/content-type.ts';
 import { type Base, conflict, type MergeConflict } from '../content/merge.ts';
 import { CONFLICTS_MAX, TREE_DEPTH_MAX } from '../limits.ts';
@@ -54,6 +55,13 @@ export interface TreeMergeOptions {
    * what both sides changed alike isn't read. Default: may be anywhere.
    */
   readonly mayAddUp?: (path: readonly string[]) => boolean;
+  /**
+   * Makes the merge total: where something conflicts one side stays (a tree, or what is greater by
+   * its id, so that it doesn't matter whose it is), and the other one is put beside it, under its
+   * name with "~" and the first digits of its id; what one side removed and the other changed
+   * stays, with a note "NAME~removed".
+   */
+  readonly keepBoth?: boolean;
 }
 
 type Path = readonly string[];
@@ -76,13 +84,16 @@ export class TreeMerge {
   readonly #mayAddUp: TreeMergeOptions['mayAddUp'];
   readonly #markers: Map<ObjectId, MergeConflict>;
   readonly #virtual: boolean;
+  readonly #keepBoth: boolean;
+  /** What is put beside what was kept: by directory, then by name. */
+  readonly #beside = new Map<string, Map<string, Side>>();
   /** The first CONFLICTS_MAX of them, in no order. */
   readonly conflicts: TreeConflict[] = [];
   conflictCount = 0;
 
   constructor(
     draft: ObjectDraft,
-    { contentTypeAt, mayAddUp }: TreeMergeOptions,
+    { contentTypeAt, mayAddUp, keepBoth = false }: TreeMergeOptions,
     markers: Map<ObjectId, MergeConflict> = new Map(),
     virtual = false,
   ) {
@@ -91,6 +102,7 @@ export class TreeMerge {
     this.#mayAddUp = mayAddUp;
     this.#markers = markers;
     this.#virtual = virtual;
+    this.#keepBoth = keepBoth;
   }
 
   /** The merged tree; a base of null is an empty one. Look at `conflictCount` before using it. */
@@ -129,7 +141,17 @@ export class TreeMerge {
     const reason = mixed
       ? conflict('contents and tree', 'one side has contents, the other a tree')
       : (merged as { readonly error: MergeConflict }).error;
-    return ok(this.#conflict(path, sides, reason));
+    this.#note({ path, ...sides, reason });
+    if (this.#virtual) return ok(this.#marker(path, sides, reason));
+    if (!this.#keepBoth) return ok(ours);
+    const contentsOf = merged.ok ? merged.value : null;
+    const others = contentsOf === null ? [onlyContents(ours), onlyContents(theirs)] : [contentsOf];
+    const [kept, note] = keptOf(subtree.value, others);
+    const mode = MODE_FILE;
+    const beside = note ?? { mode, id: this.#draft.addBlob(encodeText(REMOVED_NOTE)) };
+    const names = this.#beside.get(parentOf(path)) ?? new Map<string, Side>();
+    this.#beside.set(parentOf(path), names.set(nameBeside(path.at(-1)!, note), beside));
+    return ok(kept);
   }
 
   /** Whether sides that are equal may have made two changes, which their merge counts. */
@@ -154,13 +176,15 @@ export class TreeMerge {
     const edits: TreeEdit[] = [];
     for (const [before, after] of pairUp(baseTable, theirTable)) {
       const { name } = (before ?? after)!;
-      const three = each(
-        { base: baseTable, ours: ourTable, theirs: theirTable },
-        (table): Entry => table.get(name),
+      const three = each({ base: baseTable, ours: ourTable, theirs: theirTable }, (table) =>
+        sideOf(table.get(name)),
       );
       const merged = await this.#entry([...path, name], three);
       if (!merged.ok) return merged;
       if (!isSame(merged.value, three.ours)) edits.push({ name, entry: merged.value });
+    }
+    for (const [name, entry] of this.#beside.get(parentOf([...path, ''])) ?? []) {
+      if (!edits.some((edit) => edit.name === name)) edits.push({ name, entry });
     }
     if (edits.length === 0) return ok(ours);
     const table = ourTable.with(edits);
@@ -263,16 +287,18 @@ export class TreeMerge {
     return bytes.ok ? ok(decode(type, bytes.value, whose)) : bytes;
   }
 
-  /** What stands at a path that conflicts: ours, or in a virtual base the marker. */
-  #conflict(path: Path, sides: Three<Entry>, reason: MergeConflict): Entry {
-    this.conflictCount++;
-    if (this.conflicts.length < CONFLICTS_MAX) this.conflicts.push({ path, ...sides, reason });
-    if (!this.#virtual) return sides.ours;
+  /** What stands for a conflict in a virtual base. */
+  #marker(path: Path, sides: Three<Entry>, reason: MergeConflict): Entry {
     const ids = [sides.base, sides.ours, sides.theirs].map((side) => side?.id ?? 'none');
     const text = ['conflict of common ancestors', ...path, ...ids].join('\n');
     const id = this.#draft.addBlob(encodeText(text));
     this.#markers.set(id, reason);
-    return { mode: 0o100644, id };
+    return { mode: MODE_FILE, id };
+  }
+
+  #note(conflict: TreeConflict): void {
+    this.conflictCount++;
+    if (this.conflicts.length < CONFLICTS_MAX) this.conflicts.push(conflict);
   }
 }
 
@@ -289,6 +315,10 @@ function sortOf(mode: FileMode): Sort {
   return mode === MODE_SUBMODULE ? 'submodule' : 'file';
 }
 
+/** Without its name: it may come to stand under another one. */
+const sideOf = (entry: TreeEntry | null): Entry =>
+  entry === null ? null : { mode: entry.mode, id: entry.id };
+
 const isSame = (a: Entry, b: Entry): boolean => a?.id === b?.id && a?.mode === b?.mode;
 const isTree = (side: Side): boolean => kindOfMode(side.mode) === 'tree';
 const onlyTree = (side: Entry): Entry => (side !== null && isTree(side) ? side : null);
@@ -296,6 +326,26 @@ const onlyContents = (side: Entry): Entry => (side !== null && !isTree(side) ? s
 
 function each<A, B>(three: Three<A>, of: (one: A) => B): Three<B> {
   return { base: of(three.base), ours: of(three.ours), theirs: of(three.theirs) };
+}
+
+const REMOVED_NOTE = 'one side removed this, the other one changed it\n';
+const NOTE_ID_DIGITS = 12;
+/** Of a name that gets a note: with what is behind it, it is an entry's name still. */
+const NOTED_NAME_MAX = 1_000;
+
+const parentOf = (path: Path): string => path.slice(0, -1).join('/');
+
+function nameBeside(name: string, note: Entry): string {
+  const end = note === null ? 'removed' : note.id.slice(0, NOTE_ID_DIGITS);
+  return `${name.slice(0, NOTED_NAME_MAX)}~${end}`;
+}
+
+/** What stays of a tree and contents that conflict, and what is put beside it, if anything. */
+function keptOf(tree: Entry, contents: readonly Entry[]): [kept: Entry, beside: Entry] {
+  const key = ({ id, mode }: Side): string => `${id} ${mode}`;
+  const there = contents.filter((side) => side !== null);
+  const [first = null, second = null] = there.sort((a, b) => (key(a) > key(b) ? -1 : 1));
+  return tree === null ? [first, second] : [tree, first];
 }
 
 /** The one that changed; null when both did, differently. */
