@@ -19,6 +19,7 @@ export {
   type BackendError,
   formatBackendError,
   type GitObject,
+  isBranchName,
   MemoryBackend,
   type MemoryBackendOptions,
   type ObjectBackend,
