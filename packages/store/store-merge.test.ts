@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bytes, json, text } from './content/stock.ts';
+import { counter } from './data/counter.ts';
+import { content } from './data/form.ts';
+import { markedLines } from './data/text.ts';
+import { defineSchema } from './schema.ts';
+import { all, kindOf, testRepository, value } from './test-world.ts';
+
+const schema = defineSchema({
+  visits: content('visits', counter),
+  config: json,
+  pages: { '*': markedLines },
+  names: { '*': text },
+  files: { '**': bytes },
+});
+
+/** Two branches from one commit. */
+async function branches() {
+  const repository = testRepository().with(schema);
+  const main = repository.branch('main');
+  value(await main.set(['visits'], 5));
+  value(await main.set(['config'], { a: { b: 1 } }));
+  value(await main.set(['pages', 'index'], 'one\ntwo\n'));
+  value(await main.set(['names', 'x'], 'old'));
+  const side = value(await main.cloneTo('side'));
+  return { main, side };
+}
+
+test('two branches › changed alike and apart › each path by its type', async () => {
+  const { main, side } = await branches();
+  for (const store of [main, side]) value(await store.set(['visits'], 6));
+  value(await main.set(['config'], { a: { b: 2 } }));
+  value(await side.set(['config'], { a: { b: 1 }, c: [] }));
+  value(await main.set(['pages', 'index'], 'uno\ntwo\n'));
+  value(await side.set(['pages', 'index'], 'eins\ntwo\n'));
+  value(await main.mergeWith(side));
+  assert.equal(value(await main.get(['visits'])), 7, 'two equal increments are two');
+  assert.deepEqual(value(await main.get(['config'])), { a: { b: 2 }, c: [] });
+  assert.match(value(await main.get(['pages', 'index'])), /^<<<<<<< one side\neins\n[\s\S]*two\n$/);
+  const commit = value(await main.headCommit())!;
+  assert.equal(commit.parents.length, 2);
+});
+
+test('branches that merge each other › over and over › agree, also where several are common', async () => {
+  const { main, side } = await branches();
+  let increments = 5;
+  for (let i = 0; i < 6; i++) {
+    for (const store of [main, side]) {
+      value(await store.set(['visits'], value(await store.get(['visits'])) + 1));
+      increments++;
+    }
+    const [ours, theirs] = [value(await main.head())!, value(await side.head())!];
+    value(await main.mergeWith(theirs));
+    value(await side.mergeWith(ours));
+    assert.equal(value(await main.get(['visits'])), increments);
+    assert.equal(value(await main.hash()), value(await side.hash()));
+  }
+  value(await main.mergeWith(side));
+  assert.equal(value(await main.get(['visits'])), increments);
+});
+
+test('a conflict › refused with its path, unless both are to be kept', async () => {
+  const { main, side } = await branches();
+  value(await main.set(['names', 'x'], 'ours'));
+  value(await side.set(['names', 'x'], 'theirs'));
+  const before = value(await main.head());
+  const refused = await main.mergeWith(side);
+  assert.ok(!refused.ok && refused.error.kind === 'conflict');
+  assert.deepEqual(refused.error.conflicts[0]?.path, ['names', 'x']);
+  assert.equal(value(await main.head()), before, 'nothing was committed');
+  value(await main.mergeWith(side, { keepBoth: true }));
+  const names = value(await main.list(['names'])).map(({ step }) => step);
+  assert.equal(names.length, 2);
+  const kept = await Promise.all(names.map(async (name) => value(await main.get(['names', name]))));
+  assert.deepEqual(kept.sort(), ['ours', 'theirs']);
+});
+
+test('unrelated histories › merge; a head that is missing does not', async () => {
+  const { main } = await branches();
+  const other = testRepository(main.repository.backend).with(schema).branch('other');
+  value(await other.set(['visits'], 3));
+  value(await other.set(['files', 'deep', 'er'], Uint8Array.of(1)));
+  value(await main.mergeWith(value(await other.head())!));
+  assert.equal(value(await main.get(['visits'])), 8, 'what both counted from nothing');
+  assert.equal(value(await main.get(['files', 'deep', 'er'])).length, 1);
+  assert.equal((await all(main.history())).length, 7);
+  assert.equal(kindOf(await main.mergeWith('f'.repeat(40) as never)), 'dangling');
+});
