@@ -133,6 +133,10 @@ test('branches merged, conflicts told, commits undone', async () => {
   const detail = await fails(['merge', 'side'], 2, /1 conflicts?.*greeting/);
   assert.match(detail, /^conflict: greeting: both changed/);
   assert.equal(await git('rev-parse', 'main'), before);
+  await git('branch', '-f', 'both', 'main');
+  await store('merge', 'side', '--keep-both', '--branch=both');
+  const kept = (await git('ls-tree', '--name-only', 'both')).split('\n');
+  assert.equal(kept.filter((name) => name.startsWith('greeting')).length, 2);
   await store('set', 'lines', 'one\ntwo\nthree\nfour\n', '--branch=lines');
   await git('branch', '-f', 'other', 'lines');
   await store('set', 'lines', 'ONE\ntwo\nthree\nfour\n', '--branch=lines');
@@ -229,7 +233,7 @@ test('serve, clone, pull, push › between two stores; git clones and pushes too
 
 test('export, import › git takes our bundle and verifies it, we take git’s', async () => {
   const file = work.path('all.bundle');
-  assert.match(await store('export', file), /^5 branches and tags, \d+ objects in /);
+  assert.match(await store('export', file), /^6 branches and tags, \d+ objects in /);
   assert.match(await git('bundle', 'verify', file), /complete history/);
   const folder = stock.path('from-bundle');
   await stock.run(['clone', '-q', file, folder]);

@@ -211,6 +211,7 @@ id or its beginning. Every change is one commit; what changes nothing makes none
   --file=FILE           set: the value; - is stdin
   --count=N             log, graph: at most so many commits; watch: ends after so many changes
   --reset               revert: move the branch back to REVISION, without a commit
+  --keep-both           merge, pull: where sides conflict keep both, one beside the other
   --port=PORT           serve: 0 to 65535, 0 is a free one (default 0)
   --push                serve: "git push" from this machine is taken
   --object-format=sha1|sha256

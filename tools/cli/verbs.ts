@@ -168,6 +168,7 @@ export const VERBS = {
       file: textFlag,
       count: countFlag(1_000_000),
       reset: switchFlag,
+      'keep-both': switchFlag,
       port: integerFlag(0, 65_535, 0),
       push: switchFlag,
       'object-format': choiceFlag(['sha1', 'sha256'], 'sha1'),

@@ -21,7 +21,7 @@ import { EXIT_OK, Failure, usageFailure } from '../failure.ts';
 import { shown } from '../places.ts';
 import { type Answers, must, safe, shortId, stdoutAnswers } from './answers.ts';
 import { branchOf, initStore, type OpenStore, openStore, rootOf, type StorePlace } from './open.ts';
-import { tell, type WriteFlags } from './writing.ts';
+import { type MergeFlags, tell } from './writing.ts';
 
 const REMOTE = 'origin';
 
@@ -83,7 +83,7 @@ export async function clone(
 export async function pull(
   opened: OpenStore,
   word: string | undefined,
-  flags: WriteFlags,
+  flags: MergeFlags,
 ): Promise<number> {
   const url = remoteUrl(opened, word);
   const { branch, store, repository } = opened;
@@ -94,7 +94,8 @@ export async function pull(
   const theirs = must(opened, await repository.readRef(seen));
   if (theirs === null) throw new Failure({ what: `${safe(url)} has no branch ${safe(branch)}` });
   const message = flags.message ?? `pull ${branch} from ${url}`;
-  const merged = must(opened, await store.mergeWith(theirs, { message }));
+  const options = { message, keepBoth: flags['keep-both'] };
+  const merged = must(opened, await store.mergeWith(theirs, options));
   return tell(opened, merged, flags.json);
 }
 

@@ -91,6 +91,7 @@ function checkFlags({ flags }: Line, word: StoreWord): void {
     author: flags.author !== null,
     count: flags.count !== null,
     reset: flags.reset,
+    'keep-both': flags['keep-both'],
     port: flags.port !== 0,
     push: flags.push,
   };

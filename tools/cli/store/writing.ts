@@ -56,10 +56,15 @@ export async function remove(opened: OpenStore, word: string, flags: WriteFlags)
   return tell(opened, must(opened, await opened.store.remove(path, messageOf(flags))), flags.json);
 }
 
-export async function merge(opened: OpenStore, word: string, flags: WriteFlags): Promise<number> {
+export interface MergeFlags extends WriteFlags {
+  readonly 'keep-both': boolean;
+}
+
+export async function merge(opened: OpenStore, word: string, flags: MergeFlags): Promise<number> {
   const theirs = await commitNamed(opened, word);
   const message = flags.message ?? `merge ${word}`;
-  const merged = await opened.store.mergeWith(theirs, { message });
+  const options = { message, keepBoth: flags['keep-both'] };
+  const merged = await opened.store.mergeWith(theirs, options);
   return tell(opened, must(opened, merged), flags.json);
 }
 
