@@ -24,9 +24,9 @@ test('stock types › any value › decodes to itself and encodes to the same by
       { numRuns: 40 },
     );
   exact(bytes, fc.uint8Array());
-  exact(text, fc.string({ unit: 'grapheme' }));
+  exact(text, fc.string({ unit: fc.constantFrom('a', '\u00e9', '\u20ac', '\u{1f600}', '\0') }));
   exact(integer, fc.maxSafeInteger());
-  exact(json, fc.jsonValue({ noUnicodeString: false }).filter((v) => !hasNegativeZero(v)) as never);
+  exact(json, fc.jsonValue().filter((v) => !hasNegativeZero(v)) as never);
 });
 
 const hasNegativeZero = (value: unknown): boolean =>

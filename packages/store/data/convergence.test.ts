@@ -23,7 +23,7 @@ import {
 import { converges, type EditContext, type Subject } from './test-convergence.ts';
 import { characters, lines } from './text.ts';
 
-const SEEDS = 14;
+const SEEDS = 9;
 const letter = ({ random }: EditContext, count = 3): string => 'abcdefgh'[random.below(count)]!;
 
 test('counter › N replicas › every increment counts once', async () => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { err, hot, ok, SeededRandom } from '#core';
-import type { ObjectId } from '#git';
+import { MODE_DIRECTORY, type ObjectId } from '#git';
+import { TreeTable } from '#git/wire';
 import { nodeCrypto } from '#targets/node/crypto';
 import { StockGit } from '../../../tests/helpers/git.ts';
 import { counter, option } from '../content/combinators.ts';
@@ -161,14 +162,19 @@ test('conflicts › at the bound and one more › the list is cut, the count is 
 
 test('trees inside of trees › at the bound and one deeper › merged; too deep', async () => {
   for (const depth of [TREE_DEPTH_MAX, TREE_DEPTH_MAX + 1]) {
-    const path = 'd/'.repeat(depth - 1);
-    const merged = await run(
-      { [`${path}a`]: '1' },
-      { [`${path}a`]: '2' },
-      { [`${path}a`]: '1', [`${path}b`]: '1' },
-    );
-    const want = depth === TREE_DEPTH_MAX ? { [`${path}a`]: '2', [`${path}b`]: '1' } : 'too deep';
-    assert.deepEqual(merged, want);
+    const objects = newDraft();
+    const nested = (files: Files): ObjectId => {
+      let id = treeOf(objects, files);
+      for (let i = 1; i < depth; i++) {
+        const entry = { mode: MODE_DIRECTORY, id } as const;
+        id = objects.addTree(TreeTable.empty(20).with([{ name: 'd', entry }]));
+      }
+      return id;
+    };
+    const sides = [nested({ a: '1' }), nested({ a: '2' }), nested({ a: '1', b: '1' })] as const;
+    const merged = await mergeTrees(objects, ...sides, options);
+    if (depth > TREE_DEPTH_MAX) assert.equal(merged.ok ? '' : merged.error.kind, 'too deep');
+    else assert.equal(merged.ok && merged.value.tree, nested({ a: '2', b: '1' }));
   }
 });
 
