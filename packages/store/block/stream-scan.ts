@@ -140,7 +140,9 @@ async function scanBig(
 
 /** Reads ahead, so that small batches don't cost a read each. */
 class Window {
-  static readonly #AHEAD_BYTES = 128 * 1_024;
+  static readonly #AHEAD_BYTES_MAX = 128 * 1_024;
+  /** Little at first: a store that was closed has one small batch to scan. */
+  #aheadBytes = 4_096;
   readonly #disk: Disk;
   #segment = -1;
   #place = 0;
@@ -156,7 +158,8 @@ class Window {
     const here = geometry.endOf(segment) - place;
     if (count > here) return this.#disk.read(place, count);
     if (segment !== this.#segment || place < this.#place || !this.#holds(place, count)) {
-      const bytes = Math.min(here, Math.max(count, Window.#AHEAD_BYTES));
+      const bytes = Math.min(here, Math.max(count, this.#aheadBytes));
+      this.#aheadBytes = Math.min(Window.#AHEAD_BYTES_MAX, 2 * this.#aheadBytes);
       const read = await this.#disk.read(place, bytes);
       if (!read.ok) return read;
       this.#segment = segment;

@@ -22,8 +22,9 @@ export const DELTA_BYTES_MAX = 4 * 1_024 * 1_024;
 const WINDOW_BYTES_MAX = 8 * 1_024 * 1_024;
 const DELTA_BYTES_MIN = 50;
 const BATCH_BYTES = 128 * 1_024;
-/** A delta this many times shorter than its object is good enough to look no further. */
+/** A delta this many times shorter than its object, or this short, is good enough. */
 const GOOD_FACTOR = 16;
+const GOOD_BYTES = 40;
 
 interface Candidate {
   readonly id: ObjectId;
@@ -172,7 +173,7 @@ export class Copier {
       if (delta === null) continue;
       best = delta;
       base = candidate;
-      if (delta.length * GOOD_FACTOR <= bytes.length) break;
+      if (delta.length <= Math.max(GOOD_BYTES, bytes.length / GOOD_FACTOR)) break;
     }
     if (best === null || base === null) return null;
     const payload = this.#core.zlib.deflate(best);
