@@ -38,7 +38,7 @@ export interface CompactStep {
 export const GC_DELTAS: DeltaOptions = { window: 10, depth: 50 };
 
 /**
- * Each step is a quarter of a megabyte of comparing, or some hundred objects read or written. What
+ * Each step is 64 KiB of comparing or compressing, or some dozen objects read or written. What
  * is written meanwhile isn't in the pack: the caller takes its roots, and looks after the rest.
  */
 export async function* compact(

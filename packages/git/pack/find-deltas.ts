@@ -46,6 +46,18 @@ interface Candidate {
   index: DeltaBaseIndex | null;
 }
 
+/** The object that is compared now. */
+interface Current {
+  readonly number: number;
+  readonly object: GitObject;
+  readonly nameHash: number;
+  readonly pack: number | undefined;
+  /** Place in the window of what it is compared with next. */
+  at: number;
+  best: Uint8Array | null;
+  from: Candidate | null;
+}
+
 /** What an entry costs beside its delta: its head. A delta must save more. */
 const ENTRY_COST_BYTES = 20;
 
@@ -62,6 +74,7 @@ export class DeltaSearch {
   private readonly isThin: boolean;
   private readonly packs: ReadonlyMap<number, number>;
   private next = 0;
+  private current: Current | null = null;
   private readonly window: Candidate[] = [];
   private windowBytes = 0;
   private foundBytes = 0;
@@ -90,7 +103,7 @@ export class DeltaSearch {
   }
 
   get isDone(): boolean {
-    return this.next === this.order.length;
+    return this.next === this.order.length && this.current === null;
   }
 
   /** Objects that were compared. */
@@ -98,16 +111,22 @@ export class DeltaSearch {
     return this.next;
   }
 
-  /** Compares the next object; gives its bytes' count, for whoever counts work. */
-  async step(): Promise<number> {
+  /** Reads the next object, or compares it with one other: some bytes' work, which it tells. */
+  step(): number | Promise<number> {
+    return this.current === null ? this.begin() : this.compareNext(this.current);
+  }
+
+  private async begin(): Promise<number> {
     const number = this.order[this.next++]!;
     const { selection } = this;
     const object = await this.read(selection.idAt(number));
-    if (object === null || !isInBounds(object.bytes)) return 0;
+    if (object === null || !isInBounds(object.bytes)) return ENTRY_COST_BYTES;
     const hash = selection.nameHashAt(number);
     const theirs = this.isThin ? selection.theirs.get(number) : undefined;
     if (theirs !== undefined) await this.addTheirs(theirs, hash);
-    this.compare(number, object, hash);
+    const nearest = this.window.length - 1;
+    const pack = this.packs.get(number);
+    this.current = { number, object, nameHash: hash, pack, at: nearest, best: null, from: null };
     return object.bytes.length;
   }
 
@@ -119,28 +138,35 @@ export class DeltaSearch {
     this.push({ base: id, object, depth: 0, nameHash: hash, pack: undefined, index: null });
   }
 
-  private compare(number: number, object: GitObject, hash: number): void {
-    let best: Uint8Array | null = null;
-    let from: Candidate | null = null;
-    const pack = this.packs.get(number);
-    // The nearest first.
-    for (let i = this.window.length - 1; i >= 0; i--) {
-      const candidate = this.window[i]!;
-      if (candidate.object.kind !== object.kind) break;
-      // As Git: they were compared when they were packed, and found to have nothing in common.
-      // Deviates: small ones are compared again, because not every packer looks.
-      const isKnown = pack !== undefined && pack === candidate.pack;
-      if (isKnown && object.bytes.length >= COMPARED_BYTES_MIN) continue;
-      const delta = this.tryDelta(candidate, object.bytes, best, from?.depth ?? 0);
-      if (delta === null) continue;
-      best = delta;
-      from = candidate;
+  /** With the nearest first, while they are of its kind. */
+  private compareNext(current: Current): number {
+    const candidate = this.window[current.at];
+    const { bytes, kind } = current.object;
+    if (candidate === undefined || candidate.object.kind !== kind) {
+      this.current = null;
+      this.settle(current);
+      return current.best?.length ?? 0;
     }
+    current.at -= 1;
+    // As Git: they were compared when they were packed, and found to have nothing in common.
+    // Deviates: small ones are compared again, because not every packer looks.
+    const isKnown = candidate.pack !== undefined && candidate.pack === current.pack;
+    if (isKnown && bytes.length >= COMPARED_BYTES_MIN) return ENTRY_COST_BYTES;
+    const isNew = candidate.index === null;
+    const delta = this.tryDelta(candidate, bytes, current.best, current.from?.depth ?? 0);
+    if (delta !== null) {
+      current.best = delta;
+      current.from = candidate;
+    }
+    return bytes.length + (isNew ? candidate.object.bytes.length : 0);
+  }
+
+  private settle({ number, object, nameHash, pack, best, from }: Current): void {
     const depth = from === null ? 0 : from.depth + 1;
     if (from !== null && best !== null) this.keep(number, from, best);
     // Upon one of the greatest depth nothing can be made.
     if (depth < this.options.depth) {
-      this.push({ base: number, object, depth, nameHash: hash, pack, index: null });
+      this.push({ base: number, object, depth, nameHash, pack, index: null });
     }
     if (from === null) return;
     const at = this.window.indexOf(from);

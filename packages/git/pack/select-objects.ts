@@ -31,8 +31,8 @@ export interface PackRequest {
 
 /** Commits that are walked past the last one that is wanted: times may be wrong (Git: SLOP). */
 const SLOP_COUNT = 5;
-/** Objects between two steps. */
-const STEP_OBJECTS = 256;
+/** Objects that are read between two steps. */
+const STEP_OBJECTS = 64;
 
 const NONE: ReadonlySet<ObjectId> = new Set();
 
@@ -255,13 +255,11 @@ class Selecting {
     const walk = new TreeWalk(this.selection, (id) => this.need(id), edges);
     for (const { index } of this.chosenCommits) {
       if (this.uninteresting.has(index)) continue;
-      await walk.add(this.trees.get(index)!, 'tree');
-      if (this.reads >= STEP_OBJECTS) {
-        this.reads = 0;
-        yield this.selection.count;
-      }
+      for await (const _ of walk.add(this.trees.get(index)!, 'tree')) yield this.selection.count;
     }
-    for (const { id, kind } of this.tagged) await walk.add(id, kind);
+    for (const { id, kind } of this.tagged) {
+      for await (const _ of walk.add(id, kind)) yield this.selection.count;
+    }
   }
 }
 

@@ -10,6 +10,8 @@ import { ID_BYTES, type ObjectId, readId } from '../object-id.ts';
 import { kindOfRawMode, type RawEntry, readRawEntry } from './raw-tree.ts';
 import { nameHash, type Selection } from './selection.ts';
 
+/** Trees that are read between two steps. */
+const STEP_TREES = 64;
 const SLASH = Uint8Array.of(0x2f);
 
 /** A tree that is under way. */
@@ -27,6 +29,8 @@ export class TreeWalk {
   private readonly selection: Selection;
   private readonly read: (id: ObjectId) => Promise<GitObject>;
   private readonly edges: readonly ObjectId[];
+  /** Trees since the last step. */
+  private opened = 0;
   private edgeTrees: readonly Uint8Array[] | null = null;
   private readonly idBytes: number;
   private readonly entry: RawEntry = { mode: 0, nameAt: 0, nameEnd: 0, idAt: 0 };
@@ -44,8 +48,11 @@ export class TreeWalk {
     this.idBytes = ID_BYTES[selection.hash];
   }
 
-  /** Chooses an object and what is in it, as far as it isn't yet, and the other side lacks it. */
-  async add(id: ObjectId, kind: ObjectKind): Promise<void> {
+  /**
+   * Chooses an object and what is in it, as far as it isn't yet, and the other side lacks it. Stops
+   * after every some trees.
+   */
+  async *add(id: ObjectId, kind: ObjectKind): AsyncGenerator<void, void> {
     const { selection } = this;
     const theirs = await this.openEdges();
     const index = selection.table.addId(id);
@@ -57,6 +64,9 @@ export class TreeWalk {
       const child = this.nextTree(frame);
       if (child === null) stack.pop();
       else stack.push(await this.open(child.id, child.nameHash, await this.readAll(child.theirs)));
+      if (this.opened < STEP_TREES) continue;
+      this.opened = 0;
+      yield;
     }
   }
 
@@ -91,6 +101,7 @@ export class TreeWalk {
 
   private async open(id: ObjectId, hash: number, theirs: readonly Uint8Array[]): Promise<Frame> {
     const { bytes } = await this.read(id);
+    this.opened += 1;
     return { bytes, at: 0, nameHash: hash, theirs };
   }
 

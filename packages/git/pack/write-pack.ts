@@ -65,9 +65,13 @@ export class PackStopped extends Error {
 }
 
 const KIND_ORDER: readonly ObjectKind[] = ['commit', 'tag', 'tree', 'blob'];
-/** Work between two steps: bytes that are compared, objects that are written. */
-const STEP_BYTES = 262_144;
-const STEP_OBJECTS = 256;
+/**
+ * Work between two steps: bytes that are compared, compressed or copied. In an image's interpreter
+ * that is some milliseconds.
+ */
+const STEP_BYTES = 65_536;
+/** What an object costs whatever its size. */
+const OBJECT_COST_BYTES = 1_024;
 
 /** What an object is written as. */
 interface Planned {
@@ -119,6 +123,8 @@ class Writing {
   private readonly entries: IndexedEntry[] = [];
   private deltas = 0;
   private reused = 0;
+  /** Since the last step, as STEP_BYTES counts it. */
+  private work = 0;
 
   constructor(
     backend: ObjectBackend,
@@ -150,9 +156,8 @@ class Writing {
         done += await this.write(number);
         const ready = buffer.take();
         for (const bytes of ready) yield { phase: 'writing', done, total, bytes };
-        if (ready.length === 0 && done % STEP_OBJECTS === 0) {
-          yield { phase: 'writing', done, total, bytes: null };
-        }
+        if (ready.length > 0) this.work = 0;
+        else if (this.hasWorked()) yield { phase: 'writing', done, total, bytes: null };
       }
     }
     const checksum = buffer.finish();
@@ -172,7 +177,8 @@ class Writing {
       if (stored === null || stored.base === null) numbers.push(number);
       const pack = stored?.base === null ? stored.entry.pack : undefined;
       if (pack !== undefined) packs.set(number, pack);
-      if (number % STEP_OBJECTS === STEP_OBJECTS - 1) {
+      this.work += OBJECT_COST_BYTES;
+      if (this.hasWorked()) {
         yield { phase: 'comparing', done: 0, total: selection.count, bytes: null };
       }
     }
@@ -185,13 +191,19 @@ class Writing {
       packs,
     });
     this.search = search;
-    let work = 0;
     while (!search.isDone) {
-      work += 1_000 + (await search.step());
-      if (work < STEP_BYTES) continue;
-      work = 0;
+      const work = search.step();
+      this.work += typeof work === 'number' ? work : await work;
+      if (!this.hasWorked()) continue;
       yield { phase: 'comparing', done: search.done, total: numbers.length, bytes: null };
     }
+  }
+
+  /** Whether it is time for a step; then the next one begins. */
+  private hasWorked(): boolean {
+    if (this.work < STEP_BYTES) return false;
+    this.work = 0;
+    return true;
   }
 
   /** Writes an object, before it the bases that it needs and aren't written; how many in all. */
@@ -266,6 +278,7 @@ class Writing {
     this.offsets[number] = offset;
     buffer.put(head.subarray(0, count));
     buffer.put(deflated);
+    this.work += OBJECT_COST_BYTES + (isReused ? 0 : sizeBytes);
     if (base !== null) this.deltas += 1;
     if (isReused) this.reused += 1;
     if (this.options.indexed !== true) return;
