@@ -27,11 +27,11 @@ const CONTENTS: readonly (readonly [string, Uint8Array])[] = [
   ['nothing', new Uint8Array(0)],
   ['one byte', Uint8Array.of(7)],
   ['a tree of Git', textOf(300)],
-  ['text', textOf(100_000)],
-  ['one byte again and again', new Uint8Array(150_000).fill(7)],
-  ['chance', bytesOf(70_000, 256)],
+  ['text', textOf(60_000)],
+  ['one byte again and again', new Uint8Array(100_000).fill(7)],
+  ['chance', bytesOf(66_000, 256)],
   ['two kinds of bytes', bytesOf(15_000, 2)],
-  ['larger than what is trusted', textOf(400_000)],
+  ['larger than what is trusted', textOf(280_000)],
 ];
 const STRATEGIES = [
   constants.Z_DEFAULT_STRATEGY,
@@ -71,9 +71,10 @@ const STREAMS = CONTENTS.map(([name, bytes]) => ({ name, bytes, streams: streams
 for (const zlib of ALL) {
   test(`${zlib.name} › streams of all kinds of blocks › their bytes, and where they end`, () => {
     for (const { name, bytes, streams } of STREAMS) {
-      if (zlib.name === 'stream of 1' && bytes.length > MANY_PIECES) continue;
+      const isForAll = bytes.length <= MANY_PIECES;
+      if (!isForAll && !zlib.name.endsWith('997') && zlib !== portableZlib) continue;
       for (const stream of streams) {
-        for (const trailing of [0, 20]) {
+        for (const trailing of isForAll ? [0, 20] : [20]) {
           const input = new Uint8Array([9, ...stream, ...bytesOf(trailing, 256)]);
           const inflated = zlib.inflate(input, 1, bytes.length);
           assert.ok(inflated.ok, `${name}: ${JSON.stringify(inflated)}`);
@@ -104,17 +105,17 @@ for (const zlib of ALL) {
   });
 
   test(`${zlib.name} › a bomb › stops at the bound`, () => {
-    const bomb = deflateSync(new Uint8Array(30_000_000));
-    assert.ok(bomb.length < 40_000);
+    const bomb = deflateSync(new Uint8Array(8_000_000));
+    assert.ok(bomb.length < 10_000);
     assert.deepEqual(zlib.inflate(bomb, 0, 1_000), { ok: false, error: 'too long' });
   });
 
   test(`${zlib.name} › each byte changed › what zlib says`, () => {
-    for (const stream of streamsOf(textOf(200))) {
+    for (const stream of streamsOf(textOf(120))) {
       for (let i = 0; i < stream.length; i++) {
         const bad = stream.slice();
         bad[i] = bad[i]! ^ (1 << (i & 7));
-        assert.deepEqual(zlib.inflate(bad, 0, 200), nodeZlib.inflate(bad, 0, 200), `byte ${i}`);
+        assert.deepEqual(zlib.inflate(bad, 0, 120), nodeZlib.inflate(bad, 0, 120), `byte ${i}`);
       }
     }
   });
@@ -137,7 +138,7 @@ for (const zlib of ALL) {
 for (const zlib of [portableZlib, nodeZlib]) {
   test(`${zlib.name} › deflate at every level › a stream that zlib reads, the same again`, () => {
     for (const [name, bytes] of CONTENTS) {
-      for (const level of LEVELS) {
+      for (const level of bytes.length > MANY_PIECES ? ([1, 6] as const) : LEVELS) {
         const stream = zlib.deflate(bytes, level);
         assert.ok(inflateSync(stream).equals(bytes), `${name} at ${level}`);
         if (bytes.length < 1_000) assert.deepEqual(zlib.deflate(bytes, level), stream);
