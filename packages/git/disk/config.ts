@@ -9,7 +9,7 @@ import { decodeText, encodeText } from '../wire/text.ts';
 import { CONFIG_BYTES_MAX } from './limits.ts';
 
 export interface ConfigEntry {
-  /** In lower case: "core". */
+  /** In lower case: "core"; empty before the first section. */
   readonly section: string;
   /** As written: the "origin" of `[remote "origin"]`; null when there is none. */
   readonly subsection: string | null;
@@ -27,9 +27,12 @@ interface Header {
 }
 
 const SPACE = /[ \t\r\v\f]*/y;
-const HEADER = /\[([A-Za-z0-9.-]+)(?:[ \t]+"((?:[^"\\\n\0]|\\[^\n\0])*)")?[ \t]*\]/y;
+const HEADER = /\[([A-Za-z0-9-][A-Za-z0-9.-]*)(?:[ \t]+"((?:[^"\\\n\0]|\\[^\n\0])*)")?[ \t]*\]/y;
 const NAME = /[A-Za-z][A-Za-z0-9-]*/y;
 const COMMENT = /[#;][^\n]*/y;
+
+/** Where entries are that stand before any section. */
+const NOWHERE: Header = { section: '', subsection: null };
 
 const ESCAPES: Readonly<Record<string, string>> = {
   '"': '"',
@@ -65,7 +68,7 @@ export function parseConfig(b: Uint8Array): Result<Config, WireFault> {
   const start = b[0] === 0xef && b[1] === 0xbb && b[2] === 0xbf ? 3 : 0;
   const reader = new Reader(decodeText(b, start, b.length));
   const entries: ConfigEntry[] = [];
-  let header: Header | null = null;
+  let header = NOWHERE;
   for (;;) {
     reader.take(SPACE);
     const next = reader.next;
@@ -75,10 +78,11 @@ export function parseConfig(b: Uint8Array): Result<Config, WireFault> {
     } else if (next === '#' || next === ';') {
       reader.take(COMMENT);
     } else if (next === '[') {
-      header = readHeader(reader);
-      if (header === null) return malformed(reader);
+      const found = readHeader(reader);
+      if (found === null) return malformed(reader);
+      header = found;
     } else {
-      const entry: ConfigEntry | null = header === null ? null : readEntry(reader, header);
+      const entry: ConfigEntry | null = readEntry(reader, header);
       if (entry === null) return malformed(reader);
       entries.push(entry);
     }
@@ -166,10 +170,10 @@ function readEscape(reader: Reader, value: string): string | null {
 /** A file with these entries. */
 export function emitConfig(config: Config): Uint8Array {
   let text = '';
-  let last: Header | null = null;
+  let last = NOWHERE;
   for (const entry of config) {
     const { section, subsection, name, value } = entry;
-    if (last?.section !== section || last.subsection !== subsection) {
+    if (last.section !== section || last.subsection !== subsection) {
       const sub = subsection === null ? '' : ` "${subsection.replace(/["\\]/g, '\\$&')}"`;
       text += `[${section}${sub}]\n`;
       last = entry;

@@ -121,6 +121,11 @@ export class DiskBackend implements ObjectBackend {
     this.#watch = new RefWatch(common, head, this.#reader, pause);
   }
 
+  /** Repositories that this one borrows objects from. */
+  get alternateCount(): number {
+    return this.#places.length - 1;
+  }
+
   async readObject(id: ObjectId): Promise<Result<GitObject | null, BackendError>> {
     return this.#isClosed ? CLOSED : this.#objects.read(id);
   }
@@ -135,7 +140,8 @@ export class DiskBackend implements ObjectBackend {
 
   async readRef(name: string): Promise<Result<RefValue | null, BackendError>> {
     if (this.#isClosed) return CLOSED;
-    return name === HEAD || isRefName(name) ? this.#reader.read(name) : ok(null);
+    const isName = this.#reader.isRemembered(name) || name === HEAD || isRefName(name);
+    return isName ? this.#reader.read(name) : ok(null);
   }
 
   async listRefs(prefix: string): Promise<Result<readonly RefEntry[], BackendError>> {

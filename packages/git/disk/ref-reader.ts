@@ -55,6 +55,11 @@ export class RefReader {
     return this.#packed.read();
   }
 
+  /** Whether this name was read before, and so is one. */
+  isRemembered(name: string): boolean {
+    return this.#remembered.has(name);
+  }
+
   /** From its own file; null when it has none. */
   loose(name: string): Result<RefValue | null, BackendError> {
     const files = name === HEAD ? this.#headFiles : this.#files;
