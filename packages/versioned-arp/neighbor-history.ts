@@ -148,7 +148,8 @@ export class NeighborHistory {
   }
 
   private inTurn<T>(work: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
-    const run = this.last.then(work);
+    // A remote is an application's, and may throw: that must not end the program.
+    const run = this.last.then(work).catch((error: unknown) => this.failed(String(error)));
     this.last = run;
     return run;
   }

@@ -165,6 +165,9 @@ test('a seed that is no store of neighbours, or fails › refused, and ours as i
   assert.equal(a.lines.filter((line) => line.includes('not pulled from host-2')).length, 2);
   assert.deepEqual(await a.arp.pull(failing), three);
   assert.equal(a.lines.length, 3, 'the same again is not told again');
+  const throwing = { ...b.remote, fetch: () => Promise.reject(new Error('no such thing')) };
+  assert.deepEqual(await a.arp.pull(throwing), err('Error: no such thing'));
+  assert((await a.arp.pull(a.remote)).ok, 'and what comes next is done');
 });
 
 test('a store with nonsense in it › does not start', async () => {

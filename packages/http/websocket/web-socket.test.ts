@@ -201,6 +201,29 @@ test('any messages in any pieces › heard whole and in order', () => {
   );
 });
 
+test('any bytes in any pieces › frames, or the end with a code; never a throw', () => {
+  const piece = fc.oneof(
+    fc.uint8Array({ maxLength: 30 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
+    fc.string({ maxLength: 20 }).map((text) => frame(1, text)),
+    fc.uint8Array({ maxLength: 20 }).map((bytes) => frame(2, bytes, false)),
+    fc.constantFrom(frame(9, 'x'), frame(0, 'y'), frame(8, ''), '\x81', '\x82\xff'),
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+      const party = new Party({ limits: { messageBytesMax: 100 } });
+      for (const bytes of pieces) {
+        party.flow.send(bytes);
+        party.socket.checkInvariants();
+      }
+      party.flow.end();
+      if (!party.flow.isAborted) party.flow.close('closed');
+      assert.equal(party.closes.length, 1);
+      for (const message of party.heard) assert(message.length <= 100);
+    }),
+    { numRuns: 200 },
+  );
+});
+
 const BROKEN: readonly [string, string, number][] = [
   ['not masked', '\x81\x01a', 1002],
   ['a reserved bit', `\xc1${frame(1, 'a').slice(1)}`, 1002],

@@ -1,6 +1,6 @@
 /** A client's WebSocket as a channel for syncing: a browser's, or Node's. */
 
-import type { SyncChannel, SyncChannelHandler } from '#store/sync';
+import type { Later, SyncChannel, SyncChannelHandler } from '#store/sync';
 
 /** Above so many bytes that haven't left, `drained` is told when they have. */
 const QUEUED_BYTES_LOW = 65_536;
@@ -9,13 +9,10 @@ const LOOK_MS = 20;
 const REASON_LETTERS_MAX = 40;
 
 /**
- * Resolves when it is open; null: the server can't be reached. `wait`: a browser doesn't tell when
- * its queue is empty, so it is looked at.
+ * Resolves when it is open; null: the server can't be reached. `later`: a browser doesn't tell
+ * when its queue is empty, so it is looked at.
  */
-export function webSocketChannel(
-  url: string,
-  wait: (millis: number) => Promise<void>,
-): Promise<SyncChannel | null> {
+export function webSocketChannel(url: string, later: Later): Promise<SyncChannel | null> {
   return new Promise((resolve) => {
     let socket: WebSocket;
     try {
@@ -25,22 +22,22 @@ export function webSocketChannel(
       return;
     }
     socket.binaryType = 'arraybuffer';
-    socket.onopen = () => resolve(new WebSocketChannel(socket, wait));
+    socket.onopen = () => resolve(new WebSocketChannel(socket, later));
     socket.onclose = () => resolve(null);
   });
 }
 
 class WebSocketChannel implements SyncChannel {
   private readonly socket: WebSocket;
-  private readonly wait: (millis: number) => Promise<void>;
+  private readonly later: Later;
   private handler: SyncChannelHandler | null = null;
   private isLooking = false;
   private isPaused = false;
   private readonly waiting: (string | Uint8Array)[] = [];
 
-  constructor(socket: WebSocket, wait: (millis: number) => Promise<void>) {
+  constructor(socket: WebSocket, later: Later) {
     this.socket = socket;
-    this.wait = wait;
+    this.later = later;
     socket.onmessage = ({ data }) => {
       this.deliver(typeof data === 'string' ? data : new Uint8Array(data as ArrayBuffer));
     };
@@ -62,7 +59,7 @@ class WebSocketChannel implements SyncChannel {
   send(message: string | Uint8Array): void {
     if (this.socket.readyState !== WebSocket.OPEN) return;
     this.socket.send(message as string | Uint8Array<ArrayBuffer>);
-    if (this.queuedBytes > QUEUED_BYTES_LOW && !this.isLooking) void this.look();
+    if (this.queuedBytes > QUEUED_BYTES_LOW && !this.isLooking) this.look();
   }
 
   close(code = 1_000, reason = ''): void {
@@ -84,10 +81,9 @@ class WebSocketChannel implements SyncChannel {
     else this.handler?.message(message);
   }
 
-  private async look(): Promise<void> {
-    this.isLooking = true;
-    while (this.queuedBytes > QUEUED_BYTES_LOW && this.handler !== null) await this.wait(LOOK_MS);
-    this.isLooking = false;
-    this.handler?.drained();
+  private look(): void {
+    this.isLooking = this.queuedBytes > QUEUED_BYTES_LOW && this.handler !== null;
+    if (this.isLooking) this.later(LOOK_MS, () => this.look());
+    else this.handler?.drained();
   }
 }

@@ -1,6 +1,6 @@
 /** Stores that are kept the same over a channel of messages. Read first: README.md. */
 
-export { SyncClient, type SyncClientOptions, type SyncState } from './sync-client.ts';
+export { type Later, SyncClient, type SyncClientOptions, type SyncState } from './sync-client.ts';
 export type { SyncChannel, SyncChannelHandler } from './sync-link.ts';
 export {
   formatSyncMessage,

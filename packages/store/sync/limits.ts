@@ -17,6 +17,10 @@ export const BODY_QUEUE_BYTES_BROKEN = 67_108_864;
 export const CHANNEL_QUEUE_BYTES_MAX = 262_144;
 /** How long the other side may take to say what it is; longer: closed. */
 export const HELLO_WAIT = seconds(3);
+/** How long the other side may say nothing while it owes an answer; longer: connected anew. */
+export const ANSWER_WAIT_MS = 30_000;
+/** So often a client asks though nobody said that anything moved: dead connections say nothing. */
+export const LOOK_EVERY_MS = 60_000;
 /** Between tries to connect: doubled each time up to the last, each shortened by up to half. */
 export const RECONNECT_FIRST_MS = 500;
 export const RECONNECT_MAX_MS = 30_000;

@@ -11,7 +11,14 @@ import type { Repository } from '../repository.ts';
 import type { Shape } from '../schema.ts';
 import type { Store } from '../store.ts';
 import { formatStoreError } from '../store-error.ts';
-import { HELLO_WAIT, RECONNECT_FIRST_MS, RECONNECT_MAX_MS, ROUNDS_MAX } from './limits.ts';
+import {
+  ANSWER_WAIT_MS,
+  HELLO_WAIT,
+  LOOK_EVERY_MS,
+  RECONNECT_FIRST_MS,
+  RECONNECT_MAX_MS,
+  ROUNDS_MAX,
+} from './limits.ts';
 import { type SyncChannel, SyncLink } from './sync-link.ts';
 import { SYNC_PROTOCOL, type SyncMessage } from './sync-message.ts';
 import { SyncTransport } from './sync-transport.ts';
@@ -40,13 +47,15 @@ export interface SyncClientOptions<S extends Shape> {
   readonly schema: string;
   /** A new channel; null: the server can't be reached. Must not reject. */
   readonly connect: () => Promise<SyncChannel | null>;
-  /** Resolves after so many milliseconds. */
-  readonly wait: (millis: number) => Promise<void>;
+  /** Calls `fire` after so many milliseconds, unless what it returned is called before. */
+  readonly later: Later;
   /** 0 to less than 1: clients that were cut off together must not come back together. */
   readonly random: () => number;
   /** Called when `state` changes; must not throw. */
   readonly onState?: (state: SyncState, why: string) => void;
 }
+
+export type Later = (millis: number, fire: () => void) => () => void;
 
 /** How a connection ended, or a round on it. */
 type Ended = 'lost' | 'refused' | 'failed';
@@ -62,6 +71,7 @@ export class SyncClient<S extends Shape> {
   private now: SyncState = 'offline';
   private link: SyncLink | null = null;
   private wake: (() => void) | null = null;
+  private endPause: (() => void) | null = null;
   /** The server's refs moved, as far as it said. */
   private hasMoved = false;
   private isStopped = false;
@@ -89,6 +99,7 @@ export class SyncClient<S extends Shape> {
     this.become('stopped', '');
     this.link?.end(1_000, 'stopped');
     this.wake?.();
+    this.endPause?.();
   }
 
   private become(state: SyncState, why: string): void {
@@ -98,16 +109,22 @@ export class SyncClient<S extends Shape> {
   }
 
   private async run(): Promise<void> {
-    const { wait, random } = this.options;
+    const { random } = this.options;
     let pauseMs = RECONNECT_FIRST_MS;
     while (!this.isStopped) {
       const rounds = this.counters.rounds;
-      const ended = await this.connected();
+      const ended = await this.connected().catch((error: unknown) => {
+        // A connection that is an application's, or a bug of ours: tried again all the same.
+        this.options.log.error(`sync of ${this.branch}: ${error}`);
+        this.link?.end(1_000, '');
+        return 'failed' as const;
+      });
       if (ended === 'refused') return;
       if (this.counters.rounds > rounds && ended === 'lost') pauseMs = RECONNECT_FIRST_MS;
       this.become('offline', '');
       if (this.isStopped) return;
-      await wait(pauseMs * (0.5 + random() / 2));
+      // What is committed meanwhile waits: a person who types must not knock at each letter.
+      await this.woken(pauseMs * (0.5 + random() / 2), 'stopped');
       pauseMs = Math.min(2 * pauseMs, RECONNECT_MAX_MS);
     }
   }
@@ -148,13 +165,15 @@ export class SyncClient<S extends Shape> {
 
   /** Null: the server is one of ours. */
   private async greet(link: SyncLink): Promise<Ended | null> {
-    const { schema, repository, wait } = this.options;
+    const { schema, repository, later } = this.options;
     const ours = { protocol: SYNC_PROTOCOL, hash: repository.backend.hash, schema };
     const answer = new Promise<SyncMessage | null>((resolve) => {
       this.greeting = resolve;
     });
     link.say({ say: 'hello', ...ours });
-    const said = await Promise.race([answer, wait(HELLO_WAIT_MS).then(() => null)]);
+    const cancel = later(HELLO_WAIT_MS, () => this.greeting?.(null));
+    const said = await answer;
+    cancel();
     this.greeting = null;
     if (said === null) return 'failed';
     if (said.say === 'refused') {
@@ -172,7 +191,8 @@ export class SyncClient<S extends Shape> {
     for (;;) {
       this.hasMoved = false;
       this.become('syncing', '');
-      const synced = await this.round(transport);
+      const unwatch = this.endWhenSilent(link);
+      const synced = await this.round(transport).finally(unwatch);
       if (link.isOver) return 'lost';
       if (!synced.ok) {
         this.counters.failures += 1;
@@ -187,20 +207,57 @@ export class SyncClient<S extends Shape> {
     }
   }
 
-  /** Waits until the branch is elsewhere than at `head`, or the server says that it moved. */
+  /** Ends the link when nothing comes for a while, until what is returned is called. */
+  private endWhenSilent(link: SyncLink): () => void {
+    const { later } = this.options;
+    let heard = link.heard;
+    let cancel: () => void;
+    const look = (): void => {
+      if (link.heard === heard) {
+        link.end(1_000, 'silent');
+        return;
+      }
+      heard = link.heard;
+      cancel = later(ANSWER_WAIT_MS, look);
+    };
+    cancel = later(ANSWER_WAIT_MS, look);
+    return () => cancel();
+  }
+
+  /** Resolves when something moves, or we are stopped; or after so long: true. */
+  private async woken(millis: number, by: 'moved' | 'stopped'): Promise<boolean> {
+    let isOver = false;
+    await new Promise<void>((resolve) => {
+      const cancel = this.options.later(millis, () => {
+        isOver = true;
+        resolve();
+      });
+      const wake = (): void => {
+        cancel();
+        resolve();
+      };
+      if (by === 'moved') this.wake = wake;
+      else this.endPause = wake;
+    });
+    this.wake = null;
+    this.endPause = null;
+    return isOver;
+  }
+
+  /**
+   * Waits until the branch is elsewhere than at `head`, or the server says that it moved; not for
+   * ever.
+   */
   private async untilMoved(link: SyncLink, head: ObjectId | null, isStuck: boolean): Promise<void> {
     let stuckAt: ObjectId | null | undefined;
-    while (!link.isOver) {
-      const woken = new Promise<void>((resolve) => {
-        this.wake = resolve;
-      });
+    for (let isOver = false; !isOver && !link.isOver; ) {
+      const woken = this.woken(LOOK_EVERY_MS, 'moved');
       const now = await this.store.head();
       stuckAt ??= now.ok ? now.value : null;
       const known = isStuck ? stuckAt : head;
-      if (this.hasMoved || !now.ok || now.value !== known || link.isOver) break;
-      await woken;
+      if (this.hasMoved || !now.ok || now.value !== known || link.isOver) this.wake?.();
+      isOver = (await woken) || this.hasMoved || !now.ok || now.value !== known;
     }
-    this.wake = null;
   }
 
   /** Fetch, merge, push, until both are the same; their head. */

@@ -49,6 +49,8 @@ export interface SyncLinkEvents {
 export class SyncLink implements SyncChannelHandler {
   private readonly channel: SyncChannel;
   private readonly events: SyncLinkEvents;
+  /** Messages that came. */
+  heard = 0;
   private body: BodyQueue | null = null;
   private wake: (() => void) | null = null;
   private isGone = false;
@@ -105,6 +107,7 @@ export class SyncLink implements SyncChannelHandler {
 
   message(message: string | Uint8Array): void {
     if (this.isGone) return;
+    this.heard += 1;
     if (typeof message !== 'string') {
       if (this.body === null) this.break('bytes that belong to nothing');
       else if (!this.body.push(message)) this.break('more bytes than can wait');

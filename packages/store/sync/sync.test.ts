@@ -21,7 +21,7 @@ test('two clients › what one commits is at the other, without being asked', as
   await net.until(() => inSync(a, b)() && b.client.counters.merged === 1, 1);
   assert.deepEqual(await countsOf(b.repository), { x: 1 });
   const rounds = [a, b].map(({ client }) => client.counters.rounds);
-  await net.until(() => net.timers.nextDeadline() === Infinity || true, 1);
+  await net.pass(1e6);
   assert.deepEqual(
     [a, b].map(({ client }) => client.counters.rounds),
     rounds,
@@ -67,8 +67,7 @@ for (const seed of [1, 2]) {
       const name = `n${net.random.below(3)}`;
       await add(repository, name, step);
       sums[name] = (sums[name] ?? 0) + step;
-      const until = net.timers.now + net.random.below(20_000);
-      await net.until(() => net.timers.now >= until || net.timers.nextDeadline() === Infinity, 60);
+      await net.pass(net.random.below(20_000));
       if (net.random.below(3) === 0) net.cutSome(0.5);
     }
     await net.until(inSync(...clients));
@@ -87,7 +86,7 @@ test('another protocol, hash or schema › refused with a sentence, and not trie
   const a = net.client(net.repository('a'), { schema: 'counts 2' });
   await net.until(() => a.client.state === 'refused');
   assert.deepEqual(a.whys, ['schema counts 2: this server has counts 1']);
-  await net.until(() => true, 60);
+  await net.pass(60e6);
   assert.equal(a.client.counters.connections, 1);
   for (const [hello, why] of [
     [{ protocol: 2, hash: 'SHA-1', schema: 'counts 1' }, 'protocol 2: this server speaks 1'],
@@ -126,7 +125,7 @@ test('what does not merge › conflict, nothing pushed; mended here › in sync'
   await net.until(() => b.client.state === 'conflict');
   assert.match(b.whys.join(), /conflict/);
   const before = await headOf(other);
-  await net.until(() => true, 30);
+  await net.pass(30e6);
   assert.equal(await headOf(other), before);
   assert((await set(mine, 'theirs')).ok);
   await net.until(inSync(b));
@@ -222,6 +221,74 @@ test('a server that says nonsense › a client goes on trying, later and later',
   assert(net.timers.now > 3e6, `${net.timers.now}`);
   a.client.stop();
   assert.equal(a.states.includes('in sync'), false);
+});
+
+test('a connection that throws, a server that says anything › a client goes on trying', async () => {
+  const net = new Network(10);
+  const words = [
+    '{"say":"end"}',
+    '{"say":"moved"}',
+    '{"say":"failed","why":"x"}',
+    HELLO,
+    ASK,
+    '{}',
+  ];
+  let tries = 0;
+  const a = net.client(net.repository('a'), {
+    connect: async () => {
+      tries += 1;
+      if (tries === 1) throw new Error('no network');
+      if (tries > 40) return null;
+      const [client, server] = net.connect();
+      const say = (): void => {
+        const what = net.random.below(words.length + 3);
+        if (what < words.length) server.send(words[what]!);
+        else
+          server.send(
+            Uint8Array.from({ length: 1 + net.random.below(40) }, () => net.random.below(256)),
+          );
+      };
+      server.attach({ message: say, drained() {}, closed() {} });
+      server.send(HELLO);
+      for (let i = 0; i < 3; i++) say();
+      return client;
+    },
+  });
+  await net.until(() => tries > 40, 3_600);
+  a.client.stop();
+  assert.equal(await headOf(a.repository), null);
+});
+
+test('a server that falls silent › connected anew, in the middle of a round and after it', async () => {
+  const net = new Network(11);
+  const a = net.client(net.repository('a'));
+  await net.until(inSync(a));
+  const mute = (): void => {
+    for (const channel of net.channels) channel.pause();
+  };
+  mute();
+  await add(a.repository, 'x', 1);
+  await net.until(() => a.client.counters.connections === 2 && inSync(a)(), 40);
+  assert.deepEqual(await countsOf(net.repository('server', net.backend)), { x: 1 });
+  mute();
+  await net.until(() => a.client.counters.connections === 3 && inSync(a)(), 100);
+  a.client.stop();
+});
+
+test('edits while offline › no more tries than without', async () => {
+  const net = new Network(12);
+  net.isDown = true;
+  const a = net.client(net.repository('a'));
+  for (let i = 0; i < 30; i++) {
+    await add(a.repository, 'x', 1);
+    await net.pass(1e6);
+  }
+  await net.pass(60e6);
+  net.isDown = false;
+  await net.until(inSync(a), 60);
+  assert.equal(a.client.counters.connections, 1);
+  assert.deepEqual(await countsOf(net.repository('server', net.backend)), { x: 30 });
+  a.client.stop();
 });
 
 test('messages › read as they were written; others are none', () => {

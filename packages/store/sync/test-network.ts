@@ -148,11 +148,11 @@ export class Network {
         this.server.accept(server, 'test');
         return client;
       },
-      wait: (count) =>
-        new Promise((resolve) => {
-          const timer = new Timer(() => resolve());
-          this.timers.arm(timer, after(this.timers.now, millis(count)));
-        }),
+      later: (count, fire) => {
+        const timer = new Timer(fire);
+        this.timers.arm(timer, after(this.timers.now, millis(count)));
+        return () => this.timers.stop(timer);
+      },
       random: () => this.random.unit(),
       onState: (state, why) => {
         states.push(state);
@@ -176,6 +176,18 @@ export class Network {
       if (isDone()) quiet += 1;
       this.timers.run(instantOfMicros(Math.max(next, this.timers.now)));
     }
+  }
+
+  /** Lets so many microseconds pass. */
+  async pass(micros: number): Promise<void> {
+    const end = instantOfMicros(this.timers.now + micros);
+    for (;;) {
+      await settle();
+      const next = this.timers.nextDeadline();
+      if (next > end) break;
+      this.timers.run(next);
+    }
+    this.timers.run(end);
   }
 
   cutSome(share: number): void {

@@ -5,7 +5,7 @@ import { nobleCrypto as crypto } from '#crypto/noble';
 import { MemoryBackend } from '#git';
 import { portableZlib as zlib } from '#git/zlib';
 import { counter, defineSchema, form, Repository } from '#store';
-import { SyncClient } from '#store/sync';
+import { type Later, SyncClient } from '#store/sync';
 import { webSocketChannel } from '../../../packages/morgana/sync/web-socket-channel.ts';
 
 export const schema = defineSchema({ counts: { '*': form.content('count', counter) } });
@@ -15,6 +15,11 @@ const wait = (millis: number): Promise<void> =>
   new Promise((resolve) => {
     setTimeout(resolve, millis);
   });
+
+const later: Later = (millis, fire) => {
+  const timer = setTimeout(fire, millis);
+  return () => clearTimeout(timer);
+};
 
 /** One tab's, or one Node program's. */
 export class Tab {
@@ -34,8 +39,8 @@ export class Tab {
       zlib,
       log: new Log((line) => console.log(line), 'info').source('sync'),
       schema: SCHEMA_NAME,
-      connect: () => webSocketChannel(url, wait),
-      wait,
+      connect: () => webSocketChannel(url, later),
+      later,
       random: Math.random,
     });
   }
