@@ -209,16 +209,24 @@ export const net = {
   ): DeviceSpec<'net.stack'> =>
     declareDevice('net.stack', {}, arp === undefined ? [over] : [over, arp], callSite()),
   /**
-   * An ARP cache for one stack that keeps its table, with who said what and when, in a store in
-   * memory: `net.stack(net.ethernet(), { arp })`. `morgana/arp` serves it by Git's protocol and
-   * pulls from others. `believesUnasked`: also replies and announcements that nobody asked for.
+   * An ARP cache for one stack that keeps its table, with who said what and when, in a store:
+   * `net.stack(net.ethernet(), { arp })`. `morgana/arp` serves it by Git's protocol and pulls from
+   * others. `store`: on its branch 'main', which is nobody else's; one in memory unless given.
+   * `believesUnasked`: also replies and announcements that nobody asked for.
    */
   versionedArp: ({
     believesUnasked = false,
+    store: over,
   }: {
     readonly believesUnasked?: boolean;
+    readonly store?: DeviceSpec<'store.block' | 'store.memory'>;
   } = {}): DeviceSpec<'net.versionedArp'> =>
-    declareDevice('net.versionedArp', { believesUnasked }, [], callSite()),
+    declareDevice(
+      'net.versionedArp',
+      { believesUnasked },
+      over === undefined ? [] : [over],
+      callSite(),
+    ),
   /**
    * What operators have over `stack`: metrics for Prometheus, snapshots, profiles and captures on a
    * port with a token, and the log by syslog. Off unless boot-time arguments turn it on.

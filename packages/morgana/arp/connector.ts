@@ -1,6 +1,7 @@
-/** 'net.versionedArp': an ARP cache with its history in memory, for the stack that needs it. */
+/** 'net.versionedArp': an ARP cache with its history in a store, for the stack that needs it. */
 
 import { primitives } from '#crypto/platform';
+import type { Clock } from '#device';
 import { MemoryBackend } from '#git';
 import { Repository } from '#store';
 import { reachable, VersionedArp } from '#versioned-arp';
@@ -13,12 +14,12 @@ const STORE_BYTES_MAX = 8 * 1_048_576;
 export const versionedArpConnector: Connector<'net.versionedArp'> = {
   // Who learns is who DHCP is told that we are.
   args: { hostname: DIRECT_STACK_ARGS.hostname! },
-  async connect({ machine, node, args, log, name, inspection }) {
+  async connect({ machine, node, needs, args, log, name, inspection }) {
     const { timers, clock, entropy } = machine;
     const host = String(args.hostname) || name;
-    const backend = new MemoryBackend({ bytesMax: STORE_BYTES_MAX });
-    const author = { name: host, email: '' };
-    const repository = Repository.open({ backend, crypto: primitives, clock, author });
+    const [given] = needs as [Repository?];
+    const { repository, collect } =
+      given === undefined ? inMemory(clock, host) : { repository: given };
     const arp = new VersionedArp({
       repository,
       timers,
@@ -27,13 +28,22 @@ export const versionedArpConnector: Connector<'net.versionedArp'> = {
       log: log.source('arp'),
       host,
       believesUnasked: node.options.believesUnasked === true,
-      collect: async () => {
-        const reached = await reachable(repository);
-        if (reached.ok) backend.collect(reached.value);
-      },
+      ...(collect === undefined ? {} : { collect }),
     });
     inspection?.commands.inspector.section('versionedArp', () => ({ ...arp.counters() }));
     const started = await arp.start();
     return started.ok ? arp : { lacks: started.error };
   },
 };
+
+/** A store that forgets what was cut off its history; its own memory is all that it takes. */
+function inMemory(clock: Clock, host: string) {
+  const backend = new MemoryBackend({ bytesMax: STORE_BYTES_MAX });
+  const author = { name: host, email: '' };
+  const repository = Repository.open({ backend, crypto: primitives, clock, author });
+  const collect = async (): Promise<void> => {
+    const reached = await reachable(repository);
+    if (reached.ok) backend.collect(reached.value);
+  };
+  return { repository, collect };
+}
