@@ -6,6 +6,7 @@
 import type { ObjectBackend } from '../backend.ts';
 import type { ObjectId } from '../object-id.ts';
 import type { CommitGraph } from './commit-graph.ts';
+import { DateQueue } from './date-queue.ts';
 import { WALK_COMMITS_MAX } from './limits.ts';
 import { got } from './stop.ts';
 
@@ -87,7 +88,10 @@ export class CommonObjects {
   }
 }
 
-/** Whether any of `tips` reaches all of `ids`, within WALK_COMMITS_MAX commits. Throws Stop. */
+/**
+ * Whether `tips` together reach all of `ids`, within WALK_COMMITS_MAX commits. The newest are
+ * looked at first, so that what is near a tip is found soon. Throws Stop.
+ */
 export async function areReachable(
   graph: CommitGraph,
   tips: readonly ObjectId[],
@@ -95,18 +99,23 @@ export async function areReachable(
 ): Promise<boolean> {
   const missing = new Set(ids);
   const seen = new Set<ObjectId>();
-  const stack: ObjectId[] = [];
+  const queue = new DateQueue();
+  const meet = async (id: ObjectId): Promise<void> => {
+    if (seen.has(id)) return;
+    seen.add(id);
+    missing.delete(id);
+    const node = await graph.commit(id);
+    if (node !== null) queue.push(id, node.seconds);
+  };
   for (const tip of tips) {
     const peeled = await graph.peel(tip);
     for (const tag of peeled?.tags ?? []) missing.delete(tag);
-    if (peeled?.kind === 'commit') stack.push(peeled.id);
+    if (peeled?.kind === 'commit') await meet(peeled.id);
   }
-  for (let id = stack.pop(); id !== undefined && missing.size > 0; id = stack.pop()) {
-    if (seen.has(id)) continue;
-    if (seen.size === WALK_COMMITS_MAX) return false;
-    seen.add(id);
-    missing.delete(id);
-    stack.push(...((await graph.commit(id))?.parents ?? []));
+  while (missing.size > 0 && seen.size <= WALK_COMMITS_MAX) {
+    const id = queue.pop();
+    if (id === undefined) return false;
+    for (const parent of (await graph.need(id)).parents) await meet(parent);
   }
   return missing.size === 0;
 }

@@ -5,16 +5,11 @@
 
 import type { ObjectId } from '../../object-id.ts';
 import type { CommitGraph } from '../commit-graph.ts';
-
-interface Place {
-  readonly id: ObjectId;
-  readonly seconds: number;
-}
+import { DateQueue } from '../date-queue.ts';
 
 export class Haves {
   readonly #graph: CommitGraph;
-  /** A heap, the newest first. */
-  readonly #heap: Place[] = [];
+  readonly #queue = new DateQueue();
   readonly #seen = new Set<ObjectId>();
   readonly #common = new Set<ObjectId>();
   /** What the server told of, and is here: it is told so, and what is behind is not. */
@@ -48,8 +43,9 @@ export class Haves {
   /** Up to `count` further ones; none: there are no more. */
   async next(count: number): Promise<ObjectId[]> {
     const haves: ObjectId[] = [];
-    while (haves.length < count && this.#heap.length > 0) {
-      const { id } = this.#pop();
+    while (haves.length < count) {
+      const id = this.#queue.pop();
+      if (id === undefined) break;
       const node = await this.#graph.commit(id);
       // A shallow history ends.
       if (node === null) continue;
@@ -68,36 +64,6 @@ export class Haves {
     if (this.#seen.has(id)) return;
     this.#seen.add(id);
     const node = await this.#graph.commit(id);
-    if (node === null) return;
-    const heap = this.#heap;
-    const place = { id, seconds: node.seconds };
-    let at = heap.length;
-    heap.push(place);
-    while (at > 0) {
-      const above = (at - 1) >> 1;
-      if (heap[above]!.seconds >= place.seconds) break;
-      heap[at] = heap[above]!;
-      at = above;
-    }
-    heap[at] = place;
-  }
-
-  #pop(): Place {
-    const heap = this.#heap;
-    const first = heap[0]!;
-    const last = heap.pop()!;
-    if (heap.length === 0) return first;
-    let at = 0;
-    for (;;) {
-      let below = 2 * at + 1;
-      if (below >= heap.length) break;
-      const other = heap[below + 1];
-      if (other !== undefined && other.seconds > heap[below]!.seconds) below++;
-      if (heap[below]!.seconds <= last.seconds) break;
-      heap[at] = heap[below]!;
-      at = below;
-    }
-    heap[at] = last;
-    return first;
+    if (node !== null) this.#queue.push(id, node.seconds);
   }
 }
