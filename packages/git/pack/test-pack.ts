@@ -2,9 +2,12 @@
 
 import type { ObjectKind } from '../object.ts';
 import { ID_BYTES, type ObjectHash } from '../object-id.ts';
+import { portableZlib } from '../zlib/index.ts';
 import { type DeltaBase, ENTRY_HEAD_BYTES_MAX, emitEntryHead } from './entry-head.ts';
 import { packHead } from './pack-head.ts';
 import { tools } from './test-git.ts';
+
+const SMALL_BYTES = 16;
 
 export interface TestEntry {
   readonly kind?: ObjectKind;
@@ -28,11 +31,15 @@ export function packOf(
     offsets.push(at);
     const head = new Uint8Array(ENTRY_HEAD_BYTES_MAX);
     const count = emitEntryHead(head, 0, kind, sizeBytes ?? bytes.length, base ?? null);
-    parts.push(head.slice(0, count), deflated ?? tools.zlib.deflate(bytes, 1));
+    parts.push(head.slice(0, count), deflated ?? deflate(bytes));
     at += count + parts.at(-1)!.length;
   }
   return { pack: sealed(Buffer.concat(parts), hash), offsets };
 }
+
+/** Small ones are stored, which takes no time. */
+const deflate = (bytes: Uint8Array): Uint8Array =>
+  bytes.length < SMALL_BYTES ? portableZlib.deflate(bytes, 0) : tools.zlib.deflate(bytes, 1);
 
 /** The bytes with their hash behind them. */
 export function sealed(bytes: Uint8Array, hash: ObjectHash = 'SHA-1'): Uint8Array {
