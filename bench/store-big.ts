@@ -88,16 +88,11 @@ function ok<T>(result: { ok: true; value: T } | { ok: false; error: unknown }): 
 }
 
 /** What each step takes; the peak of memory so far is said with it. */
-async function measure(path: string): Promise<Row[]> {
-  const rows: Row[] = [];
+async function measure(path: string, say: (row: Row) => void): Promise<void> {
   const time = async (what: string, work: () => Promise<string> | string): Promise<void> => {
     const start = performance.now();
     const said = await work();
-    rows.push({
-      what,
-      millis: performance.now() - start,
-      said: `${said}; peak ${peakMegabytes()}`,
-    });
+    say({ what, millis: performance.now() - start, said: `${said}; peak ${peakMegabytes()}` });
   };
   let { backend, repository } = openDisk(path, true);
   const read = async (): Promise<string> => {
@@ -142,13 +137,11 @@ async function measure(path: string): Promise<Row[]> {
     execFileSync('git', ['clone', '-q', '--bare', '--no-local', path, `${path}-clone`]);
     return 'done';
   });
-  return rows;
 }
 
-/** Rows to print; throws when anything is wrong. */
-export async function runBig(options: BigOptions): Promise<string[]> {
+/** Says a line after each step; throws when anything is wrong. */
+export async function runBig(options: BigOptions, say: (line: string) => void): Promise<void> {
   const home = mkdtempSync(join(options.directory, 'morgana-big-'));
-  const lines: string[] = [];
   try {
     const kinds: [string, Iterable<string | Uint8Array>][] = [];
     if (options.commits > 0) {
@@ -160,13 +153,12 @@ export async function runBig(options: BigOptions): Promise<string[]> {
     for (const [at, [title, input]] of kinds.entries()) {
       const path = join(home, `${at}.git`);
       await fastImport(path, input);
-      lines.push(title);
-      for (const { what, millis, said } of await measure(path)) {
-        lines.push(`  ${what.padEnd(32)}${(millis / 1_000).toFixed(2).padStart(9)} s  ${said}`);
-      }
+      say(title);
+      await measure(path, ({ what, millis, said }) =>
+        say(`  ${what.padEnd(32)}${(millis / 1_000).toFixed(2).padStart(9)} s  ${said}`),
+      );
       rmSync(path, { recursive: true });
     }
-    return lines;
   } finally {
     rmSync(home, { recursive: true });
   }
@@ -182,6 +174,6 @@ if (process.argv[1] === import.meta.filename) {
   });
   const { directory } = values;
   const [commits, megabytes] = [Number(values.commits), Number(values.megabytes)];
-  const lines = await runBig({ directory, commits, megabytes });
-  process.stdout.write(`${lines.join('\n')}\n`);
+  const options = { directory, commits, megabytes };
+  await runBig(options, (line) => process.stdout.write(`${line}\n`));
 }

@@ -76,11 +76,10 @@ export class ObjectPlace {
     if (!scanned.ok) yield scanned;
     const packs = [...this.packs.packs];
     for (const [at, pack] of packs.entries()) {
-      const index = pack.index();
-      if (!index.ok) yield index;
-      if (!index.ok || index.value === null) continue;
-      for (let i = 0; i < index.value.count; i++) {
-        const id = index.value.idAt(i);
+      const ids = pack.ids();
+      if (!ids.ok) yield ids;
+      if (!ids.ok || ids.value === null) continue;
+      for (const id of ids.value) {
         const isKnown = packs.slice(0, at).some((other) => {
           const has = other.has(id);
           return has.ok && has.value === true;

@@ -85,6 +85,12 @@ export class PackFile {
     return parsed;
   }
 
+  /** As they lie in the pack: to read all of them so keeps their bases at hand. */
+  ids(): Found<Iterable<ObjectId>> {
+    const index = this.index();
+    return index.ok && index.value !== null ? ok(this.#reversed().ids()) : (index as Found<never>);
+  }
+
   has(id: ObjectId): Found<boolean> {
     const index = this.index();
     if (!index.ok || index.value === null) return index as Found<boolean>;

@@ -23,6 +23,11 @@ export class ReverseIndex {
     }
   }
 
+  /** All ids, as they lie in the pack. */
+  *ids(): Generator<ObjectId> {
+    for (const number of this.#numbers) yield this.#index.idAt(number);
+  }
+
   /** The object whose entry begins at `offset`; null when none does. */
   idAt(offset: number): ObjectId | null {
     const rank = this.rankOf(offset);
