@@ -249,11 +249,13 @@ test('entries › read as they are stored, whole and as deltas › make the obje
   for (const byId of [false, true]) {
     home.git(path, ...(byId ? ['-c', 'repack.useDeltaBaseOffset=false'] : []), 'repack', '-adfq');
     let deltas = 0;
+    const packs = new Set<number | undefined>();
     for await (const listed of backend.objectIds()) {
       const id = must(listed);
       const entry = must(await backend.readEntry(id))!;
       const object = must(await backend.readObject(id))!;
       assert.equal(entry.kind, object.kind);
+      packs.add(entry.pack);
       const inflated = must(zlib.inflate(entry.deflated, 0, entry.sizeBytes));
       assert.equal(inflated.usedBytes, entry.deflated.length);
       if (entry.base === null) {
@@ -265,6 +267,7 @@ test('entries › read as they are stored, whole and as deltas › make the obje
       assert.deepEqual(must(applyDelta(base.bytes, inflated.bytes, 1 << 20)), object.bytes);
     }
     assert.ok(deltas > 3, `${deltas} deltas`);
+    assert.ok(packs.size === 1 && !packs.has(undefined), 'one pack, and its number');
   }
   await backend.close();
 });

@@ -123,7 +123,9 @@ export class PackFile {
     if (end === null) return damaged(`${this.path}: the index has no entry at ${at.value}`, id);
     const deflated = this.#view(streamAt, end - streamAt);
     if (!deflated.ok) return deflated;
-    return ok({ kind: kind.value, sizeBytes: head.sizeBytes, base, deflated: deflated.value });
+    const { sizeBytes } = head;
+    const pack = this.#cacheAt / PACK_STEP;
+    return ok({ kind: kind.value, sizeBytes, base, deflated: deflated.value, pack });
   }
 
   /** The pack's own file; null when it is gone. Stays this one's to close. */
