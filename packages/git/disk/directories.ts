@@ -49,6 +49,11 @@ export class DirectorySync {
   forget(path: string): void {
     this.#known.delete(path);
   }
+
+  /** As `forget`, with all that it lies in. */
+  forgetAll(path: string): void {
+    for (let at = path; at !== ''; at = directoryOf(at)) this.forget(at);
+  }
 }
 
 /** Removes `path` when it is a directory with nothing but such directories in it. */

@@ -103,7 +103,7 @@ export class DiskBackend implements ObjectBackend {
       entropy,
       directories: objectSync,
     });
-    this.#objects = new ObjectFiles(places, this.#looseWriter, this.#packWriter, hash);
+    this.#objects = new ObjectFiles(places, this.#looseWriter, this.#packWriter, objectSync, hash);
     this.#reader = new RefReader(common, head, hash, options.clock ?? null);
     this.#logs = new ReflogFiles(common, head, hash, layout.reflogs);
     this.#writer = new RefWriter({

@@ -27,13 +27,18 @@ export class LockFile {
     this.#file = file;
   }
 
-  /** 'exists': somebody has it. Makes the directories on the way. */
-  static take(files: FileSystem, path: string): Result<LockFile, FileError> {
+  /** 'exists': somebody has it. Makes the directories on the way, and tells of the last one. */
+  static take(
+    files: FileSystem,
+    path: string,
+    making: (directory: string) => void = () => {},
+  ): Result<LockFile, FileError> {
     for (let tries = 1; ; tries++) {
       const opened = files.open(`${path}.lock`, 'new');
       if (opened.ok) return ok(new LockFile(files, path, opened.value));
       if (opened.error.kind !== 'absent' || tries === TRIES_MAX) return opened;
       // Others remove empty directories meanwhile: several tries.
+      making(directoryOf(path));
       const made = makeDirectories(files, directoryOf(path));
       if (!made.ok && made.error.kind !== 'absent') return made;
     }

@@ -5,10 +5,12 @@
  */
 
 import { ok, type Result } from '#core';
+import { directoryOf } from '#device';
 import type { BackendError, PackEntry } from '../backend.ts';
 import type { GitObject, NamedObject } from '../object.ts';
 import { ID_BYTES, type ObjectHash, type ObjectId } from '../object-id.ts';
 import { parseTag } from '../wire/tag.ts';
+import type { DirectorySync } from './directories.ts';
 import { fileFailed } from './file-fault.ts';
 import {
   PACKED_OBJECTS_MIN,
@@ -26,6 +28,7 @@ export class ObjectFiles {
   readonly #places: readonly ObjectPlace[];
   readonly #writer: LooseWriter;
   readonly #packWriter: PackWriter;
+  readonly #directories: DirectorySync;
   readonly #hash: ObjectHash;
   #pending = new Map<ObjectId, NamedObject>();
   #pendingBytes = 0;
@@ -38,8 +41,10 @@ export class ObjectFiles {
     places: readonly ObjectPlace[],
     writer: LooseWriter,
     packWriter: PackWriter,
+    directories: DirectorySync,
     hash: ObjectHash,
   ) {
+    this.#directories = directories;
     this.#packWriter = packWriter;
     this.#hash = hash;
     this.#places = places;
@@ -101,19 +106,25 @@ export class ObjectFiles {
     return done;
   }
 
-  async #storeNew(objects: readonly NamedObject[]): Promise<Result<void, BackendError>> {
+  async #storeNew(objects: readonly NamedObject[], tries = 1): Promise<Result<void, BackendError>> {
     // What was known to be there may have been pruned.
     for (const { packs } of this.#places) {
       const scanned = packs.scan();
       if (!scanned.ok) return scanned;
     }
     const fresh: NamedObject[] = [];
+    const directories = new Set<string>();
     for (const object of objects) {
-      const stored = this.#isStored(object.id);
+      const stored = this.#isStored(object.id, directories);
       if (!stored.ok) return stored;
       if (!stored.value) fresh.push(object);
     }
-    return this.#store(fresh);
+    // Whoever put it there may have failed, or died, before that would last.
+    const synced = await this.#directories.syncAll([], directories);
+    if (synced.ok) return this.#store(fresh);
+    // `git gc` moved what was there into a pack just now.
+    const isMoved = synced.error.kind === 'absent' && tries < RESCANS_MAX;
+    return isMoved ? this.#storeNew(objects, tries + 1) : fileFailed(synced.error);
   }
 
   /** What the tag at `id` leads to; null when it is no tag, undefined when that can't be told. */
@@ -187,14 +198,20 @@ export class ObjectFiles {
     });
   }
 
-  /** Whether it is there, and was made as young as if it were written now. */
-  #isStored(id: ObjectId): Result<boolean, BackendError> {
-    for (const place of this.#places) {
+  /**
+   * Whether it is there, and was made as young as if it were written now; adds the directory, when
+   * it is one of ours.
+   */
+  #isStored(id: ObjectId, directories: Set<string>): Result<boolean, BackendError> {
+    for (const [at, place] of this.#places.entries()) {
       const found = place.has(id);
       if (!found.ok) return found;
       if (!found.value) continue;
       const refreshed = place.refresh(id);
-      if (!refreshed.ok || refreshed.value) return refreshed;
+      if (!refreshed.ok) return refreshed;
+      if (refreshed.value === null) continue;
+      if (at === 0) directories.add(directoryOf(refreshed.value));
+      return ok(true);
     }
     return ok(false);
   }

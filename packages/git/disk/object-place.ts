@@ -57,17 +57,20 @@ export class ObjectPlace {
     return found.ok ? ok(found.value !== null) : fileFailed(found.error);
   }
 
-  /** Whatever has this object is as young as if it were written now: `git prune` spares it. */
-  refresh(id: ObjectId): Result<boolean, BackendError> {
+  /**
+   * The file that has this object, now as young as if it were written now: `git prune` spares it.
+   * Null when there is none.
+   */
+  refresh(id: ObjectId): Result<string | null, BackendError> {
     const packed = this.packs.packOf(id);
     if (!packed.ok) return packed;
     const path = packed.value?.path ?? loosePath(id);
     const touched = this.files.touch(path);
-    if (touched.ok) return ok(true);
+    if (touched.ok) return ok(path);
     const { kind } = touched.error;
-    if (kind === 'absent') return ok(false);
+    if (kind === 'absent') return ok(null);
     // Somebody else's: that it is there is all that can be had.
-    return kind === 'read only' ? ok(true) : fileFailed(touched.error);
+    return kind === 'read only' ? ok(path) : fileFailed(touched.error);
   }
 
   /** Each once, as of now, in no order. */

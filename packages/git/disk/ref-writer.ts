@@ -103,7 +103,10 @@ export class RefWriter {
 
   /** Takes the ref's lock, reads it, and compares. */
   #hold(update: RefUpdate, name = update.name, depth = 0): Result<Held, RefError> {
-    const taken = LockFile.take(this.#files, name);
+    const taken = LockFile.take(this.#files, name, (directory) =>
+      // Others remove empty ones, and know nothing of what we synced.
+      this.#directories.forgetAll(directory),
+    );
     if (!taken.ok) {
       const { kind } = taken.error;
       if (kind === 'no directory' || kind === 'exists') {
@@ -146,7 +149,7 @@ export class RefWriter {
   /** One ref. */
   #change(held: Held, reason: string, author: RefAuthor): Result<void, RefError> {
     const { update, name, actual, lock } = held;
-    if (update.to === actual) return ok(undefined);
+    if (update.to === actual) return this.#settle(name);
     if (update.to === null) return this.#remove(held, reason, author);
     if (actual === null) {
       const other = this.#reader.inTheWay(name, () => false);
@@ -181,6 +184,16 @@ export class RefWriter {
     return done;
   }
 
+  /**
+   * A ref that is as it is to be: what made it so may have failed, or died, before that would last.
+   * Its lock is held, so its directory is there.
+   */
+  #settle(name: string): Result<void, BackendError> {
+    const own = this.#directories.sync(directoryOf(name));
+    const synced = own.ok ? this.#directories.sync('') : own;
+    return synced.ok ? synced : fileFailed(synced.error);
+  }
+
   /** First from packed-refs, which would show through; then its file, its log, its directories. */
   #remove(held: Held, reason: string, author: RefAuthor): Result<void, RefError> {
     const { name, lock } = held;
@@ -197,6 +210,8 @@ export class RefWriter {
     if (!logged.ok) return logged;
     const gone = this.#dropLoose(name);
     if (!gone.ok) return gone;
+    const settled = this.#settle(name);
+    if (!settled.ok) return settled;
     this.#logs.remove(name);
     lock.drop();
     this.#forgetParents(name);
@@ -210,16 +225,13 @@ export class RefWriter {
     }
   }
 
-  /** Removes its file, if there is one, for good. */
+  /** Removes its file, if there is one; not synced. */
   #dropLoose(name: string): Result<void, BackendError> {
     const removed = this.#files.remove(name);
-    if (!removed.ok) {
-      const { kind } = removed.error;
-      const isAbsent = kind === 'absent' || kind === 'directory' || kind === 'no directory';
-      return isAbsent ? ok(undefined) : fileFailed(removed.error);
-    }
-    const synced = this.#directories.sync(directoryOf(name));
-    return synced.ok ? synced : fileFailed(synced.error);
+    if (removed.ok) return removed;
+    const { kind } = removed.error;
+    const isAbsent = kind === 'absent' || kind === 'directory' || kind === 'no directory';
+    return isAbsent ? ok(undefined) : fileFailed(removed.error);
   }
 
   #log(held: Held, reason: string, author: RefAuthor): Result<void, BackendError> {
@@ -312,6 +324,9 @@ export class RefWriter {
       const to = new Map(changed.map(({ name, update }) => [name, update.to]));
       const replaced = this.#replacePacked(to);
       if (!replaced.ok) return replaced;
+    } else {
+      const synced = this.#directories.sync('');
+      if (!synced.ok) return fileFailed(synced.error);
     }
     for (const { name, update } of held) if (update.to === null) this.#logs.remove(name);
     return ok(undefined);
@@ -325,12 +340,16 @@ export class RefWriter {
       if (!found.ok && found.error.kind !== 'no directory') return fileFailed(found.error);
       if (found.ok && found.value?.kind === 'file') loose.set(name, actual);
     }
-    if (loose.size === 0) return ok(undefined);
-    const replaced = this.#replacePacked(loose);
+    const replaced = loose.size === 0 ? ok(undefined) : this.#replacePacked(loose);
     if (!replaced.ok) return replaced;
     for (const name of loose.keys()) {
       const gone = this.#dropLoose(name);
       if (!gone.ok) return gone;
+    }
+    // Also where none was: whoever removed it may have failed before that would last.
+    for (const directory of new Set(held.map(({ name }) => directoryOf(name)))) {
+      const synced = this.#directories.sync(directory);
+      if (!synced.ok) return fileFailed(synced.error);
     }
     return ok(undefined);
   }
