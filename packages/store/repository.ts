@@ -256,6 +256,8 @@ export class Repository<S extends Shape = RawShape> {
     if (!isRefName(TAGS + name)) return err({ kind: 'bad name', name });
     const there = await this.core.reader.commit(commit);
     if (!there.ok) return there;
+    const kept = await this.expectThere(commit);
+    if (!kept.ok) return kept;
     let id = commit;
     if (info.message !== undefined) {
       const message = messageText(info.message);
@@ -295,12 +297,21 @@ export class Repository<S extends Shape = RawShape> {
     return ok(null);
   }
 
+  /** 'dangling' when a collection has taken it, which no cache knows. */
+  async expectThere(id: ObjectId): Promise<Result<void, StoreError>> {
+    const there = await this.backend.hasObject(id);
+    if (!there.ok) return err({ kind: 'backend', error: there.error });
+    return there.value ? ok(undefined) : err({ kind: 'dangling', id });
+  }
+
   async moveRef(
     name: string,
     from: ObjectId | null | 'any',
     to: ObjectId | null,
     reason: string,
   ): Promise<Result<void, StoreError>> {
+    const there = to === null ? ok(undefined) : await this.expectThere(to);
+    if (!there.ok) return there;
     const moved = await this.swapRef(name, from, to, reason);
     return moved.ok ? moved : err(refError(moved.error));
   }

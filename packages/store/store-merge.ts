@@ -101,6 +101,8 @@ class HeadMerge<S extends Shape> {
     const moves = await this.#relation(head.value);
     if (!moves.ok) return moves;
     if (moves.value === 'merged') return ok({ committed: null });
+    const kept = await this.#repository.expectThere(theirs);
+    if (!kept.ok) return kept;
     if (moves.value === 'ahead') {
       const moved = await this.#cell.swap(head.value, theirs, `merge ${theirs}: fast-forward`);
       if (!moved.ok) return moved;

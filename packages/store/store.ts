@@ -164,11 +164,17 @@ export class Store<S extends Shape = Shape> {
     return this.#commit((tree) => tree.set(path, value), 'set', path, options);
   }
 
-  setTree<const P extends TreePathOf<S>>(
+  async setTree<const P extends TreePathOf<S>>(
     path: P,
     tree: Sub<S, P>,
     options: CommitOptions = {},
   ): Promise<Result<Committed, StoreError>> {
+    const written = await tree.toWrite();
+    if (!written.ok) return written;
+    const { id, objects } = written.value;
+    const isNew = objects.length > 0 || id === this.repository.objects.emptyTree;
+    const there = isNew ? ok(undefined) : await this.repository.expectThere(id);
+    if (!there.ok) return there;
     return this.#commit((whole) => whole.setTree(path, tree), 'set', path, options);
   }
 
@@ -278,6 +284,8 @@ export class Store<S extends Shape = Shape> {
       const there = await this.repository.commit(commit);
       if (!there.ok) return there;
     }
+    const kept = await this.repository.expectThere(commit);
+    if (!kept.ok) return kept;
     const moved = await this.#head.swap(from, commit, 'fast-forward');
     if (!moved.ok) return moved;
     return moved.value ? ok(true) : this.fastForward(commit, limits);
@@ -352,6 +360,8 @@ export class Store<S extends Shape = Shape> {
     if (relation.value !== 'ahead' && relation.value !== 'same') {
       return err({ kind: 'not a fast-forward', from: commit, to: head.value });
     }
+    const kept = await this.repository.expectThere(commit);
+    if (!kept.ok) return kept;
     const moved = await this.#head.swap(head.value, commit, `revert: to ${commit}`);
     if (!moved.ok) return moved;
     return moved.value ? ok(undefined) : this.revertTo(commit);
