@@ -360,6 +360,10 @@ test('what isn’t known › opened › refused, by name; what git ignores is ig
     ['[core]\n\trepositoryformatversion = 2\n', 'version'],
     ['[core]\n\trepositoryformatversion = 1\n[extensions]\n\tfoo = bar\n', 'extension'],
     ['[core]\n\trepositoryformatversion = 1\n[extensions]\n\tobjectFormat = md5\n', 'extension'],
+    [
+      '[core]\n\trepositoryformatversion = 1\n[extensions]\n\tobjectFormat = constructor\n',
+      'extension',
+    ],
     ['[core]\n\trepositoryformatversion = 1\n[extensions]\n\tpartialClone = x\n', 'extension'],
     ['[core]\n\trepositoryformatversion = 1\n[extensions]\n\tnoop = true\n', null],
     ['[extensions]\n\tfoo = bar\n', null],

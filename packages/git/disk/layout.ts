@@ -133,7 +133,10 @@ const KNOWN = [
   'objectformat',
   'refstorage',
 ];
-const HASHES: Readonly<Record<string, ObjectHash>> = { sha1: 'SHA-1', sha256: 'SHA-256' };
+const HASHES: ReadonlyMap<string, ObjectHash> = new Map([
+  ['sha1', 'SHA-1'],
+  ['sha256', 'SHA-256'],
+]);
 
 function readSettings(
   common: FileSystem,
@@ -152,7 +155,7 @@ function readSettings(
     if (version === '0' ? name === 'partialclone' : !isKnown) return refused;
     if (name === 'refstorage' && value !== 'files') return refused;
     if (name !== 'objectformat') continue;
-    const known = HASHES[value ?? ''];
+    const known = HASHES.get(value ?? '');
     if (known === undefined || version === '0') return refused;
     hash = known;
   }

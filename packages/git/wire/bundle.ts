@@ -31,14 +31,15 @@ const LF = 0x0a;
 const SPACE = 0x20;
 const MINUS = 0x2d;
 const AT = 0x40;
-const SIGNATURES: Readonly<Record<string, 2 | 3>> = {
-  '# v2 git bundle': 2,
-  '# v3 git bundle': 3,
-};
-const FORMATS: Readonly<Record<string, ObjectHash>> = {
-  'object-format=sha1': 'SHA-1',
-  'object-format=sha256': 'SHA-256',
-};
+// Maps: an object has a "constructor" too.
+const SIGNATURES: ReadonlyMap<string, 2 | 3> = new Map([
+  ['# v2 git bundle', 2],
+  ['# v3 git bundle', 3],
+]);
+const FORMATS: ReadonlyMap<string, ObjectHash> = new Map([
+  ['object-format=sha1', 'SHA-1'],
+  ['object-format=sha256', 'SHA-256'],
+]);
 
 /** `b` is the beginning of a bundle: what is missing of the head is 'short'. */
 export function parseBundleHead(b: Uint8Array): Result<ParsedBundleHead, ObjectFault> {
@@ -57,7 +58,7 @@ class BundleReader {
   read(): Result<ParsedBundleHead, ObjectFault> {
     const first = this.#line();
     if (!first.ok) return first;
-    const version = SIGNATURES[first.value];
+    const version = SIGNATURES.get(first.value);
     if (version === undefined) return this.#wrong(0);
     const hash = version === 3 ? this.#capabilities() : ok<ObjectHash>('SHA-1');
     if (!hash.ok) return hash;
@@ -71,7 +72,7 @@ class BundleReader {
       const start = this.#at;
       const line = this.#line();
       if (!line.ok) return line;
-      const named = FORMATS[line.value.slice(1)];
+      const named = FORMATS.get(line.value.slice(1));
       if (named === undefined) return this.#wrong(start);
       hash = named;
     }
