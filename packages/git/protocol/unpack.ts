@@ -21,10 +21,13 @@ export interface UnpackBounds {
   readonly shallow?: ReadonlySet<ObjectId>;
 }
 
-/** `why`: what is wrong with the pack; the rest of it was thrown away. */
+/**
+ * `why`: what is wrong with the pack, or with where it goes: `backend` then; the rest of it was
+ * thrown away.
+ */
 export type Unpacking =
   | { readonly ok: true; readonly objects: number }
-  | { readonly ok: false; readonly why: string };
+  | { readonly ok: false; readonly why: string; readonly backend: BackendError | null };
 
 /** Throws Stop when the pieces break, or are rejected with one. */
 export async function unpackInto(
@@ -40,9 +43,16 @@ export async function unpackInto(
     const options = { check: 'objects', packBytesMax, ...(shallow && { shallow }) } as const;
     const unpacked = await unpackObjects(open, target, tools, options);
     // A peer listens only when it has said all, and a server is heard to its end.
-    while ((await source.next()).done !== true);
+    let left = packBytesMax;
+    for (let step = await source.next(); step.done !== true; step = await source.next()) {
+      left -= step.value.length;
+      // One without an end isn't.
+      if (left < 0) break;
+    }
     if (unpacked.ok) return { ok: true, objects: unpacked.value.objects };
-    return { ok: false, why: wordsOf(unpacked.error, packBytesMax) };
+    const { error } = unpacked;
+    const backend = isPackFault(error) ? null : error;
+    return { ok: false, why: wordsOf(error, packBytesMax), backend };
   } catch (error) {
     if (error instanceof Stop) throw error;
     throw new Stop({ kind: 'broken', message: textOf(error) });

@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { err, instantOfMicros, Log, type Result, TimerQueue, wallTimeOfMillis } from '#core';
-import type { GitTransport, TransportError } from '#git';
+import { err, instantOfMicros, Log, ok, type Result, TimerQueue, wallTimeOfMillis } from '#core';
+import { type GitTransport, MemoryBackend, type TransportError, UploadPack } from '#git';
+import { Repository } from '#store';
 import { nodeCrypto } from '#targets/node/crypto';
 import { zlib } from '#targets/node/zlib';
 import {
@@ -124,3 +125,64 @@ test('a remote that never answers › given up, and tried again', async () => {
   await remote.wait(RETRY_MILLIS_MIN);
   assert.equal(remote.opened, 2);
 });
+
+for (const [title, isOrphan] of [
+  ['a branch that is written anew each time', true],
+  ['a branch that grows', false],
+] as const) {
+  test(`${title}, past what is kept › each is shown: what was is thrown away`, async () => {
+    const far = new MemoryBackend();
+    const clock = { wall: () => wallTimeOfMillis(0), monotonic: () => instantOfMicros(0) };
+    const author = { name: 'A', email: 'a@b' };
+    const repository = Repository.open({ backend: far, crypto: nodeCrypto, clock, author });
+    const server = new UploadPack({ backend: far, crypto: nodeCrypto, zlib });
+    let shown = '';
+    let done = (): void => {};
+    const lines: string[] = [];
+    const branch = new PulledBranch({
+      connect: () => ({
+        isStateless: true,
+        discover: async (_service, version) => ok(once(await server.advertise(version))),
+        call: async (_service, version, body) =>
+          ok(server.serve(body, { version, isStateless: true })),
+        close: async () => {},
+      }),
+      branch: 'main',
+      bytesMax: 2_000,
+      crypto: nodeCrypto,
+      zlib,
+      clock,
+      timers: new TimerQueue(instantOfMicros(0)),
+      log: new Log((line) => {
+        lines.push(line);
+        done();
+      }, 'info').source('site'),
+      changed(content) {
+        shown = content.commit;
+      },
+    });
+    for (let i = 0; i < 12; i++) {
+      const from = await repository.headOf('main');
+      assert(from.ok);
+      if (isOrphan && from.value !== null) {
+        await far.updateRefs([{ name: 'refs/heads/main', from: from.value, to: null }], 'gone');
+      }
+      const text = Buffer.from(`${i} `.repeat(500));
+      assert((await repository.branch('main').set(['page'], new Uint8Array(text))).ok);
+      const head = await repository.headOf('main');
+      const told = new Promise<void>((resolve) => {
+        done = resolve;
+      });
+      branch.pull();
+      await told;
+      await setImmediate();
+      assert(head.ok);
+      assert.equal(shown, head.value, lines.at(-1));
+    }
+    assert.equal(branch.counts.failures, 0);
+  });
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

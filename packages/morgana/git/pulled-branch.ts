@@ -58,6 +58,8 @@ export class PulledBranch {
   private readonly retry = new Timer(() => this.pull());
   private backend: MemoryBackend;
   private shallow: readonly ObjectId[] = [];
+  /** Nothing was ever fetched into the backend, not even in part. */
+  private isFresh = true;
   private isPulling = false;
   private isAskedAgain = false;
   private failuresInRow = 0;
@@ -123,18 +125,18 @@ export class PulledBranch {
 
   /** Where the branch is, with its objects here. */
   private async fetch(): Promise<Result<ObjectId, ExchangeError>> {
-    const isFirst = this.shallow.length === 0;
-    const first = await this.fetchInto(isFirst);
-    if (first.ok || first.error.kind !== 'backend' || first.error.error.kind !== 'full')
-      return first;
-    if (isFirst) return first;
+    const wasFresh = this.isFresh;
+    const first = await this.fetchInto();
+    if (first.ok || wasFresh || !isFull(first.error)) return first;
     // Full of what was: what is now may fit by itself.
     this.backend = this.newBackend();
     this.shallow = [];
-    return this.fetchInto(true);
+    return this.fetchInto();
   }
 
-  private async fetchInto(isFirst: boolean): Promise<Result<ObjectId, ExchangeError>> {
+  private async fetchInto(): Promise<Result<ObjectId, ExchangeError>> {
+    const isFirst = this.shallow.length === 0;
+    this.isFresh = false;
     const { crypto, zlib, timers, connect, branch } = this.options;
     let transport: GitTransport | null = null;
     const late = new Timer(() => void transport?.close());
@@ -168,3 +170,6 @@ export class PulledBranch {
     return new MemoryBackend({ bytesMax: HISTORY_FACTOR * this.options.bytesMax });
   }
 }
+
+const isFull = (error: ExchangeError): boolean =>
+  error.kind === 'backend' && error.error.kind === 'full';

@@ -29,8 +29,10 @@ export async function storePack(
   }
   const bounds = { packBytesMax: PACK_BYTES_MAX, shallow };
   const unpacked = await unpackInto(context.backend, pack, context, bounds);
-  if (!unpacked.ok) throw new Failed({ kind: 'bad pack', what: unpacked.why });
-  return unpacked;
+  if (unpacked.ok) return unpacked;
+  const { backend, why } = unpacked;
+  if (backend !== null) throw new Stop({ kind: 'backend', error: backend });
+  throw new Failed({ kind: 'bad pack', what: why });
 }
 
 async function keepPack(
