@@ -24,8 +24,15 @@ interface Lead {
   readonly kind: ObjectKind | null;
 }
 
-/** Follows all that `tip` leads to. Throws Stop when the backend fails. O(objects that came). */
-export async function followPush(quarantine: Quarantine, tip: ObjectId): Promise<Connectivity> {
+/**
+ * Follows all that `tip` leads to, but for what was followed before and found whole. Throws Stop
+ * when the backend fails. O(objects that came and aren't known to be whole).
+ */
+export async function followPush(
+  quarantine: Quarantine,
+  tip: ObjectId,
+  whole: ReadonlySet<ObjectId>,
+): Promise<Connectivity> {
   const ids = new Set<ObjectId>();
   const here = new Set<ObjectId>();
   const stack: Lead[] = [{ id: tip, kind: null }];
@@ -42,7 +49,7 @@ export async function followPush(quarantine: Quarantine, tip: ObjectId): Promise
     if (kind !== null && kind !== object.kind) {
       return { ok: false, reason: `${id} is a ${object.kind} where a ${kind} belongs` };
     }
-    if (ids.has(id)) continue;
+    if (ids.has(id) || whole.has(id)) continue;
     ids.add(id);
     const leads = leadsOf(object.kind, object.bytes, ID_BYTES[quarantine.hash]);
     if (leads === null) return { ok: false, reason: `${id} is a malformed ${object.kind}` };

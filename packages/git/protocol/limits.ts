@@ -39,6 +39,8 @@ export const PEELS_MAX = 64;
 export const WALK_COMMITS_MAX = 200_000;
 /** Haves of one conversation in versions 0 and 1; one more: refused. */
 export const HAVES_TOLD_MAX = 1_000_000;
+/** Refs of a push with objects missing; after so many the others are refused without a look. */
+export const PUSH_BROKEN_TIPS_MAX = 16;
 /** Of a push's objects without compression, which wait in memory; more: refused. */
 export const PUSH_OBJECT_BYTES_MAX = 268_435_456;
 /** Prefixes that a client names; with more it asks for all refs. */

@@ -6,6 +6,7 @@
  * application's).
  */
 
+import { assert } from '#core';
 import type { CryptoPrimitives, Zlib } from '#device';
 import {
   formatBackendError,
@@ -23,8 +24,13 @@ import { BAND_BYTES_MAX, BandPacker } from '../wire/side-band.ts';
 import { joinBytes } from '../wire/text.ts';
 import { CommitGraph } from './commit-graph.ts';
 import { areReachable } from './common.ts';
-import { type Connectivity, followPush } from './connectivity.ts';
-import { PUSH_OBJECT_BYTES_MAX, PUSH_OPTIONS_MAX, PUSH_PACK_BYTES_MAX } from './limits.ts';
+import { followPush } from './connectivity.ts';
+import {
+  PUSH_BROKEN_TIPS_MAX,
+  PUSH_OBJECT_BYTES_MAX,
+  PUSH_OPTIONS_MAX,
+  PUSH_PACK_BYTES_MAX,
+} from './limits.ts';
 import { isPktEnd, PktReader } from './pkt-reader.ts';
 import { Quarantine } from './quarantine.ts';
 import { formatStop, malformed, payloadIn, reasonOf, refused } from './stop.ts';
@@ -160,7 +166,9 @@ class Push<Pusher> {
   private readonly quarantine: Quarantine;
   private readonly graph: CommitGraph;
   private readonly fates: readonly Fate[];
-  private readonly needed = new Set<ObjectId>();
+  /** What came and leads to nothing that is missing. */
+  private readonly whole = new Set<ObjectId>();
+  private brokenTips = 0;
 
   constructor(server: ReceivePack<Pusher>, push: ReadPush, pusher: Pusher) {
     const { backend, objectBytesMax = PUSH_OBJECT_BYTES_MAX } = server.options;
@@ -214,7 +222,7 @@ class Push<Pusher> {
     const accepted = this.fates.filter(({ refusal }) => refusal === null);
     if (accepted.length === 0) return;
     try {
-      await this.quarantine.release(this.needed);
+      await this.quarantine.release(await this.neededBy(accepted));
     } catch (error) {
       this.refuseAll(formatStop(reasonOf(error)));
       return;
@@ -223,7 +231,19 @@ class Push<Pusher> {
     else for (const fate of accepted) await this.move([fate]);
   }
 
-  /** Null, or why this ref can't move. What it needs of the push is noted. */
+  /** What these refs lead to of what came, all of which is whole: one walk for all of them. */
+  private async neededBy(accepted: readonly Fate[]): Promise<ReadonlySet<ObjectId>> {
+    const needed = new Set<ObjectId>();
+    for (const { command } of accepted) {
+      if (command.to === null) continue;
+      const found = await followPush(this.quarantine, command.to, needed);
+      assert(found.ok, 'what was accepted is whole');
+      for (const id of found.ids) needed.add(id);
+    }
+    return needed;
+  }
+
+  /** Null, or why this ref can't move. */
   private async judge(command: RefCommand): Promise<string | null> {
     try {
       return await this.judgeOrStop(command);
@@ -239,19 +259,24 @@ class Push<Pusher> {
     if (to === null && (await this.isHead(name))) {
       return 'deletion of the current branch prohibited';
     }
-    let found: Connectivity = { ok: true, ids: new Set() };
     if (to !== null) {
-      found = await followPush(this.quarantine, to);
-      if (!found.ok) return found.reason;
+      const broken = await this.brokenAt(to);
+      if (broken !== null) return broken;
       const isBranch = name.startsWith(HEADS);
       if (isBranch && (await this.graph.commit(to)) === null) return 'a branch must be a commit';
     }
     const isFastForward = await this.isFastForward(command);
     if (!isFastForward && !allowRewrite) return 'non-fast-forward';
-    const refusal = await this.askPolicy(accept, { name, from, to, isFastForward });
-    if (refusal !== null) return refusal;
-    for (const id of found.ids) this.needed.add(id);
-    return null;
+    return this.askPolicy(accept, { name, from, to, isFastForward });
+  }
+
+  /** Null: all that `tip` leads to came, or is here. Else what is wrong. */
+  private async brokenAt(tip: ObjectId): Promise<string | null> {
+    if (this.brokenTips === PUSH_BROKEN_TIPS_MAX) return 'missing necessary objects';
+    const found = await followPush(this.quarantine, tip, this.whole);
+    if (found.ok) for (const id of found.ids) this.whole.add(id);
+    else this.brokenTips++;
+    return found.ok ? null : found.reason;
   }
 
   private async askPolicy(

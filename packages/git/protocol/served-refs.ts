@@ -20,14 +20,39 @@ export interface RefQuestion {
 
 export const ALL_REFS: RefQuestion = { prefixes: [], peel: true, symbols: true, unborn: false };
 
-/** In byte order but for HEAD, the first one. Throws Stop. O(refs), and reads what may be a tag. */
+/**
+ * Whether a name begins with one of these, or there are none. O(log prefixes): a client may send
+ * tens of thousands, each of which would otherwise be tried on each ref.
+ */
+function beginsWithOne(prefixes: readonly string[]): (name: string) => boolean {
+  if (prefixes.length === 0) return () => true;
+  // What begins with a prefix stands right behind it, and says nothing new.
+  const least: string[] = [];
+  for (const prefix of [...prefixes].sort()) {
+    const last = least.at(-1);
+    if (last === undefined || !prefix.startsWith(last)) least.push(prefix);
+  }
+  return (name) => {
+    let from = 0;
+    let to = least.length;
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (least[middle]! <= name) from = middle + 1;
+      else to = middle;
+    }
+    return from > 0 && name.startsWith(least[from - 1]!);
+  };
+}
+
+/**
+ * In byte order but for HEAD, the first one. Throws Stop. O(refs log prefixes), and reads what may
+ * be a tag.
+ */
 export async function servedRefs(
   backend: ObjectBackend,
   question: RefQuestion,
 ): Promise<readonly ListedRef[]> {
-  const { prefixes } = question;
-  const isAsked = (name: string): boolean =>
-    prefixes.length === 0 || prefixes.some((prefix) => name.startsWith(prefix));
+  const isAsked = beginsWithOne(question.prefixes);
   const entries = got(await backend.listRefs('refs/'));
   const refs: ListedRef[] = [];
   const head = isAsked('HEAD') ? await headOf(backend, entries) : null;

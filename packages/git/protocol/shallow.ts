@@ -114,8 +114,11 @@ async function excludedBy(
   names: readonly string[],
 ): Promise<ReadonlySet<ObjectId>> {
   const excluded = new Set<ObjectId>();
-  for (const name of names) {
-    const id = await refNamed(backend, name);
+  if (names.length === 0) return excluded;
+  const refs = new Map<string, ObjectId>();
+  for (const { name, id } of got(await backend.listRefs('refs/'))) refs.set(name, id);
+  for (const name of new Set(names)) {
+    const id = refNamed(refs, name);
     if (id === null) throw refused(`deepen-not is not a ref: ${name}`);
     const stack = await commitsOf(graph, [id]);
     for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
@@ -128,11 +131,10 @@ async function excludedBy(
 }
 
 /** As `git fetch --shallow-exclude` names refs: in full, or without their first parts. */
-async function refNamed(backend: ObjectBackend, name: string): Promise<ObjectId | null> {
-  const refs = got(await backend.listRefs('refs/'));
+function refNamed(refs: ReadonlyMap<string, ObjectId>, name: string): ObjectId | null {
   for (const prefix of ['', 'refs/', 'refs/tags/', 'refs/heads/', 'refs/remotes/']) {
-    const found = refs.find((ref) => ref.name === `${prefix}${name}`);
-    if (found !== undefined) return found.id;
+    const id = refs.get(`${prefix}${name}`);
+    if (id !== undefined) return id;
   }
   return null;
 }

@@ -58,6 +58,7 @@ export class FetchArguments {
   readonly shallow: ObjectId[] = [];
   readonly flags = new Set<FetchFlag>();
   private deepening: Deepening | null = null;
+  private readonly not: string[] = [];
 
   /** Null: taken. */
   take(line: string): FetchRefusal | null {
@@ -75,10 +76,10 @@ export class FetchArguments {
         return this.deepen({ depth: numberOf(value, DEPTH_INFINITE) });
       case 'deepen-since':
         return this.deepen({ since: numberOf(value, Number.MAX_SAFE_INTEGER) });
-      case 'deepen-not': {
-        const not = [...(this.deepening?.not ?? []), value];
-        return not.length > SHALLOWS_MAX ? 'too many' : this.deepen({ not });
-      }
+      case 'deepen-not':
+        if (this.not.length === SHALLOWS_MAX) return 'too many';
+        this.not.push(value);
+        return this.deepen({});
       default:
         return 'not offered';
     }
@@ -95,7 +96,8 @@ export class FetchArguments {
 
   /** What was taken so far, in arrays that go on growing. */
   request(): FetchRequest {
-    const { wants, haves, shallow, deepening } = this;
+    const { wants, haves, shallow, not } = this;
+    const deepening = this.deepening === null ? null : { ...this.deepening, not };
     return { wants, haves, shallow, deepening, flags: [...this.flags] };
   }
 
@@ -110,7 +112,7 @@ export class FetchArguments {
     return null;
   }
 
-  private deepen(part: Partial<Record<'depth' | 'since', number | null>> & { not?: string[] }) {
+  private deepen(part: Partial<Record<'depth' | 'since', number | null>>) {
     if (part.depth === null || part.depth === 0 || part.since === null) return 'malformed';
     this.deepening = { ...(this.deepening ?? NO_DEEPENING), ...part };
     return null;
