@@ -15,6 +15,7 @@ import {
   mustWrite,
   noise,
   open,
+  simDisk,
   tree,
 } from '../test-store.ts';
 
@@ -172,6 +173,44 @@ test('cancelled › everything as before, and its segments free', async () => {
   await collected(store);
   for (const { objects } of changes) for (const object of objects) await mustRead(store, object);
 });
+
+for (const how of ['cancelled', 'power lost'] as const) {
+  test(`a history being cut off › ${how} at any flush › a whole collection keeps all`, async () => {
+    const changes = chain(5);
+    const objects = changes.flatMap((one) => one.objects);
+    let undone = 0;
+    for (let at = 1, isOver = false; !isOver; at++) {
+      const { disk, store: first } = await freshStore();
+      await mustWrite(first, ...objects);
+      await mustSet(first, 'refs/heads/main', changes[4]!.head);
+      let store = await reopened(first, disk);
+      const flush = disk.flush.bind(disk);
+      let flushes = 0;
+      let image: Uint8Array | null = null;
+      disk.flush = async () => {
+        flushes += 1;
+        if (flushes === at && how === 'cancelled') running.cancel();
+        const flushed = await flush();
+        if (flushes === at && how === 'power lost') image = disk.crash(at);
+        return flushed;
+      };
+      const running = store.collect({ depth: 1 });
+      const done = await running.done;
+      disk.flush = flush;
+      isOver = flushes < at;
+      if (image !== null) store = await open(simDisk({ image }));
+      const read = await store.readObject(changes[0]!.head.id);
+      // It came to its end.
+      if (!read.ok || read.value === null) continue;
+      assert.ok(!done.ok);
+      undone += 1;
+      await collected(store);
+      assert.deepEqual(store.shallowCommits, [], `flush ${at}`);
+      for (const object of objects) await mustRead(store, object);
+    }
+    assert.ok(undone > 1, `${undone}`);
+  });
+}
 
 test('full › collected › writes go on', async () => {
   const { disk, store } = await freshStore({ bytes: 1 << 20 });

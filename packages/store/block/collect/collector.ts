@@ -339,13 +339,14 @@ export class Collection {
       indexed = marker.found.count;
       const written = later.size === 0 ? ok(undefined) : await this.#writeRun(old, copier, later);
       if (!written.ok) return written;
+      // From here on it is too late: what is cut off gets noted.
+      if (this.#isCancelled) return err({ kind: 'cancelled' });
       const cutOff = await this.#setShallow(marker);
       if (!cutOff.ok) return cutOff;
       shallow = cutOff.value;
       const flushed = await disk.flush();
       if (!flushed.ok) return flushed;
     } while (this.#late.length > 0);
-    if (this.#isCancelled) return err({ kind: 'cancelled' });
     const committed = await this.#install(old);
     if (!committed.ok) return committed;
     counters.collections += 1;

@@ -167,7 +167,13 @@ export class Marker {
     const hasNoParents = kind === 'commit' && this.#tools.isShallow(id);
     if (isEdge || hasNoParents) this.#edge.push(number);
     for (const link of links) {
-      if ((isEdge || hasNoParents) && link.kind === 'commit') continue;
+      if (isEdge && link.kind === 'commit') continue;
+      if (hasNoParents && link.kind === 'commit') {
+        // Those that are there stay: it may have been noted by a collection that then didn't end.
+        const parent = await this.#tools.old.find(link.id);
+        if (!parent.ok) return parent;
+        if (parent.value === null) continue;
+      }
       const marked = await this.#mark(link);
       if (!marked.ok) return marked;
     }
