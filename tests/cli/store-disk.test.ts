@@ -44,7 +44,7 @@ test('a blank file › formatted, then written by every target in turn', async (
   const disk = '--disk=data=notes.img';
   for (const [index, words] of [
     ['--target=node', `${disk},size=2M`],
-    ['--target=process', disk],
+    ['--target=process', disk, '--keep-image=notes.run'],
     ['--target=pvh', disk],
   ].entries()) {
     const { code, stdout, stderr } = await work.run(['run', 'notes', ...words]);
@@ -55,8 +55,7 @@ test('a blank file › formatted, then written by every target in turn', async (
 
 test('a disk with other data › refused, and left so', async () => {
   writeFileSync(work.path('other.img'), Buffer.alloc(2 << 20, 'other'));
-  const words = ['--target=node', '--disk=data=other.img'];
-  const refused = await work.run(['run', 'notes', ...words]);
+  const refused = await work.run(['run', 'notes.run', '--disk=data=other.img']);
   assert.equal(refused.code, 69);
   assert.match(refused.stdout, /disk 'data': it has other data, which is left alone/);
   assert.ok(readFileSync(work.path('other.img')).subarray(0, 5).equals(Buffer.from('other')));

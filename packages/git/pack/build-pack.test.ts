@@ -44,7 +44,7 @@ const expected = (path: string, args: readonly string[]): ObjectId[] =>
   git.lines(path, ['rev-list', '--objects', ...args]).map((line) => line.split(' ')[0] as ObjectId);
 
 for (const hash of ['SHA-1', 'SHA-256'] as const satisfies readonly ObjectHash[]) {
-  const path = git.history({ seed: 4, commits: hash === 'SHA-1' ? 80 : 40, files: 20, hash });
+  const path = git.history({ seed: 4, commits: hash === 'SHA-1' ? 40 : 20, files: 12, hash });
   const tips = git.lines(path, ['rev-parse', '--all']) as ObjectId[];
   const main = git.lines(path, ['rev-parse', 'main'])[0] as ObjectId;
   const backend = load(path, hash);

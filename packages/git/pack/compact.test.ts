@@ -40,8 +40,11 @@ async function run(backend: MemoryBackend, options: CompactOptions, between = ()
   }
 }
 
+/** Most cases begin with it. */
+const compacted = load().then((backend) => run(backend, { roots }));
+
 test('objects without deltas › compacted › one pack, as small as Git’s, with its index', async () => {
-  const { steps, bytes, end } = await run(await load(), { roots });
+  const { steps, bytes, end } = await compacted;
   const written = must(end);
   assert.equal(written.objects, ids.length);
   assert.ok(written.deltas > ids.length / 4);
@@ -69,8 +72,8 @@ test('objects without deltas › compacted › one pack, as small as Git’s, wi
 test('written to meanwhile › compacted › what the roots reach, the same bytes', async () => {
   const backend = await load();
   let count = 0;
-  const first = await run(backend, { roots });
-  const second = await run(await load(), { roots }, () => {
+  const first = await compacted;
+  const second = await run(backend, { roots }, () => {
     const bytes = new TextEncoder().encode(`meanwhile ${count++}`);
     void backend.writeObjects([nameObject(tools.crypto, 'SHA-1', 'blob', bytes)]);
   });
@@ -96,7 +99,7 @@ class PackedBackend extends MemoryBackend {
 }
 
 test('a pack of ours, stored › compacted again › copied, deltas and all', async () => {
-  const { bytes, end } = await run(await load(), { roots });
+  const { bytes, end } = await compacted;
   const { entries, checksum } = must(end);
   const idx = emitPackIndex(tools.crypto, 'SHA-1', entries, checksum);
   const backend = new PackedBackend(bytes, must(PackIndex.parse(idx, 'SHA-1')));
@@ -112,7 +115,7 @@ test('a pack of ours, stored › compacted again › copied, deltas and all', as
 });
 
 test('stored deltas that are upon each other › compacted › one of them is written whole', async () => {
-  const { bytes, end } = await run(await load(), { roots });
+  const { bytes, end } = await compacted;
   const { entries, checksum } = must(end);
   const idx = emitPackIndex(tools.crypto, 'SHA-1', entries, checksum);
   const backend = new PackedBackend(bytes, must(PackIndex.parse(idx, 'SHA-1')));

@@ -24,7 +24,7 @@ const packOf = (path: string, args: readonly string[], revisions: string): Buffe
   );
 
 for (const hash of ['SHA-1', 'SHA-256'] as const satisfies readonly ObjectHash[]) {
-  const path = git.history({ seed: 1, commits: 60, files: 20, hash });
+  const path = git.history({ seed: 1, commits: 30, files: 20, hash });
   const ids = git.allIds(path);
 
   test(`${hash} › Git's packs of all settings, in pieces of any size › every object`, async () => {

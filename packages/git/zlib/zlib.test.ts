@@ -59,9 +59,12 @@ const streamZlib = (pieceBytes: number): Zlib => ({
 });
 
 const MANY_PIECES = 20_000;
+/** Of these one stream will do: every kind of block is in the others'. */
+const LARGE = 200_000;
 const ALL: readonly Zlib[] = [portableZlib, nodeZlib, streamZlib(1), streamZlib(997)];
 
 function streamsOf(bytes: Uint8Array): Uint8Array[] {
+  if (bytes.length > LARGE) return [deflateSync(bytes)];
   const byStrategy = STRATEGIES.map((strategy) => deflateSync(bytes, { strategy, memLevel: 1 }));
   return [...byStrategy, deflateSync(bytes, { level: 0 }), deflateSync(bytes, { windowBits: 9 })];
 }
@@ -97,9 +100,9 @@ for (const zlib of ALL) {
   });
 
   test(`${zlib.name} › cut at every byte › cut`, () => {
-    for (const stream of streamsOf(textOf(300))) {
+    for (const stream of streamsOf(textOf(200))) {
       for (let i = 0; i < stream.length; i++) {
-        const result = zlib.inflate(stream.subarray(0, i), 0, 300);
+        const result = zlib.inflate(stream.subarray(0, i), 0, 200);
         assert.deepEqual(result, { ok: false, error: 'cut' }, `after ${i} bytes`);
       }
     }
@@ -110,6 +113,9 @@ for (const zlib of ALL) {
     assert.ok(bomb.length < 10_000);
     assert.deepEqual(zlib.inflate(bomb, 0, 1_000), { ok: false, error: 'too long' });
   });
+
+  // What follows has Node's as its judge.
+  if (zlib === nodeZlib) continue;
 
   test(`${zlib.name} › each byte changed › what zlib says`, () => {
     for (const stream of streamsOf(textOf(120))) {
@@ -122,7 +128,7 @@ for (const zlib of ALL) {
   });
 
   test(`${zlib.name} › streams of chance › what zlib says`, () => {
-    for (let i = 0; i < 500; i++) {
+    for (let i = 0; i < 150; i++) {
       const body = bytesOf(1 + random.below(60), 256);
       // Without a head that is right nothing else would be looked at.
       const bad = new Uint8Array([0x78, 0x9c, ...body]);
