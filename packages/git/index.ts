@@ -51,7 +51,6 @@ export {
 export {
   hashOfId,
   ID_BYTES,
-  idPrefix,
   isIdAt,
   type ObjectHash,
   type ObjectId,
@@ -60,6 +59,7 @@ export {
   readIdText,
   writeId,
 } from './object-id.ts';
+export { type ObjectLink, objectLinks } from './object-links.ts';
 export * from './pack/index.ts';
 export { type ExchangeError, formatExchangeError } from './protocol/client/exchange-error.ts';
 export type { FetchedRef, FetchOptions, FetchReport } from './protocol/client/fetch-from.ts';
@@ -69,7 +69,6 @@ export type { RemoteRefs } from './protocol/client/session.ts';
 export {
   DaemonTransport,
   type DaemonTransportOptions,
-  GIT_PORT,
 } from './protocol/daemon-transport.ts';
 export { FlowStream } from './protocol/flow-stream.ts';
 export { PUSH_PACK_BYTES_MAX } from './protocol/limits.ts';
@@ -81,7 +80,7 @@ export {
   ReceivePack,
   type ReceivePackOptions,
 } from './protocol/receive-pack.ts';
-export { formatRefspec, mapRef, parseRefspec, type Refspec } from './protocol/refspec.ts';
+export { mapRef, parseRefspec, type Refspec } from './protocol/refspec.ts';
 export type { GitService, GitTransport, TransportError } from './protocol/transport.ts';
 export { type ServeMode, UploadPack, type UploadPackOptions } from './protocol/upload-pack.ts';
 export { HEADS, isBranchName, isRefName, REMOTES, refParents, TAGS } from './ref-name.ts';

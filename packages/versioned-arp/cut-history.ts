@@ -3,8 +3,9 @@
  * branch any more. What they say of the table stays, as the first one has it whole.
  */
 
-import { err, ok, wallTimeOfMillis } from '#core';
+import { err, ok } from '#core';
 import type { ObjectId } from '#git';
+import { timeOfSignature } from '#git/wire';
 import { type Commit, formatStoreError, type Repository, type Store } from '#store';
 import type { NeighborShape, Outcome } from './neighbor-store.ts';
 
@@ -37,7 +38,7 @@ export async function cutHistory(
     const written = await repository.writeCommit({ id: commit.tree, objects: [] }, parents, {
       message: commit.message + note,
       author: { name: author.name, email: author.email },
-      date: wallTimeOfMillis(author.seconds * 1_000),
+      date: timeOfSignature(author),
       zoneMinutes: author.zoneMinutes,
     });
     if (!written.ok) return err(formatStoreError(written.error));

@@ -2,7 +2,7 @@
 export type { RecordPath, Records } from './change-queue.ts';
 export { mergeRecords } from './merge-records.ts';
 export { type NeighborShape, neighborSchema, type Outcome } from './neighbor-store.ts';
-export { reachable } from './object-links.ts';
+export { reachable } from './reachable.ts';
 export { decodeRecord, encodeRecord, type NeighborRecord, type Reason } from './record.ts';
 export { type NeighborRemote, storeRemote } from './remote.ts';
 export { VersionedArp, type VersionedArpOptions } from './versioned-arp.ts';

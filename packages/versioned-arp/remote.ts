@@ -4,11 +4,10 @@
  */
 
 import { err, ok } from '#core';
-import { formatBackendError, type NamedObject, type ObjectId } from '#git';
+import { formatBackendError, ID_BYTES, type NamedObject, type ObjectId, objectLinks } from '#git';
 import { formatStoreError, type Repository, type Shape } from '#store';
 import { copyObjectsMax } from './limits.ts';
 import type { NeighborShape, Outcome } from './neighbor-store.ts';
-import { linksOf } from './object-links.ts';
 
 export interface NeighborRemote {
   /** For messages: "10.0.0.2". */
@@ -76,12 +75,12 @@ async function copyHistory<A extends Shape, B extends Shape>(
     if (object.value === null) return err(`${id} is missing`);
     if (found.length >= copyObjectsMax) return err(`more than ${copyObjectsMax} objects`);
     found.push({ id, ...object.value });
-    const below = await linksOf(from, id, object.value.kind);
-    if (!below.ok) return below;
-    for (const need of below.value) {
-      if (seen.has(need)) continue;
-      seen.add(need);
-      stack.push(need);
+    const below = objectLinks(object.value, ID_BYTES[from.backend.hash]);
+    if (below === null) return err(`${id} is a malformed ${object.value.kind}`);
+    for (const need of below) {
+      if (seen.has(need.id)) continue;
+      seen.add(need.id);
+      stack.push(need.id);
     }
   }
   // In one batch: what is there is whole, or not there.

@@ -7,7 +7,7 @@ import { err, type Result } from '#core';
 import { type BackendError, MemoryBackend } from '#git';
 import { formatIpv4Address, ipv4AddressOf } from '#net';
 import { pulledChangesMax, recordsMax } from './limits.ts';
-import { reachable } from './object-links.ts';
+import { reachable } from './reachable.ts';
 import { encodeRecord } from './record.ts';
 import { ArpHost, Hosts, ip } from './test-hosts.ts';
 

@@ -4,12 +4,9 @@
  * left out.
  */
 
-import { assertNever } from '#core';
-import { kindOfMode, MODE_SUBMODULE, type ObjectKind } from '../object.ts';
+import type { ObjectKind } from '../object.ts';
 import { ID_BYTES, type ObjectId } from '../object-id.ts';
-import { parseCommit } from '../wire/commit.ts';
-import { parseTag } from '../wire/tag.ts';
-import { parseTree } from '../wire/tree.ts';
+import { objectLinks } from '../object-links.ts';
 import type { Quarantine } from './quarantine.ts';
 import { got } from './stop.ts';
 
@@ -51,7 +48,7 @@ export async function followPush(
     }
     if (ids.has(id) || whole.has(id)) continue;
     ids.add(id);
-    const leads = leadsOf(object.kind, object.bytes, ID_BYTES[quarantine.hash]);
+    const leads = objectLinks(object, ID_BYTES[quarantine.hash]);
     if (leads === null) return { ok: false, reason: `${id} is a malformed ${object.kind}` };
     for (const next of leads) stack.push(next);
   }
@@ -65,32 +62,4 @@ async function checkHere(quarantine: Quarantine, { id, kind }: Lead): Promise<st
   const object = got(await quarantine.readObject(id));
   if (object === null) return missing;
   return object.kind === kind ? null : `${id} is a ${object.kind} where a ${kind} belongs`;
-}
-
-/** Null: malformed. */
-function leadsOf(kind: ObjectKind, bytes: Uint8Array, idBytes: number): Lead[] | null {
-  switch (kind) {
-    case 'blob':
-      return [];
-    case 'commit': {
-      const commit = parseCommit(bytes, idBytes);
-      if (!commit.ok) return null;
-      const { tree, parents } = commit.value;
-      const leads: Lead[] = parents.map((id) => ({ id, kind: 'commit' }));
-      leads.push({ id: tree, kind: 'tree' });
-      return leads;
-    }
-    case 'tag': {
-      const tag = parseTag(bytes, idBytes);
-      return tag.ok ? [{ id: tag.value.object, kind: tag.value.kind }] : null;
-    }
-    case 'tree': {
-      const tree = parseTree(bytes, idBytes);
-      if (!tree.ok) return null;
-      const own = tree.value.filter(({ mode }) => mode !== MODE_SUBMODULE);
-      return own.map(({ mode, id }) => ({ id, kind: kindOfMode(mode) }));
-    }
-    default:
-      return assertNever(kind);
-  }
 }
