@@ -121,7 +121,6 @@ export {
   rsaBits,
 } from './key-format.ts';
 export {
-  formatKvError,
   KV_CHANGES_MAX,
   type KvChange,
   type KvEncoding,

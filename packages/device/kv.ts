@@ -75,17 +75,3 @@ export interface KvReadWrite {
     changed: (paths: readonly string[]) => void,
   ): Promise<Result<() => void, KvError>>;
 }
-
-/** One sentence's end, without a dot. */
-export function formatKvError(error: KvError): string {
-  switch (error.kind) {
-    case 'bad path':
-      return `'${error.path}' is no path of a content`;
-    case 'in the way':
-      return `'${error.path}' can't be beside '${error.other}'`;
-    case 'too many changes':
-      return `there are more than ${error.changesMax} changes`;
-    case 'failed':
-      return error.what;
-  }
-}

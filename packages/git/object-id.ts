@@ -3,7 +3,7 @@
  * repository of Git's object format "sha256". Not here: hashing (object.ts).
  */
 
-import { assert, hot, toI32 } from '#core';
+import { hot } from '#core';
 
 declare const objectId: unique symbol;
 /** Lower-case hexadecimal: 40 digits (SHA-1) or 64 (SHA-256). */
@@ -65,12 +65,6 @@ export function isIdAt(b: Uint8Array, at: number, id: ObjectId): boolean {
     if (b[at + i] !== ((high << 4) | VALUES[id.charCodeAt(2 * i + 1)]!)) return false;
   }
   return true;
-}
-
-/** The first 32 bits of an id, signed: a key for tables. */
-export function idPrefix(id: ObjectId): number {
-  assert(id.length >= 8, 'an id');
-  return toI32(Number.parseInt(id.slice(0, 8), 16));
 }
 
 /** The hash whose ids have `id`'s length. */

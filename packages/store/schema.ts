@@ -72,7 +72,7 @@ export type ShapeAt<S, P extends readonly unknown[]> = P extends readonly []
 
 type ShapeBelow<S> = '**' extends keyof S ? S : never;
 
-export const isContentType = (shape: Shape): shape is AnyContentType =>
+const isContentType = (shape: Shape): shape is AnyContentType =>
   typeof (shape as AnyContentType).decode === 'function';
 
 /** A shape as it is asked: from the root down, a step at a time. */

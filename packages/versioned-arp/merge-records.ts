@@ -10,7 +10,7 @@ import { encodeRecord, type NeighborRecord, sameRecord } from './record.ts';
 type Known = NeighborRecord | undefined;
 
 /** The one that both hosts keep, whichever side it is on. */
-export function laterOf(a: NeighborRecord, b: NeighborRecord): NeighborRecord {
+function laterOf(a: NeighborRecord, b: NeighborRecord): NeighborRecord {
   const [first, second] = [
     a.expires ?? Number.POSITIVE_INFINITY,
     b.expires ?? Number.POSITIVE_INFINITY,

@@ -8,7 +8,7 @@ import { decodeRecord, encodeRecord, type NeighborRecord } from './record.ts';
 
 const NAME = 'neighbor';
 
-export const neighborContent: ContentType<NeighborRecord> = {
+const neighborContent: ContentType<NeighborRecord> = {
   name: NAME,
   encode: encodeRecord,
   decode(bytes) {

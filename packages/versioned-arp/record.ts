@@ -68,7 +68,7 @@ export function decodeRecord(bytes: Uint8Array): Result<NeighborRecord, RecordFa
 }
 
 /** "2026-01-01T00:01:00Z", of whole seconds. */
-export function formatSeconds(seconds: number): string {
+function formatSeconds(seconds: number): string {
   const bounded = Math.min(Math.max(Math.floor(seconds), 0), EXPIRES_MAX);
   return `${new Date(bounded * 1_000).toISOString().slice(0, 19)}Z`;
 }

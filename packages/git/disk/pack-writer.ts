@@ -35,7 +35,7 @@ export interface PackWriterOptions {
 }
 
 /** A pack that is being written: a file with a temporary name. */
-export class PackScratch implements PackStore {
+class PackScratch implements PackStore {
   readonly path: string;
   readonly file: OpenFile;
 

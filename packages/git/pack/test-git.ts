@@ -94,7 +94,7 @@ export interface HistoryOptions {
 }
 
 /** For `git fast-import`. */
-export function historyStream({ seed, commits, files, lines = 30 }: HistoryOptions): string {
+function historyStream({ seed, commits, files, lines = 30 }: HistoryOptions): string {
   const random = new SeededRandom(seed);
   const line = () => `line ${random.below(1_000_000)} of ${random.below(50)}\n`;
   const texts = Array.from({ length: files }, () => Array.from({ length: lines }, line));

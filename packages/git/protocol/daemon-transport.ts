@@ -12,8 +12,6 @@ import { FlowStream } from './flow-stream.ts';
 import { textOf } from './stop.ts';
 import type { GitService, GitTransport, TransportError } from './transport.ts';
 
-export const GIT_PORT = 9_418;
-
 export interface DaemonTransportOptions {
   /** Opens the connection; the message of an error is for people. */
   readonly connect: () => Promise<Result<Flow, string>>;

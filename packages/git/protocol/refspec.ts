@@ -32,9 +32,6 @@ export function parseRefspec(text: string): Result<Refspec, RefspecFault> {
   return isSame && isSide(spec.from) && (spec.to === null || isSide(spec.to)) ? ok(spec) : fault;
 }
 
-export const formatRefspec = ({ force, from, to }: Refspec): string =>
-  `${force ? '+' : ''}${from}${to === null ? '' : `:${to}`}`;
-
 const fullName = (name: string): string =>
   name === '' || name === 'HEAD' || name.startsWith('refs/') ? name : `refs/heads/${name}`;
 

@@ -63,7 +63,7 @@ export const noId = (hash: ObjectHash): ObjectId =>
   '0'.repeat(hash === 'SHA-1' ? 40 : 64) as ObjectId;
 
 /** Whether a ref's name may come over the wire. */
-export const isWireRef = (name: string): boolean => name === 'HEAD' || isRefName(name);
+const isWireRef = (name: string): boolean => name === 'HEAD' || isRefName(name);
 
 /** All pkt-lines of an advertisement, its flush (the last one) included. */
 export function parseAdvertisement(pkts: readonly Pkt[]): Result<Advertisement, WireFault> {

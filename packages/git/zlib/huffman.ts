@@ -14,7 +14,7 @@ export const END = 1 << 13;
 export const INVALID = 1 << 14;
 
 /** RFC 1951 §3.2.7: no code is longer. */
-export const CODE_BITS_MAX = 15;
+const CODE_BITS_MAX = 15;
 /** First levels' bits; zlib's own choice. */
 export const LITERAL_ROOT_BITS = 9;
 export const DISTANCE_ROOT_BITS = 6;

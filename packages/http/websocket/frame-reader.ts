@@ -19,9 +19,9 @@ import { messageBytesFirst } from './limits.ts';
 
 /** RFC 6455 §7.4.1. */
 export const CLOSE_PROTOCOL = 1002;
-export const CLOSE_NOT_TEXT = 1007;
+const CLOSE_NOT_TEXT = 1007;
 export const CLOSE_POLICY = 1008;
-export const CLOSE_TOO_BIG = 1009;
+const CLOSE_TOO_BIG = 1009;
 
 export interface FrameEvents {
   /** True: no message is wanted now. */

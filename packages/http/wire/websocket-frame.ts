@@ -16,10 +16,10 @@ export const OPCODE_PONG = 10;
 /** Opcodes from here on are of control frames, whose payloads are at most 125 bytes. */
 export const CONTROL_MIN = 8;
 export const CONTROL_BYTES_MAX = 125;
-export const MASK_BYTES = 4;
+const MASK_BYTES = 4;
 export const FRAME_HEAD_BYTES_MAX = 14;
 /** Of a close frame's reason: two bytes are its code. */
-export const CLOSE_REASON_BYTES_MAX = CONTROL_BYTES_MAX - 2;
+const CLOSE_REASON_BYTES_MAX = CONTROL_BYTES_MAX - 2;
 
 const FINAL_BIT = 0x80;
 const RESERVED_MASK = 0x70;
@@ -136,7 +136,7 @@ export interface CloseReason {
 }
 
 /** RFC 6455 §7.1.5: a close frame without a code. */
-export const NO_CODE = 1005;
+const NO_CODE = 1005;
 
 /** Whether a close frame may carry it (RFC 6455 §7.4, and the registry since). */
 export const isCloseCode = (code: number): boolean =>

@@ -63,7 +63,7 @@ export interface ArpPolicy {
 }
 
 /** Knows nothing beside the entries themselves. */
-export const FORGETFUL: ArpTable = {
+const FORGETFUL: ArpTable = {
   attach() {},
   find: () => null,
   learned() {},

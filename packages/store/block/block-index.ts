@@ -153,7 +153,7 @@ export class BlockIndex {
   }
 }
 
-export async function findInRuns(
+async function findInRuns(
   runs: readonly IndexRun[],
   id: ObjectId,
 ): Promise<Result<number | null, StoreFault>> {

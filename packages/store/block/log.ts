@@ -356,4 +356,4 @@ export class Log {
  * Segments that may be in use: half of them but for what a collection begins with, so that it,
  * which copies what it keeps, has room for everything whatever there is.
  */
-export const segmentsMost = (count: number): number => Math.floor(count / 2) - 2;
+const segmentsMost = (count: number): number => Math.floor(count / 2) - 2;

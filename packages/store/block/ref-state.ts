@@ -3,7 +3,7 @@
 import { type ObjectId, type RefEntry, RefTable, type RefUpdate } from '#git';
 import type { RefChanges } from './wire/refs.ts';
 
-export const HEAD_AT_FIRST = 'refs/heads/main';
+const HEAD_AT_FIRST = 'refs/heads/main';
 
 export class RefState {
   refs = new RefTable();

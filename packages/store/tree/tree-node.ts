@@ -149,7 +149,7 @@ export class TreeNode {
 
 const asItIs = (id: ObjectId, table: TreeTable): Sealed => ({ id, table, fresh: [], below: [] });
 
-export function childOf(table: TreeTable, index: number): Child {
+function childOf(table: TreeTable, index: number): Child {
   const id = table.idAt(index);
   return table.isDirectory(index) ? new TreeNode(id) : new Leaf(table.modeAt(index), null, id);
 }

@@ -20,7 +20,7 @@ export interface DiskConfig {
   readonly zeroesSectorsMax?: number;
 }
 
-export function diskConfig(fields: DiskConfig): Uint8Array {
+function diskConfig(fields: DiskConfig): Uint8Array {
   const config = new Uint8Array(60);
   const view = new DataView(config.buffer);
   view.setBigUint64(0, BigInt(fields.sectors), true);

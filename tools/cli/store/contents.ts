@@ -7,7 +7,7 @@ import { type ContentType, defineSchema, known, lines, stock } from '#store';
 
 const { bytes } = stock;
 
-export const fileContents: ContentType<Uint8Array> = {
+const fileContents: ContentType<Uint8Array> = {
   ...bytes,
   merge(base, ours, theirs) {
     if (ours === undefined || theirs === undefined) return bytes.merge(base, ours, theirs);

@@ -20,7 +20,7 @@ import { shown } from '../places.ts';
 import type { Answers } from './answers.ts';
 import { fileSchema } from './contents.ts';
 
-export const DEFAULT_BRANCH = 'main';
+const DEFAULT_BRANCH = 'main';
 /** For a store of a person's machine: a cache that a bench's tree fits into. */
 const CACHE_BYTES = 67_108_864;
 

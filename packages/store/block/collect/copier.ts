@@ -15,10 +15,10 @@ import { emitRecord, type ObjectRecord } from '../wire/record.ts';
 import type { Marker } from './marker.ts';
 import type { OldObject, OldSpace } from './old-space.ts';
 
-export const WINDOW = 10;
+const WINDOW = 10;
 export const DEPTH_MAX = 50;
 /** Objects that are more are kept whole: finding what two of them share takes too long at once. */
-export const DELTA_BYTES_MAX = 4 * 1_024 * 1_024;
+const DELTA_BYTES_MAX = 4 * 1_024 * 1_024;
 const WINDOW_BYTES_MAX = 8 * 1_024 * 1_024;
 const DELTA_BYTES_MIN = 50;
 const BATCH_BYTES = 128 * 1_024;

@@ -14,7 +14,7 @@ import {
   writeU32be,
 } from '#core';
 import { PAGE_BYTES } from '../limits.ts';
-import { type Checksum, hasSum, putSum, SUM_BYTES } from './checksum.ts';
+import { type Checksum, hasSum, putSum } from './checksum.ts';
 import { U48_BYTES } from './places.ts';
 
 const at = { magic: 0, kind: 2, count: 4, number: 6, checksum: 10, entries: 18 } as const;
@@ -23,7 +23,6 @@ const KIND_ENTRIES = 0;
 const KIND_FENCES = 1;
 const FENCE_BYTES = 4;
 
-export const PAGE_HEAD_BYTES = at.entries;
 export const FENCES_PER_PAGE = Math.floor((PAGE_BYTES - at.entries) / FENCE_BYTES);
 
 export const entryBytes = (idBytes: number): number => idBytes + U48_BYTES;
@@ -166,6 +165,3 @@ export function parseFencePage(
   for (let i = 0; i < count; i++) values[from + i] = readU32be(b, at.entries + FENCE_BYTES * i);
   return ok(undefined);
 }
-
-/** The sum's own bytes, for tests that spoil others. */
-export const PAGE_SUM = { at: at.checksum, bytes: SUM_BYTES } as const;

@@ -3,8 +3,6 @@
 import { readU16be, readU32be, writeU16be, writeU32be } from '#core';
 
 export const U48_BYTES = 6;
-/** One past the largest. */
-export const U48_LIMIT = 2 ** 48;
 
 export const readU48be = (b: Uint8Array, at: number): number =>
   readU16be(b, at) * 0x100000000 + readU32be(b, at + 2);

@@ -101,7 +101,7 @@ const usedBytes = (runs: number, segments: number): number =>
   at.runs + RUN_BYTES * runs + SEGMENT_ENTRY_BYTES * segments;
 
 /** Null when the checksum holds over a superblock of this version. */
-export function checkSuperblock(checksum: Checksum, b: Uint8Array): SuperblockFault | null {
+function checkSuperblock(checksum: Checksum, b: Uint8Array): SuperblockFault | null {
   if (b.length < FIXED_BYTES) {
     return { kind: 'short', needBytes: FIXED_BYTES, haveBytes: b.length };
   }
