@@ -51,7 +51,6 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'packages/git',
     'packages/net',
     'packages/store',
-    'packages/versioned-arp',
   ],
   'packages/router': ['packages/core', 'packages/device', 'packages/net'],
   'packages/stack': ['packages/core', 'packages/device', 'packages/dns', 'packages/net'],
