@@ -25,6 +25,7 @@ export interface MemoryBackendOptions {
 
 const CLOSED = err<BackendError>({ kind: 'closed' });
 
+/** A repository that is gone when the program ends. Objects are held as they are, uncompressed. */
 export class MemoryBackend implements ObjectBackend {
   readonly hash: ObjectHash;
   readonly #bytesMax: number;

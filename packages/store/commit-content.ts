@@ -49,6 +49,7 @@ interface Held {
   readonly entry: KvEntry;
 }
 
+/** The files of one commit, held in memory: they stay as they are, whatever the branch does. */
 export class CommitContent implements KvReadOnly {
   readonly commit: ObjectId;
   readonly #held: ReadonlyMap<string, Held>;

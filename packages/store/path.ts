@@ -12,6 +12,7 @@ export type Path = readonly string[];
 /** What HFS+ ignores in names, as Git's utf8.c has it. */
 const IGNORED = /[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]/g;
 
+/** Whether it is a name that Git checks out everywhere. */
 export function isStep(step: string): boolean {
   if (!isEntryName(step) || step === '.' || step === '..') return false;
   if (!isCanonicalText(step)) return false;
@@ -41,4 +42,5 @@ export function checkPath(path: Path): string | null {
 /** The steps of text: "/a/b", "a/b" and "a//b/" are ["a", "b"]. */
 export const parsePath = (text: string): string[] => text.split('/').filter((step) => step !== '');
 
+/** For people: a step may have no "/" in it, so parsePath gives the path again. */
 export const formatPath = (path: Path): string => path.join('/');

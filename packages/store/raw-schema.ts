@@ -3,5 +3,6 @@
 import { bytes } from './content/stock.ts';
 import { defineSchema } from './schema.ts';
 
+/** Bytes at any path. */
 export const rawSchema = defineSchema({ '**': bytes });
 export type RawShape = typeof rawSchema.shape;

@@ -78,6 +78,10 @@ const SYMBOLIC_DEPTH_MAX = 5;
 /** A tag of a tag, and so on. */
 const TAG_DEPTH_MAX = 16;
 
+/**
+ * Branches, tags and commits over a backend: what stores are views of. Each has its own cache, and
+ * its writers take turns: open one for a backend, and share it.
+ */
 export class Repository<S extends Shape = RawShape> {
   readonly schema: Schema;
   /** Not for applications. */

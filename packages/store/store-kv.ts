@@ -41,6 +41,7 @@ interface Refusal {
   readonly error: KvError;
 }
 
+/** A branch as a key-value device: a read is of its head, a change is a commit. */
 export class StoreKv implements KvReadWrite {
   readonly #store: Store<RawShape>;
   readonly #snapshotBytesMax: number;

@@ -55,6 +55,7 @@ export interface TestWas<T> {
   readonly value: T | undefined;
 }
 
+/** A branch, a commit or nothing, as contents at paths. No call rejects: results say why not. */
 export class Store<S extends Shape = Shape> {
   readonly repository: Repository<S>;
   /** Null for a view that no branch names. */

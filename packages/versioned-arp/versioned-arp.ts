@@ -36,6 +36,7 @@ export interface VersionedArpOptions {
   readonly collect?: () => Promise<unknown>;
 }
 
+/** A stack's ARP cache with its history: give `arp.policy` to the stack, then `start`. */
 export class VersionedArp {
   readonly history: NeighborHistory;
   readonly queue: ChangeQueue;

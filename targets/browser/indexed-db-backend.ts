@@ -67,6 +67,7 @@ export function formatIndexedDbOpenError(error: IndexedDbOpenError): string {
 
 const CLOSED = err<BackendError>({ kind: 'closed' });
 
+/** A repository in a database of the browser, which all tabs of a site share. `open` gives one. */
 export class IndexedDbBackend implements ObjectBackend {
   readonly hash: ObjectHash;
   readonly #database: IDBDatabase;

@@ -61,6 +61,7 @@ const NO_CACHE: readonly HeaderField[] = [
 /** What stands around a pack in the body of a push: the refs. */
 const COMMANDS_BYTES_MAX = 16_777_216;
 
+/** Serves one repository below `path`; takes pushes only where `push` is given. */
 export class GitHandler implements HttpHandler {
   private readonly options: GitHandlerOptions;
   private readonly uploadPack: UploadPack;

@@ -50,6 +50,10 @@ export interface PulledBranchOptions {
   changed(content: CommitContent): void;
 }
 
+/**
+ * Follows a branch of a remote repository: `pull` brings its files, and they replace the old ones
+ * at once. What fails is tried again, later each time.
+ */
 export class PulledBranch {
   readonly counts = { pulls: 0, failures: 0, changes: 0 };
   /** What is shown; null until the first pull. */

@@ -27,6 +27,7 @@ export interface WebhookOptions {
   pushed(): void;
 }
 
+/** Takes signed messages that something was pushed; every other request is refused. */
 export class Webhook {
   /** Messages by what became of them. */
   readonly counts = { taken: 0, refused: 0, busy: 0 };

@@ -28,6 +28,7 @@ export interface SyncHandlerOptions extends Pick<SyncServerOptions, 'schema' | '
 
 const CHANNELS_MAX = 256;
 
+/** Takes WebSockets of clients that keep a store the same as the repository here. */
 export class SyncHandler implements HttpHandler {
   readonly server: SyncServer;
   private readonly options: SyncHandlerOptions;

@@ -65,6 +65,10 @@ export interface RunningCollection {
 const CLOSED = err<BackendError>({ kind: 'closed' });
 const READ_ONLY = err<BackendError>({ kind: 'read only' });
 
+/**
+ * A repository on a block device, which is its alone. `openOrFormat` opens one; what nothing leads
+ * to stays until `collect`.
+ */
 export class BlockBackend implements ObjectBackend {
   readonly hash: ObjectHash;
   readonly #core: StoreCore;

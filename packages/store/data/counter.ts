@@ -33,5 +33,6 @@ export function addItems(
   return changed;
 }
 
+/** How many times `item` is there; 0 where more were taken away than there were. */
 export const countOf = (items: ReadonlyMap<string, number>, item: string): number =>
   Math.max(0, items.get(item) ?? 0);

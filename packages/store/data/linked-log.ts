@@ -162,6 +162,7 @@ export class LinkedLog<T> {
   }
 }
 
+/** A log that is a tree; its `shape` goes into a schema. */
 export const linkedLog = <T>(item: Form<T>): LinkedLog<T> => new LinkedLog(item);
 
 const broken = (id: ObjectId): Result<never, LinkedLogFault> => err({ kind: 'broken link', id });

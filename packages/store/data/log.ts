@@ -32,6 +32,7 @@ interface LogForm<T> extends Form<EntryLog<T>> {
   append(log: EntryLog<T>, time: WallTime, value: T): EntryLog<T>;
 }
 
+/** The form of a log that is one content. */
 export function log<T>(item: Form<T>): LogForm<T> {
   const key = ({ time, value }: LogEntry<T>) =>
     `${String(time).padStart(16, '0')} ${jsonKey(item.toJson(value) ?? null)}`;

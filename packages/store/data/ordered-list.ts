@@ -16,6 +16,7 @@ import { isPosition, positionBetween } from './position.ts';
 /** By position, in the order of the list. */
 export type OrderedList<T> = ReadonlyMap<string, T>;
 
+/** The form of a list whose items keep their positions. */
 export function orderedList<T>(item: Form<T>): Form<OrderedList<T>> {
   const same = (list: OrderedList<T>) => list;
   const form = keyed(item, like(keptRows(item.merge), same, inOrder));

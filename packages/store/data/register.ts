@@ -22,6 +22,7 @@ export function write<T>(old: Register<T> | undefined, value: T, time: WallTime)
   return { value, time: wallTimeOfMillis(after) };
 }
 
+/** The form of a last-writer-wins register. */
 export function register<T>(item: Form<T>): Form<Register<T>> {
   const key = ({ value }: Register<T>) => jsonKey(item.toJson(value) ?? null);
   return {

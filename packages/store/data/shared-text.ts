@@ -16,8 +16,10 @@ import { positionsBetween } from './position.ts';
 /** A whole line with its end, or one character (code point), by position. */
 export type SharedText = OrderedList<string>;
 
+/** The form of a shared text, which merges item by item and never conflicts. */
 export const sharedText = orderedList(text);
 
+/** The whole text. O(items). */
 export const textOf = (shared: SharedText): string => [...shared.values()].join('');
 
 /**

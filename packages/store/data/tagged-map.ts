@@ -18,6 +18,7 @@ import { keptRows } from './kept-rows.ts';
 /** Key, then tag, then value. No key is without a tag. */
 export type TaggedMap<T> = ReadonlyMap<string, ReadonlyMap<string, T>>;
 
+/** The observed-remove map. */
 export function taggedMap<T>(item: Form<T>): Form<TaggedMap<T>> {
   const versions = keyed(item, keptRows(item.merge));
   return keyed(versions, mergeKeys(versions.merge));
@@ -70,8 +71,11 @@ export function versions<T>(map: TaggedMap<T>, key: string): T[] {
 
 /** The observed-remove set: a text added while somebody else removes it stays. */
 export type TaggedSet = TaggedMap<boolean>;
+/** Its form. */
 export const taggedSet: Form<TaggedSet> = taggedMap(flag);
+/** The set with `element`. `tag` (of newTag) is never given again. */
 export const addElement = (set: TaggedSet, element: string, tag: string): TaggedSet =>
   put(set, element, true, tag);
+/** The set without `element`, as far as its adding is seen here. */
 export const removeElement = (set: TaggedSet, element: string): TaggedSet =>
   removeKey(set, element);

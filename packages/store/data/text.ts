@@ -133,6 +133,7 @@ function conflictText({ ours, theirs }: Chunk & { kind: 'conflict' }): string {
 
 /** Text merged by lines (with their ends), by characters: parts of other contents. */
 export const lineText: Form<string> = { ...text, merge: mergeText(byLines) };
+/** Plain text inside of one content, merged by characters. */
 export const characterText: Form<string> = { ...text, merge: mergeText(byCharacters) };
 
 /** UTF-8 text as contents, merged by lines. */

@@ -63,6 +63,7 @@ type Ended = 'lost' | 'refused' | 'failed';
 const REMOTE = 'sync';
 const HELLO_WAIT_MS = HELLO_WAIT / 1_000;
 
+/** Keeps a branch the same as a server's, over connections that it makes again when they end. */
 export class SyncClient<S extends Shape> {
   readonly counters = { connections: 0, rounds: 0, fetched: 0, merged: 0, pushed: 0, failures: 0 };
   private readonly options: SyncClientOptions<S>;

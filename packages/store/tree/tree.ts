@@ -45,6 +45,7 @@ export interface Listed {
 
 type Found = Leaf | TreeNode | undefined;
 
+/** A tree as a value: changes give another one, in memory until a store commits it. Read lazily. */
 export class Tree<S extends Shape = Shape> {
   readonly schema: Schema;
   readonly #context: TreeContext;

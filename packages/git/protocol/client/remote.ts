@@ -38,6 +38,7 @@ export interface CloneOptions extends FetchOptions {
   readonly branch?: string;
 }
 
+/** Another repository, which a transport reaches: refs, fetch, clone and push. */
 export class Remote {
   readonly options: RemoteOptions;
   readonly name: string;
