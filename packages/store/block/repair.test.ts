@@ -92,6 +92,29 @@ test('a whole store › checked › no problems; repaired all the same › as be
   await expectAll((await mended(image.slice())).store);
 });
 
+test('a whole store › repaired, power lost at any write › opened or repaired again, all there', async () => {
+  const { disk: first, store: filling } = await freshStore({ bytes: 1 << 19 });
+  const files = [noise(9_000, 1), ...Array.from({ length: 12 }, (_, i) => blob(`file ${i}`))];
+  await mustWrite(filling, ...files);
+  await mustSet(filling, 'refs/heads/main', files[0]!);
+  await filling.close();
+  const small = first.crash(0);
+  const dry = simDisk({ image: small.slice() });
+  assert.ok((await BlockBackend.repair(partsOf(dry))).ok);
+  for (let at = 0; at < dry.changes; at++) {
+    for (const seed of [1, 2, 3, 4]) {
+      const disk = simDisk({ image: small.slice() });
+      disk.powerFailsAt = at;
+      await BlockBackend.repair(partsOf(disk));
+      const back = disk.crash(seed);
+      const opened = await BlockBackend.open(partsOf(simDisk({ image: back })));
+      const store = opened.ok ? opened.value : (await mended(back)).store;
+      for (const file of files) await mustRead(store, file);
+      assert.deepEqual(await refsOf(store), [`refs/heads/main ${files[0]!.id}`]);
+    }
+  }
+});
+
 test('one copy of the superblock lost › opened › mended from the other', async () => {
   for (const at of slotsOf(image)) {
     const rotten = image.slice();

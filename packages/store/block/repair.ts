@@ -15,6 +15,7 @@ import { ObjectReader } from './object-reader.ts';
 import { makeCore, type OpenError, openError, type StoreParts } from './open-store.ts';
 import { RefState } from './ref-state.ts';
 import { type Salvage, type SalvagedStream, salvage } from './salvage.ts';
+import type { SegmentTable } from './segment-table.ts';
 import { NO_CHAIN, StreamWriter } from './stream-writer.ts';
 import { isObjectRecord, type ObjectRecord } from './wire/record.ts';
 import { parseRefChanges } from './wire/refs.ts';
@@ -52,6 +53,7 @@ async function rebuild(
     return err({ kind: 'damaged', block: 0, what: 'nothing of the log is left' });
   }
   const core = makeCore(parts, superblockOf(found, logs, known));
+  keepOldIndex(core.disk.table, known);
   const refs = refsOf(core, logs);
   const lost = found.damaged + (await indexAll(core, found.streams));
   const objects = core.index.recentCount;
@@ -61,6 +63,16 @@ async function rebuild(
   const log = new Log(core, writer, refs);
   const written = await writeCheckpoint(core, log);
   return written.ok ? ok({ objects, refs: refs.refs.count, lost }) : written;
+}
+
+/**
+ * Until a new superblock counts, the old one does, should the power be lost: nothing is written
+ * over its index. No superblock from here on has that.
+ */
+function keepOldIndex(table: SegmentTable, known: Superblock | null): void {
+  known?.segments.forEach(({ use }, number) => {
+    if (use === 'index') table.doom(number);
+  });
 }
 
 /** Twice, so that every slot has one that is whole. */
@@ -95,6 +107,9 @@ function superblockOf(
     return numbers[0] ?? NO_SEGMENT;
   };
   const collected = streams.filter(({ use, batches }) => use === 'collected' && batches.length > 0);
+  known?.segments.forEach(({ use }, number) => {
+    if (use === 'index') segments[number] = { use, next: NO_SEGMENT };
+  });
   return {
     generation: (known?.generation ?? allocations) + 2,
     storeId: head.storeId,
