@@ -6,7 +6,8 @@ import { type SimFileSystem, SimRandom } from '#targets/sim/index';
 import type { RefUpdate } from '../backend.ts';
 import type { ObjectId } from '../object-id.ts';
 import type { DiskBackend } from './disk-backend.ts';
-import { commitObjects, must, openTest, simRepository } from './test-repository.ts';
+import { PACKED_OBJECTS_MIN } from './limits.ts';
+import { blobObject, commitObjects, must, openTest, simRepository } from './test-repository.ts';
 
 const MAIN = 'refs/heads/main';
 const DEEP = 'refs/heads/deep/er/branch';
@@ -98,4 +99,26 @@ test('directories of a ref that others removed › set again, power lost › it 
   must(files.syncDirectory(''));
   must(await backend.updateRefs([{ name: DEEP, from: ONE, to: TWO }], 'test'));
   await expectLasting(files, new Map([[DEEP, TWO]]), 'packed');
+});
+
+test('objects that came as a pack, few or many › a ref names one, power lost › they are there', async () => {
+  const { files, backend } = await start();
+  const many = Array.from({ length: 2 * PACKED_OBJECTS_MIN }, (_, i) => blobObject(`many ${i}`));
+  must(await backend.writeObjects(many));
+  const updates = [{ name: 'refs/tags/many', from: null, to: many[0]!.id }];
+  must(await backend.updateRefs(updates, 'test'));
+  for (let seed = 0; seed < SEEDS; seed++) {
+    const back = openTest(files.crashed(new SimRandom(seed)));
+    assert.equal(must(await back.readRef('refs/tags/many'))?.id, many[0]!.id);
+    for (const { id } of many) assert.ok(must(await back.readObject(id)) !== null, `seed ${seed}`);
+  }
+});
+
+test('HEAD › set, power lost › names the branch that was told', async () => {
+  for (let seed = 0; seed < SEEDS; seed++) {
+    const { files, backend } = await start();
+    must(await backend.setHead(DEEP));
+    const back = openTest(files.crashed(new SimRandom(seed)));
+    assert.deepEqual(must(await back.readRef('HEAD')), { symbolic: DEEP });
+  }
 });
