@@ -27,7 +27,13 @@ export {
   checkRepository,
   formatCheckProblem,
 } from './check.ts';
-export { NAME_BYTES_MAX, PARENTS_MAX, REF_NAME_BYTES_MAX, REF_UPDATES_MAX } from './limits.ts';
+export {
+  NAME_BYTES_MAX,
+  PARENTS_MAX,
+  REF_NAME_BYTES_MAX,
+  REF_UPDATES_MAX,
+  TAG_CHAIN_MAX,
+} from './limits.ts';
 export { MemoryBackend, type MemoryBackendOptions } from './memory-backend.ts';
 export {
   type FileMode,

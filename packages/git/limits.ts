@@ -5,6 +5,8 @@ export const NAME_BYTES_MAX = 4_096;
 /** Octal digits of a mode; Git writes 5 or 6, and has written 7. Fewer or more is malformed. */
 export const MODE_DIGITS_MIN = 5;
 export const MODE_DIGITS_MAX = 7;
+/** Tags of tags, one after the other, down to what they name; a longer chain is damaged. */
+export const TAG_CHAIN_MAX = 64;
 /** Of one commit; one more is malformed. Linux's largest merge has 66. */
 export const PARENTS_MAX = 1_024;
 /** Of the name of a ref; a longer one is refused, as file systems would. */

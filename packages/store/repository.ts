@@ -19,6 +19,7 @@ import {
   type ObjectBackend,
   type ObjectId,
   type RefConflict,
+  TAG_CHAIN_MAX,
   TAGS,
 } from '#git';
 import {
@@ -75,8 +76,6 @@ export interface RepositoryCore extends TreeContext {
 
 /** A ref that names a ref, and so on: Git gives up at 5. */
 const SYMBOLIC_DEPTH_MAX = 5;
-/** A tag of a tag, and so on. */
-const TAG_DEPTH_MAX = 16;
 
 /**
  * Branches, tags and commits over a backend: what stores are views of. Each has its own cache, and
@@ -235,11 +234,14 @@ export class Repository<S extends Shape = RawShape> {
     if (!ref.ok) return ref;
     let target = ref.value;
     let annotation: TagObject | null = null;
-    for (let depth = 0; target !== null && depth < TAG_DEPTH_MAX; depth++) {
+    for (let tags = 0; target !== null; tags++) {
       const object = await this.backend.readObject(target);
       if (!object.ok) return err({ kind: 'backend', error: object.error });
       if (object.value === null) return err({ kind: 'dangling', id: target });
       if (object.value.kind !== 'tag') break;
+      if (tags === TAG_CHAIN_MAX) {
+        return err({ kind: 'wrong kind', id: target, want: 'commit', have: 'tag' });
+      }
       const tag = parseTag(object.value.bytes, ID_BYTES[this.backend.hash]);
       if (!tag.ok) return err({ kind: 'malformed', id: target, fault: tag.error });
       annotation ??= tag.value;

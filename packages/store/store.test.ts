@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { wallTimeOfMillis } from '#core';
-import { MemoryBackend, type ObjectId, parseObjectId } from '#git';
+import { hot, wallTimeOfMillis } from '#core';
+import {
+  MemoryBackend,
+  type NamedObject,
+  nameObject,
+  type ObjectId,
+  parseObjectId,
+  TAG_CHAIN_MAX,
+} from '#git';
+import { nodeCrypto } from '#targets/node/crypto';
 import { StockGit } from '../../tests/helpers/git.ts';
 import { fresh, open, schema } from './test-schema.ts';
 import { all, exportLoose, kindOf, START_SECONDS, testRepository, value } from './test-world.ts';
@@ -351,3 +359,21 @@ async function workload(hash: 'SHA-1' | 'SHA-256'): Promise<void> {
     assert.deepEqual(text === '' ? [] : text.split('\n'), lines);
   }
 }
+
+test('tags of tags › followed to the bound, one more is refused', async () => {
+  const { repository } = fresh();
+  const { backend } = repository;
+  const head = value(await repository.branch('main').set(['visits'], 1))!;
+  let named: Pick<NamedObject, 'id' | 'kind'> = { id: head, kind: 'commit' };
+  for (let tags = 1; tags <= TAG_CHAIN_MAX + 1; tags++) {
+    const tagger = 'tagger A <a@example.org> 1800000000 +0000';
+    const text = `object ${named.id}\ntype ${named.kind}\ntag t${tags}\n${tagger}\n\nof a tag\n`;
+    const tag = nameObject(nodeCrypto, 'SHA-1', 'tag', hot.utf8Encode(text));
+    value(await backend.writeObjects([tag]));
+    named = tag;
+    const ref = { name: `refs/tags/t${tags}`, from: null, to: named.id };
+    value(await backend.updateRefs([ref], 'a tag'));
+  }
+  assert.equal(value(await repository.tag(`t${TAG_CHAIN_MAX}`))?.target, head);
+  assert.equal(kindOf(await repository.tag(`t${TAG_CHAIN_MAX + 1}`)), 'wrong kind');
+});

@@ -31,8 +31,6 @@ export const LOCK_TRIES_MAX = 60;
 export const RESCANS_MAX = 8;
 /** Directories of refs that are watched; with more, refs are looked at more often instead. */
 export const WATCHED_DIRECTORIES_MAX = 512;
-/** Tags of tags that are followed; what is behind more isn't known. */
-export const TAG_DEPTH_MAX = 16;
 /** Of a pack's index, about 30 million objects; a longer one is refused. */
 export const INDEX_BYTES_MAX = 0x4000_0000;
 /** Of objects of packs that are kept because deltas upon them are likely read next. */

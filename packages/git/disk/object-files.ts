@@ -7,6 +7,7 @@
 import { ok, type Result } from '#core';
 import { directoryOf } from '#device';
 import type { BackendError, PackEntry } from '../backend.ts';
+import { TAG_CHAIN_MAX } from '../limits.ts';
 import type { GitObject, NamedObject } from '../object.ts';
 import { ID_BYTES, type ObjectHash, type ObjectId } from '../object-id.ts';
 import { parseTag } from '../wire/tag.ts';
@@ -17,7 +18,6 @@ import {
   PENDING_BYTES_MAX,
   PENDING_OBJECTS_MAX,
   RESCANS_MAX,
-  TAG_DEPTH_MAX,
 } from './limits.ts';
 import type { LooseWriter } from './loose-writer.ts';
 import type { ObjectPlace } from './object-place.ts';
@@ -130,7 +130,7 @@ export class ObjectFiles {
   /** What the tag at `id` leads to; null when it is no tag, undefined when that can't be told. */
   peel(id: ObjectId): ObjectId | null | undefined {
     let at = id;
-    for (let depth = 0; depth < TAG_DEPTH_MAX; depth++) {
+    for (let depth = 0; depth <= TAG_CHAIN_MAX; depth++) {
       const found = this.read(at);
       if (!found.ok || found.value === null) return undefined;
       if (found.value.kind !== 'tag') return at === id ? null : at;

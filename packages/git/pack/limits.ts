@@ -1,5 +1,7 @@
 /** What packs may cost, and what happens past each bound. */
 
+export { TAG_CHAIN_MAX } from '../limits.ts';
+
 /** Entries of a pack that somebody sends; one more is refused unless the caller says otherwise. */
 export const PACK_OBJECTS_MAX = 10_000_000;
 /** Of such a pack; a longer one is refused. */
@@ -23,8 +25,6 @@ export const BATCH_BYTES_MAX = 1024 ** 2;
 export const BATCH_OBJECTS_MAX = 512;
 /** Trees of the other side that are looked into; further ones aren't, and more is sent. */
 export const EDGES_MAX = 16;
-/** Tags of tags; a longer chain is damaged. */
-export const TAG_CHAIN_MAX = 64;
 /** Objects with fewer bytes aren't made deltas of, nor with more: as Git, and as memory allows. */
 export const DELTA_OBJECT_BYTES_MIN = 50;
 export const DELTA_OBJECT_BYTES_MAX = 16 * 1024 ** 2;
