@@ -156,6 +156,24 @@ test('a history cut off › the last commits stay, shallow', async () => {
   assert.equal((await collected(again, { depth: 3 })).shallow, 2);
 });
 
+test('a new commit names what is old and nobody’s, while it runs › that stays', async () => {
+  const { disk, store: first } = await freshStore({ bytes: 4 << 20 });
+  const changes = chain(10, PAD);
+  const old = blob('nobody names it yet');
+  for (const { objects } of changes) await mustWrite(first, ...objects);
+  await mustWrite(first, old);
+  await mustSet(first, 'refs/heads/main', changes[9]!.head);
+  const store = await reopened(first, disk);
+  const running = store.collect();
+  for (let i = 0; i < 100; i++) await Promise.resolve();
+  const root = tree(['old', old]);
+  const head = commit(root, [changes[9]!.head], 'late\n');
+  await mustWrite(store, root, head);
+  await mustSet(store, 'refs/heads/main', head);
+  assert.ok((await running.done).ok);
+  for (const object of [old, root, head]) await mustRead(store, object);
+});
+
 test('cancelled › everything as before, and its segments free', async () => {
   const { store } = await freshStore({ bytes: 4 << 20 });
   const changes = chain(30, PAD);
