@@ -1,7 +1,8 @@
 /**
  * Which contents a store has where, known to the compiler and while running:
  *
- *     defineSchema({ contacts: { '*': contact }, visits: counter, pages: { '**': text } })
+ *     const visits = form.content('visits', counter);
+ *     defineSchema({ contacts: { '*': contact }, visits, pages: { '**': stock.text } })
  *
  * A step is named, or "*" for any one, or "**" for any steps from there on. A path that isn't in
  * the schema, and a value of another type than the path's, are type errors; where a path comes

@@ -1,7 +1,7 @@
 /** `morgana store`, with stock git as the other party. */
 
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { asFailure } from '../../tools/cli/failure.ts';
@@ -116,6 +116,17 @@ test('what git commits › read; diff between revisions of all kinds', async () 
   assert.equal(await store('diff', first, 'v1'), '+ c/bytes\n');
   assert.equal(await store('diff', 'HEAD', first), '- c/bytes\n');
   assert.equal(await store('diff', first), '+ greeting\n');
+  const [change] = JSON.parse(await store('diff', first, '--json'));
+  assert.deepEqual([change.before, change.after.mode], [null, '100644']);
+});
+
+test('a value, a path that begins with - › after --', async () => {
+  const at = `--root=${work.path('dashes')}`;
+  await store('init', at);
+  await store('set', at, 'n', '--', '-5');
+  assert.equal(await store('get', 'n', at), '-5');
+  await store('set', at, '--', '-x', '');
+  assert.equal(await store('get', at, '--', '-x'), '');
 });
 
 test('branches merged, conflicts told, commits undone', async () => {
@@ -159,6 +170,8 @@ test('wrong words, flags, paths, revisions, places › one line each, and the ex
   await fails(['branches', 'x'], 1, /unexpected 'x'/);
   await fails(['get', 'x', '--message=m'], 1, /--message does not go with store get/);
   await fails(['set', 'x'], 1, /VALUE or --file/);
+  await fails(['set', 'x', `--file=${work.directory}`], 2, /is a directory, name a file$/);
+  await fails(['set', 'x', '--', '-1', '2'], 1, /unexpected '2'/);
   await fails(['set', '/', 'x'], 1, /is the root/);
   await fails(['set', 'x', 'y', '--author=me'], 1, /is no author/);
   await fails(['set', 'x', 'y', '--branch=a..b'], 1, /can't be a branch/);
@@ -271,7 +284,19 @@ test('a store in another directory › cloned, pulled, pushed › as over a netw
   assert.match(await store('pull', copy), /^main is at/);
   assert.equal(await store('get', 'beside', copy), '2');
   assert.equal(await store('pull', copy), 'nothing has changed\n');
-  await fails(['clone', work.path('nowhere'), `--root=${work.path('n')}`], 2, /no directory/);
+});
+
+test('clone › fails › nothing is left, and the right one works there', async () => {
+  const to = work.path('cloned');
+  const at = `--root=${to}`;
+  await fails(['clone', work.path('nowhere'), at], 2, /no directory/);
+  assert.equal(existsSync(to), false);
+  mkdirSync(to);
+  await fails(['clone', root, at, '--object-format=sha256'], 2, /SHA-1.*other --object-format/);
+  assert.deepEqual(readdirSync(to), []);
+  await store('clone', root, at);
+  await fails(['clone', work.path('nowhere'), at], 2, /already a store/);
+  assert.equal(await store('get', 'side', at), '1');
 });
 
 test('gc › one pack, which git finds whole; read as before', async () => {

@@ -175,7 +175,7 @@ joins a network, and starts one without these flags when it doesn't run.
   --status              prints who is on the network, and counters by port and reason
   --json                the same for programs
 `,
-  store: `morgana store WORD [...] [--root=DIR] [--branch=NAME] [--json] [flags]
+  store: `morgana store WORD [...] [--root=DIR] [--branch=NAME] [--json] [flags] [-- VALUE]
 
 A store in DIR is a Git repository without a work tree: "git log", "git clone" and "git fsck" read
 it, and what Git writes is here. A path is a/b/c; a revision is a branch, a tag, HEAD, a commit's
@@ -183,7 +183,7 @@ id or its beginning. Every change is one commit; what changes nothing makes none
 
   init                  makes a store in DIR, which must be empty or not exist
   get PATH              writes the contents to stdout as they are
-  set PATH VALUE        sets contents; or --file=FILE
+  set PATH VALUE        sets contents; or --file=FILE; after -- VALUE may begin with -
   remove PATH           removes contents, or a tree
   list [PATH]           FILE and DIR, one a line
   tree [PATH]           everything below, indented

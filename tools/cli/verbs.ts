@@ -39,8 +39,8 @@ const tlsFlags = {
 export const TEMPLATES = ['static', 'handler', 'devices'] as const;
 
 /**
- * `wordsMax`: how many words that aren't flags; `rest`: whether boot-time arguments may follow
- * '--'.
+ * `wordsMax`: how many words that aren't flags; `rest`: whether boot-time arguments (of
+ * `store`: words that begin with '-') may follow '--'.
  */
 export const VERBS = {
   new: {
@@ -158,7 +158,7 @@ export const VERBS = {
   store: {
     // A word of its own, and what it takes.
     wordsMax: 3,
-    rest: false,
+    rest: true,
     flags: {
       root: textFlag,
       branch: textFlag,

@@ -1,6 +1,6 @@
 /** The words of `morgana store` that reach other repositories: clone, pull, push. */
 
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import {
   type ExchangeError,
@@ -59,9 +59,11 @@ export async function clone(
   const url = urlOf(word);
   const root = rootOf(flags);
   const hash = flags['object-format'] === 'sha1' ? 'SHA-1' : 'SHA-256';
+  const wasThere = existsSync(root);
   const isNew = initStore(root, branchOf(flags), hash);
   if (!isNew)
     throw new Failure({ what: `there is already a store in ${shown(root)}`, mend: 'pull' });
+  let isCloned = false;
   const opened = openStore(flags, out);
   try {
     const branch = flags.branch === null ? {} : { branch: flags.branch };
@@ -70,13 +72,22 @@ export async function clone(
     const fetch = `+${HEADS}*:${REMOTES}${REMOTE}/*`;
     const config = `[remote "${REMOTE}"]\n\turl = "${url}"\n\tfetch = ${fetch}\n`;
     appendFileSync(path.join(root, 'config'), config);
+    isCloned = true;
     const { objects, refs } = cloned.value;
     if (flags.json) opened.out.json({ root, url, objects, refs: refs.length });
     else opened.out.text(`cloned into ${shown(root)}: ${objects} objects\n`);
     return EXIT_OK;
   } finally {
     await opened.repository.close();
+    // As git: the next clone, with the right URL, finds what this one found.
+    if (!isCloned) unmake(root, wasThere);
   }
+}
+
+/** Removes what a clone that failed has made, and nothing that was there. */
+function unmake(root: string, wasThere: boolean): void {
+  if (!wasThere) rmSync(root, { recursive: true, force: true });
+  else for (const name of readdirSync(root)) rmSync(path.join(root, name), { recursive: true });
 }
 
 /** Fetches the branch, and merges it into ours. */
@@ -143,5 +154,8 @@ function urlOf(word: string): string {
   );
 }
 
-const failed = (error: ExchangeError, url: string): Failure =>
-  new Failure({ what: safe(formatExchangeError(error)), where: safe(url) });
+function failed(error: ExchangeError, url: string): Failure {
+  const parts = { what: safe(formatExchangeError(error)), where: safe(url) };
+  if (error.kind !== 'other hash') return new Failure(parts);
+  return new Failure({ ...parts, mend: 'make a store with the other --object-format' });
+}

@@ -41,7 +41,7 @@ export async function tree(opened: OpenStore, word: string, json: boolean): Prom
   if (root !== undefined) {
     for await (const item of root.walk()) {
       const { path: at, kind, mode, id } = must(opened, item);
-      items.push({ path: at, kind, mode: mode.toString(8).padStart(6, '0'), id });
+      items.push({ path: at, kind, mode: modeText(mode), id });
       const indent = '  '.repeat(at.length - 1);
       lines.push(`${indent}${safe(at.at(-1)!)}${kind === 'tree' ? '/' : ''}\n`);
     }
@@ -124,15 +124,24 @@ export async function diff(
   const base = to === undefined ? parent : await commitNamed(opened, from!);
   const before = base === undefined ? null : must(opened, await repository.commit(base));
   const start = before === null ? repository.emptyTree() : repository.treeOf(before.tree);
-  const changes: TreeChange[] = [];
+  const changes: ReturnType<typeof jsonChange>[] = [];
   for await (const change of start.diff(repository.treeOf(after.tree))) {
     const next = must(opened, change);
-    if (json) changes.push(next);
+    if (json) changes.push(jsonChange(next));
     else opened.out.text(changeLine(next));
   }
   if (json) opened.out.json(changes);
   return EXIT_OK;
 }
+
+const modeText = (mode: number): string => mode.toString(8).padStart(6, '0');
+
+/** Modes as in `tree`, the way Git writes them. */
+const jsonChange = ({ path, kind, before, after }: TreeChange) => {
+  const side = (of: TreeChange['before']) =>
+    of === null ? null : { mode: modeText(of.mode), id: of.id };
+  return { path, kind, before: side(before), after: side(after) };
+};
 
 /** The history of all branches as a graph for `dot`. */
 export async function graph(opened: OpenStore, count: number | null): Promise<number> {

@@ -10,7 +10,8 @@ import { type OpenStore, openStore } from './open.ts';
 type Line = CommandLine<typeof VERBS.store.flags>;
 
 export async function storeVerb(line: Line, out = stdoutAnswers): Promise<number> {
-  const [word, ...args] = line.words;
+  // What stands after "--" are words too, those that begin with "-".
+  const [word, ...args] = [...line.words, ...(line.rest ?? [])];
   if (word === undefined || !isStoreWord(word)) {
     const what = word === undefined ? 'store needs a word' : `store has no '${word}'`;
     throw usageFailure(what, `it is one of ${Object.keys(STORE_WORDS).join(', ')}`);

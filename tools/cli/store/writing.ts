@@ -38,13 +38,20 @@ export async function set(
   if (isBoth || (text === undefined && flags.file === null)) {
     throw usageFailure('set takes a VALUE or --file=FILE', 'give one of them');
   }
-  const value =
-    flags.file === null
-      ? new TextEncoder().encode(text)
-      : new Uint8Array(readFileSync(flags.file === '-' ? 0 : flags.file));
+  const value = flags.file === null ? new TextEncoder().encode(text) : fileBytes(flags.file);
   const path = contentsPath(word);
   const committed = await opened.store.set(path, value, messageOf(flags));
   return tell(opened, must(opened, committed), flags.json);
+}
+
+function fileBytes(file: string): Uint8Array {
+  try {
+    return new Uint8Array(readFileSync(file === '-' ? 0 : file));
+  } catch (error) {
+    // Of a directory, whose reading fails without a path to tell.
+    if ((error as NodeJS.ErrnoException).code !== 'EISDIR') throw error;
+    throw new Failure({ what: `${shown(file)} is a directory`, mend: 'name a file' });
+  }
 }
 
 export async function remove(opened: OpenStore, word: string, flags: WriteFlags): Promise<number> {
