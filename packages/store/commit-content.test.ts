@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ok } from '#core';
 import { type KvFile, kvCases } from '#device/conformance';
-import { MemoryBackend, type ObjectId } from '#git';
-import { CommitContent, type ContentOptions } from './commit-content.ts';
+import { MemoryBackend, nameObject, type ObjectId } from '#git';
+import { emitTree } from '#git/wire';
+import { nodeCrypto } from '#targets/node/crypto';
+import { CONTENT_ENTRIES_MAX, CommitContent, type ContentOptions } from './commit-content.ts';
 import { START_SECONDS, testRepository, value } from './test-world.ts';
 
 const ALL = { bytesMax: 1 << 20 };
@@ -106,4 +108,38 @@ test('a commit or a blob that is not here › dangling', async () => {
   }
   const cut = await CommitContent.load(testRepository(part), id, ALL);
   assert.equal(!cut.ok && cut.error.kind, 'dangling');
+});
+
+test('small trees that hold each other many times › refused once as many entries were seen', async () => {
+  const { repository } = new Site();
+  let id = 'a'.repeat(40) as ObjectId;
+  let below = 1;
+  let leaf: ObjectId | undefined;
+  for (const [mode, width] of [
+    [0o160000, 16],
+    [0o040000, 16],
+    [0o040000, 16],
+    [0o040000, 32],
+    [0o040000, 32],
+    [0o040000, 32],
+  ] as const) {
+    const entries = Array.from({ length: width }, (_, i) => ({
+      mode,
+      name: String.fromCharCode(0x40 + i),
+      id,
+    }));
+    const tree = nameObject(nodeCrypto, 'SHA-1', 'tree', emitTree(entries, 20));
+    value(await repository.backend.writeObjects([tree]));
+    id = tree.id;
+    leaf ??= id;
+    below *= width;
+  }
+  assert(below > 100 * CONTENT_ENTRIES_MAX);
+  const commit = value(await repository.writeCommit({ id, objects: [] }, [], {}));
+  const of = (entriesMax: number) => CommitContent.load(repository, commit, { ...ALL, entriesMax });
+  const loaded = await of(1_000);
+  assert(!loaded.ok && loaded.error.kind === 'too many entries');
+  const flat = value(await repository.writeCommit({ id: leaf!, objects: [] }, [], {}));
+  assert((await CommitContent.load(repository, flat, { ...ALL, entriesMax: 16 })).ok);
+  assert(!(await CommitContent.load(repository, flat, { ...ALL, entriesMax: 15 })).ok);
 });

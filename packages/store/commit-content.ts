@@ -14,6 +14,11 @@ import { formatStoreError, type StoreError } from './store-error.ts';
 
 /** As many as a pack in an image has. */
 export const CONTENT_FILES_MAX = 65_536;
+/**
+ * Entries of all trees, directories, links and submodules too: a few kilobytes of trees that hold
+ * each other ten times over unfold into billions.
+ */
+export const CONTENT_ENTRIES_MAX = 131_072;
 /** Of KvEntry.digest; SHA-256's ids are longer, and 160 bits of them name as well. */
 const DIGEST_CHARACTERS_MAX = 40;
 /** Later times fit no HTTP date. */
@@ -26,11 +31,15 @@ const SUFFIXES: readonly (readonly [KvEncoding, string])[] = [
 export type ContentError =
   | StoreError
   | { readonly kind: 'too many files'; readonly filesMax: number }
+  | { readonly kind: 'too many entries'; readonly entriesMax: number }
   | { readonly kind: 'too large'; readonly bytesMax: number };
 
 /** One sentence's end, without a dot. */
 export function formatContentError(error: ContentError): string {
   if (error.kind === 'too many files') return `it has more than ${error.filesMax} files`;
+  if (error.kind === 'too many entries') {
+    return `its directories have more than ${error.entriesMax} entries`;
+  }
   if (error.kind === 'too large') return `its files take more than ${error.bytesMax} bytes`;
   return formatStoreError(error);
 }
@@ -39,6 +48,8 @@ export interface ContentOptions {
   /** Of all files together. */
   readonly bytesMax: number;
   readonly filesMax?: number;
+  /** CONTENT_ENTRIES_MAX unless given. */
+  readonly entriesMax?: number;
   /** Another commit's: its entries are taken where nothing changed. */
   readonly previous?: CommitContent | null;
 }
@@ -69,7 +80,7 @@ export class CommitContent implements KvReadOnly {
   ): Promise<Result<CommitContent, ContentError>> {
     const commit = await repository.commit(id);
     if (!commit.ok) return commit;
-    const ids = await blobsOf(repository, commit.value.tree, options.filesMax ?? CONTENT_FILES_MAX);
+    const ids = await blobsOf(repository, commit.value.tree, options);
     if (!ids.ok) return ids;
     const reader = new BlobReader(repository, options.bytesMax);
     const { previous = null } = options;
@@ -105,11 +116,13 @@ export class CommitContent implements KvReadOnly {
 async function blobsOf<S extends Shape>(
   repository: Repository<S>,
   tree: ObjectId,
-  filesMax: number,
+  { filesMax = CONTENT_FILES_MAX, entriesMax = CONTENT_ENTRIES_MAX }: ContentOptions,
 ): Promise<Result<Map<string, ObjectId>, ContentError>> {
   const ids = new Map<string, ObjectId>();
+  let entries = 0;
   for await (const item of repository.treeOf(tree).walk()) {
     if (!item.ok) return item;
+    if (entries++ === entriesMax) return err({ kind: 'too many entries', entriesMax });
     const { kind, mode, id } = item.value;
     const path = item.value.path.join('/');
     if (kind !== 'contents' || mode === MODE_LINK || !isKvPath(path)) continue;

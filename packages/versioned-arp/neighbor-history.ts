@@ -336,6 +336,8 @@ async function written(tree: NeighborTree, change: Change) {
 
 /** Why `theirs` can't be merged into `ours`; null: it can. Looks at what differs. */
 async function refusal(ours: NeighborTree, theirs: NeighborTree): Promise<string | null> {
+  const deep = await notFlat(theirs);
+  if (deep !== null) return deep;
   let changes = 0;
   for await (const change of ours.diff(theirs)) {
     if (!change.ok) return change.error.kind;
@@ -347,6 +349,24 @@ async function refusal(ours: NeighborTree, theirs: NeighborTree): Promise<string
     if (steps === null || !isAddress(steps[1])) return `${path.join('/')} is no neighbour's`;
     const record = await theirs.find(steps);
     if (!record.ok) return formatStoreError(record.error);
+  }
+  return null;
+}
+
+/**
+ * What is a directory where none belongs: a few kilobytes of empty ones that hold each other ten
+ * times over unfold into billions, which would all be looked at.
+ */
+async function notFlat(tree: NeighborTree): Promise<string | null> {
+  const root = await tree.list([]);
+  if (!root.ok) return formatStoreError(root.error);
+  for (const { step, kind } of root.value) {
+    if (kind !== 'tree') continue;
+    if (step !== 'neighbors' && step !== 'conflicts') return `${step} is no neighbour's`;
+    const listed = await tree.list([step]);
+    if (!listed.ok) return formatStoreError(listed.error);
+    const deep = listed.value.find((entry) => entry.kind === 'tree');
+    if (deep !== undefined) return `${step}/${deep.step} is no neighbour's`;
   }
   return null;
 }

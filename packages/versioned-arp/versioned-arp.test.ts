@@ -4,8 +4,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { err, type Result } from '#core';
-import { type BackendError, MemoryBackend } from '#git';
+import { type BackendError, type FileMode, MemoryBackend, MODE_DIRECTORY, nameObject } from '#git';
+import { emitTree } from '#git/wire';
 import { formatIpv4Address, ipv4AddressOf } from '#net';
+import { nodeCrypto } from '#targets/node/crypto';
 import { pulledChangesMax, recordsMax } from './limits.ts';
 import { reachable } from './reachable.ts';
 import { encodeRecord } from './record.ts';
@@ -168,6 +170,35 @@ test('a seed that is no store of neighbours, or fails › refused, and ours as i
   const throwing = { ...b.remote, fetch: () => Promise.reject(new Error('no such thing')) };
   assert.deepEqual(await a.arp.pull(throwing), err('Error: no such thing'));
   assert((await a.arp.pull(a.remote)).ok, 'and what comes next is done');
+});
+
+test('a peer’s directories that hold each other many times › refused at the first', async () => {
+  const { hosts } = await Hosts.started(2);
+  const [a, b] = hosts as [ArpHost, ArpHost];
+  const reads = a.backend.readObject.bind(a.backend);
+  for (const top of ['neighbors', 'readme']) {
+    let tree = nameObject(nodeCrypto, 'SHA-1', 'tree', new Uint8Array(0));
+    assert((await b.backend.writeObjects([tree])).ok);
+    for (let depth = 0; depth < 20; depth++) {
+      const names = depth === 19 ? [top] : ['10.0.0.8', '10.0.0.9'];
+      const { id } = tree;
+      const entries = names.map((name) => ({ mode: MODE_DIRECTORY as FileMode, name, id }));
+      tree = nameObject(nodeCrypto, 'SHA-1', 'tree', emitTree(entries, 20));
+      assert((await b.backend.writeObjects([tree])).ok);
+    }
+    const commit = await b.repository.writeCommit({ id: tree.id, objects: [] }, [], {});
+    assert(commit.ok);
+    assert((await b.repository.branch('main').setHead(commit.value)).ok);
+    let count = 0;
+    a.backend.readObject = async (id) => {
+      count++;
+      assert(count < 10_000, 'it unfolds');
+      return reads(id);
+    };
+    const pulled = await a.arp.pull(b.remote);
+    const what = top === 'readme' ? top : `${top}/10.0.0.8`;
+    assert.deepEqual(pulled, err(`host-2: ${what} is no neighbour's`));
+  }
 });
 
 test('a store with nonsense in it › does not start', async () => {
