@@ -7,8 +7,10 @@
 import type { Exchange, ExchangeHandler } from '#http';
 import { type ByteSource, Inflating } from '#web';
 
-/** Bytes of the request that wait to be read; above it the peer is held back. */
+/** Of the request that waits to be read; above it the peer is held back. */
 const REQUEST_QUEUE_BYTES_MAX = 262_144;
+/** What a piece costs beside its bytes: a peer may send each byte as a chunk of its own. */
+const PIECE_COST_BYTES = 128;
 /** Bytes of the response that the peer has yet to take; above it nothing is asked for. */
 const RESPONSE_QUEUE_BYTES_MAX = 262_144;
 
@@ -61,7 +63,7 @@ export class ExchangeBody implements ExchangeHandler, ByteSource {
       if (this.hasEnded) return null;
       throw new PeerGone();
     }
-    this.queueBytes -= piece.length;
+    this.queueBytes -= piece.length + PIECE_COST_BYTES;
     if (this.isPaused && this.queueBytes <= REQUEST_QUEUE_BYTES_MAX / 2) {
       this.isPaused = false;
       this.exchange.resume();
@@ -90,7 +92,7 @@ export class ExchangeBody implements ExchangeHandler, ByteSource {
   data(bytes: Uint8Array): void {
     // Not slice(): that of Node's Buffer is no copy.
     this.queue.push(new Uint8Array(bytes));
-    this.queueBytes += bytes.length;
+    this.queueBytes += bytes.length + PIECE_COST_BYTES;
     if (this.queueBytes > REQUEST_QUEUE_BYTES_MAX && !this.isPaused) {
       this.isPaused = true;
       this.exchange.pause();

@@ -9,6 +9,8 @@ export const NAME_LETTERS_MAX = 200;
 export const WHY_LETTERS_MAX = 1_000;
 /** Of one binary message that we send; a channel may bound messages by no less. */
 export const PIECE_BYTES_MAX = 262_144;
+/** What a piece that waits costs beside its bytes: a peer may send a byte at a time. */
+export const PIECE_COST_BYTES = 128;
 /** Bytes of a body that came and aren't read yet; above it the peer is held back. */
 export const BODY_QUEUE_BYTES_MAX = 1_048_576;
 /** Where a channel can't be held back: more than this breaks it. */

@@ -8,6 +8,7 @@ import {
   BODY_QUEUE_BYTES_MAX,
   CHANNEL_QUEUE_BYTES_MAX,
   PIECE_BYTES_MAX,
+  PIECE_COST_BYTES,
 } from './limits.ts';
 import { formatSyncMessage, parseSyncMessage, type SyncMessage } from './sync-message.ts';
 
@@ -162,7 +163,7 @@ export class BodyQueue implements AsyncIterable<Uint8Array> {
   push(piece: Uint8Array): boolean {
     if (this.isDropped) return true;
     this.pieces.push(piece);
-    this.bytes += piece.length;
+    this.bytes += piece.length + PIECE_COST_BYTES;
     if (this.bytes > BODY_QUEUE_BYTES_MAX && !this.isPaused) {
       this.isPaused = true;
       this.channel.pause();
@@ -201,7 +202,7 @@ export class BodyQueue implements AsyncIterable<Uint8Array> {
       for (;;) {
         const piece = this.pieces.shift();
         if (piece !== undefined) {
-          this.bytes -= piece.length;
+          this.bytes -= piece.length + PIECE_COST_BYTES;
           if (this.bytes <= BODY_QUEUE_BYTES_MAX / 2) this.resume();
           yield piece;
         } else if (this.failure !== null) throw this.failure;

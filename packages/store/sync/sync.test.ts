@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PIECE_BYTES_MAX, TEXT_LETTERS_MAX } from './limits.ts';
-import type { SyncChannelHandler } from './sync-link.ts';
+import { BodyQueue, type SyncChannel, type SyncChannelHandler } from './sync-link.ts';
 import { formatSyncMessage, parseSyncMessage, type SyncMessage } from './sync-message.ts';
 import { add, countsOf, headOf, Network, type TestClient } from './test-network.ts';
 
@@ -314,4 +314,21 @@ test('messages › read as they were written; others are none', () => {
   ]) {
     assert.equal(parseSyncMessage(text), null, text);
   }
+});
+
+test('a body byte by byte, and nobody reads › the peer is held back after some thousand', async () => {
+  const calls: string[] = [];
+  const channel = {
+    pause: () => calls.push('pause'),
+    resume: () => calls.push('resume'),
+  } as unknown as SyncChannel;
+  const body = new BodyQueue(channel);
+  let count = 0;
+  for (; calls.length === 0 && count < 200_000; count++) assert(body.push(Uint8Array.of(1)));
+  assert(count > 5_000 && count < 10_000, `${count} pieces`);
+  body.finish(null);
+  let left = count;
+  for await (const piece of body) left -= piece.length;
+  assert.equal(left, 0);
+  assert.deepEqual(calls, ['pause', 'resume']);
 });
