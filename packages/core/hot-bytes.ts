@@ -107,7 +107,9 @@ function latin1(bytes: Uint8Array, at: number, end: number): string {
   checkRange(bytes, at, end - at);
   let text = '';
   for (let i = at; i < end; i += 8192) {
-    text += String.fromCharCode(...bytes.subarray(i, Math.min(end, i + 8192)));
+    // Not spread: V8 walks a typed array with its iterator then, four times as slow.
+    const part: ArrayLike<number> = bytes.subarray(i, Math.min(end, i + 8192));
+    text += String.fromCharCode.apply(null, part as number[]);
   }
   return text;
 }

@@ -16,7 +16,11 @@ export const ID_BYTES: Readonly<Record<ObjectHash, number>> = { 'SHA-1': 20, 'SH
 
 const DIGITS = '0123456789abcdef';
 const WRONG = 16;
-const PAIRS = Array.from({ length: 256 }, (_, byte) => DIGITS[byte >> 4]! + DIGITS[byte & 15]!);
+/** The two digits of each byte, as they stand in a text. */
+const PAIRS = new Uint8Array(512);
+for (let i = 0; i < 512; i++) PAIRS[i] = DIGITS.charCodeAt((i & 1) === 0 ? i >> 5 : (i >> 1) & 15);
+/** The text of an id while it is made: in one go, as joined digits are made whole later. */
+const scratch = new Uint8Array(64);
 /** The value of each character; WRONG where it isn't a lower-case digit. */
 const VALUES = new Uint8Array(128).fill(WRONG);
 for (let i = 0; i < 16; i++) VALUES[DIGITS.charCodeAt(i)] = i;
@@ -35,9 +39,12 @@ export function parseObjectId(text: string): ObjectId | null {
 
 /** The id in the `count` bytes (20 or 32) of `b` from `at` on. */
 export function readId(b: Uint8Array, at: number, count: number): ObjectId {
-  let text = '';
-  for (let i = at; i < at + count; i++) text += PAIRS[b[i]!]!;
-  return text as ObjectId;
+  for (let i = 0; i < count; i++) {
+    const pair = 2 * b[at + i]!;
+    scratch[2 * i] = PAIRS[pair]!;
+    scratch[2 * i + 1] = PAIRS[pair + 1]!;
+  }
+  return hot.latin1(scratch, 0, 2 * count) as ObjectId;
 }
 
 /** Writes the bytes of `id` at `at`, and returns how many (20 or 32). */

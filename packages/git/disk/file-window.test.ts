@@ -14,6 +14,9 @@ test('any part of a file › read through the window › its bytes, fewer at the
     for (const count of [0, 1, 20, 4_096, 32_768, 40_000, 150_000]) {
       const read = must(window.read(at, count));
       assert.ok(Buffer.from(read).equals(bytes.subarray(at, at + count)), `${count} at ${at}`);
+      const some = must(window.readSome(at, count));
+      assert.ok(Buffer.from(some).equals(bytes.subarray(at, at + some.length)), `some at ${at}`);
+      assert.ok(some.length >= Math.min(count, 256, Math.max(0, bytes.length - at)));
     }
   }
 });

@@ -10,11 +10,17 @@ import type { FileError, OpenFile } from '#device';
 const BLOCK_BYTES = 32_768;
 /** Blocks that are held; the one that was not used longest goes first. */
 const BLOCKS_MAX = 64;
+/** Enough for the head of an entry of a pack, and for most that is behind it. */
+const SOME_BYTES = 256;
+const NO_BYTES = new Uint8Array(0);
 
 export class FileWindow {
   readonly #file: OpenFile;
   /** A Map keeps the order in which keys came. */
   readonly #blocks = new Map<number, Uint8Array>();
+  /** The block that was used last: most reads are of it again. */
+  #last: Uint8Array = NO_BYTES;
+  #lastNumber = -1;
 
   constructor(file: OpenFile) {
     this.#file = file;
@@ -30,6 +36,15 @@ export class FileWindow {
     if (skip + count > BLOCK_BYTES) return this.#readAcross(at, count);
     const block = this.#block(first);
     return block.ok ? ok(block.value.subarray(skip, skip + count)) : block;
+  }
+
+  /**
+   * As `read`, but at least some of `count` bytes is enough, as far as they cost no copy: whoever
+   * needs the rest asks again.
+   */
+  readSome(at: number, count: number): Result<Uint8Array, FileError> {
+    const rest = BLOCK_BYTES - (at % BLOCK_BYTES);
+    return this.read(at, rest >= SOME_BYTES ? Math.min(count, rest) : Math.min(count, SOME_BYTES));
   }
 
   /** What is large isn't kept. */
@@ -55,17 +70,18 @@ export class FileWindow {
   }
 
   #block(number: number): Result<Uint8Array, FileError> {
-    const known = this.#blocks.get(number);
-    if (known !== undefined) {
-      this.#blocks.delete(number);
-      this.#blocks.set(number, known);
-      return ok(known);
+    if (number === this.#lastNumber) return ok(this.#last);
+    let block: Uint8Array | undefined = this.#blocks.get(number);
+    if (block !== undefined) this.#blocks.delete(number);
+    else {
+      const bytes = new Uint8Array(BLOCK_BYTES);
+      const read = this.#file.read(number * BLOCK_BYTES, bytes);
+      if (!read.ok) return err(read.error);
+      block = bytes.subarray(0, read.value);
     }
-    const bytes = new Uint8Array(BLOCK_BYTES);
-    const read = this.#file.read(number * BLOCK_BYTES, bytes);
-    if (!read.ok) return err(read.error);
-    const block = bytes.subarray(0, read.value);
     this.#blocks.set(number, block);
+    this.#last = block;
+    this.#lastNumber = number;
     if (this.#blocks.size > BLOCKS_MAX) {
       for (const oldest of this.#blocks.keys()) {
         this.#blocks.delete(oldest);

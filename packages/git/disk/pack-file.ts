@@ -201,8 +201,8 @@ export class PackFile {
     if (offset < PACK_HEAD_BYTES || offset >= end) {
       return damaged(`${this.path} has no entry at ${offset}`, id);
     }
-    const view = this.#view(offset, Math.min(FIRST_READ_BYTES, end - offset));
-    if (!view.ok) return view;
+    const view = this.#window!.readSome(offset, Math.min(FIRST_READ_BYTES, end - offset));
+    if (!view.ok) return fileFailed(view.error);
     const read = view.value;
     const head = parseEntryHead(read, 0, ID_BYTES[this.#hash]);
     if (!head.ok) return damaged(`${this.path} has a bad entry at ${offset}`, id);

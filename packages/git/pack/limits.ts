@@ -25,6 +25,8 @@ export const BATCH_BYTES_MAX = 1024 ** 2;
 export const BATCH_OBJECTS_MAX = 512;
 /** Trees of the other side that are looked into; further ones aren't, and more is sent. */
 export const EDGES_MAX = 16;
+/** Trees that were walked, beside which the next ones are; the oldest aren't beside any more. */
+export const WALKED_BYTES_MAX = 8 * 1024 ** 2;
 /** Objects with fewer bytes aren't made deltas of, nor with more: as Git, and as memory allows. */
 export const DELTA_OBJECT_BYTES_MIN = 50;
 export const DELTA_OBJECT_BYTES_MAX = 16 * 1024 ** 2;

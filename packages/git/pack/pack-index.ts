@@ -14,6 +14,10 @@ const HEAD_BYTES = 8;
 /** With its high bit an offset is the number of one of 8 bytes. */
 const LARGE = 0x8000_0000;
 const TWO_32 = 0x1_0000_0000;
+/** What the first byte of an id counts in its first 32 bits. */
+const FIRST_BYTE = 0x100_0000;
+/** Looks at where an id is likely, before a search goes by halves. */
+const GUESSES_MAX = 6;
 
 export interface IndexedEntry {
   readonly id: ObjectId;
@@ -33,6 +37,7 @@ export class PackIndex {
   /** From one id to the next. */
   private readonly idStep: number;
   private readonly largeCount: number;
+  private readonly scratch = new Uint8Array(32);
 
   private constructor(
     hash: ObjectHash,
@@ -106,19 +111,37 @@ export class PackIndex {
     return ~~readU32be(this.bytes, at);
   }
 
-  /** The number of the object in the order of ids; -1 when it isn't here. */
+  /**
+   * The number of the object in the order of ids; -1 when it isn't here. Ids are evenly spread, so
+   * that the first looks are where one is likely: two or three are enough, however many there are;
+   * the rest is a binary search, which no ids make slow.
+   */
   find(id: ObjectId): number {
-    const raw = new Uint8Array(32);
-    if (writeId(raw, 0, id) !== ID_BYTES[this.hash]) return -1;
+    const raw = this.scratch;
+    if (id.length !== 2 * ID_BYTES[this.hash]) return -1;
+    writeId(raw, 0, id);
     const first = raw[0]!;
     let low = first === 0 ? 0 : readU32be(this.bytes, this.fanAt + 4 * (first - 1));
     let high = readU32be(this.bytes, this.fanAt + 4 * first);
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
+    const key = readU32be(raw, 0);
+    // The first 32 bits of what is before `low`, and of what `high` is.
+    let lowKey = first * FIRST_BYTE;
+    let highKey = lowKey + FIRST_BYTE;
+    for (let looks = 0; low < high; looks++) {
+      const part = looks < GUESSES_MAX ? (key - lowKey) / (highKey - lowKey) : 0.5;
+      const middle = low + Math.min(high - low - 1, Math.floor((high - low) * part));
       const order = this.compare(middle, raw);
       if (order === 0) return middle;
-      if (order < 0) low = middle + 1;
-      else high = middle;
+      const middleKey = readU32be(this.bytes, this.idOffset(middle));
+      if (order < 0) {
+        low = middle + 1;
+        lowKey = middleKey;
+      } else {
+        high = middle;
+        highKey = middleKey;
+      }
+      // Not in order, or of one beginning: no guess.
+      if (highKey <= lowKey || key < lowKey || key > highKey) looks = GUESSES_MAX;
     }
     return -1;
   }

@@ -1,12 +1,15 @@
 /**
  * Chooses trees and what is in them, beside the trees that the other side has at the same paths.
- * Each tree is read once; without recursion, so that no depth of a tree is too much. Read first:
- * selection.ts, raw-tree.ts.
+ * Each tree is read once, by its difference with the one that was walked before it at its path:
+ * what stands in both was looked at. Without recursion, so that no depth of a tree is too much.
+ * Read first: selection.ts, raw-tree.ts.
  */
 
 import { hot } from '#core';
 import type { GitObject, ObjectKind } from '../object.ts';
 import { ID_BYTES, type ObjectId, readId } from '../object-id.ts';
+import { WALKED_BYTES_MAX } from './limits.ts';
+import { ObjectCache } from './object-cache.ts';
 import { kindOfRawMode, type RawEntry, readRawEntry } from './raw-tree.ts';
 import { nameHash, type Selection } from './selection.ts';
 
@@ -16,14 +19,29 @@ const SLASH = Uint8Array.of(0x2f);
 
 /** A tree that is under way. */
 interface Frame {
+  readonly index: number;
+  readonly object: GitObject;
   readonly bytes: Uint8Array;
   at: number;
+  /** A tree of which everything was looked at, and where in it the entries like ours go on. */
+  readonly beside: Uint8Array;
+  besideAt: number;
   readonly nameHash: number;
   /** Trees of the other side at the same path. */
   readonly theirs: readonly Uint8Array[];
 }
 
+/** A tree to go into. */
+interface Child {
+  readonly index: number;
+  readonly id: ObjectId;
+  readonly nameHash: number;
+  readonly theirs: readonly ObjectId[];
+  readonly beside: Uint8Array;
+}
+
 const NOTHING: readonly Uint8Array[] = [];
+const EMPTY = new Uint8Array(0);
 
 export class TreeWalk {
   private readonly selection: Selection;
@@ -35,6 +53,9 @@ export class TreeWalk {
   private readonly idBytes: number;
   private readonly entry: RawEntry = { mode: 0, nameAt: 0, nameEnd: 0, idAt: 0 };
   private readonly found: RawEntry = { mode: 0, nameAt: 0, nameEnd: 0, idAt: 0 };
+  /** Trees that were walked to their ends, by number. */
+  private readonly walked = new ObjectCache<number>(WALKED_BYTES_MAX);
+  private lastRoot: Uint8Array = EMPTY;
 
   /** `edges` are root trees of the other side; `read` throws when an object isn't here. */
   constructor(
@@ -59,15 +80,23 @@ export class TreeWalk {
     if (!selection.isNew(index)) return;
     selection.choose(index, kind, 0);
     if (kind !== 'tree') return;
-    const stack = [await this.open(id, 0, theirs)];
+    const root = { index, id, nameHash: 0, theirs: [], beside: this.lastRoot };
+    const stack = [await this.open(root, theirs)];
     for (let frame = stack.at(-1); frame !== undefined; frame = stack.at(-1)) {
       const child = this.nextTree(frame);
-      if (child === null) stack.pop();
-      else stack.push(await this.open(child.id, child.nameHash, await this.readAll(child.theirs)));
+      if (child === null) this.close(stack.pop()!, stack.length === 0);
+      else stack.push(await this.open(child, await this.readAll(child.theirs)));
       if (this.opened < STEP_TREES) continue;
       this.opened = 0;
       yield;
     }
+  }
+
+  /** Only what was walked is there to be passed over in others, and nothing behind a fault. */
+  private close({ index, object, bytes, at }: Frame, isRoot: boolean): void {
+    const isWhole = at === bytes.length;
+    if (isRoot) this.lastRoot = isWhole ? bytes : EMPTY;
+    else if (isWhole) this.walked.add(index, object);
   }
 
   private async openEdges(): Promise<readonly Uint8Array[]> {
@@ -99,22 +128,33 @@ export class TreeWalk {
     }
   }
 
-  private async open(id: ObjectId, hash: number, theirs: readonly Uint8Array[]): Promise<Frame> {
-    const { bytes } = await this.read(id);
+  private async open(child: Child, theirs: readonly Uint8Array[]): Promise<Frame> {
+    const object = await this.read(child.id);
     this.opened += 1;
-    return { bytes, at: 0, nameHash: hash, theirs };
+    const { index, nameHash: hash, beside } = child;
+    return {
+      index,
+      object,
+      bytes: object.bytes,
+      at: 0,
+      beside,
+      besideAt: 0,
+      nameHash: hash,
+      theirs,
+    };
   }
 
   /** Chooses what is new in a tree, up to the next tree that is: that one, or null at the end. */
-  private nextTree(
-    frame: Frame,
-  ): { id: ObjectId; nameHash: number; theirs: readonly ObjectId[] } | null {
+  private nextTree(frame: Frame): Child | null {
     const { selection, entry, idBytes } = this;
     const { table } = selection;
     const b = frame.bytes;
     // What is malformed behind a place isn't looked at: who reads the tree says so.
-    while (frame.at < b.length && readRawEntry(b, frame.at, idBytes, entry)) {
+    for (;;) {
+      if (frame.besideAt < frame.beside.length) passSame(frame, idBytes);
+      if (frame.at >= b.length || !readRawEntry(b, frame.at, idBytes, entry)) return null;
       const { idAt, nameAt, nameEnd } = entry;
+      const before = this.besideOf(frame);
       frame.at = idAt + idBytes;
       const kind = kindOfRawMode(entry.mode);
       if (kind === 'commit' || kind === null) continue;
@@ -126,9 +166,27 @@ export class TreeWalk {
       if (first !== undefined) selection.theirs.set(selection.count, first);
       if (kind === 'tree') hash = nameHash(hash, SLASH, 0, 1);
       selection.choose(index, kind, hash);
-      if (kind === 'tree') return { id: readId(b, idAt, idBytes), nameHash: hash, theirs };
+      if (kind !== 'tree') continue;
+      const beside = before < 0 ? EMPTY : (this.walked.get(before)?.bytes ?? EMPTY);
+      return { index, id: readId(b, idAt, idBytes), nameHash: hash, theirs, beside };
     }
-    return null;
+  }
+
+  /**
+   * The number of what the tree beside has under the name of `entry`, where it is known; -1 for
+   * none. Goes on behind it there: past names that aren't in our tree, up to those that come later.
+   */
+  private besideOf(frame: Frame): number {
+    const { entry, found, idBytes } = this;
+    const { beside, bytes } = frame;
+    while (frame.besideAt < beside.length) {
+      if (!readRawEntry(beside, frame.besideAt, idBytes, found)) return -1;
+      const order = compareNames(beside, found, bytes, entry);
+      if (order > 0) return -1;
+      frame.besideAt = found.idAt + idBytes;
+      if (order === 0) return this.selection.table.find(beside, found.idAt);
+    }
+    return -1;
   }
 
   /** What the other side has under this name, where it is of the same kind. */
@@ -147,4 +205,30 @@ export class TreeWalk {
     }
     return ids;
   }
+}
+
+/** Passes over entries that stand alike in the tree and in the one beside it. */
+function passSame(frame: Frame, idBytes: number): void {
+  const { bytes, beside } = frame;
+  let { at, besideAt } = frame;
+  while (at < bytes.length) {
+    const count = hot.indexOf(bytes, 0, at, bytes.length) + 1 + idBytes - at;
+    if (count <= idBytes + 1 || at + count > bytes.length) break;
+    if (besideAt + count > beside.length) break;
+    if (!hot.equal(bytes, at, beside, besideAt, count)) break;
+    at += count;
+    besideAt += count;
+  }
+  frame.at = at;
+  frame.besideAt = besideAt;
+}
+
+/** As trees are in order, but for directories: where it is wrong, more is looked at. */
+function compareNames(a: Uint8Array, one: RawEntry, b: Uint8Array, other: RawEntry): number {
+  const [aCount, bCount] = [one.nameEnd - one.nameAt, other.nameEnd - other.nameAt];
+  for (let i = 0; i < aCount && i < bCount; i++) {
+    const difference = a[one.nameAt + i]! - b[other.nameAt + i]!;
+    if (difference !== 0) return difference;
+  }
+  return aCount - bCount;
 }
