@@ -98,14 +98,18 @@ test('entropy › none › the image refuses to start; RDRAND that stops › end
 
 test('devices that can’t be opened › reported, the program starts without them', () => {
   const base = new SimulatedBase();
-  base.cmdline = [1, 2, 3, 4].map((i) => `virtio_mmio.device=512@0x${i}000:${i}`).join(' ');
+  base.cmdline = [1, 2, 3, 4, 5].map((i) => `virtio_mmio.device=512@0x${i}000:${i}`).join(' ');
   new SimulatedDevice(base, { ...NIC, refusesFeatures: true });
   new SimulatedDevice(base, { ...NIC, address: 0x2000, deviceId: 4, queueSizes: [0] });
   new SimulatedDevice(base, { ...NIC, address: 0x3000, deviceId: 3, queueSizes: [0] });
-  new SimulatedDevice(base, { ...NIC, address: 0x4000, deviceId: 2 });
-  assert.deepEqual(machineOf(base).interfaces, []);
+  new SimulatedDevice(base, { ...NIC, address: 0x4000, deviceId: 2, queueSizes: [0] });
+  // No driver of ours: left alone, without a word.
+  new SimulatedDevice(base, { ...NIC, address: 0x5000, deviceId: 16 });
+  const machine = machineOf(base);
+  assert.deepEqual(machine.interfaces, []);
+  assert.deepEqual(machine.blocks, []);
   const lines = base.console.trimEnd().split('\n');
-  assert.equal(lines.length, 3);
+  assert.equal(lines.length, 4);
   for (const [i, line] of lines.entries()) assert.ok(line.includes(`virtio-mmio 0x${i + 1}000 `));
 });
 
