@@ -30,8 +30,8 @@ export interface Merged {
 
 export class BlockIndex {
   readonly #context: RunContext;
-  /** Oldest first. */
-  #runs: IndexRun[] = [];
+  /** Oldest first. Another array each time: whoever looks through one may be waiting. */
+  #runs: readonly IndexRun[] = [];
   #recent: Places = new Map();
   /** What a checkpoint under way is writing. */
   #frozen: Places | null = null;
@@ -122,14 +122,18 @@ export class BlockIndex {
   /** What `merge` gave takes the place of what it stands for; gives those that are no more. */
   install({ run, replaced }: Merged): IndexRun[] {
     this.#frozen = null;
-    const gone = this.#runs.splice(this.#runs.length - replaced, replaced);
-    if (run !== null) this.#runs.push(run);
+    const kept = this.#runs.length - replaced;
+    const gone = this.#runs.slice(kept);
+    const older = this.#runs.slice(0, kept);
+    this.#runs = run === null ? older : [...older, run];
     return gone;
   }
 
   /** A collection's runs take the place of the first `count`. */
   replaceFirst(count: number, runs: readonly IndexRun[]): IndexRun[] {
-    return this.#runs.splice(0, count, ...runs);
+    const gone = this.#runs.slice(0, count);
+    this.#runs = [...runs, ...this.#runs.slice(count)];
+    return gone;
   }
 
   /** Ids with their places, in order, each once. */
