@@ -36,6 +36,7 @@ const SYSTEM = {
     'libc6-dev': '/usr/include/stdio.h',
     chromium: '/usr/bin/chromium',
     curl: '/usr/bin/curl',
+    git: '/usr/lib/git-core/git-http-backend',
     iproute2: '/usr/sbin/ip',
     'iputils-ping': '/usr/bin/ping',
     procps: '/usr/bin/ps',
