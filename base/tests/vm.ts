@@ -63,12 +63,20 @@ export interface Options {
   readonly monitor?: string;
 }
 
-/** User and system time that a process has used; its fields 14 and 15 are in 1/100 s. */
-function cpuMs(pid: number): number {
-  const fields = fs
-    .readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ');
+/**
+ * User and system time that a process has used; its fields 14 and 15 are in 1/100 s. Null when it
+ * has ended: what it wrote last may come after that.
+ */
+function cpuMs(pid: number): number | null {
+  let stat: string;
+  try {
+    stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ESRCH') return null;
+    throw error;
+  }
+  const fields = stat.replace(/^.*\) /, '').split(' ');
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
@@ -105,7 +113,8 @@ export function boot(image: string, options: Options): Promise<Run> {
   };
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk.replaceAll('\r', '');
-    marks.push({ chars: text.length, atMs: performance.now(), cpuMs: cpuMs(child.pid ?? 0) });
+    const used = cpuMs(child.pid ?? 0) ?? marks.at(-1)?.cpuMs ?? 0;
+    marks.push({ chars: text.length, atMs: performance.now(), cpuMs: used });
     if (options.input && text === 'ready\n') child.stdin.write(options.input);
     if (options.monitor && text === 'ready\n') ask(socket, options.monitor, hear);
   });

@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -20,6 +20,7 @@ import { createMachine } from '../../targets/node/launch.ts';
 import { NodeLoop } from '../../targets/node/loop.ts';
 import { StreamNetDevice } from '../../targets/node/stream-net-device.ts';
 import { address, TestDnsServer } from '../helpers/dns-server.ts';
+import { listening } from '../helpers/listening.ts';
 import { buildProcess, cannotRun, Running } from './process.ts';
 
 const HERE = '10.99.0.1';
@@ -53,7 +54,7 @@ describe('gateway as a process', { skip: cannotRun }, () => {
       ...['--mem=32', `--link=unix-listen:${socket}`, '--', `--ipv4=${GATEWAY}/24`],
       ...[`--nameservers=${HERE}`, '--upstream=http://upstream.example:8000'],
     ]);
-    while (!existsSync(socket)) await new Promise((resolve) => setImmediate(resolve));
+    await listening(socket);
     link = net.connect(socket);
     await once(link, 'connect');
     const stack = await stackHere();

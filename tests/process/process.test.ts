@@ -24,6 +24,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { hot } from '#core';
 import { blockCases } from '#device/conformance';
+import { listening } from '../helpers/listening.ts';
 import { cannotTap, Namespace } from '../helpers/namespace.ts';
 import { BASE_ELF, buildProcess, cannotRun, linkTestImage, Running } from './process.ts';
 
@@ -72,7 +73,7 @@ describe('UNIX link', { skip }, () => {
     const socket = path.join(work, 'stale');
     const words = [`--link=unix-listen:${socket}`];
     const first = new Running(images.blocks, words);
-    while (!existsSync(socket)) await new Promise((resolve) => setImmediate(resolve));
+    await listening(socket);
     await first.stop();
     assert.ok(existsSync(socket));
     const second = new Running(images.blocks, [...words, `--link=unix:${socket}`]);
@@ -97,7 +98,7 @@ describe('UNIX link', { skip }, () => {
     const server = new Running(site, [
       ...['--mem=32', `--link=unix-listen:${socket}`, '--', '--ipv4=10.99.0.1/24'],
     ]);
-    while (!existsSync(socket)) await new Promise((resolve) => setImmediate(resolve));
+    await listening(socket);
     const words = [`--link=unix:${socket}`, '--mem=64', '--', '/small.txt', '/large.bin'];
     const client = await run(images.client, ...words);
     assert.equal(client.code, 0, client.console);
