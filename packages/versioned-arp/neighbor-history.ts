@@ -120,35 +120,26 @@ export class NeighborHistory {
     }
   }
 
-  /** The store isn't the table's any more. */
-  stop(): void {
-    this.options.timers.stop(this.timer);
-    this.options.table.onChange = () => {};
-    this.isCommitting = true;
-  }
-
   /** Something was learned, or the store's branches moved. */
   private wake(): void {
     if (this.isCommitting) return;
     this.isCommitting = true;
-    void this.inTurn(async () => {
-      const done = await this.catchUp();
+    void this.inTurn(() => this.catchUp()).then((done) => {
       this.isCommitting = false;
       const { timers, queue } = this.options;
       if (done.ok) {
         this.retry = retryFirst;
         // What came while the last of it was written.
         if (!queue.isEmpty) this.wake();
-        return done;
+        return;
       }
       timers.arm(this.timer, after(timers.now, this.retry));
       this.retry = Math.min(2 * this.retry, retryMax) as typeof retryMax;
-      return done;
     });
   }
 
   private inTurn<T>(work: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
-    // A remote is an application's, and may throw: that must not end the program.
+    // Remotes and `collect` are an application's, and may throw: that must not end the program.
     const run = this.last.then(work).catch((error: unknown) => this.failed(String(error)));
     this.last = run;
     return run;
