@@ -12,5 +12,5 @@ export {
 export { err, ok, type Result } from './result.ts';
 export { SeededRandom } from './seeded-random.ts';
 export * from './time.ts';
-export { TIMER_IDLE, Timer, TimerQueue } from './timers.ts';
+export { nextTurn, TIMER_IDLE, Timer, TimerQueue } from './timers.ts';
 export type { WireFault } from './wire-fault.ts';

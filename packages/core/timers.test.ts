@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { FOREVER, type Instant, instantOfMicros } from './time.ts';
-import { Timer, TimerQueue } from './timers.ts';
+import { nextTurn, Timer, TimerQueue } from './timers.ts';
 
 const at = (micros: number): Instant => instantOfMicros(micros);
 
@@ -124,4 +124,17 @@ test('any sequence › equals a sorted list', () => {
       }
     }),
   );
+});
+
+test('the next turn › comes when the queue runs, not with promises', async () => {
+  const queue = new TimerQueue(at(5));
+  let isThere = false;
+  const waiting = nextTurn(queue).then(() => {
+    isThere = true;
+  });
+  for (let i = 0; i < 10; i++) await null;
+  assert.equal(isThere, false);
+  queue.run(at(5));
+  await waiting;
+  assert.equal(queue.size, 0);
 });

@@ -185,3 +185,10 @@ export class TimerQueue {
     first.place = b;
   }
 }
+
+/**
+ * Resolves in a later turn of the event loop: packets and other timers come in between, which they
+ * don't where one only waits for a promise.
+ */
+export const nextTurn = (timers: TimerQueue): Promise<void> =>
+  new Promise((resolve) => timers.arm(new Timer(() => resolve()), timers.now));

@@ -5,7 +5,7 @@
  * Read first: packages/store/README.md, docs/internals/block-store-format.md.
  */
 
-import { Timer } from '#core';
+import { nextTurn } from '#core';
 import { primitives } from '#crypto/platform';
 import type { BlockDevice, Machine } from '#device';
 import { MemoryBackend, type ObjectBackend, type ObjectHash } from '#git';
@@ -66,9 +66,9 @@ export const blockStoreConnector: Connector<'store.block'> = {
   },
 };
 
-function partsOf({ timers }: Machine, device: BlockDevice): StoreParts {
-  // By the event loop, not only by promises: packets and other timers come in between.
-  const pause = (): Promise<void> =>
-    new Promise((resolve) => timers.arm(new Timer(() => resolve()), timers.now));
-  return { device, crypto: primitives, zlib, pause };
-}
+const partsOf = ({ timers }: Machine, device: BlockDevice): StoreParts => ({
+  device,
+  crypto: primitives,
+  zlib,
+  pause: () => nextTurn(timers),
+});

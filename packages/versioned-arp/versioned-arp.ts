@@ -42,10 +42,13 @@ export class VersionedArp {
   readonly queue: ChangeQueue;
   /** What a stack is made with; of one stack only. */
   readonly policy: ArpPolicy;
+  /** The program's, for who serves the store to others. */
+  readonly timers: TimerQueue;
   private readonly table: NeighborTable;
 
   constructor(options: VersionedArpOptions) {
     const { timers, clock, entropy, repository, log, times, believesUnasked = false } = options;
+    this.timers = timers;
     const host = hostOf(options.host);
     const kept = { freshTime, staleTime, requestInterval, requestsMax, ...times };
     const lifetime = (kept.freshTime + kept.staleTime) as Duration;

@@ -1,14 +1,13 @@
 /** A host's store of neighbours as a Git repository for others, read-only. */
 
 import type { Logger } from '#core';
-import { primitives } from '#crypto/platform';
-import { zlib } from '#git/zlib/platform';
 import type { VersionedArp } from '#versioned-arp';
-import { GitHandler } from '../git/git-handler.ts';
+import type { GitHandler } from '../git/git-handler.ts';
+import { gitHandler } from '../git/repository-git.ts';
 
 /** `git clone http://HOST/path`; everybody may. */
 export const neighborsHandler = (
-  { repository: { backend } }: VersionedArp,
+  { repository, timers }: VersionedArp,
   path: string,
   log: Logger,
-): GitHandler => new GitHandler({ backend, crypto: primitives, zlib, log, path });
+): GitHandler => gitHandler(repository, { timers, path, log });

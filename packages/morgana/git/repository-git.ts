@@ -1,9 +1,10 @@
 /** Git's protocol for a program's repositories, with the target's own primitives. */
 
-import { Timer, type TimerQueue } from '#core';
+import { nextTurn, type TimerQueue } from '#core';
 import { primitives } from '#crypto/platform';
+import type { CryptoPrimitives, Zlib } from '#device';
 import { type ObjectBackend, Remote, type RemoteOptions } from '#git';
-import { zlib } from '#git/zlib/platform';
+import { zlib as ownZlib } from '#git/zlib/platform';
 import { GitHandler, type GitHandlerOptions } from './git-handler.ts';
 import { HttpTransport, type HttpTransportOptions } from './http-transport.ts';
 import { PulledBranch, type PulledBranchOptions } from './pulled-branch.ts';
@@ -17,7 +18,7 @@ export interface HasBackend {
 type Own = 'backend' | 'crypto' | 'zlib' | 'turn' | 'packing';
 
 /** In an image it is TypeScript that compresses, and an interpreter that runs it. */
-const packing = zlib.name === 'portable' ? 'quick' : 'small';
+const packingBy = ({ name }: Zlib) => (name === 'portable' ? 'quick' : 'small');
 
 export interface ServedGitOptions extends Omit<GitHandlerOptions, Own> {
   /** The program's, so that others get their turn while a pack is made. */
@@ -36,33 +37,33 @@ export const gitHandler = (
     ...options,
     backend,
     crypto: primitives,
-    zlib,
-    packing,
-    turn: turnsOf(timers),
+    zlib: ownZlib,
+    packing: packingBy(ownZlib),
+    turn: () => nextTurn(timers),
   });
 
 export interface HttpRemoteOptions extends HttpTransportOptions {
   readonly name?: RemoteOptions['name'];
   readonly progress?: (text: string) => void;
+  /** Others than the target's own. */
+  readonly crypto?: CryptoPrimitives;
+  readonly zlib?: Zlib;
 }
 
 /** A repository elsewhere, by its URL: to fetch from, clone, and push to. */
 export function httpRemote({ backend }: HasBackend, options: string | HttpRemoteOptions): Remote {
   const given: HttpRemoteOptions = typeof options === 'string' ? { url: options } : options;
-  const { name, progress } = given;
+  const { name, progress, crypto = primitives, zlib = ownZlib } = given;
   return new Remote({
     backend,
-    crypto: primitives,
+    crypto,
     zlib,
-    packing,
+    packing: packingBy(zlib),
     connect: () => new HttpTransport(given),
     ...(name === undefined ? {} : { name }),
     ...(progress === undefined ? {} : { progress }),
   });
 }
-
-const turnsOf = (timers: TimerQueue) => (): Promise<void> =>
-  new Promise((resolve) => timers.arm(new Timer(() => resolve()), timers.now));
 
 export interface PullBranchOptions
   extends Omit<PulledBranchOptions, 'connect' | 'crypto' | 'zlib'>,
@@ -73,7 +74,7 @@ export const pullBranch = (options: PullBranchOptions): PulledBranch =>
   new PulledBranch({
     ...options,
     crypto: primitives,
-    zlib,
+    zlib: ownZlib,
     connect: () => new HttpTransport(options),
   });
 
