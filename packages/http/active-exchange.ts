@@ -200,6 +200,7 @@ export class ActiveExchange implements Exchange {
     else if (this.head.minorVersion === 0) text += 'Connection: keep-alive\r\n';
     return `${text}\r\n`;
   }
+
   /** The status line, then the handler's fields, then those of every response. */
   private fieldsText(statusLine: string, fields: readonly HeaderField[]): string {
     let text = statusLine;

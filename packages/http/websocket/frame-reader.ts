@@ -85,22 +85,19 @@ export class FrameReader {
   }
 
   private takeHead(bytes: Uint8Array, from: number): number {
-    let at = from;
-    const { head } = this;
-    for (;;) {
-      head[this.headBytes++] = bytes[at++]!;
-      const parsed = parseFrameHead(head, 0, this.headBytes);
-      if (parsed.ok) {
-        this.headBytes = 0;
-        this.begin(parsed.value);
-        return at;
-      }
-      if (parsed.error.kind !== 'short') {
-        this.break(CLOSE_PROTOCOL, 'a malformed frame');
-        return at;
-      }
-      if (at === bytes.length) return at;
+    const { head, headBytes: before } = this;
+    // Some of it may be payload, which is not taken here.
+    const count = Math.min(FRAME_HEAD_BYTES_MAX - before, bytes.length - from);
+    hot.copy(head, before, bytes, from, count);
+    const parsed = parseFrameHead(head, 0, before + count);
+    if (parsed.ok) {
+      this.headBytes = 0;
+      this.begin(parsed.value);
+      return from + parsed.value.headBytes - before;
     }
+    this.headBytes = before + count;
+    if (parsed.error.kind !== 'short') this.break(CLOSE_PROTOCOL, 'a malformed frame');
+    return from + count;
   }
 
   private begin(frame: FrameHead): void {
