@@ -17,6 +17,7 @@
 
 import { assert, err, hot, ok, type Result, readU32le, writeU32le } from '#core';
 import type { KvEncoding, KvEntry, KvReadOnly } from './kv.ts';
+import { comparePaths } from './kv-path.ts';
 
 const MAGIC = 0x50564b4d;
 const VERSION = 1;
@@ -199,9 +200,7 @@ class KvPack implements KvReadOnly {
 
   paths(): readonly string[] {
     // A pack that another wrote may have its records in any order: nothing else depends on it.
-    this.sorted ??= [...this.entries.keys()].sort((a, b) =>
-      compareBytes(hot.utf8Encode(a), hot.utf8Encode(b)),
-    );
+    this.sorted ??= [...this.entries.keys()].sort(comparePaths);
     return this.sorted;
   }
 

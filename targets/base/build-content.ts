@@ -11,6 +11,7 @@ import { brotliCompressSync, gzipSync, constants as zlib } from 'node:zlib';
 import {
   comparePaths,
   formatKvTarFault,
+  isShownPath,
   type KvEntry,
   type KvPackInput,
   kvFilesOfTar,
@@ -60,7 +61,7 @@ function collect(directory: string, prefix: string, compress: boolean, files: Co
   const entries = readdirSync(directory, { withFileTypes: true });
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const entry of entries) {
-    if (entry.name.startsWith('.') && entry.name !== '.well-known') continue;
+    if (!isShownPath(entry.name)) continue;
     const full = join(directory, entry.name);
     const path = prefix + entry.name;
     if (isDirectory(entry, full)) collect(full, `${path}/`, compress, files);
