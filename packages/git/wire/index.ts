@@ -70,7 +70,14 @@ export {
   timeOfSignature,
 } from './signature.ts';
 export { emitTag, formatTag, parseTag, type TagObject } from './tag.ts';
-export { byteString, compareText, decodeText, encodeText, isCanonicalText } from './text.ts';
+export {
+  byteString,
+  compareText,
+  decodeText,
+  encodeText,
+  isCanonicalText,
+  joinBytes,
+} from './text.ts';
 export {
   emitTree,
   formatTree,

@@ -6,7 +6,7 @@
 
 import { err, hot, ok, type Result } from '#core';
 import type { GitService, GitTransport, TransportError } from '#git';
-import { lineOf, markBytes, parsePkts } from '#git/wire';
+import { joinBytes, lineOf, markBytes, parsePkts } from '#git/wire';
 
 export interface HttpTransportOptions {
   /** "https://host/repo", also with user and password in it. */
@@ -128,21 +128,11 @@ async function bodyOf(body: AsyncIterable<Uint8Array>): Promise<BodyInit> {
   let bytes = 0;
   for (;;) {
     const step = await source.next();
-    if (step.done === true) return joined(pieces, bytes) as BodyInit;
+    if (step.done === true) return joinBytes(pieces) as BodyInit;
     pieces.push(step.value);
     bytes += step.value.length;
     if (bytes > WHOLE_BODY_BYTES_MAX) return new LongBody(pieces, source) as unknown as BodyInit;
   }
-}
-
-function joined(pieces: readonly Uint8Array[], count: number): Uint8Array {
-  const all = new Uint8Array(count);
-  let at = 0;
-  for (const piece of pieces) {
-    hot.copy(all, at, piece, 0, piece.length);
-    at += piece.length;
-  }
-  return all;
 }
 
 class LongBody {
@@ -205,7 +195,7 @@ async function* withoutIntro(
       yield piece;
       continue;
     }
-    held = joined([held, piece], held.length + piece.length);
+    held = joinBytes([held, piece]);
     if (held.length < INTRO_BYTES_MAX && !isIntroWhole(held)) continue;
     yield held.subarray(introBytes(held));
     held = null;
