@@ -1,26 +1,13 @@
 /** `git daemon` on a free port of this host, for repositories below one directory. */
 
 import { spawn } from 'node:child_process';
-import { createServer } from 'node:net';
+import { freePort } from '../cli/cli.ts';
 import type { StockGit } from './git.ts';
 import { leashed } from './machine.ts';
 
 export interface GitDaemon {
   readonly port: number;
   close(): Promise<void>;
-}
-
-/** A port that nothing holds: the daemon can't be asked for one. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 export async function startGitDaemon(git: StockGit, root: string): Promise<GitDaemon> {

@@ -6,9 +6,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, mkdirSync, rmSync, statSync } from 'node:fs';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { imageExitCode, qemuArguments } from '../../tools/cli/qemu.ts';
+import { freePort } from '../cli/cli.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
 const LIFE_MILLIS_MAX = 180_000;
@@ -97,19 +97,6 @@ function stateOf(): string {
     if (stat?.isFile()) hash.update(`${name} ${stat.size} ${stat.mtimeMs}\n`);
   }
   return hash.digest('hex').slice(0, 16);
-}
-
-/** A TCP port of this host that nothing holds at the moment. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 export interface MachineOptions {
