@@ -60,7 +60,7 @@ const DIRECT_STACK = {
 const VERSIONED_ARP = {
   from: 'packages/morgana/arp/connector.ts',
   name: 'versionedArpConnector',
-  shown: 'a store in memory',
+  shown: 'a table with its history in Git',
 };
 
 const MANAGEMENT = {
