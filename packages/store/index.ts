@@ -1,4 +1,3 @@
-export { CachedReader } from './cached-reader.ts';
 export {
   CONTENT_FILES_MAX,
   CommitContent,
@@ -80,31 +79,13 @@ export {
   push,
   type StorePushOptions,
 } from './exchange.ts';
-export {
-  CommitGraph,
-  type CommitNode,
-  formatHistoryFault,
-  type HistoryFault,
-} from './history/commit-graph.ts';
-export {
-  type AncestorLimits,
-  lowestCommonAncestors,
-  type Relation,
-  relationOf,
-} from './history/common-ancestors.ts';
-export { type WalkOptions, walkHistory } from './history/walk.ts';
+export { formatHistoryFault, type HistoryFault } from './history/commit-graph.ts';
+export type { AncestorLimits } from './history/common-ancestors.ts';
+export type { WalkOptions } from './history/walk.ts';
 export type { LastModifiedOptions } from './last-modified.ts';
-export {
-  type MergedTree,
-  type MergeFault,
-  type MergeOptions,
-  mergeCommits,
-  mergeTrees,
-} from './merge/commit-merge.ts';
-export { ObjectDraft } from './merge/object-draft.ts';
-export type { ObjectReader, ReadFault } from './merge/object-reader.ts';
-export type { ContentTypeAt, Side, TreeConflict, TreeMergeFault } from './merge/tree-merge.ts';
-export { ObjectCache } from './object-cache.ts';
+export type { MergeFault } from './merge/commit-merge.ts';
+export type { ReadFault } from './merge/object-reader.ts';
+export type { Side, TreeConflict, TreeMergeFault } from './merge/tree-merge.ts';
 export { checkPath, formatPath, isStep, type Path, parsePath } from './path.ts';
 export {
   formatProofFault,
@@ -116,7 +97,7 @@ export {
   produceProof,
   verifyProof,
 } from './proof/prove.ts';
-export { type RawShape, rawSchema } from './raw-schema.ts';
+export type { RawShape } from './raw-schema.ts';
 export { Repository, type RepositoryOptions, type Tag } from './repository.ts';
 export {
   type ContentAt,
@@ -139,7 +120,6 @@ export { Store, type StoreView, type TestWas, type TransactionOptions } from './
 export {
   type AbsentError,
   formatStoreError,
-  refError,
   type StoreError,
   type TreeError,
 } from './store-error.ts';
