@@ -10,6 +10,7 @@ import { err, ok, type Result } from '#core';
 import type { Zlib } from '#device';
 import {
   type BackendError,
+  HEADS,
   type ObjectId,
   type PackFault,
   packPieces,
@@ -91,7 +92,7 @@ export function importObjects<S extends Shape>(
 async function headsOf<S extends Shape>({
   backend,
 }: Repository<S>): Promise<Result<ObjectId[], SliceError>> {
-  const refs = await backend.listRefs('refs/heads/');
+  const refs = await backend.listRefs(HEADS);
   if (!refs.ok) return err({ kind: 'backend', error: refs.error });
   return ok([...new Set(refs.value.map(({ id }) => id))]);
 }

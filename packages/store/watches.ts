@@ -79,10 +79,6 @@ export class Watches {
     this.#report = report;
   }
 
-  get count(): number {
-    return this.#watchers.size;
-  }
-
   /** On what a branch has at `path`; [] is the branch itself. */
   async onPath(
     branch: string,

@@ -64,10 +64,6 @@ export class BlockIndex {
     return this.#recent.size + (this.#frozen?.size ?? 0);
   }
 
-  get recentIds(): Iterable<ObjectId> {
-    return [...(this.#frozen?.keys() ?? []), ...this.#recent.keys()];
-  }
-
   add(id: ObjectId, place: number): void {
     this.#recent.set(id, place);
   }

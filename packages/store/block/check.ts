@@ -6,7 +6,7 @@
 
 import { err, ok, type Result } from '#core';
 import type { GitObject, ObjectId } from '#git';
-import { linksOf, NO_PATH, treeLinks } from './collect/links.ts';
+import { linksOf } from './collect/links.ts';
 import type { StoreCore } from './core.ts';
 import type { StoreFault } from './fault.ts';
 import { SLOTS } from './geometry.ts';
@@ -123,11 +123,7 @@ export class Checker {
     isShallow: boolean,
   ): Promise<Result<void, StoreFault>> {
     const { idBytes, index } = this.#core;
-    const links =
-      object.kind === 'tree'
-        ? treeLinks(object.bytes, null, idBytes, NO_PATH)
-        : linksOf(object, idBytes);
-    for (const link of links ?? []) {
+    for (const link of linksOf(object, idBytes) ?? []) {
       if (isShallow && link.kind === 'commit') continue;
       const found = await index.find(link.id);
       if (!found.ok) return found.error.kind === 'damaged' ? ok(undefined) : found;

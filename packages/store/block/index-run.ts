@@ -4,7 +4,7 @@
  * wire/index-page.ts. Not here: which runs there are (block-index.ts).
  */
 
-import { assert, err, hot, ok, type Result, readU32be } from '#core';
+import { err, hot, ok, type Result, readU32be } from '#core';
 import type { CryptoPrimitives } from '#device';
 import type { Disk } from './disk.ts';
 import type { StoreFault } from './fault.ts';
@@ -47,10 +47,6 @@ export class PageCache {
       }
     }
     this.#pages.set(key, page);
-  }
-
-  get count(): number {
-    return this.#pages.size;
   }
 }
 
@@ -264,9 +260,5 @@ export class RunWriter {
     this.#outBytes = 0;
     await pause();
     return written;
-  }
-
-  checkInvariants(): void {
-    assert(this.#outBytes <= this.#out.length);
   }
 }

@@ -111,10 +111,6 @@ export class Log {
     return (this.#waiting.get(id) ?? this.#leaving.get(id))?.object ?? null;
   }
 
-  get waitingBytes(): number {
-    return this.#waitingBytes;
-  }
-
   /** Takes a whole object, of which the store has none; 'full' when it has no room. */
   add({ id, kind, bytes }: NamedObject, deflated: Uint8Array): Result<void, StoreFault> {
     return this.addRecord(

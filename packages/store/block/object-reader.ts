@@ -15,7 +15,6 @@ import {
   type ObjectRecord,
   parseRecord,
   parseRecordHead,
-  RECORD_OVERHEAD_MAX,
 } from './wire/record.ts';
 
 export class ObjectReader {
@@ -83,12 +82,12 @@ export class ObjectReader {
   async object(id: ObjectId, place: number): Promise<Result<GitObject, StoreFault>> {
     const whole = await this.#whole(place);
     if (!whole.ok) return whole;
-    return this.isNamed(id, whole.value)
+    return this.#isNamed(id, whole.value)
       ? whole
       : this.#damaged(place, 'an object that its name is not the hash of');
   }
 
-  isNamed(id: ObjectId, { kind, bytes }: GitObject): boolean {
+  #isNamed(id: ObjectId, { kind, bytes }: GitObject): boolean {
     const state = this.#core.crypto.createHash(this.#core.hash);
     state.update(objectHeader(kind, bytes.length));
     state.update(bytes);
@@ -158,6 +157,3 @@ export class ObjectReader {
     return err(this.#core.disk.damaged(place, what));
   }
 }
-
-/** What a record may take beside its payload. */
-export const recordBytesMax = (payloadBytes: number): number => RECORD_OVERHEAD_MAX + payloadBytes;

@@ -189,18 +189,17 @@ function chooseSlot(slots: readonly Slot[]): Result<Choice, OpenError> {
   return ok({ superblock: best, lost });
 }
 
-/** The superblock that counts, or the last one that is whole; null when none is. */
+/** The superblock that counts; null when none does, though there was something. */
 export async function readSuperblock(
   device: BlockDevice,
   checksum: Checksum,
 ): Promise<Result<Superblock | null, OpenError>> {
   const slots = await readSlots(device, checksum);
   if (!slots.ok) return slots;
-  const future = slots.value.find(({ state }) => state === 'future');
-  if (future !== undefined) return err({ kind: 'future', version: future.version });
   const choice = chooseSlot(slots.value);
   if (choice.ok) return ok(choice.value.superblock);
-  return choice.error.kind === 'blank' || choice.error.kind === 'device' ? choice : ok(null);
+  const { kind } = choice.error;
+  return kind === 'damaged' || kind === 'foreign' ? ok(null) : choice;
 }
 
 export async function openStore(parts: StoreParts): Promise<Result<OpenedStore, OpenError>> {

@@ -50,10 +50,6 @@ export class SegmentTable {
     return this.#segments[segment]?.next ?? NO_SEGMENT;
   }
 
-  useOf(segment: number): SegmentUse {
-    return this.#segments[segment]!.use;
-  }
-
   /** A free segment behind `previous` (or the first of its stream), or null. */
   take(use: SegmentUse, previous: number, isTemporary: boolean): number | null {
     for (let i = 0; i < this.count; i++) {
@@ -75,13 +71,6 @@ export class SegmentTable {
   link(previous: number, segment: number): void {
     assert(this.#segments[previous]!.next === NO_SEGMENT, 'a stream goes on in one place');
     this.#segments[previous]!.next = segment;
-  }
-
-  /** Ends the stream behind `segment`, and gives back what came after. */
-  cut(segment: number): void {
-    const after = this.next(segment);
-    this.#segments[segment]!.next = NO_SEGMENT;
-    this.release(after);
   }
 
   /** Ends the stream behind `segment`; what came after is another stream. */
@@ -109,12 +98,10 @@ export class SegmentTable {
   }
 
   /** Gives back all segments of a stream from `first` on, which no superblock has. */
-  release(first: number): number[] {
-    const released: number[] = [];
+  release(first: number): void {
     for (let number = first; number !== NO_SEGMENT; ) {
       const segment = this.#segments[number]!;
       assert(segment.use !== 'free', 'a free segment is in no stream');
-      released.push(number);
       if (segment.isTemporary) this.#temporaryCount -= 1;
       this.#freeCount += 1;
       number = segment.next;
@@ -122,7 +109,6 @@ export class SegmentTable {
       segment.next = NO_SEGMENT;
       segment.isTemporary = false;
     }
-    return released;
   }
 
   /** The stream from `first` on is in the next superblock. */

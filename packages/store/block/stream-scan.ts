@@ -31,7 +31,7 @@ export interface ScanOptions {
   readonly disk: Disk;
   readonly crypto: CryptoPrimitives;
   readonly idBytes: number;
-  /** What reads to fill at once: a scan is a few big reads. */
+  /** Called for each record of a whole batch, in their order. */
   readonly record: (record: ScannedRecord) => void;
 }
 
@@ -85,7 +85,7 @@ async function scanBatch(
 }
 
 /** The records of a whole body; false when they don't fill it. */
-export function readRecords(
+function readRecords(
   { disk, crypto, idBytes }: Omit<ScanOptions, 'record'>,
   bodyPlace: number,
   body: Uint8Array,

@@ -69,11 +69,6 @@ export class ObjectDraft implements ObjectReader {
     return [...found.values()];
   }
 
-  /** Every object that was added. */
-  objects(): NamedObject[] {
-    return [...this.#objects].map(([id, object]) => ({ id, ...object }));
-  }
-
   isShallow(commit: ObjectId): boolean {
     return this.#below?.isShallow?.(commit) ?? false;
   }

@@ -118,7 +118,7 @@ export class Collection {
     const opened = await this.#openStream();
     if (!opened.ok) return opened;
     const marker = this.#marker(old);
-    const copier = new Copier(this.#core, this.#reader, old, marker, opened.value);
+    const copier = new Copier(this.#core, this.#reader, old, opened.value);
     const rooted = await this.#roots(marker);
     if (!rooted.ok) return rooted;
     const walked = await marker.walk();

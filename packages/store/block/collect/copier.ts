@@ -12,7 +12,6 @@ import type { StoreFault } from '../fault.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import type { StreamWriter } from '../stream-writer.ts';
 import { emitRecord, type ObjectRecord } from '../wire/record.ts';
-import type { Marker } from './marker.ts';
 import type { OldObject, OldSpace } from './old-space.ts';
 
 const WINDOW = 10;
@@ -42,7 +41,6 @@ export class Copier {
   readonly #core: StoreCore;
   readonly #reader: ObjectReader;
   readonly #old: OldSpace;
-  readonly #marker: Marker;
   readonly #writer: StreamWriter;
   /** By number: deltas that it is made of; what was copied has a place. */
   readonly #depths: Uint8Array;
@@ -56,13 +54,11 @@ export class Copier {
     core: StoreCore,
     reader: ObjectReader,
     old: OldSpace,
-    marker: Marker,
     writer: StreamWriter,
   ) {
     this.#core = core;
     this.#reader = reader;
     this.#old = old;
-    this.#marker = marker;
     this.#writer = writer;
     this.places = new Float64Array(old.count);
     this.#depths = new Uint8Array(old.count);
@@ -188,9 +184,5 @@ export class Copier {
     while (this.#window.length > WINDOW || this.#windowBytes > WINDOW_BYTES_MAX) {
       this.#windowBytes -= this.#window.shift()!.object.bytes.length;
     }
-  }
-
-  kindOf(number: number): string | null {
-    return this.#marker.kindOf(number);
   }
 }

@@ -35,8 +35,9 @@ export interface Link {
   readonly path: number;
 }
 
-/** What a commit or a tag names; null when it is malformed. */
+/** What an object names, a tree as if it were a root; null when it is malformed. */
 export function linksOf({ kind, bytes }: GitObject, idBytes: number): Link[] | null {
+  if (kind === 'tree') return treeLinks(bytes, null, idBytes, NO_PATH);
   if (kind === 'commit') {
     const links = commitLinks(bytes, idBytes);
     if (links === null) return null;

@@ -4,7 +4,7 @@
  * an object. Read first: old-space.ts, links.ts.
  */
 
-import { assert, ok, type Result } from '#core';
+import { ok, type Result } from '#core';
 import { type GitObject, OBJECT_KINDS, type ObjectId, type ObjectKind } from '#git';
 import type { StoreFault } from '../fault.ts';
 import { type Link, linksOf, NO_PATH, treeLinks } from './links.ts';
@@ -30,6 +30,7 @@ export interface MarkerTools {
 export class Marker {
   /** Numbers of what stays, as it was found. */
   readonly found = new Numbers();
+  /** By number: 1 + its place in OBJECT_KINDS; 0: not known yet. */
   readonly kinds: Uint8Array;
   readonly paths: Uint32Array;
   /** What is named and is nowhere. */
@@ -61,11 +62,6 @@ export class Marker {
     return (this.#bits[number >> 3]! & (1 << (number & 7))) !== 0;
   }
 
-  kindOf(number: number): ObjectKind | null {
-    const kind = this.kinds[number]!;
-    return kind === 0 ? null : OBJECT_KINDS[kind - 1]!;
-  }
-
   /** `id` stays, and what it leads to: `walk` finds that. */
   async root(id: ObjectId): Promise<Result<void, StoreFault>> {
     return this.#mark({ id, kind: null, path: NO_PATH });
@@ -73,12 +69,7 @@ export class Marker {
 
   /** An object written meanwhile: what it names stays. */
   async fresh(object: GitObject): Promise<Result<void, StoreFault>> {
-    const { idBytes } = this.#tools;
-    const links =
-      object.kind === 'tree'
-        ? treeLinks(object.bytes, null, idBytes, NO_PATH)
-        : linksOf(object, idBytes);
-    for (const link of links ?? []) {
+    for (const link of linksOf(object, this.#tools.idBytes) ?? []) {
       const marked = await this.#mark(link);
       if (!marked.ok) return marked;
     }
@@ -214,10 +205,6 @@ export class Marker {
       }
     }
     return ok(ids);
-  }
-
-  checkInvariants(): void {
-    assert(this.found.count <= this.#tools.old.count);
   }
 }
 

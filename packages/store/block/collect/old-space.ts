@@ -89,8 +89,4 @@ export class Numbers {
   get values(): Uint32Array {
     return this.#values.subarray(0, this.count);
   }
-
-  clear(): void {
-    this.count = 0;
-  }
 }
