@@ -10,12 +10,7 @@ import { join } from './disk.ts';
 import type { StoreFault } from './fault.ts';
 import { CHAIN_LENGTH_MAX, OBJECT_BYTES_MAX, READ_AHEAD_BYTES, SCAN_BYTES } from './limits.ts';
 import { SHORT_SUM_BYTES } from './wire/checksum.ts';
-import {
-  isObjectRecord,
-  type ObjectRecord,
-  parseRecord,
-  parseRecordHead,
-} from './wire/record.ts';
+import { isObjectRecord, type ObjectRecord, parseRecord, parseRecordHead } from './wire/record.ts';
 
 export class ObjectReader {
   readonly #core: StoreCore;
@@ -78,9 +73,13 @@ export class ObjectReader {
     return rest.ok ? ok(join([ahead, rest.value])) : rest;
   }
 
-  /** The object `id`, whose record is at `place`. */
-  async object(id: ObjectId, place: number): Promise<Result<GitObject, StoreFault>> {
-    const whole = await this.#whole(place);
+  /** The object `id`, whose record is at `place`; `known`: that record, if it was just read. */
+  async object(
+    id: ObjectId,
+    place: number,
+    known: ObjectRecord | null = null,
+  ): Promise<Result<GitObject, StoreFault>> {
+    const whole = await this.#whole(place, known);
     if (!whole.ok) return whole;
     return this.#isNamed(id, whole.value)
       ? whole
@@ -95,13 +94,13 @@ export class ObjectReader {
   }
 
   /** As `object`, of an object whose id isn't known. */
-  async #whole(place: number): Promise<Result<GitObject, StoreFault>> {
+  async #whole(place: number, known: ObjectRecord | null): Promise<Result<GitObject, StoreFault>> {
     const deltas: Uint8Array[] = [];
     let at = place;
     for (;;) {
       const cached = this.#cache.get(at);
       if (cached !== undefined) return this.#applyAll(cached.kind, cached.bytes, deltas, place);
-      const record = await this.record(at);
+      const record = known !== null && at === place ? ok(known) : await this.record(at);
       if (!record.ok) return record;
       const data = this.inflate(record.value);
       if (data === null) return this.#damaged(at, 'a record that does not inflate');

@@ -87,6 +87,25 @@ test('garbage › collected › gone; what refs lead to is there, as deltas, in 
   for (const { objects } of changes) for (const object of objects) await mustRead(again, object);
 });
 
+test('contents that stay › read from the device once', async () => {
+  const { disk, store: first } = await freshStore({ bytes: 4 << 20 });
+  const files = Array.from({ length: 40 }, (_, i) => noise(20_000, i));
+  const root = tree(...files.map((file, i) => [`f${10 + i}`, file] as const));
+  const head = commit(root, [], 'all\n');
+  await mustWrite(first, ...files, root, head);
+  await mustSet(first, 'refs/heads/main', head);
+  const store = await reopened(first, disk);
+  const read = disk.read.bind(disk);
+  let bytes = 0;
+  disk.read = (block, into) => {
+    bytes += into.length;
+    return read(block, into);
+  };
+  assert.equal((await collected(store)).objects, 42);
+  assert.ok(bytes < 1.5 * 40 * 20_000, `${bytes} bytes`);
+  for (const file of files) await mustRead(store, file);
+});
+
 test('commits while it runs › all there afterwards, and what they name of the old', async () => {
   const { disk, store: first } = await freshStore({ bytes: 8 << 20 });
   const changes = chain(30, PAD);

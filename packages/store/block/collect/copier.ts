@@ -50,12 +50,7 @@ export class Copier {
   #batchNumbers: number[] = [];
   #batchBytes = 0;
 
-  constructor(
-    core: StoreCore,
-    reader: ObjectReader,
-    old: OldSpace,
-    writer: StreamWriter,
-  ) {
+  constructor(core: StoreCore, reader: ObjectReader, old: OldSpace, writer: StreamWriter) {
     this.#core = core;
     this.#reader = reader;
     this.#old = old;
@@ -99,31 +94,24 @@ export class Copier {
     const stored = await this.#reader.record(at.place);
     if (!stored.ok) return stored;
     const { number } = at;
+    const object = await this.#reader.object(at.id, at.place, stored.value);
+    if (!object.ok) return object;
     if (stored.value.base !== null) {
       const depth = await this.#baseDepth(stored.value.base);
       if (!depth.ok) return depth;
       if (depth.value < DEPTH_MAX) {
+        // It is in the window too: the next version is likely a delta upon it.
         this.#depths[number] = depth.value + 1;
-        return this.#remember(at, stored.value);
+        this.#push({ id: at.id, depth: depth.value + 1, object: object.value, index: null });
+        return stored;
       }
     }
-    const object = await this.#reader.object(at.id, at.place);
-    if (!object.ok) return object;
     const found = this.#delta(object.value);
     const candidate = found ?? this.#whole(object.value, stored.value);
     this.#depths[number] = found === null ? 0 : found.depth;
     this.#push({ id: at.id, depth: this.#depths[number], object: object.value, index: null });
     const { kind } = object.value;
     return ok({ ...candidate, kind, id: null });
-  }
-
-  /** A delta that stays one is in the window too: the next version is likely one upon it. */
-  async #remember(at: OldObject, stored: ObjectRecord): Promise<Result<ObjectRecord, StoreFault>> {
-    const object = await this.#reader.object(at.id, at.place);
-    if (!object.ok) return object;
-    const depth = this.#depths[at.number]!;
-    this.#push({ id: at.id, depth, object: object.value, index: null });
-    return ok(stored);
   }
 
   /** How deep what was copied lies; DEPTH_MAX when it wasn't. */
