@@ -9,7 +9,6 @@ import type { CommitOptions } from './commit-info.ts';
 import { bytes } from './content/stock.ts';
 import { CommitGraph } from './history/commit-graph.ts';
 import { type AncestorLimits, relationOf } from './history/common-ancestors.ts';
-import { RETRIES } from './limits.ts';
 import { type MergedTree, mergeCommits, mergeTrees } from './merge/commit-merge.ts';
 import { ObjectDraft } from './merge/object-draft.ts';
 import type { TreeMergeOptions } from './merge/tree-merge.ts';
@@ -18,7 +17,14 @@ import type { Repository } from './repository.ts';
 import type { Shape } from './schema.ts';
 import type { Store } from './store.ts';
 import type { StoreError } from './store-error.ts';
-import { type Committed, commitInTurn, type HeadCell, tryCommit } from './transaction.ts';
+import {
+  type Committed,
+  commitInTurn,
+  type HeadCell,
+  inTurn,
+  tryCommit,
+  untilDone,
+} from './transaction.ts';
 import type { Tree } from './tree/tree.ts';
 import { diffTrees } from './tree/tree-diff.ts';
 
@@ -61,8 +67,7 @@ export async function mergeInto<S extends Shape>(
     ...options,
     message: options.message ?? `merge ${named}`,
   });
-  if (cell.branch === null) return merge.run();
-  return repository.core.turns.take(cell.branch, () => merge.run());
+  return inTurn(repository, cell.branch, () => untilDone(options, () => merge.try()));
 }
 
 class HeadMerge<S extends Shape> {
@@ -83,18 +88,8 @@ class HeadMerge<S extends Shape> {
     this.#options = options;
   }
 
-  async run(): Promise<Result<Committed, StoreError>> {
-    const { retries = RETRIES } = this.#options;
-    for (let lost = 0; lost <= retries; lost++) {
-      const done = await this.#try();
-      if (!done.ok) return done;
-      if (done.value !== null) return ok(done.value.committed);
-    }
-    return err({ kind: 'too many retries', retries });
-  }
-
   /** Null when somebody else was quicker. */
-  async #try(): Promise<Result<{ readonly committed: Committed } | null, StoreError>> {
+  async try(): Promise<Result<{ readonly committed: Committed } | null, StoreError>> {
     const head = await this.#cell.read();
     if (!head.ok) return head;
     const theirs = this.#theirs;

@@ -112,9 +112,15 @@ export async function commitInTurn<S extends Shape, E>(
   next: NextTree<S, E>,
   options: CommitOptions,
 ): Promise<Result<Committed, StoreError | E>> {
-  const work = () => commitUntilDone(repository, cell, next, options);
-  return cell.branch === null ? work() : repository.core.turns.take(cell.branch, work);
+  return inTurn(repository, cell.branch, () => commitUntilDone(repository, cell, next, options));
 }
+
+/** `work` when no other writer of this repository is at the branch; see turns.ts. */
+export const inTurn = <S extends Shape, T>(
+  { core }: Repository<S>,
+  branch: string | null,
+  work: () => Promise<T>,
+): Promise<T> => (branch === null ? work() : core.turns.take(branch, work));
 
 /** Tries until it works; `next` may take as long as it likes. */
 export async function commitUntilDone<S extends Shape, E>(
@@ -123,9 +129,16 @@ export async function commitUntilDone<S extends Shape, E>(
   next: NextTree<S, E>,
   options: CommitOptions,
 ): Promise<Result<Committed, StoreError | E>> {
-  const { retries = RETRIES } = options;
+  return untilDone(options, () => tryCommit(repository, cell, next, options));
+}
+
+/** `attempt` until others weren't quicker: until it gives more than null. */
+export async function untilDone<E>(
+  { retries = RETRIES }: CommitOptions,
+  attempt: () => Promise<Result<{ readonly committed: Committed } | null, E>>,
+): Promise<Result<Committed, StoreError | E>> {
   for (let lost = 0; lost <= retries; lost++) {
-    const done = await tryCommit(repository, cell, next, options);
+    const done = await attempt();
     if (!done.ok) return done;
     if (done.value !== null) return ok(done.value.committed);
   }
