@@ -20,7 +20,7 @@ export const CONTENT_FILES_MAX = 65_536;
  */
 export const CONTENT_ENTRIES_MAX = 131_072;
 /** Of KvEntry.digest; SHA-256's ids are longer, and 160 bits of them name as well. */
-const DIGEST_CHARACTERS_MAX = 40;
+export const DIGEST_CHARACTERS_MAX = 40;
 /** Later times fit no HTTP date. */
 const YEAR_9999_END_SECONDS = 253_402_300_799;
 const SUFFIXES: readonly (readonly [KvEncoding, string])[] = [

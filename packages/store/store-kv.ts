@@ -17,17 +17,17 @@ import {
 } from '#device';
 import { MODE_DIRECTORY, MODE_LINK, MODE_SUBMODULE, type ObjectId } from '#git';
 import type { CommitObject } from '#git/wire';
-import { CommitContent, formatContentError } from './commit-content.ts';
+import { CommitContent, DIGEST_CHARACTERS_MAX, formatContentError } from './commit-content.ts';
 import { isStep } from './path.ts';
 import type { RawShape } from './raw-schema.ts';
 import type { Store } from './store.ts';
 import { formatStoreError, type StoreError } from './store-error.ts';
+import { inTurn } from './transaction.ts';
 import { entryAt } from './tree/entry-at.ts';
 import type { Tree } from './tree/tree.ts';
 
 /** A snapshot is all in memory. */
 export const SNAPSHOT_BYTES_MAX = 64 * 1024 * 1024;
-const DIGEST_CHARACTERS_MAX = 40;
 
 export interface StoreKvOptions {
   /** Of a snapshot's contents; SNAPSHOT_BYTES_MAX unless given. */
@@ -46,8 +46,6 @@ export class StoreKv implements KvReadWrite {
   readonly #store: Store<RawShape>;
   readonly #snapshotBytesMax: number;
   #last: CommitContent | null = null;
-  /** Changes take turns: none of ours has to begin again for another one. */
-  #turn: Promise<unknown> = Promise.resolve();
 
   /** `store` is a view on a branch. */
   constructor(store: Store<RawShape>, options: StoreKvOptions = {}) {
@@ -140,9 +138,8 @@ export class StoreKv implements KvReadWrite {
       ...changes.filter(({ bytes }) => bytes === null),
       ...changes.filter(({ bytes }) => bytes !== null),
     ];
-    const work = this.#turn.then(() => this.#commit(inOrder, message));
-    this.#turn = work;
-    return work;
+    const { repository, branch } = this.#store;
+    return inTurn(repository, branch, () => this.#commit(inOrder, message));
   }
 
   async #commit(changes: readonly KvChange[], message: string): Promise<Result<void, KvError>> {
