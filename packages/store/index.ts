@@ -126,9 +126,9 @@ export {
 export { StoreKv, type StoreKvOptions } from './store-kv.ts';
 export type { MergeWithOptions } from './store-merge.ts';
 export type { Committed } from './transaction.ts';
-export { type EntryKind, type Listed, Tree } from './tree/tree.ts';
+export { type Listed, Tree } from './tree/tree.ts';
 export type { DiffSide, TreeChange } from './tree/tree-diff.ts';
-export type { TreeItem, TreeStats, WalkTreeOptions } from './tree/tree-walk.ts';
+export type { EntryKind, TreeItem, TreeStats, WalkTreeOptions } from './tree/tree-walk.ts';
 export type { Edited, EditTree, Strategy } from './tree-attempt.ts';
 export type { HeadChange, StopWatch, Watch, WatchFault, WatchOptions } from './watches.ts';
 export {

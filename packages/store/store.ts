@@ -35,7 +35,8 @@ import {
   treeAt,
 } from './transaction.ts';
 import { peekBytes } from './tree/peek.ts';
-import { absent, badPath, decodeAt, type EntryKind, type Listed, type Tree } from './tree/tree.ts';
+import { absent, badPath, decodeAt, type Listed, type Tree } from './tree/tree.ts';
+import type { EntryKind } from './tree/tree-walk.ts';
 import { type EditTree, type Strategy, type Sub, TreeAttempt } from './tree-attempt.ts';
 import type { StopWatch, Watch, WatchOptions } from './watches.ts';
 

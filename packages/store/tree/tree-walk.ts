@@ -6,9 +6,14 @@ import type { TreeTable } from '#git/wire';
 import type { ReadFault } from '../merge/object-reader.ts';
 import type { Path } from '../path.ts';
 
+export type EntryKind = 'contents' | 'tree' | 'submodule';
+
+export const entryKind = (mode: FileMode): EntryKind =>
+  mode === MODE_DIRECTORY ? 'tree' : mode === MODE_SUBMODULE ? 'submodule' : 'contents';
+
 export interface TreeItem {
   readonly path: Path;
-  readonly kind: 'contents' | 'tree' | 'submodule';
+  readonly kind: EntryKind;
   readonly mode: FileMode;
   readonly id: ObjectId;
 }
@@ -73,7 +78,5 @@ export async function* walkTree(
 
 function itemAt({ table, path }: Level, index: number): TreeItem {
   const { mode, name, id } = table.entryAt(index);
-  const kind =
-    mode === MODE_DIRECTORY ? 'tree' : mode === MODE_SUBMODULE ? 'submodule' : 'contents';
-  return { path: [...path, name], kind, mode, id };
+  return { path: [...path, name], kind: entryKind(mode), mode, id };
 }

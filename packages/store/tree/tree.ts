@@ -34,9 +34,14 @@ import {
   type TreeContext,
   TreeNode,
 } from './tree-node.ts';
-import { type TreeItem, type TreeStats, type WalkTreeOptions, walkTree } from './tree-walk.ts';
-
-export type EntryKind = 'contents' | 'tree' | 'submodule';
+import {
+  type EntryKind,
+  entryKind,
+  type TreeItem,
+  type TreeStats,
+  type WalkTreeOptions,
+  walkTree,
+} from './tree-walk.ts';
 
 export interface Listed {
   readonly step: string;
@@ -139,7 +144,7 @@ export class Tree<S extends Shape = Shape> {
     const { table } = sealed.value;
     const listed: Listed[] = [];
     for (let index = offset; index < table.count && index - offset < length; index++) {
-      listed.push({ step: table.nameAt(index), kind: kindOfMode(table.modeAt(index)) });
+      listed.push({ step: table.nameAt(index), kind: entryKind(table.modeAt(index)) });
     }
     return ok(listed);
   }
@@ -316,11 +321,8 @@ export class Tree<S extends Shape = Shape> {
   }
 }
 
-export const kindOfMode = (mode: FileMode): EntryKind =>
-  mode === MODE_DIRECTORY ? 'tree' : mode === MODE_SUBMODULE ? 'submodule' : 'contents';
-
 const kindOf = (found: Leaf | TreeNode): EntryKind =>
-  found instanceof TreeNode ? 'tree' : kindOfMode(found.mode);
+  found instanceof TreeNode ? 'tree' : entryKind(found.mode);
 
 export function absent(path: Path): Result<never, AbsentError> {
   return err({ kind: 'absent', path });
