@@ -262,10 +262,10 @@ export class Repository<S extends Shape = RawShape> {
     if (!isRefName(TAGS + name)) return err({ kind: 'bad name', name });
     const there = await this.core.reader.commit(commit);
     if (!there.ok) return there;
-    const kept = await this.expectThere(commit);
-    if (!kept.ok) return kept;
     let id = commit;
     if (info.message !== undefined) {
+      const kept = await this.expectThere(commit);
+      if (!kept.ok) return kept;
       const message = messageText(info.message);
       const tagger = this.signature(info);
       const bytes = emitTag({
