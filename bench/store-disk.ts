@@ -1,9 +1,10 @@
-/** Repositories on disk for benches: made by `git fast-import`, opened by a Store. */
-import { execFileSync } from 'node:child_process';
+/** Repositories on disk for benches: made by `git fast-import`, opened by a Store, or copied. */
+import { execFileSync, spawnSync } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { wallTimeOfMillis } from '#core';
+import { type ObjectBackend, unpackObjects } from '#git';
 import { DiskBackend, formatOpenFault } from '#git/disk';
 import { Repository } from '#store';
 import { nodeCrypto } from '#targets/node/crypto';
@@ -11,6 +12,29 @@ import { NodeFileSystem } from '#targets/node/file-system';
 import { zlib } from '#targets/node/zlib';
 
 export const millisOf = (start: number): number => performance.now() - start;
+
+export type Git = (cwd: string, args: readonly string[], input?: string | Uint8Array) => Buffer;
+
+/** Git with nothing but `home` to look for settings in; gives what it writes. */
+export const gitWith =
+  (home: string): Git =>
+  (cwd, args, input = '') => {
+    const env = { PATH: process.env.PATH, HOME: home, GIT_CONFIG_NOSYSTEM: '1' };
+    const done = spawnSync('git', args, { cwd, input, env, maxBuffer: 2 ** 31 - 1 });
+    if (done.status !== 0) throw new Error(`git ${args.join(' ')}: ${done.stderr}`);
+    return done.stdout;
+  };
+
+/** Writes every object of the repository at `path` to `backend`, each whole. */
+export async function copyObjects(git: Git, path: string, backend: ObjectBackend): Promise<void> {
+  const pack = git(path, ['pack-objects', '--all', '--revs', '--stdout', '-q']);
+  const pieces = (async function* () {
+    yield pack;
+  })();
+  const tools = { crypto: nodeCrypto, zlib };
+  const done = await unpackObjects(pieces, backend, tools, { check: 'nothing' });
+  if (!done.ok) throw new Error(JSON.stringify(done.error));
+}
 
 /** A bare repository at `path` whose main has directories of files, in one pack. */
 export function seedRepository(path: string, directories: number, filesEach: number): void {

@@ -18,12 +18,13 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type ObjectId, unpackObjects } from '#git';
+import type { ObjectId } from '#git';
 import { BlockBackend, type StoreParts } from '#store/block';
 import { nodeCrypto } from '#targets/node/crypto';
 import { FileBlock } from '#targets/node/file-block';
 import { NodeLoop } from '#targets/node/loop';
 import { zlib } from '#targets/node/zlib';
+import { copyObjects, gitWith } from './store-disk.ts';
 
 const option = (name: string, otherwise: string): string =>
   process.argv.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3) ?? otherwise;
@@ -33,13 +34,7 @@ const targets = option('targets', 'process,pvh').split(',');
 const root = fileURLToPath(new URL('..', import.meta.url));
 const home = mkdtempSync(join(tmpdir(), 'morgana-store-open-'));
 const loop = new NodeLoop();
-
-function git(cwd: string, args: readonly string[], input = ''): Buffer {
-  const env = { PATH: process.env.PATH, HOME: home, GIT_CONFIG_NOSYSTEM: '1' };
-  const done = spawnSync('git', args, { cwd, input, env, maxBuffer: 2 ** 31 - 1 });
-  if (done.status !== 0) throw new Error(`git ${args.join(' ')}: ${done.stderr}`);
-  return done.stdout;
-}
+const git = gitWith(home);
 
 /** Files in ten directories, of which each commit changes one. */
 function makeRepository(path: string, commits: number): void {
@@ -74,13 +69,7 @@ async function fill(file: string, path: string, commits: number): Promise<BlockB
   const opened = await BlockBackend.openOrFormat(parts, options);
   if (!opened.ok) throw new Error(opened.error.kind);
   const store = opened.value;
-  const pack = git(path, ['pack-objects', '--all', '--revs', '--stdout', '-q']);
-  const pieces = (async function* () {
-    yield pack;
-  })();
-  const tools = { crypto: nodeCrypto, zlib };
-  const done = await unpackObjects(pieces, store, tools, { check: 'nothing' });
-  if (!done.ok) throw new Error(JSON.stringify(done.error));
+  await copyObjects(git, path, store);
   const tip = git(path, ['rev-parse', 'main']).toString().trim() as ObjectId;
   const name = 'refs/heads/main';
   const set = await store.updateRefs([{ name, from: null, to: tip }], 'filled');

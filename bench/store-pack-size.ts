@@ -4,14 +4,14 @@
  * that are edited, many small JSON records, wide trees. Ours starts from objects without any delta,
  * as a store's are; so does Git's.
  */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SeededRandom } from '#core';
-import { compact, MemoryBackend, type ObjectId, unpackObjects } from '#git';
+import { compact, MemoryBackend, type ObjectId } from '#git';
 import { nodeCrypto } from '#targets/node/crypto';
 import { zlib } from '#targets/node/zlib';
+import { copyObjects, gitWith } from './store-disk.ts';
 
 const REACH = 1.3;
 const tools = { crypto: nodeCrypto, zlib };
@@ -19,18 +19,7 @@ const commits = Number(
   process.argv.find((arg) => arg.startsWith('--commits='))?.slice(10) ?? 1_000,
 );
 const home = mkdtempSync(join(tmpdir(), 'morgana-pack-size-'));
-
-function git(cwd: string, args: readonly string[], input: string | Uint8Array = ''): Buffer {
-  const env = { PATH: process.env.PATH, HOME: home, GIT_CONFIG_NOSYSTEM: '1' };
-  const { status, stdout, stderr } = spawnSync('git', args, {
-    cwd,
-    input,
-    env,
-    maxBuffer: 1 << 30,
-  });
-  if (status !== 0) throw new Error(`git ${args.join(' ')}: ${stderr}`);
-  return stdout;
-}
+const git = gitWith(home);
 
 /** A file that changes: path and new text. */
 type Change = readonly [string, string];
@@ -103,20 +92,10 @@ function importStream(changes: Generator<Change[]>): string {
   return parts.join('');
 }
 
-async function load(path: string): Promise<MemoryBackend> {
-  const backend = new MemoryBackend();
-  const pack = git(path, ['pack-objects', '--all', '--revs', '--stdout', '-q']);
-  const pieces = (async function* () {
-    yield pack;
-  })();
-  const done = await unpackObjects(pieces, backend, tools, { check: 'nothing' });
-  if (!done.ok) throw new Error(JSON.stringify(done.error));
-  return backend;
-}
-
 /** Bytes of the pack, and seconds. */
 async function ours(path: string): Promise<[number, number]> {
-  const backend = await load(path);
+  const backend = new MemoryBackend();
+  await copyObjects(git, path, backend);
   const tip = git(path, ['rev-parse', 'main']).toString().trim() as ObjectId;
   const start = performance.now();
   const steps = compact(backend, tools, { roots: [tip] });
