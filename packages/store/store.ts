@@ -10,6 +10,7 @@ import { assert, err, ok, type Result } from '#core';
 import { HEADS, isBranchName, type ObjectId } from '#git';
 import type { Commit, CommitOptions } from './commit-info.ts';
 import type { AnyContentType } from './content/content-type.ts';
+import { equalBytes } from './content/equal.ts';
 import { known, type MergeConflict, type Optional } from './content/merge.ts';
 import { CommitGraph } from './history/commit-graph.ts';
 import {
@@ -417,7 +418,5 @@ function conflictAt(path: Path, reason: MergeConflict): Result<never, StoreError
 
 function isSameValue(type: AnyContentType, a: unknown, b: unknown): boolean {
   if (a === undefined || b === undefined) return a === b;
-  const left = type.encode(a);
-  const right = type.encode(b);
-  return left.length === right.length && left.every((byte, i) => byte === right[i]);
+  return equalBytes(type.encode(a), type.encode(b));
 }

@@ -2,7 +2,7 @@
  * What a store knows of the contents at a path: how they are bytes, and how they merge. Contents
  * are Git's blobs, so a codec must be exact: decode(encode(v)) is v, and equal values encode to
  * equal bytes, else a store commits what didn't change. Stock types: stock.ts; composed ones:
- * shape.ts. Not here: paths (a store's schema maps them to types).
+ * data/form.ts. Not here: paths (a store's schema maps them to types).
  */
 
 import type { Result } from '#core';

@@ -1,6 +1,6 @@
 /**
  * Content types without structure, or with any: bytes, text, JSON, integers. Structured ones are
- * composed in shape.ts.
+ * composed in data/form.ts.
  */
 
 import { err, hot, ok } from '#core';
