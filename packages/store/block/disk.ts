@@ -3,8 +3,9 @@
  * segment-table.ts. Not here: what the bytes mean.
  */
 
-import { assert, err, hot, ok, type Result } from '#core';
+import { assert, err, ok, type Result } from '#core';
 import type { BlockDevice } from '#device';
+import { joinBytes } from '#git/wire';
 import type { StoreFault } from './fault.ts';
 import type { Geometry } from './geometry.ts';
 import type { SegmentTable } from './segment-table.ts';
@@ -48,7 +49,7 @@ export class Disk {
       if (next === NO_SEGMENT) break;
       at = geometry.startOf(next);
     }
-    return ok(join(pieces));
+    return ok(joinBytes(pieces));
   }
 
   async #readPiece(place: number, count: number): Promise<Result<Uint8Array, StoreFault>> {
@@ -118,15 +119,4 @@ export class Disk {
     const flushed = await this.device.flush();
     return flushed.ok ? flushed : err({ kind: 'device', error: flushed.error });
   }
-}
-
-export function join(pieces: readonly Uint8Array[]): Uint8Array {
-  if (pieces.length === 1) return pieces[0]!;
-  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    hot.copy(bytes, at, piece, 0, piece.length);
-    at += piece.length;
-  }
-  return bytes;
 }

@@ -5,8 +5,8 @@
 
 import { err, hot, ok, type Result } from '#core';
 import { applyDelta, type GitObject, isIdAt, type ObjectId, objectHeader } from '#git';
+import { joinBytes } from '#git/wire';
 import type { StoreCore } from './core.ts';
-import { join } from './disk.ts';
 import type { StoreFault } from './fault.ts';
 import { CHAIN_LENGTH_MAX, OBJECT_BYTES_MAX, READ_AHEAD_BYTES, SCAN_BYTES } from './limits.ts';
 import { SHORT_SUM_BYTES } from './wire/checksum.ts';
@@ -70,7 +70,7 @@ export class ObjectReader {
     }
     const have = ahead.length;
     const rest = await disk.read(disk.advance(place, have), recordBytes - have);
-    return rest.ok ? ok(join([ahead, rest.value])) : rest;
+    return rest.ok ? ok(joinBytes([ahead, rest.value])) : rest;
   }
 
   /** The object `id`, whose record is at `place`; `known`: that record, if it was just read. */

@@ -6,7 +6,8 @@
 
 import { hot, ok, type Result } from '#core';
 import type { CryptoPrimitives } from '#device';
-import { type Disk, join } from './disk.ts';
+import { joinBytes } from '#git/wire';
+import type { Disk } from './disk.ts';
 import type { StoreFault } from './fault.ts';
 import { REFS_BYTES_MAX, SCAN_BYTES } from './limits.ts';
 import type { StreamEnd } from './stream-writer.ts';
@@ -134,7 +135,7 @@ async function scanBig(
   }
   if (head === null) return ok(null);
   const { headBytes, payloadBytes } = head;
-  const payload = isRefs ? join(pieces).subarray(headBytes, headBytes + payloadBytes) : null;
+  const payload = isRefs ? joinBytes(pieces).subarray(headBytes, headBytes + payloadBytes) : null;
   return ok({ place: bodyPlace, head, payload });
 }
 

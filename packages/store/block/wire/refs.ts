@@ -5,7 +5,6 @@
 
 import {
   err,
-  hot,
   ok,
   type Result,
   readU16be,
@@ -15,7 +14,7 @@ import {
   writeU32be,
 } from '#core';
 import { isRefName, type ObjectId, REF_NAME_BYTES_MAX, readId, writeId } from '#git';
-import { decodeText, encodeText } from '#git/wire';
+import { decodeText, encodeText, joinBytes } from '#git/wire';
 import { REASON_BYTES_MAX } from '../limits.ts';
 
 const REMOVED = 0;
@@ -129,13 +128,7 @@ export function emitRefChanges(changes: RefChanges): Uint8Array {
     parts.push(u32(changes.shallow.length));
     for (const id of changes.shallow) parts.push(idOf(id));
   }
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    hot.copy(bytes, at, part, 0, part.length);
-    at += part.length;
-  }
-  return bytes;
+  return joinBytes(parts);
 }
 
 /** Whole characters, so that it reads as it was written. */
