@@ -16,7 +16,7 @@ import {
 } from '#core';
 import { type Checksum, hasSum, putSum, SUM_BYTES } from './checksum.ts';
 import { readU48be, writeU48be } from './places.ts';
-import { type SegmentUse, STORE_ID_BYTES } from './superblock.ts';
+import { SEGMENT_USES, type SegmentUse, STORE_ID_BYTES } from './superblock.ts';
 
 const at = {
   magic: 0,
@@ -36,7 +36,6 @@ const at = {
 
 export const SEGMENT_HEAD_BYTES = 56;
 const MAGIC = 0x4d475347; // "MGSG"
-const USES: readonly SegmentUse[] = ['free', 'log', 'collected', 'index'];
 
 export interface SegmentHead {
   readonly use: SegmentUse;
@@ -66,7 +65,7 @@ export function parseSegmentHead(
   if (!hasSum(checksum, b, at.checksum, SEGMENT_HEAD_BYTES)) {
     return err({ kind: 'checksum', offset: at.checksum });
   }
-  const use = USES[b[at.use]!];
+  const use = SEGMENT_USES[b[at.use]!];
   if (use === undefined) return err({ kind: 'field', offset: at.use, value: b[at.use]! });
   const hash = b[at.hash]!;
   if (hash !== 1 && hash !== 2) return err({ kind: 'field', offset: at.hash, value: hash });
@@ -89,7 +88,7 @@ export function parseSegmentHead(
 export function emitSegmentHead(checksum: Checksum, to: Uint8Array, repr: SegmentHead): number {
   to.fill(0, 0, SEGMENT_HEAD_BYTES);
   writeU32be(to, at.magic, MAGIC);
-  to[at.use] = USES.indexOf(repr.use);
+  to[at.use] = SEGMENT_USES.indexOf(repr.use);
   writeU16be(to, at.number, repr.number);
   hot.copy(to, at.storeId, repr.storeId, 0, STORE_ID_BYTES);
   writeU48be(to, at.allocation, repr.allocation);

@@ -53,9 +53,10 @@ export const STORE_ID_BYTES = 16;
 /** "No segment": the end of a chain. */
 export const NO_SEGMENT = 0xffff;
 
-/** What a segment is used for. */
+/** What a segment is used for, in a table and in its own header. */
 export type SegmentUse = 'free' | 'log' | 'collected' | 'index';
-const USES: readonly SegmentUse[] = ['free', 'log', 'collected', 'index'];
+/** By their numbers on the device. */
+export const SEGMENT_USES: readonly SegmentUse[] = ['free', 'log', 'collected', 'index'];
 
 export interface SegmentEntry {
   readonly use: SegmentUse;
@@ -129,7 +130,7 @@ export function parseSuperblock(
   const segmentCount = readU16be(b, at.segmentCount);
   const segments: SegmentEntry[] = [];
   for (let i = 0, p = at.runs + RUN_BYTES * runCount; i < segmentCount; i++, p += 4) {
-    const use = USES[b[p + 2]!];
+    const use = SEGMENT_USES[b[p + 2]!];
     if (use === undefined || b[p + 3] !== 0) {
       return err({ kind: 'field', offset: p + 2, value: b[p + 2]! });
     }
@@ -238,7 +239,7 @@ export function emitSuperblock(checksum: Checksum, to: Uint8Array, repr: Superbl
   }
   for (const { use, next } of repr.segments) {
     writeU16be(to, p, next);
-    to[p + 2] = USES.indexOf(use);
+    to[p + 2] = SEGMENT_USES.indexOf(use);
     p += SEGMENT_ENTRY_BYTES;
   }
   putSum(checksum, to, at.checksum, used);
