@@ -1,4 +1,5 @@
 export { AssertionError, assert, assertNever } from './assert.ts';
+export { BinaryHeap } from './binary-heap.ts';
 export { type HotBytes, hot } from './hot-bytes.ts';
 export * from './ints.ts';
 export {

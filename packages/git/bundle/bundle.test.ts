@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { MemoryBackend } from '../memory-backend.ts';
 import type { ObjectHash, ObjectId } from '../object-id.ts';
-import { idsOf, must, piecesOf, sameIds, TestGit, tools } from '../pack/test-git.ts';
+import { idsOf, piecesOf, sameIds, TestGit, tools } from '../pack/test-git.ts';
 import { unpackObjects } from '../pack/unpack-objects.ts';
+import { must } from '../test-must.ts';
 import { type BundleRequest, exportBundle, importBundle } from './bundle.ts';
 
 const git = new TestGit();

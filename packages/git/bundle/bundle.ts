@@ -10,9 +10,9 @@ import type { ObjectId } from '../object-id.ts';
 import { ByteSource } from '../pack/byte-source.ts';
 import type { DeltaOptions } from '../pack/find-deltas.ts';
 import { formatPackFault, isPackFault, type PackFault } from '../pack/pack-fault.ts';
-import type { PackTools } from '../pack/pack-stream.ts';
+import type { PackBounds, PackTools } from '../pack/pack-stream.ts';
 import { selectObjects } from '../pack/select-objects.ts';
-import { type PackBounds, unpackObjects } from '../pack/unpack-objects.ts';
+import { unpackObjects } from '../pack/unpack-objects.ts';
 import { packPieces } from '../pack/write-pack.ts';
 import { isRefName } from '../ref-name.ts';
 import {

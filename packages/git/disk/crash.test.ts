@@ -7,10 +7,11 @@ import { SimCrash, type SimFileSystem, SimRandom } from '#targets/sim/index';
 import type { RefUpdate } from '../backend.ts';
 import { hashObject } from '../object.ts';
 import type { ObjectId } from '../object-id.ts';
+import { must } from '../test-must.ts';
 import { parseCommit } from '../wire/commit.ts';
 import { parseTree } from '../wire/tree.ts';
 import type { DiskBackend } from './disk-backend.ts';
-import { commitObjects, must, openTest, simRepository, TestHome } from './test-repository.ts';
+import { commitObjects, openTest, simRepository, TestHome } from './test-repository.ts';
 
 const home = new TestHome();
 after(() => home.close());

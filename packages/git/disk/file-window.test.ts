@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { writeNewFile } from '#device';
 import { SimFileSystem, SimRandom } from '#targets/sim/index';
+import { must } from '../test-must.ts';
 import { FileWindow } from './file-window.ts';
-import { must } from './test-repository.ts';
 
 test('any part of a file › read through the window › its bytes, fewer at the end', () => {
   const files = new SimFileSystem(new SimRandom(1));

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { FileSystem } from '#device';
 import type { ObjectId } from '../object-id.ts';
+import { must } from '../test-must.ts';
 import { encodeText } from '../wire/text.ts';
 import { configBoolean, configValue, parseConfig } from './config.ts';
 import {
@@ -28,7 +29,6 @@ import {
   AUTHOR,
   blobObject,
   commitObjects,
-  must,
   openTest,
   simRepository,
   TestHome,

@@ -9,15 +9,9 @@ import { SimCrash, SimRandom } from '#targets/sim/index';
 import { checkRepository } from '../check.ts';
 import type { NamedObject } from '../object.ts';
 import type { ObjectId } from '../object-id.ts';
+import { must } from '../test-must.ts';
 import type { DiskBackend } from './disk-backend.ts';
-import {
-  blobObject,
-  commitObjects,
-  must,
-  openTest,
-  simRepository,
-  TestHome,
-} from './test-repository.ts';
+import { blobObject, commitObjects, openTest, simRepository, TestHome } from './test-repository.ts';
 
 const home = new TestHome();
 after(() => home.close());

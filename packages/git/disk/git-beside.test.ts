@@ -17,11 +17,12 @@ import { zlib } from '#targets/node/zlib';
 import { hashObject, type NamedObject, nameObject } from '../object.ts';
 import type { ObjectHash, ObjectId } from '../object-id.ts';
 import { applyDelta } from '../pack/delta.ts';
+import { must } from '../test-must.ts';
 import { emitCommit } from '../wire/commit.ts';
 import { emitTree } from '../wire/tree.ts';
 import { DiskBackend, type DiskBackendOptions } from './disk-backend.ts';
 import type { Elsewhere } from './layout.ts';
-import { must, openTest, settleHost, TestHome, testOptions } from './test-repository.ts';
+import { openTest, settleHost, TestHome, testOptions } from './test-repository.ts';
 
 const home = new TestHome();
 after(() => home.close());

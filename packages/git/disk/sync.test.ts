@@ -5,9 +5,10 @@ import test from 'node:test';
 import { type SimFileSystem, SimRandom } from '#targets/sim/index';
 import type { RefUpdate } from '../backend.ts';
 import type { ObjectId } from '../object-id.ts';
+import { must } from '../test-must.ts';
 import type { DiskBackend } from './disk-backend.ts';
 import { PACKED_OBJECTS_MIN } from './limits.ts';
-import { blobObject, commitObjects, must, openTest, simRepository } from './test-repository.ts';
+import { blobObject, commitObjects, openTest, simRepository } from './test-repository.ts';
 
 const MAIN = 'refs/heads/main';
 const DEEP = 'refs/heads/deep/er/branch';

@@ -12,6 +12,7 @@ import { zlib } from '#targets/node/zlib';
 import { SimFileSystem, SimRandom } from '#targets/sim/index';
 import { type NamedObject, nameObject } from '../object.ts';
 import type { ObjectId } from '../object-id.ts';
+import { must } from '../test-must.ts';
 import { emitCommit } from '../wire/commit.ts';
 import { emitTree } from '../wire/tree.ts';
 import { DiskBackend, type DiskBackendOptions } from './disk-backend.ts';
@@ -57,12 +58,6 @@ export function commitObjects(text: string, parents: readonly ObjectId[]): Named
     message: `${text}\n`,
   });
   return [blob, inner, outer, object('commit', commit)];
-}
-
-/** What must work, worked. */
-export function must<T>(result: { ok: true; value: T } | { ok: false; error: unknown }): T {
-  if (result.ok) return result.value;
-  throw new Error(JSON.stringify(result.error));
 }
 
 export function openTest(

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { MemoryBackend } from '../memory-backend.ts';
 import type { ObjectHash, ObjectId } from '../object-id.ts';
+import { must } from '../test-must.ts';
 import { type PackRequest, selectObjects } from './select-objects.ts';
-import { must, piecesOf, sameIds, TestGit, tools } from './test-git.ts';
+import { piecesOf, sameIds, TestGit, tools } from './test-git.ts';
 import { unpackObjects } from './unpack-objects.ts';
 import { PackStopped, packPieces, type WriteOptions } from './write-pack.ts';
 

@@ -5,8 +5,9 @@ import { after, test } from 'node:test';
 import { MemoryBackend } from '../memory-backend.ts';
 import { hashObject, type ObjectKind } from '../object.ts';
 import type { ObjectHash } from '../object-id.ts';
+import { must } from '../test-must.ts';
 import { checkObject } from './check-object.ts';
-import { must, piecesOf, TestGit, tools } from './test-git.ts';
+import { piecesOf, TestGit, tools } from './test-git.ts';
 import { packOf } from './test-pack.ts';
 import { unpackObjects } from './unpack-objects.ts';
 

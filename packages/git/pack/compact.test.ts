@@ -6,10 +6,11 @@ import type { PackEntry } from '../backend.ts';
 import { MemoryBackend } from '../memory-backend.ts';
 import { nameObject } from '../object.ts';
 import type { ObjectId } from '../object-id.ts';
+import { must } from '../test-must.ts';
 import { type CompactOptions, type CompactStep, compact } from './compact.ts';
 import { emitPackIndex, PackIndex } from './pack-index.ts';
 import { PackStream } from './pack-stream.ts';
-import { must, piecesOf, sameIds, TestGit, tools } from './test-git.ts';
+import { piecesOf, sameIds, TestGit, tools } from './test-git.ts';
 import { unpackObjects } from './unpack-objects.ts';
 
 const git = new TestGit();
@@ -137,14 +138,7 @@ test('a root that is missing › compacted › told', async () => {
 
 /** Every entry of the pack, as a backend that keeps packs would give it. */
 async function noteEntries(backend: PackedBackend): Promise<void> {
-  const stream = new PackStream(piecesOf(backend.pack, 65_536), {
-    ...tools,
-    hash: 'SHA-1',
-    objectsMax: 1e6,
-    packBytesMax: 1e9,
-    objectBytesMax: 1e8,
-    keptBytesMax: 1e8,
-  });
+  const stream = new PackStream(piecesOf(backend.pack, 65_536), { ...tools, hash: 'SHA-1' });
   must(await stream.open());
   const idAt = new Map<number, ObjectId>();
   for (let i = 0; i < backend.index.count; i++) {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SeededRandom } from '#core';
+import { must } from '../test-must.ts';
 import { applyDelta, parseDeltaHead } from './delta.ts';
 import { DeltaBaseIndex, makeDelta } from './make-delta.ts';
-import { must } from './test-git.ts';
 
 const random = new SeededRandom(3);
 const noise = (count: number, kinds = 256) =>

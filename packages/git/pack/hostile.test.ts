@@ -6,11 +6,12 @@ import { SeededRandom } from '#core';
 import { MemoryBackend } from '../memory-backend.ts';
 import { hashObject } from '../object.ts';
 import type { ObjectHash, ObjectId } from '../object-id.ts';
+import { must } from '../test-must.ts';
 import { indexPack } from './index-pack.ts';
 import { DELTA_CHAIN_MAX, WAITING_BYTES_MAX } from './limits.ts';
 import { MemoryPackStore } from './memory-pack-store.ts';
 import type { PackFault } from './pack-fault.ts';
-import { idsOf, must, piecesOf, TestGit, tools } from './test-git.ts';
+import { idsOf, piecesOf, TestGit, tools } from './test-git.ts';
 import { deltaOf, packOf, resealed, sealed } from './test-pack.ts';
 import { type UnpackOptions, unpackObjects } from './unpack-objects.ts';
 

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { MemoryBackend } from '../memory-backend.ts';
 import type { ObjectHash } from '../object-id.ts';
+import { must } from '../test-must.ts';
 import { type IndexedPack, indexPack } from './index-pack.ts';
 import { MemoryPackStore } from './memory-pack-store.ts';
 import { emitPackIndex, PackIndex } from './pack-index.ts';
-import { must, piecesOf, TestGit, tools } from './test-git.ts';
+import { piecesOf, TestGit, tools } from './test-git.ts';
 import { unpackObjects } from './unpack-objects.ts';
 
 const git = new TestGit();

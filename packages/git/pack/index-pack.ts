@@ -17,9 +17,6 @@ import {
   DELTA_CHAIN_MAX,
   EXPANSION_BYTES_MAX,
   EXPANSION_FACTOR_MAX,
-  PACK_BYTES_MAX,
-  PACK_OBJECT_BYTES_MAX,
-  PACK_OBJECTS_MAX,
 } from './limits.ts';
 import { ObjectCache } from './object-cache.ts';
 import { ObjectChecker } from './object-checker.ts';
@@ -89,7 +86,6 @@ class Indexing {
   private readonly tools: PackTools;
   private readonly options: UnpackOptions;
   private readonly stream: PackStream;
-  private readonly objectBytesMax: number;
   private readonly checker: ObjectChecker | null;
   private readonly entries: Entry[] = [];
   /** Numbers of OBJECT_KINDS, by entry. */
@@ -116,15 +112,11 @@ class Indexing {
     this.backend = backend;
     this.tools = tools;
     this.options = options;
-    this.objectBytesMax = options.objectBytesMax ?? PACK_OBJECT_BYTES_MAX;
     this.checker =
       options.check === 'objects' ? new ObjectChecker(tools.hash, options.shallow) : null;
     this.stream = new PackStream(pieces, {
+      ...options,
       ...tools,
-      objectsMax: options.objectsMax ?? PACK_OBJECTS_MAX,
-      packBytesMax: options.packBytesMax ?? PACK_BYTES_MAX,
-      objectBytesMax: this.objectBytesMax,
-      keptBytesMax: this.objectBytesMax,
       sums: true,
       take: (bytes) => this.take(bytes),
     });
@@ -166,10 +158,8 @@ class Indexing {
       if (fault !== null) return err(fault);
       this.options.progress?.(done, count.value);
     }
-    const end = await this.stream.finish();
+    const end = await this.stream.finish(this.options.isAlone);
     if (!end.ok) return end;
-    const isAlone = this.options.isAlone === true;
-    if (isAlone && !(await this.stream.isAtEnd())) return err({ kind: 'trailing' });
     return this.storeFault === null ? end : err(this.storeFault);
   }
 
@@ -185,7 +175,7 @@ class Indexing {
       else add(this.uponId, base.id, number);
       return null;
     }
-    return this.checker?.add({ id: id!, kind: kind!, bytes: bytes! }) ?? null;
+    return this.checker?.add({ id: id!, kind: kind!, bytes }) ?? null;
   }
 
   private async resolveAll(): Promise<Result<void, Fault>> {
@@ -263,7 +253,7 @@ class Indexing {
   private applyAt(number: number, base: GitObject): Result<GitObject, Fault> {
     const delta = this.inflateAt(number);
     if (!delta.ok) return delta;
-    const made = applyDelta(base.bytes, delta.value, this.objectBytesMax);
+    const made = applyDelta(base.bytes, delta.value, this.stream.objectBytesMax);
     if (!made.ok) return err({ kind: 'bad delta', offset: this.entries[number]!.offset });
     this.expandedBytes += made.value.length;
     if (this.expandedBytes > EXPANSION_BYTES_MAX + this.sizeBytes * EXPANSION_FACTOR_MAX) {

@@ -20,6 +20,7 @@ export { formatPackFault, isPackFault, type PackBound, type PackFault } from './
 export { PACK_HEAD_BYTES, packHead, parsePackHead } from './pack-head.ts';
 export { emitPackIndex, type IndexedEntry, PackIndex } from './pack-index.ts';
 export {
+  type PackBounds,
   PackStream,
   type PackStreamOptions,
   type PackTools,
@@ -29,7 +30,6 @@ export { kindOfRawMode, type RawEntry, readRawEntry } from './raw-tree.ts';
 export { type PackRequest, selectObjects, selectSteps } from './select-objects.ts';
 export { Selection } from './selection.ts';
 export {
-  type PackBounds,
   type Unpacked,
   type UnpackOptions,
   type UnpackTarget,

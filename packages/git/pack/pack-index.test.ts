@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nodeCrypto } from '#targets/node/crypto';
 import type { ObjectId } from '../object-id.ts';
+import { must } from '../test-must.ts';
 import { emitPackIndex, PackIndex } from './pack-index.ts';
-import { must } from './test-git.ts';
 
 const idOf = (head: number, tail: number): ObjectId =>
   (head.toString(16).padStart(8, '0') + tail.toString(16).padStart(32, '0')) as ObjectId;

@@ -15,6 +15,7 @@ import { InflateStream, withSmall } from '../zlib/index.ts';
 import { ByteSource } from './byte-source.ts';
 import { crc32 } from './crc32.ts';
 import { ENTRY_HEAD_BYTES_MAX, type EntryHead, parseEntryHead } from './entry-head.ts';
+import { PACK_BYTES_MAX, PACK_OBJECT_BYTES_MAX, PACK_OBJECTS_MAX } from './limits.ts';
 import type { PackFault } from './pack-fault.ts';
 import { PACK_HEAD_BYTES, parsePackHead } from './pack-head.ts';
 
@@ -28,15 +29,17 @@ export interface PackTools {
   readonly zlib: Zlib;
 }
 
-export interface PackStreamOptions extends PackTools {
-  /** Entries; a pack that says it has more is refused. */
-  readonly objectsMax: number;
-  /** Of the pack; more: refused. */
-  readonly packBytesMax: number;
-  /** What an entry inflates to; more: refused. */
-  readonly objectBytesMax: number;
-  /** Objects and deltas with more aren't kept: `bytes` is null. */
-  readonly keptBytesMax: number;
+/** What a pack may be, where limits.ts isn't right; more: refused. */
+export interface PackBounds {
+  /** Entries. */
+  readonly objectsMax?: number;
+  /** Of the pack. */
+  readonly packBytesMax?: number;
+  /** What an entry inflates to. */
+  readonly objectBytesMax?: number;
+}
+
+export interface PackStreamOptions extends PackTools, PackBounds {
   /** Whether entries tell their crc32, which costs an interpreter much. */
   readonly sums?: boolean;
   /** Gets every byte before the hash at the end, in order; they stay as they are for good. */
@@ -51,15 +54,18 @@ export interface StreamedEntry extends EntryHead {
   readonly crc: number;
   /** Of an object; null of a delta. */
   readonly id: ObjectId | null;
-  /** What was inflated: null when it isn't kept. */
-  readonly bytes: Uint8Array | null;
+  /** What was inflated. */
+  readonly bytes: Uint8Array;
 }
 
 type Failed = Result<never, PackFault>;
 const fail = (fault: PackFault): Failed => err(fault);
 
 export class PackStream {
+  readonly objectBytesMax: number;
   private readonly options: PackStreamOptions;
+  private readonly objectsMax: number;
+  private readonly packBytesMax: number;
   private readonly source: ByteSource;
   private readonly idBytes: number;
   private readonly packHash: HashState;
@@ -74,6 +80,9 @@ export class PackStream {
 
   constructor(pieces: AsyncIterable<Uint8Array>, options: PackStreamOptions) {
     this.options = { ...options, zlib: withSmall(options.zlib) };
+    this.objectsMax = options.objectsMax ?? PACK_OBJECTS_MAX;
+    this.packBytesMax = options.packBytesMax ?? PACK_BYTES_MAX;
+    this.objectBytesMax = options.objectBytesMax ?? PACK_OBJECT_BYTES_MAX;
     this.source = new ByteSource(pieces);
     this.idBytes = ID_BYTES[options.hash];
     this.packHash = options.crypto.createHash(options.hash);
@@ -87,7 +96,7 @@ export class PackStream {
     if (!(await this.need(PACK_HEAD_BYTES))) return this.cut();
     const count = parsePackHead(source.bytes.subarray(source.at));
     if (!count.ok) return fail({ kind: 'not a pack' });
-    if (count.value > this.options.objectsMax) return fail({ kind: 'too much', what: 'objects' });
+    if (count.value > this.objectsMax) return fail({ kind: 'too much', what: 'objects' });
     this.left = count.value;
     this.takeBytes(PACK_HEAD_BYTES);
     return count;
@@ -101,7 +110,7 @@ export class PackStream {
     this.crc = 0;
     const head = await this.readHead();
     if (!head.ok) return head;
-    if (head.value.sizeBytes > this.options.objectBytesMax) {
+    if (head.value.sizeBytes > this.objectBytesMax) {
       return fail({ kind: 'too much', what: 'bytes of an object' });
     }
     if (head.value.base?.distance !== undefined && head.value.base.distance >= offset) {
@@ -110,15 +119,15 @@ export class PackStream {
     this.takeBytes(head.value.headBytes);
     const body = await this.readBody(head.value, offset);
     if (!body.ok) return body;
-    if (this.offset > this.options.packBytesMax) {
+    if (this.offset > this.packBytesMax) {
       return fail({ kind: 'too much', what: 'bytes of the pack' });
     }
     const { crc, offset: endOffset } = this;
     return ok({ ...head.value, offset, endOffset, crc, ...body.value });
   }
 
-  /** Behind the last entry: compares the hash, which it gives. */
-  async finish(): Promise<Result<Uint8Array, PackFault>> {
+  /** Behind the last entry: compares the hash, which it gives. `isAlone`: nothing may follow. */
+  async finish(isAlone = false): Promise<Result<Uint8Array, PackFault>> {
     assert(this.left === 0);
     const { source, idBytes } = this;
     if (!(await this.need(idBytes))) return this.cut();
@@ -129,17 +138,8 @@ export class PackStream {
     source.at += idBytes;
     this.freshAt = source.at;
     this.offset += idBytes;
+    if (isAlone && (await this.need(1))) return fail({ kind: 'trailing' });
     return ok(checksum);
-  }
-
-  /** Whether the input ends here; asked only where nothing may follow. */
-  async isAtEnd(): Promise<boolean> {
-    return !(await this.need(1));
-  }
-
-  /** What came behind the pack, as far as it is here. */
-  get rest(): Uint8Array {
-    return this.source.bytes.subarray(this.source.at);
   }
 
   /** Stops reading. */
@@ -169,7 +169,7 @@ export class PackStream {
   ): Promise<Result<Pick<StreamedEntry, 'id' | 'bytes'>, PackFault>> {
     const { source } = this;
     const { sizeBytes, kind } = head;
-    if (sizeBytes <= WHOLE_BYTES_MAX && sizeBytes <= this.options.keptBytesMax) {
+    if (sizeBytes <= WHOLE_BYTES_MAX) {
       const inflated = this.options.zlib.inflate(source.bytes, source.at, sizeBytes);
       if (inflated.ok) {
         const { bytes, usedBytes } = inflated.value;
@@ -202,13 +202,12 @@ export class PackStream {
     const { source, options } = this;
     const state = kind === null ? null : options.crypto.createHash(options.hash);
     if (kind !== null) state?.update(objectHeader(kind, sizeBytes));
-    const isKept = sizeBytes <= options.keptBytesMax;
     const pieces: Uint8Array[] = [];
     let size = 0;
     const stream = new InflateStream(sizeBytes, (piece) => {
       size += piece.length;
       state?.update(piece);
-      if (isKept) pieces.push(piece);
+      pieces.push(piece);
     });
     for (;;) {
       // The end of the pack may be behind it: no more is asked for than the stream needs.
@@ -217,7 +216,7 @@ export class PackStream {
       const step = stream.push(input);
       if (step === 'more') {
         this.takeBytes(input.length);
-        if (this.offset > options.packBytesMax) {
+        if (this.offset > this.packBytesMax) {
           return fail({ kind: 'too much', what: 'bytes of the pack' });
         }
         if (!(await this.more())) return this.cut();
@@ -226,7 +225,7 @@ export class PackStream {
       if (step !== 'done' || size !== sizeBytes) return this.badBody(offset);
       this.takeBytes(stream.usedBytes - before);
       const id = state === null ? null : readId(state.digest(), 0, this.idBytes);
-      return ok({ id, bytes: isKept ? joinPieces(pieces, sizeBytes) : null });
+      return ok({ id, bytes: joinPieces(pieces, sizeBytes) });
     }
   }
 

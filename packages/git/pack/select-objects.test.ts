@@ -8,9 +8,9 @@ import { IdTable } from '../id-table.ts';
 import { MemoryBackend } from '../memory-backend.ts';
 import { type GitObject, nameObject, type ObjectKind } from '../object.ts';
 import { type ObjectId, writeId } from '../object-id.ts';
+import { must } from '../test-must.ts';
 import { emitTree, type TreeEntry } from '../wire/tree.ts';
 import { selectObjects } from './select-objects.ts';
-import { must } from './test-git.ts';
 
 const encoder = new TextEncoder();
 

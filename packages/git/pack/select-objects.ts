@@ -7,13 +7,12 @@
  * path by path where something differs: what moved elsewhere may be sent again, which is allowed.
  */
 
-import { err, ok, type Result } from '#core';
+import { BinaryHeap, err, ok, type Result } from '#core';
 import type { BackendError, ObjectBackend } from '../backend.ts';
 import type { GitObject, ObjectKind } from '../object.ts';
 import { ID_BYTES, type ObjectId } from '../object-id.ts';
 import { parseTag } from '../wire/tag.ts';
 import { commitLinks } from './commit-links.ts';
-import { CommitQueue, type QueuedCommit } from './commit-queue.ts';
 import { EDGES_MAX, TAG_CHAIN_MAX } from './limits.ts';
 import { Selection } from './selection.ts';
 import { TreeWalk } from './tree-walk.ts';
@@ -67,6 +66,18 @@ class Stopped extends Error {
   }
 }
 
+/** A commit that waits to be walked. */
+interface QueuedCommit {
+  /** Its number in the selection's table. */
+  readonly index: number;
+  readonly seconds: number;
+  readonly parents: readonly number[];
+}
+
+/** The latest first; of those of one second, as they were met, so that every walk is the same. */
+const isBefore = (a: QueuedCommit, b: QueuedCommit): boolean =>
+  a.seconds > b.seconds || (a.seconds === b.seconds && a.index < b.index);
+
 interface ChosenCommit {
   readonly index: number;
   readonly parents: readonly number[];
@@ -79,7 +90,7 @@ class Selecting {
   private readonly idBytes: number;
   private readonly ends: ReadonlySet<ObjectId>;
   private readonly haveEnds: ReadonlySet<ObjectId>;
-  private readonly queue = new CommitQueue();
+  private readonly queue = new BinaryHeap(isBefore);
   /** Commits by number in the selection's table: their trees, once they were read. */
   private readonly trees = new Map<number, ObjectId>();
   /** Numbers of parents, of those that were taken from the queue as wanted. */

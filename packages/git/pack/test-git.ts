@@ -9,6 +9,7 @@ import { nodeCrypto } from '#targets/node/crypto';
 import { zlib } from '#targets/node/zlib';
 import type { ObjectBackend } from '../backend.ts';
 import type { ObjectHash, ObjectId } from '../object-id.ts';
+import { must } from '../test-must.ts';
 
 const DATE = '1800000000 +0000';
 
@@ -130,12 +131,6 @@ function historyStream({ seed, commits, files, lines = 30 }: HistoryOptions): st
 /** `bytes` in pieces of at most so many. */
 export async function* piecesOf(bytes: Uint8Array, count: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += count) yield bytes.subarray(at, at + count);
-}
-
-/** What must work, worked. */
-export function must<T>(result: { ok: true; value: T } | { ok: false; error: unknown }): T {
-  if (result.ok) return result.value;
-  throw new Error(JSON.stringify(result.error));
 }
 
 /** Without printing thousands of ids when they differ. */

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { MemoryBackend } from '../memory-backend.ts';
 import type { ObjectHash } from '../object-id.ts';
-import { idsOf, must, piecesOf, sameIds, TestGit, tools } from './test-git.ts';
+import { must } from '../test-must.ts';
+import { idsOf, piecesOf, sameIds, TestGit, tools } from './test-git.ts';
 import { unpackObjects } from './unpack-objects.ts';
 
 const git = new TestGit();

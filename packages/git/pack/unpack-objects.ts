@@ -20,22 +20,12 @@ import {
   DELTA_CHAIN_MAX,
   EXPANSION_BYTES_MAX,
   EXPANSION_FACTOR_MAX,
-  PACK_BYTES_MAX,
-  PACK_OBJECT_BYTES_MAX,
-  PACK_OBJECTS_MAX,
   WAITING_BYTES_MAX,
 } from './limits.ts';
 import { ObjectCache } from './object-cache.ts';
 import { ObjectChecker } from './object-checker.ts';
 import type { PackFault } from './pack-fault.ts';
-import { PackStream, type PackTools, type StreamedEntry } from './pack-stream.ts';
-
-/** What a pack may be, where limits.ts isn't right. */
-export interface PackBounds {
-  readonly objectsMax?: number;
-  readonly packBytesMax?: number;
-  readonly objectBytesMax?: number;
-}
+import { type PackBounds, PackStream, type PackTools, type StreamedEntry } from './pack-stream.ts';
 
 export interface UnpackOptions extends PackBounds {
   /**
@@ -82,7 +72,6 @@ class Unpacking {
   private readonly tools: PackTools;
   private readonly options: UnpackOptions;
   private readonly stream: PackStream;
-  private readonly objectBytesMax: number;
   private readonly checker: ObjectChecker | null;
   private readonly recent = new ObjectCache<ObjectId>(BASE_CACHE_BYTES_MAX);
   private batch = new Map<ObjectId, NamedObject>();
@@ -106,16 +95,9 @@ class Unpacking {
     this.backend = backend;
     this.tools = { ...tools, hash: backend.hash };
     this.options = options;
-    this.objectBytesMax = options.objectBytesMax ?? PACK_OBJECT_BYTES_MAX;
     this.checker =
       options.check === 'objects' ? new ObjectChecker(backend.hash, options.shallow) : null;
-    this.stream = new PackStream(pieces, {
-      ...this.tools,
-      objectsMax: options.objectsMax ?? PACK_OBJECTS_MAX,
-      packBytesMax: options.packBytesMax ?? PACK_BYTES_MAX,
-      objectBytesMax: this.objectBytesMax,
-      keptBytesMax: this.objectBytesMax,
-    });
+    this.stream = new PackStream(pieces, { ...options, ...this.tools });
   }
 
   async run(): Promise<Result<Unpacked, PackFault | BackendError>> {
@@ -137,10 +119,8 @@ class Unpacking {
       if (!taken.ok) return taken;
       this.options.progress?.(done, count.value);
     }
-    const end = await this.stream.finish();
+    const end = await this.stream.finish(this.options.isAlone);
     if (!end.ok) return end;
-    const isAlone = this.options.isAlone === true;
-    if (isAlone && !(await this.stream.isAtEnd())) return err({ kind: 'trailing' });
     if (this.waitingCount > 0) return err(this.missingBase());
     const flushed = await this.flush();
     if (!flushed.ok) return flushed;
@@ -150,8 +130,7 @@ class Unpacking {
   }
 
   private async takeEntry(entry: StreamedEntry): Promise<Result<void, PackFault | BackendError>> {
-    const { kind, base, offset, id } = entry;
-    const bytes = entry.bytes!;
+    const { kind, base, offset, id, bytes } = entry;
     if (base === null) {
       const added = await this.addObject({ id: id!, kind: kind!, bytes }, offset, 0);
       return added.ok ? this.resolveReady() : added;
@@ -195,7 +174,7 @@ class Unpacking {
   ): Promise<Result<void, PackFault | BackendError>> {
     const depth = (this.depthOf.get(baseId) ?? 0) + 1;
     if (depth > DELTA_CHAIN_MAX) return err({ kind: 'too much', what: 'deltas upon deltas' });
-    const made = applyDelta(base.bytes, delta, this.objectBytesMax);
+    const made = applyDelta(base.bytes, delta, this.stream.objectBytesMax);
     if (!made.ok) return err({ kind: 'bad delta', offset });
     const bytes = made.value;
     this.expandedBytes += bytes.length;

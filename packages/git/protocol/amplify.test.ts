@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { tools } from '../pack/test-git.ts';
+import { must } from '../test-must.ts';
 import { noId } from '../wire/advertisement.ts';
 import { commandPkts, FetchArguments } from '../wire/fetch-request.ts';
 import { emitPkts, type Pkt, parsePkts } from '../wire/pkt-line.ts';
@@ -9,7 +11,7 @@ import { lineOf } from '../wire/pkt-text.ts';
 import { pushRequestPkts } from '../wire/push-request.ts';
 import { PUSH_BROKEN_TIPS_MAX, SHALLOWS_MAX } from './limits.ts';
 import { Quarantine } from './quarantine.ts';
-import { bytesFrom, must, piecesOf, Replica, tools } from './test-replica.ts';
+import { bytesFrom, piecesOf, Replica } from './test-replica.ts';
 import { unpackInto } from './unpack.ts';
 
 const COUNT = 1_000;

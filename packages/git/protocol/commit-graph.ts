@@ -1,19 +1,19 @@
 /** Commits as walks see them: parents, tree and time; each read once. Read first: ../backend.ts. */
 
+import { TAG_CHAIN_MAX } from '../limits.ts';
 import type { ObjectKind } from '../object.ts';
 import { ID_BYTES, type ObjectId } from '../object-id.ts';
-import { parseCommit } from '../wire/commit.ts';
+import { type CommitLinks, commitLinks } from '../pack/commit-links.ts';
 import { parseTag } from '../wire/tag.ts';
-import { PEELS_MAX } from './limits.ts';
 import type { ObjectReader } from './quarantine.ts';
 import { got, Stop } from './stop.ts';
 
-export interface CommitNode {
-  readonly tree: ObjectId;
-  readonly parents: readonly ObjectId[];
-  /** Of the committer, since 1970. */
-  readonly seconds: number;
+export interface CommitNode extends CommitLinks {
+  readonly id: ObjectId;
 }
+
+/** What a walk that goes back in time looks at first. */
+export const isNewer = (a: CommitNode, b: CommitNode): boolean => a.seconds > b.seconds;
 
 /** What a name finally stands for. */
 export interface Peeled {
@@ -25,11 +25,14 @@ export interface Peeled {
 
 /** Holds every commit that was asked for: one graph for one request. */
 export class CommitGraph {
+  /** Commits that walks may still look at, those that are known already too. */
+  walkLeft: number;
   readonly #backend: ObjectReader;
   readonly #nodes = new Map<ObjectId, CommitNode | null>();
 
-  constructor(backend: ObjectReader) {
+  constructor(backend: ObjectReader, walkCommitsMax = Number.POSITIVE_INFINITY) {
     this.#backend = backend;
+    this.walkLeft = walkCommitsMax;
   }
 
   /** Commits held. */
@@ -44,10 +47,9 @@ export class CommitGraph {
     const object = got(await this.#backend.readObject(id));
     let node: CommitNode | null = null;
     if (object?.kind === 'commit') {
-      const parsed = parseCommit(object.bytes, ID_BYTES[this.#backend.hash]);
-      if (!parsed.ok) throw damaged(id, 'a malformed commit');
-      const { tree, parents, committer } = parsed.value;
-      node = { tree, parents, seconds: committer.seconds };
+      const links = commitLinks(object.bytes, ID_BYTES[this.#backend.hash]);
+      if (links === null) throw damaged(id, 'a malformed commit');
+      node = { id, ...links };
     }
     this.#nodes.set(id, node);
     return node;
@@ -63,7 +65,7 @@ export class CommitGraph {
   /** Follows tags; null when the object, or one on the way, isn't here. */
   async peel(id: ObjectId): Promise<Peeled | null> {
     const tags: ObjectId[] = [];
-    for (let at = id; tags.length <= PEELS_MAX; ) {
+    for (let at = id; tags.length <= TAG_CHAIN_MAX; ) {
       if ((this.#nodes.get(at) ?? null) !== null) return { id: at, kind: 'commit', tags };
       const object = got(await this.#backend.readObject(at));
       if (object === null) return null;

@@ -3,10 +3,10 @@
  * first: gitprotocol-pack(5), "Packfile Negotiation".
  */
 
+import { BinaryHeap } from '#core';
 import type { ObjectBackend } from '../backend.ts';
 import type { ObjectId } from '../object-id.ts';
-import type { CommitGraph } from './commit-graph.ts';
-import { DateQueue } from './date-queue.ts';
+import { type CommitGraph, type CommitNode, isNewer } from './commit-graph.ts';
 import { WALK_COMMITS_MAX } from './limits.ts';
 import { got } from './stop.ts';
 
@@ -89,8 +89,9 @@ export class CommonObjects {
 }
 
 /**
- * Whether `tips` together reach all of `ids`, within WALK_COMMITS_MAX commits. The newest are
- * looked at first, so that what is near a tip is found soon. Throws Stop.
+ * Whether `tips` together reach all of `ids`, within WALK_COMMITS_MAX commits and what the graph
+ * has left for walks. The newest are looked at first, so that what is near a tip is found soon.
+ * Throws Stop.
  */
 export async function areReachable(
   graph: CommitGraph,
@@ -99,23 +100,24 @@ export async function areReachable(
 ): Promise<boolean> {
   const missing = new Set(ids);
   const seen = new Set<ObjectId>();
-  const queue = new DateQueue();
+  const queue = new BinaryHeap<CommitNode>(isNewer);
   const meet = async (id: ObjectId): Promise<void> => {
     if (seen.has(id)) return;
     seen.add(id);
     missing.delete(id);
     const node = await graph.commit(id);
-    if (node !== null) queue.push(id, node.seconds);
+    if (node !== null) queue.push(node);
   };
   for (const tip of tips) {
     const peeled = await graph.peel(tip);
     for (const tag of peeled?.tags ?? []) missing.delete(tag);
     if (peeled?.kind === 'commit') await meet(peeled.id);
   }
-  while (missing.size > 0 && seen.size <= WALK_COMMITS_MAX) {
-    const id = queue.pop();
-    if (id === undefined) return false;
-    for (const parent of (await graph.need(id)).parents) await meet(parent);
+  while (missing.size > 0 && seen.size <= WALK_COMMITS_MAX && graph.walkLeft > 0) {
+    const node = queue.pop();
+    if (node === undefined) return false;
+    graph.walkLeft--;
+    for (const parent of node.parents) await meet(parent);
   }
   return missing.size === 0;
 }

@@ -5,6 +5,8 @@ import { test } from 'node:test';
 import { ok } from '#core';
 import { SimRandom } from '#targets/sim/index';
 import type { ObjectId } from '../object-id.ts';
+import { tools } from '../pack/test-git.ts';
+import { must } from '../test-must.ts';
 import { noId } from '../wire/advertisement.ts';
 import { commandPkts, FetchArguments } from '../wire/fetch-request.ts';
 import { emitPkts, type Pkt, parsePkts } from '../wire/pkt-line.ts';
@@ -13,7 +15,7 @@ import { pushRequestPkts } from '../wire/push-request.ts';
 import { BAND_ERROR, bandText } from '../wire/side-band.ts';
 import { Remote } from './client/remote.ts';
 import { HAVES_MAX, PUSH_OPTIONS_MAX } from './limits.ts';
-import { bytesFrom, must, piecesOf, Replica, tools } from './test-replica.ts';
+import { bytesFrom, piecesOf, Replica } from './test-replica.ts';
 import type { GitTransport } from './transport.ts';
 
 const NONE = noId('SHA-1');

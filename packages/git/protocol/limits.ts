@@ -30,8 +30,6 @@ export const HAVES_FIRST = 16;
 export const HAVES_STEP_MAX = 16_384;
 /** Haves in a row that no server knew, after which the client asks no more. */
 export const HAVES_IN_VAIN_MAX = 256;
-/** Tags of tags, one after the other, down to what they name; more: damaged. */
-export const PEELS_MAX = 64;
 /**
  * Commits that a server looks at to see whether it may stop negotiating, or whether a want is one
  * of its own; more: it isn't ready, or the want is refused.
@@ -41,6 +39,11 @@ export const WALK_COMMITS_MAX = 200_000;
 export const HAVES_TOLD_MAX = 1_000_000;
 /** Refs of a push with objects missing; after so many the others are refused without a look. */
 export const PUSH_BROKEN_TIPS_MAX = 16;
+/**
+ * Commits that a server looks at for all refs of a push together, to see which are fast-forwards;
+ * more: the refs that are left aren't.
+ */
+export const PUSH_WALK_COMMITS_MAX = 10 * WALK_COMMITS_MAX;
 /** Of a push's objects without compression, which wait in memory; more: refused. */
 export const PUSH_OBJECT_BYTES_MAX = 268_435_456;
 /** Prefixes that a client names; with more it asks for all refs. */

@@ -14,7 +14,7 @@ import {
   isRefConflict,
   type ObjectBackend,
 } from '../backend.ts';
-import type { ObjectId } from '../object-id.ts';
+import { ID_BYTES, type ObjectId } from '../object-id.ts';
 import { HEADS } from '../ref-name.ts';
 import { type AdvertisedRef, advertisementPkts, formatOfHash } from '../wire/advertisement.ts';
 import { markBytes } from '../wire/pkt-line.ts';
@@ -30,6 +30,7 @@ import {
   PUSH_OBJECT_BYTES_MAX,
   PUSH_OPTIONS_MAX,
   PUSH_PACK_BYTES_MAX,
+  PUSH_WALK_COMMITS_MAX,
 } from './limits.ts';
 import { isPktEnd, PktReader } from './pkt-reader.ts';
 import { Quarantine } from './quarantine.ts';
@@ -176,7 +177,7 @@ class Push<Pusher> {
     this.push = push;
     this.pusher = pusher;
     this.quarantine = new Quarantine(backend, objectBytesMax);
-    this.graph = new CommitGraph(this.quarantine);
+    this.graph = new CommitGraph(this.quarantine, PUSH_WALK_COMMITS_MAX);
     this.fates = push.taken.commands.map((command) => ({ command, refusal: null }));
   }
 
@@ -255,7 +256,7 @@ class Push<Pusher> {
   private async judgeOrStop(command: RefCommand): Promise<string | null> {
     const { backend, allowRewrite = false, accept } = this.server.options;
     const { name, from, to } = command;
-    if (to !== null && to.length !== formatDigits(backend.hash)) return 'an id of another hash';
+    if (to !== null && to.length !== 2 * ID_BYTES[backend.hash]) return 'an id of another hash';
     if (to === null && (await this.isHead(name))) {
       return 'deletion of the current branch prohibited';
     }
@@ -339,4 +340,3 @@ class Push<Pusher> {
 }
 
 const oneLine = (text: string): string => text.replaceAll(/[\r\n\0]+/g, ' ').slice(0, 500);
-const formatDigits = (hash: ObjectBackend['hash']): number => (hash === 'SHA-1' ? 40 : 64);

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SimRandom } from '#targets/sim/index';
 import type { ObjectId } from '../object-id.ts';
-import { must, Replica } from './test-replica.ts';
+import { must } from '../test-must.ts';
+import { Replica } from './test-replica.ts';
 
 const MAIN = 'refs/heads/main';
 

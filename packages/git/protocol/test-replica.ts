@@ -1,25 +1,17 @@
 /** A repository in memory with its server, and remotes to others, for tests. */
 
-import assert from 'node:assert/strict';
-import type { Result } from '#core';
 import { nodeCrypto as crypto } from '#targets/node/crypto';
-import { zlib } from '#targets/node/zlib';
 import { MemoryBackend } from '../memory-backend.ts';
 import { type NamedObject, nameObject } from '../object.ts';
 import type { ObjectId } from '../object-id.ts';
+import { tools } from '../pack/test-git.ts';
+import { must } from '../test-must.ts';
 import { emitCommit } from '../wire/commit.ts';
 import { emitTree } from '../wire/tree.ts';
 import { Remote } from './client/remote.ts';
 import { LocalTransport } from './local-transport.ts';
 import { ReceivePack, type ReceivePackOptions } from './receive-pack.ts';
 import { UploadPack } from './upload-pack.ts';
-
-export const tools = { crypto, zlib };
-
-export function must<T>(result: Result<T, unknown>): T {
-  assert(result.ok, JSON.stringify(result));
-  return result.value;
-}
 
 export class Replica {
   readonly backend = new MemoryBackend();

@@ -3,7 +3,7 @@
  * lead, and no further: what was pushed by mistake and taken back isn't handed out by its name.
  */
 
-import type { ObjectId } from '../object-id.ts';
+import { ID_BYTES, type ObjectId } from '../object-id.ts';
 import type { CommitGraph } from './commit-graph.ts';
 import { areReachable } from './common.ts';
 import { ALL_REFS, servedRefs } from './served-refs.ts';
@@ -32,7 +32,7 @@ export async function checkWants(
   for (const want of wants) {
     if (isTip.has(want)) continue;
     // Whether it is here at all may be learned by nobody who can't have it.
-    const isHere = want.length === hashDigits(backend.hash) && got(await backend.hasObject(want));
+    const isHere = want.length === 2 * ID_BYTES[backend.hash] && got(await backend.hasObject(want));
     if (!isHere || allow === 'tips') throw notOurs(want);
     if (allow !== 'any') others.add(want);
   }
@@ -40,5 +40,4 @@ export async function checkWants(
   if (!mayReach || !(await areReachable(graph, tips, others))) throw notOurs([...others][0]!);
 }
 
-const hashDigits = (hash: 'SHA-1' | 'SHA-256'): number => (hash === 'SHA-1' ? 40 : 64);
 const notOurs = (want: ObjectId) => refused(`upload-pack: not our ref ${want}`);

@@ -12,7 +12,7 @@
  *     store.withTree(['news'], async (tree) => news.append(tree, crypto, time, 'it rains'));
  */
 
-import { assert, err, ok, type Result, type WallTime, wallTimeOfMillis } from '#core';
+import { assert, BinaryHeap, err, ok, type Result, type WallTime, wallTimeOfMillis } from '#core';
 import type { CryptoPrimitives } from '#device';
 import { hashObject, type ObjectId, parseObjectId } from '#git';
 import { idempotent, like, set as mergeSet } from '../content/combinators.ts';
@@ -20,7 +20,6 @@ import type { ContentType } from '../content/content-type.ts';
 import { compareText } from '../content/equal.ts';
 import { isObject, type Json } from '../content/json.ts';
 import { LOG_HEADS_MAX } from '../limits.ts';
-import { BinaryHeap } from '../merge/binary-heap.ts';
 import type { TreeError } from '../store-error.ts';
 import type { Tree } from '../tree/tree.ts';
 import { content, type Form, type FormFault } from './form.ts';

@@ -7,10 +7,9 @@
  * commit-graph.ts.
  */
 
-import { err, ok, type Result } from '#core';
+import { BinaryHeap, err, ok, type Result } from '#core';
 import type { ObjectId } from '#git';
 import { COMMON_ANCESTORS_MAX } from '../limits.ts';
-import { BinaryHeap } from '../merge/binary-heap.ts';
 import type { CommitGraph, CommitNode, HistoryFault } from './commit-graph.ts';
 
 const LEFT = 1;

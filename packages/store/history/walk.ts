@@ -4,9 +4,8 @@
  * store, which knows trees).
  */
 
-import { err, ok, type Result } from '#core';
+import { BinaryHeap, err, ok, type Result } from '#core';
 import type { ObjectId } from '#git';
-import { BinaryHeap } from '../merge/binary-heap.ts';
 import type { CommitGraph, CommitNode, HistoryFault } from './commit-graph.ts';
 
 export interface WalkOptions {

@@ -3,13 +3,13 @@
  * is known to have. Read first: gitprotocol-pack(5), "Packfile Negotiation".
  */
 
+import { BinaryHeap } from '#core';
 import type { ObjectId } from '../../object-id.ts';
-import type { CommitGraph } from '../commit-graph.ts';
-import { DateQueue } from '../date-queue.ts';
+import { type CommitGraph, type CommitNode, isNewer } from '../commit-graph.ts';
 
 export class Haves {
   readonly #graph: CommitGraph;
-  readonly #queue = new DateQueue();
+  readonly #queue = new BinaryHeap<CommitNode>(isNewer);
   readonly #seen = new Set<ObjectId>();
   readonly #common = new Set<ObjectId>();
   /** What the server told of, and is here: it is told so, and what is behind is not. */
@@ -44,14 +44,12 @@ export class Haves {
   async next(count: number): Promise<ObjectId[]> {
     const haves: ObjectId[] = [];
     while (haves.length < count) {
-      const id = this.#queue.pop();
-      if (id === undefined) break;
-      const node = await this.#graph.commit(id);
-      // A shallow history ends.
-      if (node === null) continue;
+      const node = this.#queue.pop();
+      if (node === undefined) break;
+      const { id, parents } = node;
       const isCommon = this.#common.has(id);
       const isLast = isCommon || this.#advertised.has(id);
-      for (const parent of node.parents) {
+      for (const parent of parents) {
         if (isLast) this.#common.add(parent);
         await this.#push(parent);
       }
@@ -64,6 +62,7 @@ export class Haves {
     if (this.#seen.has(id)) return;
     this.#seen.add(id);
     const node = await this.#graph.commit(id);
-    if (node !== null) this.#queue.push(id, node.seconds);
+    // A shallow history ends.
+    if (node !== null) this.#queue.push(node);
   }
 }
