@@ -32,7 +32,9 @@ const CONDITIONS: Readonly<Record<string, Condition>> = {
   '20 ms each way': { faults: { delay: millis(20) }, bytes: MIB, seconds: 10 },
   '1 % lost': { faults: { ...wire, lossShare: 0.01 }, bytes: 4 * MIB, seconds: 20 },
   '5 % lost': { faults: { ...wire, lossShare: 0.05 }, bytes: MIB, seconds: 20 },
-  '20 % lost': { faults: { ...wire, lossShare: 0.2 }, bytes: 128 * KIB, seconds: 60 },
+  // Not more: of 12 connections on a link that loses 20 %, one in forty runs has one whose SYN or
+  // SYN-ACK is lost six times, which takes 63 s by RFC 6298. Virtual time shows it in tests/sim.
+  '10 % lost': { faults: { ...wire, lossShare: 0.1 }, bytes: 256 * KIB, seconds: 60 },
   reordered: {
     faults: { ...wire, reorderShare: 0.3, reorderDelay: millis(6) },
     bytes: MIB,
