@@ -53,10 +53,11 @@ export function seedRepository(path: string, directories: number, filesEach: num
 export function openDisk(path: string, isSynced: boolean) {
   const clock = { wall: () => wallTimeOfMillis(Date.now()) };
   const person = { name: 'A', email: 'a@example.org' };
+  const entropy = { fill: (out: Uint8Array) => void randomFillSync(out) };
   const opened = DiskBackend.open(new NodeFileSystem(path), {
     crypto: nodeCrypto,
     zlib,
-    entropy: { fill: (out) => void randomFillSync(out) },
+    entropy,
     author: () => ({ ...person, seconds: Math.floor(Date.now() / 1_000), zoneMinutes: 0 }),
     pause: (wait) => setTimeout(wait / 1_000),
     clock,
@@ -64,6 +65,7 @@ export function openDisk(path: string, isSynced: boolean) {
   });
   if (!opened.ok) throw new Error(formatOpenFault(opened.error));
   const backend = opened.value;
-  const repository = Repository.open({ backend, crypto: nodeCrypto, clock, author: person });
+  const crypto = nodeCrypto;
+  const repository = Repository.open({ backend, crypto, clock, author: person, entropy });
   return { backend, repository };
 }

@@ -17,6 +17,7 @@ const repository = Repository.open({
   crypto: nodeCrypto,
   clock: { wall: () => wallTimeOfMillis(0) },
   author: { name: 'app', email: 'app@localhost' },
+  entropy: null,
 });
 
 async function connect<T>(

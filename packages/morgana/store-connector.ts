@@ -23,8 +23,8 @@ function repositoryOn(backend: ObjectBackend, { machine, node, name }: ConnectRe
     name: author === undefined ? name : String(author),
     email: email === undefined ? `${name}@localhost` : String(email),
   };
-  const { clock } = machine;
-  return Repository.open({ backend, crypto: primitives, clock, author: person });
+  const { clock, entropy } = machine;
+  return Repository.open({ backend, crypto: primitives, clock, author: person, entropy });
 }
 
 const hashOf = ({ options }: DeviceNode): ObjectHash =>

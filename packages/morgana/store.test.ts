@@ -19,6 +19,7 @@ test('an application’s schema › set, transaction, merge › typed, and count
     crypto: nodeCrypto,
     clock: { wall: () => wallTimeOfMillis(seconds++ * 1_000) },
     author: { name: 'Ada', email: 'ada@example.org' },
+    entropy: null,
   }).with(schema);
   const store = repository.branch('main');
   const id: string = 'ada';

@@ -4,8 +4,8 @@
  * stores with typed contents:
  *
  *     const schema = defineSchema({ visits: stock.integer, pages: { '**': stock.text } });
- *     const repository = openRepository(new MemoryBackend(), { clock, author }).with(schema);
- *     const store = repository.branch('main');
+ *     const repository = openRepository(new MemoryBackend(), { clock, author, entropy });
+ *     const store = repository.with(schema).branch('main');
  *     await store.set(['pages', 'index'], 'hello');
  *
  * Read on: packages/store/README.md.

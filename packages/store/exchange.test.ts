@@ -1,27 +1,36 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LocalTransport, MemoryBackend, ReceivePack, Remote, UploadPack } from '#git';
+import { SeededRandom, wallTimeOfMillis } from '#core';
+import type { Entropy } from '#device';
+import {
+  LocalTransport,
+  MemoryBackend,
+  type ObjectBackend,
+  ReceivePack,
+  Remote,
+  UploadPack,
+} from '#git';
 import { nodeCrypto as crypto } from '#targets/node/crypto';
 import { zlib } from '#targets/node/zlib';
 import { formatPullError, pull, push } from './exchange.ts';
-import { counter, form, stock } from './index.ts';
+import { counter, form, Repository, stock } from './index.ts';
 import { defineSchema } from './schema.ts';
-import { testRepository, value } from './test-world.ts';
+import { entropyOf, testRepository, value } from './test-world.ts';
 
 const schema = defineSchema({ count: form.content('count', counter), notes: { '*': stock.text } });
 
-/** A hub, and two stores that exchange with it. */
-function world() {
+/** A hub, and stores that exchange with it. */
+function world(open: (backend: ObjectBackend) => Repository = testRepository) {
   const hub = new MemoryBackend();
   const uploadPack = new UploadPack({ backend: hub, crypto, zlib });
   const receivePack = new ReceivePack<undefined>({ backend: hub, crypto, zlib });
   const connect = () => new LocalTransport({ uploadPack, receivePack, pusher: undefined });
   const replica = () => {
     const backend = new MemoryBackend();
-    const store = testRepository(backend).with(schema).branch('main');
+    const store = open(backend).with(schema).branch('main');
     return { store, remote: new Remote({ backend, crypto, zlib, connect }) };
   };
-  return { hub, a: replica(), b: replica() };
+  return { hub, replica, a: replica(), b: replica() };
 }
 
 test('two stores › both count, both push › the later one pulls first, nothing is lost', async () => {
@@ -41,6 +50,53 @@ test('two stores › both count, both push › the later one pulls first, nothin
   value(await pull(a.store, a.remote, { strategy: 'fast-forward' }));
   assert.equal(value(await a.store.get(['count'])), 13);
   assert.equal(value(await a.store.head()), value(await b.store.head()));
+});
+
+/** Replicas that count and exchange at random, in one second, as one author. */
+async function countAtOnce(seed: number, entropyFor: (random: SeededRandom) => Entropy | null) {
+  const random = new SeededRandom(seed);
+  const clock = { wall: () => wallTimeOfMillis(1_800_000_000_000) };
+  const author = { name: 'A', email: 'a@example.org' };
+  const net = world((backend) =>
+    Repository.open({ backend, crypto, clock, author, entropy: entropyFor(random) }),
+  );
+  const replicas = [net.a, net.b, net.replica(), net.replica()];
+  value(await net.a.store.set(['count'], 0));
+  value(await push(net.a.store, net.a.remote));
+  for (const { store, remote } of replicas) value(await pull(store, remote));
+  let increments = 0;
+  for (let round = 0; round < 6; round++) {
+    for (const { store } of replicas) {
+      for (let i = random.below(3); i > 0; i--, increments++) {
+        value(await store.set(['count'], value(await store.get(['count'])) + 1));
+      }
+    }
+    for (const { store, remote } of replicas) {
+      if (round < 5 && random.chance(0.3)) continue;
+      value(await pull(store, remote));
+      assert(value(await push(store, remote)).isWhole);
+    }
+  }
+  for (const { store, remote } of replicas) value(await pull(store, remote));
+  const counts = await Promise.all(
+    replicas.map(async ({ store }) => value(await store.get(['count']))),
+  );
+  return { counts, increments };
+}
+
+test('replicas, a stopped clock, one author › count, exchange at random › every increment once', async () => {
+  for (const seed of [1, 2, 3]) {
+    const { counts, increments } = await countAtOnce(seed, entropyOf);
+    assert.deepEqual(
+      counts,
+      counts.map(() => increments),
+    );
+  }
+});
+
+test('the same without entropy › equal commits are one commit, which counts once', async () => {
+  const { counts, increments } = await countAtOnce(1, () => null);
+  assert(counts[0]! < increments);
 });
 
 test('histories that parted › pulled as fast-forward, then set › refused, theirs', async () => {

@@ -134,7 +134,7 @@ async function prepare() {
   const backend = new FailingBackend(memory);
   const { crypto, clock, author } = model.core;
   // Without a cache, so that every read is a call.
-  const options = { backend, crypto, clock, author, cacheBytes: 0 };
+  const options = { backend, crypto, clock, author, entropy: null, cacheBytes: 0 };
   const store = Repository.open(options).with(schema).branch('main');
   return { model: main, backend, store, ids: { first, side } };
 }

@@ -45,7 +45,8 @@ class Model {
     this.random = new SeededRandom(seed);
     const { clock, author } = testRepository().core;
     const backend = new MemoryBackend();
-    this.repository = Repository.open({ backend, crypto: nodeCrypto, clock, author, cacheBytes });
+    const options = { backend, clock, author, cacheBytes };
+    this.repository = Repository.open({ ...options, crypto: nodeCrypto, entropy: null });
   }
 
   below(count: number): number {

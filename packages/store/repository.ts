@@ -7,7 +7,7 @@
  */
 
 import { assert, err, ok, type Result, type WallTime } from '#core';
-import type { Clock, CryptoPrimitives } from '#device';
+import type { Clock, CryptoPrimitives, Entropy } from '#device';
 import {
   type BackendError,
   HEADS,
@@ -33,6 +33,7 @@ import {
 } from '#git/wire';
 import { CachedReader } from './cached-reader.ts';
 import { type Commit, type CommitInfo, messageText, type Person } from './commit-info.ts';
+import { CommitMarks } from './commit-mark.ts';
 import { CACHE_BYTES } from './limits.ts';
 import { type RawShape, rawSchema } from './raw-schema.ts';
 import type { Schema, Shape } from './schema.ts';
@@ -50,6 +51,12 @@ export interface RepositoryOptions {
   readonly clock: Clock;
   /** Of commits that aren't given one. */
   readonly author: Person;
+  /**
+   * Of it each commit of a schema with counters, or other types that add up, gets a mark, so that
+   * no two replicas make one commit. Null: none does, for who wants bytes that depend on nothing
+   * else, and has one writer. Commits of other schemas have no marks.
+   */
+  readonly entropy: Entropy | null;
   /** Of parsed objects in memory. Default: CACHE_BYTES. */
   readonly cacheBytes?: number;
   /** Called when somebody who watches couldn't be told, or threw. */
@@ -69,6 +76,7 @@ export interface RepositoryCore extends TreeContext {
   readonly backend: ObjectBackend;
   readonly clock: Clock;
   readonly author: Person;
+  readonly marks: CommitMarks;
   readonly turns: Turns;
   readonly watches: Watches;
   readonly counters: { commits: number; lostRaces: number };
@@ -94,13 +102,14 @@ export class Repository<S extends Shape = RawShape> {
 
   /** Contents of any path are bytes; `with` gives them types. */
   static open(options: RepositoryOptions): Repository {
-    const { backend, crypto, clock, author, cacheBytes = CACHE_BYTES } = options;
+    const { backend, crypto, clock, author, entropy, cacheBytes = CACHE_BYTES } = options;
     const { watchFailed = () => {} } = options;
     const reader = new CachedReader(backend, crypto, cacheBytes);
     const watches = new Watches(backend, reader, watchFailed);
     const turns = new Turns();
     const counters = { commits: 0, lostRaces: 0 };
-    const core = { backend, crypto, clock, author, reader, turns, watches, counters };
+    const marks = new CommitMarks(entropy);
+    const core = { backend, crypto, clock, author, marks, reader, turns, watches, counters };
     return new Repository<RawShape>(core, rawSchema);
   }
 
@@ -186,7 +195,7 @@ export class Repository<S extends Shape = RawShape> {
     return read.ok ? ok({ id, ...read.value }) : read;
   }
 
-  /** Writes objects and a commit of a tree among them; no branch moves. */
+  /** Writes objects and a commit of a tree among them, marked if need be; no branch moves. */
   async writeCommit(
     tree: { readonly id: ObjectId; readonly objects: readonly NamedObject[] },
     parents: readonly ObjectId[],
@@ -199,7 +208,7 @@ export class Repository<S extends Shape = RawShape> {
       parents,
       author: who,
       committer: who,
-      extraHeaders: '',
+      extraHeaders: this.schema.mayAddUp ? this.core.marks.next() : '',
       message: messageText(info.message ?? ''),
     };
     const object = nameObject(crypto, backend.hash, 'commit', emitCommit(commit));

@@ -83,6 +83,8 @@ export class Schema<S extends Shape = Shape> {
   readonly contents: AnyContentType | null;
   readonly #named = new Map<string, Schema>();
   readonly #any: Schema | null;
+  /** Whether a type whose equal changes add up is here or below. */
+  readonly mayAddUp: boolean;
 
   constructor(shape: S) {
     this.shape = shape;
@@ -97,6 +99,8 @@ export class Schema<S extends Shape = Shape> {
     }
     assert(!('*' in shape && '**' in shape), '"*" or "**", not both');
     this.#any = any;
+    const below = any === null ? [...this.#named.values()] : [...this.#named.values(), any];
+    this.mayAddUp = this.contents?.addsUp ?? below.some((schema) => schema.mayAddUp);
   }
 
   /** What is a step further down; null when nothing can be there. */
@@ -113,13 +117,6 @@ export class Schema<S extends Shape = Shape> {
   /** The type of contents at a path; null when there can't be any. */
   typeAt(path: Path): AnyContentType | null {
     return this.at(path)?.contents ?? null;
-  }
-
-  /** Whether a type whose equal changes add up is here or below. */
-  get mayAddUp(): boolean {
-    if (this.contents !== null) return this.contents.addsUp ?? false;
-    const below = [...this.#named.values(), ...(this.#any === null ? [] : [this.#any])];
-    return below.some((schema) => schema.mayAddUp);
   }
 
   /** Whether steps go on from here. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { hot, wallTimeOfMillis } from '#core';
+import { hot, SeededRandom, wallTimeOfMillis } from '#core';
 import {
   MemoryBackend,
   type NamedObject,
@@ -12,7 +12,15 @@ import {
 import { nodeCrypto } from '#targets/node/crypto';
 import { StockGit } from '../../tests/helpers/git.ts';
 import { fresh, open, schema } from './test-schema.ts';
-import { all, exportLoose, kindOf, START_SECONDS, testRepository, value } from './test-world.ts';
+import {
+  all,
+  entropyOf,
+  exportLoose,
+  kindOf,
+  START_SECONDS,
+  testRepository,
+  value,
+} from './test-world.ts';
 
 const git = new StockGit();
 after(() => git.remove());
@@ -359,6 +367,34 @@ async function workload(hash: 'SHA-1' | 'SHA-256'): Promise<void> {
     assert.deepEqual(text === '' ? [] : text.split('\n'), lines);
   }
 }
+
+test('marked commits › git reads, clones, rebases, exports them › as any others', async () => {
+  const backend = new MemoryBackend();
+  const repository = testRepository(backend, entropyOf(new SeededRandom(1)));
+  value(await repository.branch('main').set(['plain'], new Uint8Array(1)));
+  const store = repository.with(schema).branch('main');
+  for (const [i, page] of ['a', 'b', 'a'].entries())
+    value(await store.set(['pages', page], `${i}`));
+  const heads = (await all(store.history())).map((commit) => commit.extraHeaders);
+  assert.match(heads[0]!, /^morgana-writer [0-9a-f]{16} 3\n$/);
+  assert.deepEqual(heads[1], heads[0]!.replace(/3\n$/, '2\n'));
+  assert.equal(heads[3], '', 'without counters in the schema: a commit as Git makes it');
+  const [bare, copy, other] = [git.path('bare'), git.path('copy'), git.path('other')];
+  await git.run(['init', '-q', '--bare', bare]);
+  await git.run(['init', '-q', '--bare', other]);
+  await exportLoose(backend, bare);
+  assert.equal(await git.run(['fsck', '--full', '--strict'], { cwd: bare }), '');
+  await git.run(['clone', '-q', bare, copy]);
+  const tree = await git.run(['rev-parse', 'HEAD^{tree}'], { cwd: bare });
+  await git.run(['rebase', '-q', '--root', '--force-rebase'], { cwd: copy });
+  const stream = await git.run(['fast-export', '--all'], { cwd: bare });
+  await git.run('fast-import --quiet'.split(' '), { cwd: other, input: stream });
+  for (const cwd of [copy, other]) {
+    assert.equal(await git.run(['rev-parse', 'main^{tree}'], { cwd }), tree);
+    assert.equal(await git.run(['rev-list', '--count', 'main'], { cwd }), '4');
+    assert.doesNotMatch(await git.run(['cat-file', 'commit', 'main'], { cwd }), /morgana-writer/);
+  }
+});
 
 test('tags of tags › followed to the bound, one more is refused', async () => {
   const { repository } = fresh();

@@ -3,7 +3,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { deflateSync } from 'node:zlib';
-import { type Result, wallTimeOfMillis } from '#core';
+import { type Result, type SeededRandom, wallTimeOfMillis } from '#core';
+import type { Entropy } from '#device';
 import { MemoryBackend, type ObjectBackend, objectHeader } from '#git';
 import { nodeCrypto } from '#targets/node/crypto';
 import type { RawShape } from './raw-schema.ts';
@@ -27,15 +28,27 @@ export async function all<T>(items: AsyncIterable<Result<T, unknown>>): Promise<
   return found;
 }
 
-export function testRepository(backend: ObjectBackend = new MemoryBackend()): Repository<RawShape> {
+/** Without `entropy`, the commits' bytes depend on what is done alone. */
+export function testRepository(
+  backend: ObjectBackend = new MemoryBackend(),
+  entropy: Entropy | null = null,
+): Repository<RawShape> {
   let seconds = START_SECONDS;
   return Repository.open({
     backend,
     crypto: nodeCrypto,
     clock: { wall: () => wallTimeOfMillis(seconds++ * 1_000) },
     author: { name: 'Ada', email: 'ada@example.org' },
+    entropy,
   });
 }
+
+/** The same bytes for the same seed. */
+export const entropyOf = (random: SeededRandom): Entropy => ({
+  fill(out) {
+    for (let i = 0; i < out.length; i++) out[i] = random.below(256);
+  },
+});
 
 /** Everything of `backend` in Git's own files, in a bare repository that `git init` made. */
 export async function exportLoose(backend: ObjectBackend, directory: string): Promise<void> {

@@ -135,7 +135,14 @@ test('callbacks that throw, reject or never end › reported, others are told al
   const model = testRepository(backend);
   const { crypto, clock, author } = model.core;
   const watchFailed = (fault: WatchFault) => faults.push(fault);
-  const repository = Repository.open({ backend, crypto, clock, author, watchFailed });
+  const repository = Repository.open({
+    backend,
+    crypto,
+    clock,
+    author,
+    entropy: null,
+    watchFailed,
+  });
   const store = repository.branch('main');
   value(
     await store.watch(() => {

@@ -34,7 +34,8 @@ export class ArpHost {
     this.backend = backend;
     const author = { name: this.name, email: '' };
     const { clock, timers } = world;
-    this.repository = Repository.open({ backend, crypto: nodeCrypto, clock, author });
+    const entropy = world.random;
+    this.repository = Repository.open({ backend, crypto: nodeCrypto, clock, author, entropy });
     this.arp = new VersionedArp({
       repository: this.repository,
       timers,

@@ -1,3 +1,4 @@
+export { browserEntropy } from './entropy.ts';
 export {
   DATABASE_VERSION,
   formatIndexedDbOpenError,

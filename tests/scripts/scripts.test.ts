@@ -29,7 +29,8 @@ for (const path of globSync('**/*.pkt', { cwd: folder }).sort()) {
 const versioned: MakeArp = ({ clock, timers, random }) => {
   const author = { name: 'us', email: '' };
   const backend = new MemoryBackend();
-  const repository = Repository.open({ backend, crypto: nodeCrypto, clock, author });
+  const entropy = random.fork();
+  const repository = Repository.open({ backend, crypto: nodeCrypto, clock, author, entropy });
   const log = new Log(() => {}, 'warn').source('arp');
   const { table: _, believesUnasked: __, ...times } = ARP_POLICY;
   const made = new VersionedArp({

@@ -22,6 +22,7 @@ export function openStore(path: string) {
   });
   if (!opened.ok) throw new Error(formatOpenFault(opened.error));
   const backend = opened.value;
-  const repository = Repository.open({ backend, crypto: nodeCrypto, clock, author: PERSON });
+  const who = { author: PERSON, entropy: null };
+  const repository = Repository.open({ backend, crypto: nodeCrypto, clock, ...who });
   return { backend, repository };
 }

@@ -18,7 +18,7 @@ function machineWith() {
   const { timers, clock, random: entropy } = world;
   const author = { name: 'app', email: '' };
   const backend = new MemoryBackend();
-  const repository = Repository.open({ backend, crypto: nodeCrypto, clock, author });
+  const repository = Repository.open({ backend, crypto: nodeCrypto, clock, author, entropy });
   const node = deviceOrder({ arp: net.versionedArp({ store: store.memory() }) }).at(-1)!;
   const connect = (hostname: string) =>
     versionedArpConnector.connect({

@@ -1,7 +1,7 @@
 /** 'net.versionedArp': an ARP cache with its history in a store, for the stack that needs it. */
 
 import { primitives } from '#crypto/platform';
-import type { Clock } from '#device';
+import type { Clock, Entropy } from '#device';
 import { MemoryBackend } from '#git';
 import { Repository } from '#store';
 import { reachable, VersionedArp } from '#versioned-arp';
@@ -19,7 +19,7 @@ export const versionedArpConnector: Connector<'net.versionedArp'> = {
     const host = String(args.hostname) || name;
     const [given] = needs as [Repository?];
     const { repository, collect } =
-      given === undefined ? inMemory(clock, host) : { repository: given };
+      given === undefined ? inMemory(clock, entropy, host) : { repository: given };
     const arp = new VersionedArp({
       repository,
       timers,
@@ -37,10 +37,10 @@ export const versionedArpConnector: Connector<'net.versionedArp'> = {
 };
 
 /** A store that forgets what was cut off its history; its own memory is all that it takes. */
-function inMemory(clock: Clock, host: string) {
+function inMemory(clock: Clock, entropy: Entropy, host: string) {
   const backend = new MemoryBackend({ bytesMax: STORE_BYTES_MAX });
   const author = { name: host, email: '' };
-  const repository = Repository.open({ backend, crypto: primitives, clock, author });
+  const repository = Repository.open({ backend, crypto: primitives, clock, author, entropy });
   const collect = async (): Promise<void> => {
     const reached = await reachable(repository);
     if (reached.ok) backend.collect(reached.value);

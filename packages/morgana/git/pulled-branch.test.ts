@@ -134,7 +134,13 @@ for (const [title, isOrphan] of [
     const far = new MemoryBackend();
     const clock = { wall: () => wallTimeOfMillis(0), monotonic: () => instantOfMicros(0) };
     const author = { name: 'A', email: 'a@b' };
-    const repository = Repository.open({ backend: far, crypto: nodeCrypto, clock, author });
+    const repository = Repository.open({
+      backend: far,
+      crypto: nodeCrypto,
+      clock,
+      author,
+      entropy: null,
+    });
     const server = new UploadPack({ backend: far, crypto: nodeCrypto, zlib });
     let shown = '';
     let done = (): void => {};

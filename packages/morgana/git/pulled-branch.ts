@@ -116,7 +116,8 @@ export class PulledBranch {
     const { log, crypto, clock, bytesMax, changed } = this.options;
     if (commit === this.content?.commit) return ok(undefined);
     const author = { name: 'morgana', email: 'morgana@localhost' };
-    const repository = Repository.open({ backend: this.backend, crypto, clock, author });
+    const entropy = null;
+    const repository = Repository.open({ backend: this.backend, crypto, clock, author, entropy });
     const previous = this.content;
     const loaded = await CommitContent.load(repository, commit, { bytesMax, previous });
     if (!loaded.ok) return err(`commit ${commit}: ${formatContentError(loaded.error)}`);

@@ -15,6 +15,7 @@ import { CommitGraph } from '../history/commit-graph.ts';
 import { relationOf } from '../history/common-ancestors.ts';
 import { newDraft } from '../history/test-histories.ts';
 import { mergeCommits } from '../merge/commit-merge.ts';
+import { entropyOf } from '../test-world.ts';
 import { newTag } from './tag.ts';
 
 export interface EditContext {
@@ -47,17 +48,14 @@ export class Replicas<T, E> {
   readonly #objects = newDraft();
   readonly #graph = new CommitGraph(this.#objects);
   readonly #events: E[] = [];
-  readonly #entropy: Entropy = {
-    fill: (out) => {
-      for (let i = 0; i < out.length; i++) out[i] = this.#random.below(256);
-    },
-  };
+  readonly #entropy: Entropy;
   #time = 1_000;
   merges = 0;
 
   constructor(subject: Subject<T, E>, count: number, seed: number) {
     this.subject = subject;
     this.#random = new SeededRandom(seed);
+    this.#entropy = entropyOf(this.#random);
     const root = { id: this.#commit(subject.initial, []), events: new Set<number>() };
     this.heads = Array.from({ length: count }, () => root);
   }

@@ -14,7 +14,7 @@ const inSync =
 
 test('two clients › what one commits is at the other, without being asked', async () => {
   const net = new Network(1);
-  const [a, b] = [net.client(net.repository('a')), net.client(net.repository('b'))];
+  const [a, b] = [net.client(net.repository()), net.client(net.repository())];
   await net.until(inSync(a, b));
   assert.equal(await headOf(a.repository), null);
   await add(a.repository, 'x', 1);
@@ -34,7 +34,7 @@ test('two clients › what one commits is at the other, without being asked', as
 
 test('both change while cut off › merged when they are back, each increment once', async () => {
   const net = new Network(2);
-  const [a, b] = [net.client(net.repository('a')), net.client(net.repository('b'))];
+  const [a, b] = [net.client(net.repository()), net.client(net.repository())];
   await add(a.repository, 'x', 1);
   await net.until(inSync(a, b));
   net.isDown = true;
@@ -60,7 +60,7 @@ test('both change while cut off › merged when they are back, each increment on
 for (const seed of [1, 2]) {
   test(`replicas, random edits, random cuts, seed ${seed} › all the same, every increment exact`, async () => {
     const net = new Network(seed);
-    const clients = ['a', 'b', 'c', 'd'].map((name) => net.client(net.repository(name)));
+    const clients = Array.from({ length: 4 }, () => net.client(net.repository()));
     const sums: Record<string, number> = {};
     for (let step = 0; step < 20; step++) {
       const { repository } = clients[net.random.below(4)]!;
@@ -83,7 +83,7 @@ for (const seed of [1, 2]) {
 
 test('another protocol, hash or schema › refused with a sentence, and not tried again', async () => {
   const net = new Network(3);
-  const a = net.client(net.repository('a'), { schema: 'counts 2' });
+  const a = net.client(net.repository(), { schema: 'counts 2' });
   await net.until(() => a.client.state === 'refused');
   assert.deepEqual(a.whys, ['schema counts 2: this server has counts 1']);
   await net.pass(60e6);
@@ -102,7 +102,7 @@ test('another protocol, hash or schema › refused with a sentence, and not trie
 
 test('a server that takes no pushes, or refuses ours › refused, and our commits stay', async () => {
   const net = new Network(4, { push: { accept: () => 'not on Sundays' } });
-  const repository = net.repository('a');
+  const repository = net.repository();
   await add(repository, 'x', 1);
   const a = net.client(repository);
   await net.until(() => a.client.state === 'refused');
@@ -112,11 +112,11 @@ test('a server that takes no pushes, or refuses ours › refused, and our commit
 
 test('what does not merge › conflict, nothing pushed; mended here › in sync', async () => {
   const net = new Network(5);
-  const a = net.client(net.repository('a'));
+  const a = net.client(net.repository());
   await add(a.repository, 'x', 1);
   await net.until(inSync(a));
   a.client.stop();
-  const [other, mine] = [net.repository('server', net.backend), net.repository('b')];
+  const [other, mine] = [net.repository(net.backend), net.repository()];
   const set = (where: typeof other, bytes: string) =>
     where.branch('main').withTree([], (tree) => tree.patch(['note'], note(bytes)));
   assert((await set(other, 'theirs')).ok);
@@ -209,7 +209,7 @@ test('hostile › a question that is no Git › an answer that says so, and the 
 test('a server that says nonsense › a client goes on trying, later and later', async () => {
   const net = new Network(9);
   let connections = 0;
-  const a = net.client(net.repository('a'), {
+  const a = net.client(net.repository(), {
     connect: async () => {
       connections += 1;
       const [client, server] = net.connect();
@@ -234,7 +234,7 @@ test('a connection that throws, a server that says anything › a client goes on
     '{}',
   ];
   let tries = 0;
-  const a = net.client(net.repository('a'), {
+  const a = net.client(net.repository(), {
     connect: async () => {
       tries += 1;
       if (tries === 1) throw new Error('no network');
@@ -261,7 +261,7 @@ test('a connection that throws, a server that says anything › a client goes on
 
 test('a server that falls silent › connected anew, in the middle of a round and after it', async () => {
   const net = new Network(11);
-  const a = net.client(net.repository('a'));
+  const a = net.client(net.repository());
   await net.until(inSync(a));
   const mute = (): void => {
     for (const channel of net.channels) channel.pause();
@@ -269,7 +269,7 @@ test('a server that falls silent › connected anew, in the middle of a round an
   mute();
   await add(a.repository, 'x', 1);
   await net.until(() => a.client.counters.connections === 2 && inSync(a)(), 40);
-  assert.deepEqual(await countsOf(net.repository('server', net.backend)), { x: 1 });
+  assert.deepEqual(await countsOf(net.repository(net.backend)), { x: 1 });
   mute();
   await net.until(() => a.client.counters.connections === 3 && inSync(a)(), 100);
   a.client.stop();
@@ -278,7 +278,7 @@ test('a server that falls silent › connected anew, in the middle of a round an
 test('edits while offline › no more tries than without', async () => {
   const net = new Network(12);
   net.isDown = true;
-  const a = net.client(net.repository('a'));
+  const a = net.client(net.repository());
   for (let i = 0; i < 30; i++) {
     await add(a.repository, 'x', 1);
     await net.pass(1e6);
@@ -287,7 +287,7 @@ test('edits while offline › no more tries than without', async () => {
   net.isDown = false;
   await net.until(inSync(a), 60);
   assert.equal(a.client.counters.connections, 1);
-  assert.deepEqual(await countsOf(net.repository('server', net.backend)), { x: 30 });
+  assert.deepEqual(await countsOf(net.repository(net.backend)), { x: 30 });
   a.client.stop();
 });
 

@@ -18,6 +18,7 @@ import { counter } from '../data/counter.ts';
 import * as form from '../data/form.ts';
 import { Repository } from '../repository.ts';
 import { defineSchema } from '../schema.ts';
+import { entropyOf } from '../test-world.ts';
 import { SyncClient, type SyncClientOptions, type SyncState } from './sync-client.ts';
 import type { SyncChannel, SyncChannelHandler } from './sync-link.ts';
 import { SyncServer, type SyncServerOptions } from './sync-server.ts';
@@ -125,9 +126,12 @@ export class Network {
     return [client, server];
   }
 
-  repository(name: string, backend: ObjectBackend = new MemoryBackend()): Repository<Counts> {
-    const clock = { wall: () => wallTimeOfMillis(1_800_000_000_000 + this.timers.now / 1_000) };
-    return Repository.open({ backend, crypto, clock, author: { name, email: '' } }).with(schema);
+  /** All say the same of who and when: commits differ by their marks alone. */
+  repository(backend: ObjectBackend = new MemoryBackend()): Repository<Counts> {
+    const clock = { wall: () => wallTimeOfMillis(1_800_000_000_000) };
+    const author = { name: 'A', email: '' };
+    const entropy = entropyOf(this.random);
+    return Repository.open({ backend, crypto, clock, author, entropy }).with(schema);
   }
 
   client(

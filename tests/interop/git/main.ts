@@ -115,7 +115,13 @@ class StoreReplica implements Replica {
     this.random = random;
     const clock = { wall: () => wallTimeOfMillis(this.seconds++ * 1_000) };
     const author = { name, email: `${name}@example.org` };
-    const repository = Repository.open({ backend: this.backend, crypto, clock, author });
+    const repository = Repository.open({
+      backend: this.backend,
+      crypto,
+      clock,
+      author,
+      entropy: null,
+    });
     this.store = repository.with(schema).branch('main');
   }
 

@@ -42,9 +42,14 @@ async function watch(): Promise<void> {
   });
 }
 
+function openRepository(): Repository {
+  const options = { backend: shared!, crypto: nobleCrypto, clock, author };
+  return Repository.open({ ...options, entropy: null });
+}
+
 /** Adds one, `times` times; others do so at the same time. */
 async function count(times: number): Promise<void> {
-  const repository = Repository.open({ backend: shared!, crypto: nobleCrypto, clock, author });
+  const repository = openRepository();
   const store = repository.branch('main');
   const encode = (n: number) => new TextEncoder().encode(String(n));
   for (let i = 0; i < times; ) {
@@ -61,7 +66,7 @@ async function count(times: number): Promise<void> {
 }
 
 async function read(): Promise<{ readonly count: string; readonly told: number }> {
-  const repository = Repository.open({ backend: shared!, crypto: nobleCrypto, clock, author });
+  const repository = openRepository();
   const found = await repository.branch('main').find(['count']);
   if (!found.ok) throw new Error(found.error.kind);
   return { count: new TextDecoder().decode(found.value ?? new Uint8Array()), told };

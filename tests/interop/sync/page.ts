@@ -6,6 +6,7 @@ import { MemoryBackend } from '#git';
 import { portableZlib as zlib } from '#git/zlib';
 import { counter, defineSchema, form, Repository } from '#store';
 import { type Later, SyncClient } from '#store/sync';
+import { browserEntropy } from '#targets/browser/index';
 import { webSocketChannel } from '../../../packages/morgana/sync/web-socket-channel.ts';
 
 export const schema = defineSchema({ counts: { '*': form.content('count', counter) } });
@@ -32,6 +33,7 @@ export class Tab {
       crypto,
       clock: { wall: () => wallTimeOfMillis(Date.now()) },
       author: { name, email: '' },
+      entropy: browserEntropy,
     }).with(schema);
     this.client = new SyncClient({
       repository: this.repository,

@@ -81,6 +81,7 @@ export function openStore(place: StorePlace, out: Answers): OpenStore {
     crypto: nodeCrypto,
     clock,
     author: person,
+    entropy: null,
     cacheBytes: CACHE_BYTES,
   }).with(fileSchema);
   const store = repository.branch(branch);
