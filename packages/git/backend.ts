@@ -54,6 +54,12 @@ export interface RefUpdate {
   readonly to: ObjectId | null;
 }
 
+/** Where a history ends from now on, and where it doesn't any more. */
+export interface ShallowUpdate {
+  readonly add: readonly ObjectId[];
+  readonly remove: readonly ObjectId[];
+}
+
 /** An object as a pack keeps it: itself, or what makes it of another one. */
 export interface PackEntry {
   readonly kind: ObjectKind;
@@ -102,13 +108,21 @@ export interface ObjectBackend {
    * histories are whole.
    */
   isShallow?(commit: ObjectId): boolean;
+  /** All commits of which `isShallow` is true; the set stays as it is. */
+  listShallow?(): Promise<Result<ReadonlySet<ObjectId>, BackendError>>;
+  /** Makes commits shallow, and others not: it lasts as refs do. */
+  updateShallow?(update: ShallowUpdate): Promise<Result<void, BackendError>>;
   /** Every object that is here, once, in any order; those written meanwhile may be among them. */
   objectIds?(): AsyncIterable<Result<ObjectId, BackendError>>;
   /** The object as a pack would keep it, where it is kept so; null elsewhere. */
   readEntry?(id: ObjectId): Promise<Result<PackEntry | null, BackendError>>;
-  /** Keeps a whole pack, which needs no object but its own. Without it packs are unpacked. */
+  /**
+   * Keeps a whole pack, which needs no object but its own; of the `shallow` commits not even the
+   * parents. Without it packs are unpacked.
+   */
   addPack?(
     pack: AsyncIterable<Uint8Array>,
+    shallow?: ReadonlySet<ObjectId>,
   ): Promise<Result<{ readonly objects: number }, BackendError>>;
   /** Waits for what is under way; every later call is 'closed'. May be called twice. */
   close(): Promise<void>;

@@ -36,13 +36,14 @@ const commit = (root: ObjectId, ...parents: ObjectId[]): NamedObject => {
 async function check(
   objects: readonly NamedObject[],
   refs: Readonly<Record<string, ObjectId>>,
-  shallow: ReadonlySet<ObjectId> = new Set(),
+  shallow: readonly ObjectId[] = [],
 ) {
   const backend = new MemoryBackend();
   assert.ok((await backend.writeObjects(objects)).ok);
   const updates = Object.entries(refs).map(([name, to]) => ({ name, from: null, to }));
   assert.ok((await backend.updateRefs(updates, 'test')).ok);
-  const report = await checkRepository(backend, { crypto: nodeCrypto, shallow });
+  assert.ok((await backend.updateShallow({ add: shallow, remove: [] })).ok);
+  const report = await checkRepository(backend, { crypto: nodeCrypto });
   assert.ok(report.ok);
   return report.value;
 }
@@ -74,11 +75,7 @@ test('a blob, a tree, a parent missing › each named once; a shallow commit’s
       { kind: 'missing', id: first.id, as: 'commit' },
     ]),
   );
-  const shallow = await check(
-    [a, inner, outer, second],
-    { [MAIN]: second.id },
-    new Set([second.id]),
-  );
+  const shallow = await check([a, inner, outer, second], { [MAIN]: second.id }, [second.id]);
   assert.equal(shallow.problemCount, 0);
 });
 

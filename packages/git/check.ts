@@ -44,8 +44,6 @@ export interface CheckReport {
 
 export interface CheckOptions {
   readonly crypto: CryptoPrimitives;
-  /** Commits whose parents may be missing. */
-  readonly shallow?: ReadonlySet<ObjectId>;
   /** Called after each object. */
   readonly progress?: (objects: number) => void;
 }
@@ -68,6 +66,8 @@ class Check {
   private readonly table: IdTable;
   private readonly idBytes: number;
   private readonly entry: RawEntry = { mode: 0, nameAt: 0, nameEnd: 0, idAt: 0 };
+  /** Commits whose parents may be missing. */
+  private shallow: ReadonlySet<ObjectId> = new Set();
   private readonly problems: CheckProblem[] = [];
   private problemCount = 0;
   private objects = 0;
@@ -81,6 +81,9 @@ class Check {
   }
 
   async run(): Promise<Result<CheckReport, BackendError>> {
+    const shallow = await this.backend.listShallow?.();
+    if (shallow?.ok === false) return shallow;
+    if (shallow !== undefined) this.shallow = shallow.value;
     for await (const listed of this.backend.objectIds?.() ?? []) {
       if (!listed.ok) {
         if (listed.error.kind !== 'damaged') return listed;
@@ -149,7 +152,7 @@ class Check {
     if (kind === 'commit') {
       const { tree, parents } = commitLinks(bytes, this.idBytes)!;
       this.name(this.table.addId(tree), 'tree');
-      if (this.options.shallow?.has(id) === true) return;
+      if (this.shallow.has(id)) return;
       for (const parent of parents) this.name(this.table.addId(parent), 'commit');
     }
     const tag = kind === 'tag' ? parseTag(bytes, this.idBytes) : null;

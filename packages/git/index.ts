@@ -9,6 +9,7 @@ export {
   type RefEntry,
   type RefUpdate,
   type RefValue,
+  type ShallowUpdate,
 } from './backend.ts';
 export {
   type BundleFault,

@@ -10,6 +10,7 @@ import type {
   RefEntry,
   RefUpdate,
   RefValue,
+  ShallowUpdate,
 } from './backend.ts';
 import type { GitObject, NamedObject } from './object.ts';
 import type { ObjectHash, ObjectId } from './object-id.ts';
@@ -32,6 +33,7 @@ export class MemoryBackend implements ObjectBackend {
   readonly #objects = new Map<ObjectId, GitObject>();
   readonly #refs = new RefTable();
   readonly #watchers = new RefWatchers();
+  #shallow: ReadonlySet<ObjectId> = new Set();
   /** What was here at the last collection. */
   #old = new Set<ObjectId>();
   #bytes = 0;
@@ -114,6 +116,23 @@ export class MemoryBackend implements ObjectBackend {
 
   watchRefs(changed: () => void): () => void {
     return this.#watchers.add(changed);
+  }
+
+  isShallow(commit: ObjectId): boolean {
+    return this.#shallow.has(commit);
+  }
+
+  async listShallow(): Promise<Result<ReadonlySet<ObjectId>, BackendError>> {
+    return this.#isClosed ? CLOSED : ok(this.#shallow);
+  }
+
+  async updateShallow({ add, remove }: ShallowUpdate): Promise<Result<void, BackendError>> {
+    if (this.#isClosed) return CLOSED;
+    const shallow = new Set(this.#shallow);
+    for (const id of remove) shallow.delete(id);
+    for (const id of add) shallow.add(id);
+    this.#shallow = shallow;
+    return ok(undefined);
   }
 
   async *objectIds(): AsyncIterable<Result<ObjectId, BackendError>> {

@@ -9,11 +9,13 @@ import {
   emitPackedRefs,
   emitRefFile,
   emitReflogLine,
+  emitShallowFile,
   formatAlternates,
   formatConfig,
   formatPackedRefs,
   formatRefFile,
   formatReflogLine,
+  formatShallowFile,
   parseAlternates,
   parseCommonDir,
   parseConfig,
@@ -21,6 +23,7 @@ import {
   parsePackedRefs,
   parseRefFile,
   parseReflogLine,
+  parseShallowFile,
 } from '#git/disk';
 import type { SimRandom } from '#targets/sim/index';
 import { type WireCase, wireCase } from './wire-case.ts';
@@ -74,6 +77,17 @@ const packedRefs256 = wireCase({
   parse: (b) => parsePackedRefs(b, 'SHA-256'),
   emit: into(emitPackedRefs),
   seeds: (random) => [bytesOf(`${idOf(random, 64)} refs/heads/main\n`)],
+});
+
+const shallowFile = wireCase({
+  name: 'git: shallow',
+  parse: (b) => parseShallowFile(b, 'SHA-1'),
+  emit: into(emitShallowFile),
+  format: formatShallowFile,
+  seeds(random) {
+    const ids = [idOf(random), idOf(random), idOf(random)];
+    return [emitShallowFile(ids), bytesOf(ids.join('\n'))];
+  },
 });
 
 const refFile = wireCase({
@@ -133,6 +147,7 @@ export const gitFileCases: readonly WireCase[] = [
   config,
   packedRefs,
   packedRefs256,
+  shallowFile,
   refFile,
   reflog,
   gitdir,

@@ -245,6 +245,25 @@ export const refCases: readonly BackendCase[] = [
     },
   },
   {
+    name: 'commits › made shallow, and whole again › as told; a set that was given stays',
+    async run(world) {
+      const { backend } = world;
+      const [a, b] = (await writeCommits(world, 2)) as [ObjectId, ObjectId];
+      // Not of every backend: a fetch then keeps it by itself.
+      if (backend.updateShallow === undefined) return;
+      const list = async () => value(await backend.listShallow!(), 'listed');
+      assert((await list()).size === 0 && !backend.isShallow!(a), 'whole at first');
+      value(await backend.updateShallow({ add: [a, b], remove: [] }), 'added');
+      const both = await list();
+      value(await backend.updateShallow({ add: [a], remove: [b] }), 'changed');
+      assert(both.size === 2 && both.has(a) && both.has(b), 'what was listed then');
+      assert([...(await list())].join() === a, 'one is left');
+      assert(backend.isShallow!(a) && !backend.isShallow!(b), 'asked one by one');
+      value(await backend.updateShallow({ add: [], remove: [a, b] }), 'removed');
+      assert((await list()).size === 0 && !backend.isShallow!(a), 'whole again');
+    },
+  },
+  {
     name: 'a name that no ref can have › read › null',
     async run(world) {
       for (const name of ['refs/heads/a..b', 'refs/heads/../../HEAD', 'nothing', '']) {

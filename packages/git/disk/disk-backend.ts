@@ -14,6 +14,7 @@ import type {
   RefEntry,
   RefUpdate,
   RefValue,
+  ShallowUpdate,
 } from '../backend.ts';
 import { REF_UPDATES_MAX } from '../limits.ts';
 import type { GitObject, NamedObject } from '../object.ts';
@@ -36,6 +37,7 @@ import { HEAD, RefReader } from './ref-reader.ts';
 import { type Pause, RefWatch } from './ref-watch.ts';
 import { RefWriter } from './ref-writer.ts';
 import { type RefAuthor, ReflogFiles } from './reflog-files.ts';
+import { ShallowFile } from './shallow-file.ts';
 
 export interface DiskBackendOptions {
   readonly crypto: CryptoPrimitives;
@@ -71,6 +73,7 @@ export class DiskBackend implements ObjectBackend {
   readonly #logs: ReflogFiles;
   readonly #reader: RefReader;
   readonly #writer: RefWriter;
+  readonly #shallow: ShallowFile;
   readonly #watch: RefWatch;
   readonly #author: () => RefAuthor;
   readonly #pause: Pause;
@@ -105,16 +108,19 @@ export class DiskBackend implements ObjectBackend {
     });
     this.#objects = new ObjectFiles(places, this.#looseWriter, this.#packWriter, objectSync, hash);
     this.#reader = new RefReader(common, head, hash, options.clock ?? null);
+    const directories = new DirectorySync(common, isSynced);
     this.#logs = new ReflogFiles(common, head, hash, layout.reflogs);
     this.#writer = new RefWriter({
       files: common,
       headFiles: head,
       reader: this.#reader,
       logs: this.#logs,
-      directories: new DirectorySync(common, isSynced),
+      directories,
       isSynced,
       peel: (id) => this.#objects.peel(id),
     });
+    const clock = options.clock ?? null;
+    this.#shallow = new ShallowFile({ files: common, hash, clock, directories, isSynced });
     this.#options = options;
     this.#places = places;
     this.#objectSync = objectSync;
@@ -178,6 +184,22 @@ export class DiskBackend implements ObjectBackend {
     return this.#watch.add(changed);
   }
 
+  isShallow(commit: ObjectId): boolean {
+    const read = this.#shallow.read();
+    // What can't be read is told by whoever lists it; a parent that is missing shows it too.
+    return read.ok && read.value.has(commit);
+  }
+
+  async listShallow(): Promise<Result<ReadonlySet<ObjectId>, BackendError>> {
+    return this.#isClosed ? CLOSED : this.#shallow.read();
+  }
+
+  async updateShallow(update: ShallowUpdate): Promise<Result<void, BackendError>> {
+    if (this.#isClosed) return CLOSED;
+    const flushed = await this.#objects.flush();
+    return flushed.ok ? this.#unlocked(() => this.#shallow.update(update)) : flushed;
+  }
+
   async *objectIds(): AsyncGenerator<Result<ObjectId, BackendError>> {
     if (this.#isClosed) yield CLOSED;
     else yield* this.#objects.ids();
@@ -189,8 +211,9 @@ export class DiskBackend implements ObjectBackend {
 
   async addPack(
     pack: AsyncIterable<Uint8Array>,
+    shallow?: ReadonlySet<ObjectId>,
   ): Promise<Result<{ readonly objects: number }, BackendError>> {
-    return this.#isClosed ? CLOSED : this.#packWriter.add(pack, this);
+    return this.#isClosed ? CLOSED : this.#packWriter.add(pack, this, shallow);
   }
 
   /**
@@ -280,10 +303,10 @@ export class DiskBackend implements ObjectBackend {
 
   /** Tries again while another process has a lock, for a while. */
   async #unlocked<T, E extends { readonly kind: string }>(
-    work: () => Result<T, E>,
+    work: () => Result<T, E> | Promise<Result<T, E>>,
   ): Promise<Result<T, E>> {
     for (let tries = 1; ; tries++) {
-      const done = work();
+      const done = await work();
       if (done.ok || done.error.kind !== 'busy' || tries === LOCK_TRIES_MAX) return done;
       await this.#pause(LOCK_PAUSE);
     }

@@ -20,11 +20,13 @@ import {
   REF_FILE_BYTES_MAX,
   REFLOG_LINE_BYTES_MAX,
   REFLOG_REASON_BYTES_MAX,
+  SHALLOW_FILE_BYTES_MAX,
   SYMBOLIC_DEPTH_MAX,
 } from './limits.ts';
 import { parsePackedRefs } from './packed-refs.ts';
 import { parseAlternates, parseGitdirFile, parseRefFile } from './ref-file.ts';
 import { emitReflogLine, parseReflog, parseReflogLine } from './reflog.ts';
+import { parseShallowFile } from './shallow-file.ts';
 import {
   AUTHOR,
   blobObject,
@@ -102,6 +104,43 @@ test('files at their bound › read; one byte longer › refused', () => {
     assert.equal(parse(padded(text, bytesMax, fill)).ok, true, text);
     assert.equal(parse(padded(text, bytesMax + 1, fill)).ok, false, text);
   }
+});
+
+test('shallow › cut, no id, a line too many, none › refused, but for none', () => {
+  const parse = (text: string) => parseShallowFile(encodeText(text), 'SHA-1');
+  assert.deepEqual(parse(`${A}\n${B}`), { ok: true, value: [A, B] });
+  assert.deepEqual(parse(''), { ok: true, value: [] });
+  for (const text of [A.slice(1), `${A} \n`, `${A}\n\n`, `${A}\n${B}${B}`, 'g'.repeat(41)]) {
+    assert.equal(parse(text).ok, false, text);
+  }
+  const lines = (count: number) => encodeText(`${'a'.repeat(64)}\n`.repeat(count));
+  const most = SHALLOW_FILE_BYTES_MAX / 65;
+  assert.equal(must(parseShallowFile(lines(most), 'SHA-256')).length, most);
+  assert.equal(parseShallowFile(lines(most + 1), 'SHA-256').ok, false);
+});
+
+test('shallow › written by others, locked, malformed › read anew, busy, told', async () => {
+  const files = simRepository(5);
+  const backend = openTest(files, 5);
+  must(await backend.updateShallow({ add: [B, A], remove: [] }));
+  assert.deepEqual(must(files.readFile('shallow', 100)), encodeText(`${A}\n${B}\n`));
+  assert.equal(backend.isShallow(A), true);
+  const lock = must(files.open('shallow.lock', 'new'));
+  const busy = await backend.updateShallow({ add: [], remove: [A] });
+  assert.equal(!busy.ok && busy.error.kind, 'busy');
+  must(lock.append(encodeText('rubbish')));
+  lock.close();
+  must(files.rename('shallow.lock', 'shallow'));
+  const bad = await backend.listShallow();
+  assert.equal(!bad.ok && bad.error.kind, 'damaged');
+  assert.equal((await backend.updateShallow({ add: [A], remove: [] })).ok, false);
+  assert.equal(must(files.stat('shallow.lock')), null);
+  assert.equal(backend.isShallow(A), false);
+  must(files.remove('shallow'));
+  must(await backend.updateShallow({ add: [A], remove: [] }));
+  must(await backend.updateShallow({ add: [], remove: [A] }));
+  assert.equal(must(files.stat('shallow')), null);
+  await backend.close();
 });
 
 test('packed refs › out of order, twice, cut, odd names › in order, last one, refused, left out', () => {

@@ -40,3 +40,4 @@ export {
   type ReflogEntry,
 } from './reflog.ts';
 export type { RefAuthor, ReflogPolicy } from './reflog-files.ts';
+export { emitShallowFile, formatShallowFile, parseShallowFile } from './shallow-file.ts';

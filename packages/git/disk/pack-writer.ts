@@ -9,7 +9,7 @@ import { err, ok, type Result } from '#core';
 import type { CryptoPrimitives, Entropy, FileError, FileSystem, OpenFile, Zlib } from '#device';
 import type { BackendError, ObjectBackend } from '../backend.ts';
 import type { NamedObject } from '../object.ts';
-import { ID_BYTES, type ObjectHash, readId } from '../object-id.ts';
+import { ID_BYTES, type ObjectHash, type ObjectId, readId } from '../object-id.ts';
 import { crc32 } from '../pack/crc32.ts';
 import { ENTRY_HEAD_BYTES_MAX, emitEntryHead } from '../pack/entry-head.ts';
 import { indexPack, type PackStore } from '../pack/index-pack.ts';
@@ -74,6 +74,7 @@ export class PackWriter {
   async add(
     pieces: AsyncIterable<Uint8Array>,
     backend: ObjectBackend,
+    shallow: ReadonlySet<ObjectId> = new Set(),
   ): Promise<Result<{ readonly objects: number }, BackendError>> {
     const scratch = this.begin();
     if (!scratch.ok) return scratch;
@@ -81,6 +82,7 @@ export class PackWriter {
     const tools = { crypto, zlib };
     const indexed = await indexPack(pieces, scratch.value, backend, tools, {
       check: 'objects',
+      shallow,
     }).catch((thrown: unknown) => err<BackendError>({ kind: 'device', what: String(thrown) }));
     if (!indexed.ok) {
       this.abandon(scratch.value);

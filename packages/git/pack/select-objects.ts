@@ -90,6 +90,8 @@ class Selecting {
   private readonly idBytes: number;
   private readonly ends: ReadonlySet<ObjectId>;
   private readonly haveEnds: ReadonlySet<ObjectId>;
+  /** Where our own history ends. */
+  private shallow = NONE;
   private readonly queue = new BinaryHeap(isBefore);
   /** Commits by number in the selection's table: their trees, once they were read. */
   private readonly trees = new Map<number, ObjectId>();
@@ -114,6 +116,7 @@ class Selecting {
 
   async *steps(): AsyncGenerator<number, Result<Selection, BackendError>> {
     try {
+      this.shallow = await this.listShallow();
       for (const id of this.request.haves) await this.addHave(id);
       for (const id of this.request.wants) await this.addWant(id);
       for await (const count of this.walkCommits()) yield count;
@@ -124,6 +127,12 @@ class Selecting {
       if (error instanceof Stopped) return err(error.error);
       throw error;
     }
+  }
+
+  private async listShallow(): Promise<ReadonlySet<ObjectId>> {
+    const listed = (await this.backend.listShallow?.()) ?? ok(NONE);
+    if (!listed.ok) throw new Stopped(listed.error);
+    return listed.value;
   }
 
   private async read(id: ObjectId): Promise<GitObject | null> {
@@ -187,7 +196,8 @@ class Selecting {
     const links = commitLinks(bytes, this.idBytes);
     if (links === null) throw damaged(id, 'a malformed commit');
     this.trees.set(index, links.tree);
-    const isEnd = this.uninteresting.has(index) ? this.haveEnds.has(id) : this.ends.has(id);
+    const ends = this.uninteresting.has(index) ? this.haveEnds : this.ends;
+    const isEnd = ends.has(id) || this.shallow.has(id);
     const parents = isEnd ? [] : links.parents.map((parent) => this.selection.table.addId(parent));
     if (!this.uninteresting.has(index)) this.interestingQueued += 1;
     this.queue.push({ index, seconds: links.seconds, parents });

@@ -23,12 +23,16 @@ export interface Peeled {
   readonly tags: readonly ObjectId[];
 }
 
-/** Holds every commit that was asked for: one graph for one request. */
+/**
+ * Holds every commit that was asked for: one graph for one request. Commits whose parents were cut
+ * off here have none.
+ */
 export class CommitGraph {
   /** Commits that walks may still look at, those that are known already too. */
   walkLeft: number;
   readonly #backend: ObjectReader;
   readonly #nodes = new Map<ObjectId, CommitNode | null>();
+  #shallow: ReadonlySet<ObjectId> | null = null;
 
   constructor(backend: ObjectReader, walkCommitsMax = Number.POSITIVE_INFINITY) {
     this.#backend = backend;
@@ -49,10 +53,18 @@ export class CommitGraph {
     if (object?.kind === 'commit') {
       const links = commitLinks(object.bytes, ID_BYTES[this.#backend.hash]);
       if (links === null) throw damaged(id, 'a malformed commit');
-      node = { id, ...links };
+      const isShallow = (await this.shallow()).has(id);
+      node = isShallow ? { id, ...links, parents: [] } : { id, ...links };
     }
     this.#nodes.set(id, node);
     return node;
+  }
+
+  /** Where the history here ends, as it was when it was asked for first. Throws Stop. */
+  async shallow(): Promise<ReadonlySet<ObjectId>> {
+    const list = this.#backend.listShallow;
+    this.#shallow ??= list === undefined ? NONE : got(await list.call(this.#backend));
+    return this.#shallow;
   }
 
   /** As `commit`, of one that must be here. */
@@ -78,6 +90,8 @@ export class CommitGraph {
     throw damaged(id, 'a tag of too many tags');
   }
 }
+
+const NONE: ReadonlySet<ObjectId> = new Set();
 
 const damaged = (id: ObjectId, what: string): Stop =>
   new Stop({ kind: 'backend', error: { kind: 'damaged', id, what } });

@@ -19,6 +19,8 @@ export type Connectivity =
 interface Lead {
   readonly id: ObjectId;
   readonly kind: ObjectKind | null;
+  /** A parent that the pusher's shallow history lacks. */
+  readonly isBeyond?: boolean;
 }
 
 /**
@@ -39,7 +41,11 @@ export async function followPush(
     if (object === null) {
       if (here.has(id)) continue;
       const reason = await checkHere(quarantine, lead);
-      if (reason !== null) return { ok: false, reason };
+      if (reason !== null) {
+        // Git's words, for what makes a whole history end early (receive.shallowUpdate).
+        const isOurs = lead.isBeyond === true;
+        return { ok: false, reason: isOurs ? 'shallow update not allowed' : reason };
+      }
       here.add(id);
       continue;
     }
@@ -50,7 +56,10 @@ export async function followPush(
     ids.add(id);
     const leads = objectLinks(object, ID_BYTES[quarantine.hash]);
     if (leads === null) return { ok: false, reason: `${id} is a malformed ${object.kind}` };
-    for (const next of leads) stack.push(next);
+    const isEnd = quarantine.shallow.has(id);
+    for (const next of leads) {
+      stack.push(isEnd ? { ...next, isBeyond: next.kind === 'commit' } : next);
+    }
   }
   return { ok: true, ids };
 }

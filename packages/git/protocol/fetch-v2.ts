@@ -37,10 +37,11 @@ export async function* fetchV2(
     if (!isReady) return;
   }
   const change = await shallowOf(options, graph, request);
-  if (change !== null) yield shallowInfo(change);
-  yield pktLine('packfile');
   const form = { bandBytesMax: BAND_BYTES_MAX, progress: !taken.flags.has('no-progress') };
   const pack = await packFor(options, graph, request, common.ids, change);
+  const shallow = [...(change?.shallow ?? []), ...pack.shallow];
+  if (change !== null || shallow.length > 0) yield shallowInfo(shallow, change?.unshallow ?? []);
+  yield pktLine('packfile');
   yield* packAnswer(pack.bytes, form, pack.describe);
 }
 
@@ -52,7 +53,7 @@ function acknowledgments(common: readonly ObjectId[], isReady: boolean): Uint8Ar
   return joinBytes([pktLines(lines), markBytes(isReady ? 'delim' : 'flush')]);
 }
 
-function shallowInfo({ shallow, unshallow }: ShallowChange): Uint8Array {
+function shallowInfo(shallow: readonly ObjectId[], unshallow: readonly ObjectId[]): Uint8Array {
   const lines = ['shallow-info', ...shallowLines(shallow, unshallow)];
   return joinBytes([pktLines(lines), markBytes('delim')]);
 }

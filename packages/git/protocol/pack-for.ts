@@ -15,6 +15,8 @@ import type { UploadPackOptions } from './upload-pack.ts';
 export interface AnswerPack {
   readonly bytes: AsyncIterable<Uint8Array>;
   readonly describe: () => string;
+  /** Commits of it whose parents aren't here, and of which the client doesn't know that. */
+  readonly shallow: readonly ObjectId[];
 }
 
 /** As Git's own server looks for deltas, where it does. */
@@ -33,12 +35,12 @@ export async function packFor(
   const isQuick = context.packing === 'quick';
   const wants = [...request.wants];
   for (const id of change?.unshallow ?? []) wants.push(...(await graph.need(id)).parents);
-  const asked: PackRequest = {
+  const asked = {
     wants,
     haves,
     haveEnds: new Set(request.shallow),
     ...(change === null ? {} : { ends: change.ends }),
-  };
+  } satisfies PackRequest;
   const selection = await select(context, asked);
   if (request.flags.includes('include-tag')) await addTags(context, graph, selection);
   const options: WriteOptions = {
@@ -49,7 +51,12 @@ export async function packFor(
     reuse: true,
     ...(isQuick ? { level: 0 as const } : {}),
   };
+  const known = change?.ends ?? asked.haveEnds;
+  const shallow = [...(await graph.shallow())].filter(
+    (id) => !known.has(id) && selection.isChosen(selection.table.addId(id)),
+  );
   return {
+    shallow,
     bytes: piecesOf(context, selection, options),
     describe: () => `${selection.count} objects\n`,
   };

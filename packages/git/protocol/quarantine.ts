@@ -11,16 +11,23 @@ import type { UnpackTarget } from '../pack/unpack-objects.ts';
 import { got } from './stop.ts';
 
 /** What walks read. */
-export type ObjectReader = Pick<ObjectBackend, 'hash' | 'readObject' | 'hasObject'>;
+export type ObjectReader = Pick<ObjectBackend, 'hash' | 'readObject' | 'hasObject' | 'listShallow'>;
 
 export class Quarantine implements UnpackTarget {
   readonly hash: ObjectHash;
+  /** Commits whose parents the pusher lacks. */
+  readonly shallow: ReadonlySet<ObjectId>;
   readonly #backend: ObjectBackend;
   readonly #bytesMax: number;
   readonly #objects = new Map<ObjectId, GitObject>();
   #bytes = 0;
 
-  constructor(backend: ObjectBackend, bytesMax: number) {
+  constructor(
+    backend: ObjectBackend,
+    bytesMax: number,
+    shallow: ReadonlySet<ObjectId> = new Set(),
+  ) {
+    this.shallow = shallow;
     this.hash = backend.hash;
     this.#backend = backend;
     this.#bytesMax = bytesMax;
@@ -55,6 +62,10 @@ export class Quarantine implements UnpackTarget {
 
   async hasObject(id: ObjectId): Promise<Result<boolean, BackendError>> {
     return this.#objects.has(id) ? ok(true) : this.#backend.hasObject(id);
+  }
+
+  async listShallow(): Promise<Result<ReadonlySet<ObjectId>, BackendError>> {
+    return (await this.#backend.listShallow?.()) ?? ok(new Set());
   }
 
   /** Gives these objects to the backend for good. Throws Stop when it fails. */

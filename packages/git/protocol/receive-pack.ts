@@ -91,17 +91,20 @@ export class ReceivePack<Pusher = undefined> {
   /** What is said first; there is no version 2 of pushing. Never throws. */
   async advertise(version: 0 | 1): Promise<Uint8Array> {
     const { backend } = this.options;
-    const listed = await backend.listRefs('refs/');
-    if (!listed.ok) return errorLine(formatBackendError(listed.error));
-    const refs: AdvertisedRef[] = listed.value.map(({ name, id }) => ({
+    const branches = await backend.listRefs('refs/');
+    if (!branches.ok) return errorLine(formatBackendError(branches.error));
+    const refs: AdvertisedRef[] = branches.value.map(({ name, id }) => ({
       name,
       id,
       peeled: null,
       symbolic: null,
     }));
     const capabilities = [...CAPABILITIES, `object-format=${formatOfHash(backend.hash)}`, AGENT];
-    const nothing = { have: [], shallow: [] };
-    return bytesOf(advertisementPkts({ version, capabilities, refs, ...nothing }, backend.hash));
+    const listed = await backend.listShallow?.();
+    if (listed?.ok === false) return errorLine(formatBackendError(listed.error));
+    const shallow = [...(listed?.value ?? [])];
+    const advertised = { version, capabilities, refs, have: [], shallow };
+    return bytesOf(advertisementPkts(advertised, backend.hash));
   }
 
   /** The answer to a push. Throws only what isn't a matter of the protocol. */
@@ -176,7 +179,8 @@ class Push<Pusher> {
     this.server = server;
     this.push = push;
     this.pusher = pusher;
-    this.quarantine = new Quarantine(backend, objectBytesMax);
+    const shallow = new Set(push.taken.shallow);
+    this.quarantine = new Quarantine(backend, objectBytesMax, shallow);
     this.graph = new CommitGraph(this.quarantine, PUSH_WALK_COMMITS_MAX);
     this.fates = push.taken.commands.map((command) => ({ command, refusal: null }));
   }
@@ -203,7 +207,8 @@ class Push<Pusher> {
     if (this.push.taken.commands.every(({ to }) => to === null)) return null;
     const { packBytesMax = PUSH_PACK_BYTES_MAX } = this.server.options;
     const pack = reader.rest();
-    const unpacked = await unpackInto(this.quarantine, pack, this.server.options, { packBytesMax });
+    const bounds = { packBytesMax, shallow: this.quarantine.shallow };
+    const unpacked = await unpackInto(this.quarantine, pack, this.server.options, bounds);
     if (unpacked.ok) return null;
     this.server.counters.packsRefused++;
     return unpacked.why;

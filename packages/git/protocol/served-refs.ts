@@ -3,6 +3,7 @@
  */
 
 import type { ObjectBackend, RefEntry } from '../backend.ts';
+import type { ObjectId } from '../object-id.ts';
 import { HEADS } from '../ref-name.ts';
 import type { AdvertisedRef, ListedRef } from '../wire/advertisement.ts';
 import { CommitGraph } from './commit-graph.ts';
@@ -67,6 +68,11 @@ export async function servedRefs(
   }
   return refs;
 }
+
+/** Where the history here ends: in versions 0 and 1 told beside the refs. Throws Stop. */
+export const servedShallow = async (backend: ObjectBackend): Promise<readonly ObjectId[]> => [
+  ...(await new CommitGraph(backend).shallow()),
+];
 
 async function peeledOf(graph: CommitGraph, name: string, id: AdvertisedRef['id']) {
   // A branch is a commit: it needn't be read.

@@ -1,6 +1,6 @@
 /**
- * Histories that end early: which commits a client gets without their parents. Read first:
- * gitprotocol-pack(5), "Packfile Negotiation"; gitprotocol-v2(5), "shallow-info".
+ * Histories that end early, there or here: which commits a client gets without their parents. Read
+ * first: gitprotocol-pack(5), "Packfile Negotiation"; gitprotocol-v2(5), "shallow-info".
  */
 
 import type { ObjectBackend } from '../backend.ts';
@@ -32,10 +32,12 @@ export async function shallowChange(
     deepening.since === null && deepening.not.length === 0
       ? await byDepth(graph, roots, has, deepening)
       : await byHistory(graph, backend, roots, deepening);
-  const shallow = [...reached.ends].filter((id) => !has.has(id));
-  const unshallow = [...has].filter((id) => reached.seen.has(id) && !reached.ends.has(id));
+  const ours = await graph.shallow();
+  const ends = new Set([...reached.ends, ...[...ours].filter((id) => reached.seen.has(id))]);
+  const shallow = [...ends].filter((id) => !has.has(id));
+  const unshallow = [...has].filter((id) => reached.seen.has(id) && !ends.has(id));
   // What isn't reached from the wants stays as it was.
-  const ends = new Set([...reached.ends, ...[...has].filter((id) => !reached.seen.has(id))]);
+  for (const id of has) if (!reached.seen.has(id)) ends.add(id);
   return { ends, shallow, unshallow };
 }
 

@@ -20,7 +20,7 @@ import { joinBytes } from '../wire/text.ts';
 import { fetchV2 } from './fetch-v2.ts';
 import { CAPABILITIES_MAX, REF_PREFIXES_MAX } from './limits.ts';
 import { isPktEnd, type PktRead, PktReader } from './pkt-reader.ts';
-import { ALL_REFS, type RefQuestion, servedRefs } from './served-refs.ts';
+import { ALL_REFS, type RefQuestion, servedRefs, servedShallow } from './served-refs.ts';
 import { formatStop, malformed, payloadIn, reasonOf, refused } from './stop.ts';
 import { uploadV0 } from './upload-pack-v0.ts';
 
@@ -92,8 +92,9 @@ export class UploadPack {
         .filter(({ symbolic }) => symbolic !== null)
         .map(({ name, symbolic }) => `symref=${name}:${symbolic}`);
       const capabilities = [...V0_CAPABILITIES, ...symbols, format, AGENT];
-      const nothing = { have: [], shallow: [] };
-      return bytesOf(advertisementPkts({ version, capabilities, refs, ...nothing }, backend.hash));
+      const shallow = await servedShallow(backend);
+      const advertised = { version, capabilities, refs, have: [], shallow };
+      return bytesOf(advertisementPkts(advertised, backend.hash));
     } catch (error) {
       return errorLine(formatStop(reasonOf(error)));
     }

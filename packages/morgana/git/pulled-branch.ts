@@ -61,7 +61,8 @@ export class PulledBranch {
   private readonly options: PulledBranchOptions;
   private readonly retry = new Timer(() => this.pull());
   private backend: MemoryBackend;
-  private shallow: readonly ObjectId[] = [];
+  /** The backend has the files of a commit, and where its history ends. */
+  private isBegun = false;
   /** Nothing was ever fetched into the backend, not even in part. */
   private isFresh = true;
   private isPulling = false;
@@ -135,12 +136,11 @@ export class PulledBranch {
     if (first.ok || wasFresh || !isFull(first.error)) return first;
     // Full of what was: what is now may fit by itself.
     this.backend = this.newBackend();
-    this.shallow = [];
+    this.isBegun = false;
     return this.fetchInto();
   }
 
   private async fetchInto(): Promise<Result<ObjectId, ExchangeError>> {
-    const isFirst = this.shallow.length === 0;
     this.isFresh = false;
     const { crypto, zlib, timers, connect, branch } = this.options;
     let transport: GitTransport | null = null;
@@ -159,13 +159,12 @@ export class PulledBranch {
     const fetched = await remote.fetch({
       refspecs: [`+${ref}:${ref}`],
       tags: 'none',
-      shallow: this.shallow,
       // Of the first the files only; later what came since.
-      ...(isFirst ? { deepening: { ...NO_DEEPENING, depth: 1 } } : {}),
+      ...(this.isBegun ? {} : { deepening: { ...NO_DEEPENING, depth: 1 } }),
     });
     timers.stop(late);
     if (!fetched.ok) return fetched;
-    this.shallow = fetched.value.shallow;
+    this.isBegun = true;
     const [found] = fetched.value.refs;
     assert(found?.to != null, 'a branch that was fetched is somewhere');
     return ok(found.to);

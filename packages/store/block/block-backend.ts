@@ -18,6 +18,7 @@ import {
   type RefUpdate,
   type RefValue,
   RefWatchers,
+  type ShallowUpdate,
 } from '#git';
 import { Checker, type CheckReport } from './check.ts';
 import { Checkpoints } from './checkpoint.ts';
@@ -327,7 +328,7 @@ export class BlockBackend implements ObjectBackend {
     return done as Result<void, BackendError>;
   }
 
-  /** A collection cut off its parents. */
+  /** A collection cut off its parents, or they never came. */
   isShallow(commit: ObjectId): boolean {
     return this.#log.refs.isShallow(commit);
   }
@@ -335,6 +336,17 @@ export class BlockBackend implements ObjectBackend {
   /** All of those. */
   get shallowCommits(): readonly ObjectId[] {
     return this.#log.refs.shallow;
+  }
+
+  async listShallow(): Promise<Result<ReadonlySet<ObjectId>, BackendError>> {
+    return this.#isClosed ? CLOSED : ok(this.#log.refs.shallowSet);
+  }
+
+  async updateShallow(update: ShallowUpdate): Promise<Result<void, BackendError>> {
+    const refused = this.#cannotWrite();
+    if (refused !== null) return refused;
+    const done = await this.#log.updateShallow(update);
+    return done as Result<void, BackendError>;
   }
 
   /** Writes what waits, and a checkpoint, so that the next opening has nothing to scan. */

@@ -13,6 +13,7 @@ import {
   type ObjectId,
   type RefConflict,
   type RefUpdate,
+  type ShallowUpdate,
 } from '#git';
 import type { StoreCore } from './core.ts';
 import { backendError, type StoreFault } from './fault.ts';
@@ -35,6 +36,11 @@ type Request =
   | {
       readonly kind: 'head';
       readonly name: string;
+      readonly resolve: (outcome: RefsOutcome) => void;
+    }
+  | {
+      readonly kind: 'shallow';
+      readonly update: ShallowUpdate;
       readonly resolve: (outcome: RefsOutcome) => void;
     }
   /** Objects to the device, flushed when `isFlush`. */
@@ -172,6 +178,10 @@ export class Log {
     return this.#ask((resolve) => ({ kind: 'head', name, resolve }));
   }
 
+  updateShallow(update: ShallowUpdate): Promise<RefsOutcome> {
+    return this.#ask((resolve) => ({ kind: 'shallow', update, resolve }));
+  }
+
   alone(work: () => Promise<Result<void, StoreFault>>): Promise<RefsOutcome> {
     return this.#ask((resolve) => ({ kind: 'alone', work, resolve }));
   }
@@ -245,6 +255,11 @@ export class Log {
         if (!isRefName(name)) return err({ kind: 'bad name', name });
         this.#next.head = name;
         return ok({ reason: 'HEAD', head: name, changes: [], shallow: null });
+      }
+      case 'shallow': {
+        const changes = this.#next.shallowChange(request.update);
+        this.#next.apply(changes);
+        return ok(changes);
       }
       case 'refs': {
         const done = this.#next.refs.apply(request.updates);

@@ -1,6 +1,6 @@
 /** Refs as they are on the device, and as they will be when what is under way is done. */
 
-import { type ObjectId, type RefEntry, RefTable, type RefUpdate } from '#git';
+import { type ObjectId, type RefEntry, RefTable, type RefUpdate, type ShallowUpdate } from '#git';
 import type { RefChanges } from './wire/refs.ts';
 
 const HEAD_AT_FIRST = 'refs/heads/main';
@@ -10,9 +10,21 @@ export class RefState {
   head = HEAD_AT_FIRST;
   #shallow: ReadonlySet<ObjectId> = new Set();
 
-  /** Commits whose parents a collection cut off. */
+  /** Commits whose parents a collection cut off, or never came. */
   get shallow(): readonly ObjectId[] {
     return [...this.#shallow];
+  }
+
+  get shallowSet(): ReadonlySet<ObjectId> {
+    return this.#shallow;
+  }
+
+  /** What makes this of them. */
+  shallowChange({ add, remove }: ShallowUpdate): RefChanges {
+    const shallow = new Set(this.#shallow);
+    for (const id of remove) shallow.delete(id);
+    for (const id of add) shallow.add(id);
+    return { reason: 'shallow', head: null, changes: [], shallow: [...shallow] };
   }
 
   isShallow(commit: ObjectId): boolean {

@@ -14,6 +14,7 @@ import { got } from '../stop.ts';
 import { errorOfRefs, Failed, noSuchRef } from './failed.ts';
 import { fetchPack } from './fetch-pack.ts';
 import { Haves } from './haves.ts';
+import { HistoryEnds } from './history-ends.ts';
 import type { RemoteRefs, Session } from './session.ts';
 import { storePack } from './store-pack.ts';
 
@@ -25,7 +26,10 @@ export interface FetchOptions {
   readonly prune?: boolean;
   /** How much of the history; all unless given. */
   readonly deepening?: Deepening;
-  /** Where the history here ends: what the last fetch's report said. */
+  /**
+   * Where the history here ends, as the last fetch's report said: for backends that don't keep it
+   * (listShallow).
+   */
   readonly shallow?: readonly ObjectId[];
 }
 
@@ -94,8 +98,8 @@ class Fetch {
   private readonly context: FetchContext;
   private readonly options: FetchOptions;
   private readonly specs: readonly Refspec[];
-  private readonly graph: CommitGraph;
-  private readonly shallow: Set<ObjectId>;
+  private graph: CommitGraph;
+  private ends: HistoryEnds | null = null;
   private objects = 0;
 
   constructor(
@@ -109,11 +113,12 @@ class Fetch {
     this.options = options;
     this.specs = specs;
     this.graph = new CommitGraph(context.backend);
-    this.shallow = new Set(options.shallow);
   }
 
   async run(): Promise<FetchReport> {
     const { backend } = this.context;
+    const { shallow: known = [], deepening } = this.options;
+    this.ends = await HistoryEnds.open(backend, known, deepening !== undefined);
     const there = await this.session.refs(this.prefixes());
     const targets = await this.targets(there);
     const local = new Map<string, ObjectId>();
@@ -123,7 +128,7 @@ class Fetch {
     const tags = await this.tags(there.refs, targets, local);
     await this.bring(await this.missing(tags.map(({ ref }) => ref.id)), there.refs, local);
     const refs = await this.move([...targets, ...tags], there.refs, local);
-    const shallow = [...this.shallow];
+    const shallow = [...this.ends.ids];
     return { refs, remoteRefs: there.refs, head: there.head, objects: this.objects, shallow };
   }
 
@@ -164,6 +169,7 @@ class Fetch {
   ): Promise<void> {
     if (wants.length === 0) return;
     const { backend, progress = null } = this.context;
+    const ends = this.ends!;
     if (this.options.deepening !== undefined && !this.canDeepen()) {
       throw new Failed({ kind: 'not supported', what: 'give a part of its history' });
     }
@@ -177,7 +183,7 @@ class Fetch {
       this.session,
       {
         wants,
-        shallow: [...this.shallow],
+        shallow: [...ends.ids],
         deepening: this.options.deepening ?? null,
         thin: !isFirst,
         includeTag: (this.options.tags ?? 'follow') === 'follow',
@@ -185,16 +191,28 @@ class Fetch {
       },
       haves,
     );
-    for (const id of fetched.shallow) this.shallow.add(id);
-    for (const id of fetched.unshallow) this.shallow.delete(id);
-    const stored = await storePack(this.context, fetched.bytes, {
-      isFirst,
-      shallow: this.shallow,
-    });
-    this.objects += stored.objects;
+    const told = this.options.deepening === undefined ? this.session.shallow : [];
+    await ends.expect([...told, ...fetched.shallow]);
+    this.objects += await this.store(fetched.bytes, isFirst, ends);
+    await ends.settle(fetched.unshallow);
+    // What it knew of commits may be another now.
+    this.graph = new CommitGraph(backend);
     for (const id of wants) {
       if (got(await backend.hasObject(id))) continue;
       throw new Failed({ kind: 'bad pack', what: `the server sent no ${id}` });
+    }
+  }
+
+  private async store(
+    pack: AsyncIterable<Uint8Array>,
+    isFirst: boolean,
+    ends: HistoryEnds,
+  ): Promise<number> {
+    try {
+      return (await storePack(this.context, pack, { isFirst, shallow: ends.ids })).objects;
+    } catch (error) {
+      await ends.undo();
+      throw error;
     }
   }
 

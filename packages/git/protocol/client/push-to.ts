@@ -182,7 +182,8 @@ class PushOut {
     const { backend } = this.context;
     const { options = [] } = this.options;
     const commands = fates.map(({ name, from, to }) => ({ name, from, to }));
-    const request = { commands, capabilities: this.capabilities(), shallow: [] };
+    const shallow = [...(await this.graph.shallow())];
+    const request = { commands, capabilities: this.capabilities(), shallow };
     yield bytesOf(pushRequestPkts(request, noId(backend.hash)));
     if (options.length > 0) {
       yield pktLines(options);

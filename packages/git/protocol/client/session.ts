@@ -4,9 +4,10 @@
  * for remote.ts to make values of.
  */
 
-import type { ObjectHash } from '../../object-id.ts';
+import type { ObjectHash, ObjectId } from '../../object-id.ts';
 import {
   type AdvertisedRef,
+  type Advertisement,
   formatOfHash,
   hashOfCapabilities,
   parseAdvertisement,
@@ -50,21 +51,19 @@ export class Session {
   readonly version: 0 | 1 | 2;
   readonly capabilities: Capabilities;
   readonly hash: ObjectHash | null;
+  /** Where the server's history ends, as versions 0 and 1 tell at once. */
+  readonly shallow: readonly ObjectId[];
   readonly #advertised: readonly AdvertisedRef[];
 
-  private constructor(
-    transport: GitTransport,
-    service: GitService,
-    version: 0 | 1 | 2,
-    capabilities: Capabilities,
-    advertised: readonly AdvertisedRef[],
-  ) {
+  private constructor(transport: GitTransport, service: GitService, advertisement: Advertisement) {
+    const { version, capabilities } = advertisement;
     this.transport = transport;
     this.service = service;
     this.version = version;
     this.capabilities = capabilities;
     this.hash = hashOfCapabilities(capabilities);
-    this.#advertised = advertised;
+    this.shallow = advertisement.version === 2 ? [] : advertisement.shallow;
+    this.#advertised = advertisement.version === 2 ? [] : advertisement.refs;
   }
 
   /** `version` is the newest that is asked for; the server chooses. */
@@ -85,9 +84,7 @@ export class Session {
     }
     const advertisement = parseAdvertisement(pkts);
     if (!advertisement.ok) throw malformed(`line ${advertisement.error} of the advertisement`);
-    const { value } = advertisement;
-    const refs = value.version === 2 ? [] : value.refs;
-    return new Session(transport, service, value.version, value.capabilities, refs);
+    return new Session(transport, service, advertisement.value);
   }
 
   /** Whether the server of version 2 has `feature` of `command` ("fetch=shallow filter"). */

@@ -24,8 +24,8 @@ export async function storePack(
   pack: AsyncIterable<Uint8Array>,
   { isFirst, shallow }: StoreOptions,
 ): Promise<{ readonly objects: number }> {
-  if (isFirst && shallow.size === 0 && context.backend.addPack !== undefined) {
-    return keepPack(context, pack);
+  if (isFirst && context.backend.addPack !== undefined) {
+    return keepPack(context, pack, shallow);
   }
   const bounds = { packBytesMax: PACK_BYTES_MAX, shallow };
   const unpacked = await unpackInto(context.backend, pack, context, bounds);
@@ -38,6 +38,7 @@ export async function storePack(
 async function keepPack(
   { backend }: FetchContext,
   pack: AsyncIterable<Uint8Array>,
+  shallow: ReadonlySet<ObjectId>,
 ): Promise<{ readonly objects: number }> {
   let thrown: unknown = null;
   async function* pieces(): AsyncGenerator<Uint8Array, void, void> {
@@ -48,7 +49,7 @@ async function keepPack(
       throw error;
     }
   }
-  const kept = await backend.addPack!(pieces());
+  const kept = await backend.addPack!(pieces(), shallow);
   // What the server said counts more than what became of it.
   if (thrown !== null) throw thrown;
   if (kept.ok) return kept.value;

@@ -66,6 +66,8 @@ export class Collection {
   /** Taken since it began, or asked for and old: what they lead to stays. */
   #late: ObjectId[] = [];
   readonly #fresh = new Set<ObjectId>();
+  /** Where histories ended when it began. */
+  #shallowBefore: ReadonlySet<ObjectId> = new Set();
   #isCancelled = false;
   #cutSegment = NO_SEGMENT;
   #writer: StreamWriter | null = null;
@@ -201,7 +203,8 @@ export class Collection {
   }
 
   #marker(old: OldSpace): Marker {
-    const shallow = new Set(this.#log.refs.shallow);
+    const shallow = this.#log.refs.shallowSet;
+    this.#shallowBefore = shallow;
     return new Marker({
       old,
       idBytes: this.#core.idBytes,
@@ -363,15 +366,20 @@ export class Collection {
 
   /** Commits that have lost their parents are noted before they lose them. */
   async #setShallow(marker: Marker): Promise<Result<number, StoreFault>> {
-    const ids = await marker.shallow();
-    if (!ids.ok) return ids;
-    const before = new Set(this.#log.refs.shallow);
-    const isSame = ids.value.length === before.size && ids.value.every((id) => before.has(id));
-    if (isSame) return ok(before.size);
-    const changes = { reason: 'cut off', head: null, changes: [], shallow: ids.value };
+    const found = await marker.shallow();
+    if (!found.ok) return found;
+    const now = this.#log.refs.shallowSet;
+    // What became shallow while it ran is so, and what no longer was isn't.
+    const before = this.#shallowBefore;
+    const meanwhile = [...now].filter((id) => !before.has(id));
+    const still = found.value.filter((id) => now.has(id) || !before.has(id));
+    const shallow = [...new Set([...still, ...meanwhile])];
+    const isSame = shallow.length === now.size && shallow.every((id) => now.has(id));
+    if (isSame) return ok(now.size);
+    const changes = { reason: 'cut off', head: null, changes: [], shallow };
     const written = await this.#log.appendChanges(changes);
     if (!written.ok) return written;
-    return ok(ids.value.length);
+    return ok(shallow.length);
   }
 
   /** One superblock: from then on the new segments count, and the old ones are free. */
