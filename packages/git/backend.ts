@@ -73,8 +73,16 @@ export interface PackEntry {
   readonly pack?: number;
 }
 
+/** An object to be kept. */
+export interface NewObject extends NamedObject {
+  /** What a pack had of it, which makes it of its base: what took the object has seen to that. */
+  readonly entry?: PackEntry;
+}
+
 export interface ObjectBackend {
   readonly hash: ObjectHash;
+  /** Whether `writeObjects` makes use of entries; absent: no. */
+  readonly takesEntries?: boolean;
   /** Null when it isn't here. */
   readObject(id: ObjectId): Promise<Result<GitObject | null, BackendError>>;
   hasObject(id: ObjectId): Promise<Result<boolean, BackendError>>;
@@ -83,7 +91,7 @@ export interface ObjectBackend {
    * resolves, and survive a loss of power when a later `updateRefs` has resolved. The caller
    * answers for the ids.
    */
-  writeObjects(objects: readonly NamedObject[]): Promise<Result<void, BackendError>>;
+  writeObjects(objects: readonly NewObject[]): Promise<Result<void, BackendError>>;
   /** Of a full name ("refs/heads/main"), or "HEAD". Null when there is none. */
   readRef(name: string): Promise<Result<RefValue | null, BackendError>>;
   /** Refs whose names begin with `prefix`, symbolic ones as what they lead to; in byte order. */

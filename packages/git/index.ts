@@ -3,6 +3,7 @@ export {
   formatBackendError,
   formatRefConflict,
   isRefConflict,
+  type NewObject,
   type ObjectBackend,
   type PackEntry,
   type RefConflict,

@@ -62,7 +62,10 @@ export class StockGit {
         cwd: options.cwd ?? this.home,
         env: this.env(options.env),
       });
-      const timer = setTimeout(() => child.kill('SIGKILL'), COMMAND_MILLIS_MAX);
+      const timer = setTimeout(
+        () => child.kill('SIGKILL'),
+        options.millisMax ?? COMMAND_MILLIS_MAX,
+      );
       const out: Buffer[] = [];
       let stderr = '';
       child.stdout.on('data', (bytes: Buffer) => out.push(bytes));
@@ -91,6 +94,8 @@ export interface GitOptions {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: string | Uint8Array;
+  /** It is killed then; COMMAND_MILLIS_MAX unless given. */
+  readonly millisMax?: number;
 }
 
 /** All objects and refs of a repository on disk, into `backend`; HEAD too. */

@@ -42,6 +42,8 @@ export interface PackBounds {
 export interface PackStreamOptions extends PackTools, PackBounds {
   /** Whether entries tell their crc32, which costs an interpreter much. */
   readonly sums?: boolean;
+  /** Whether entries come with their deflated bytes too, copied. */
+  readonly entries?: boolean;
   /** Gets every byte before the hash at the end, in order; they stay as they are for good. */
   readonly take?: (bytes: Uint8Array) => void;
 }
@@ -56,6 +58,8 @@ export interface StreamedEntry extends EntryHead {
   readonly id: ObjectId | null;
   /** What was inflated. */
   readonly bytes: Uint8Array;
+  /** The stream that it was inflated from, where that was asked for; fresh. */
+  readonly deflated: Uint8Array | null;
 }
 
 type Failed = Result<never, PackFault>;
@@ -76,6 +80,8 @@ export class PackStream {
   private crc = 0;
   /** What is here and taken, but not hashed, begins there. */
   private freshAt = 0;
+  /** Copies of the bytes that are taken; null: they aren't wanted. */
+  private taken: Uint8Array[] | null = null;
   private isOpen = false;
 
   constructor(pieces: AsyncIterable<Uint8Array>, options: PackStreamOptions) {
@@ -117,13 +123,17 @@ export class PackStream {
       return fail({ kind: 'bad entry', offset, what: 'a base before the pack' });
     }
     this.takeBytes(head.value.headBytes);
+    if (this.options.entries === true) this.taken = [];
     const body = await this.readBody(head.value, offset);
     if (!body.ok) return body;
+    const streamBytes = this.offset - offset - head.value.headBytes;
+    const deflated = this.taken === null ? null : joinPieces(this.taken, streamBytes);
+    this.taken = null;
     if (this.offset > this.packBytesMax) {
       return fail({ kind: 'too much', what: 'bytes of the pack' });
     }
     const { crc, offset: endOffset } = this;
-    return ok({ ...head.value, offset, endOffset, crc, ...body.value });
+    return ok({ ...head.value, offset, endOffset, crc, deflated, ...body.value });
   }
 
   /** Behind the last entry: compares the hash, which it gives. `isAlone`: nothing may follow. */
@@ -235,6 +245,7 @@ export class PackStream {
     if (this.options.sums === true) {
       this.crc = crc32(this.crc, source.bytes, source.at, source.at + count);
     }
+    this.taken?.push(source.bytes.slice(source.at, source.at + count));
     source.at += count;
     this.offset += count;
   }

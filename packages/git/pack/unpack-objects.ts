@@ -8,7 +8,7 @@
  */
 
 import { assert, err, ok, type Result } from '#core';
-import type { BackendError, ObjectBackend } from '../backend.ts';
+import type { BackendError, NewObject, ObjectBackend, PackEntry } from '../backend.ts';
 import type { GitObject, NamedObject } from '../object.ts';
 import { hashObject } from '../object.ts';
 import type { ObjectId } from '../object-id.ts';
@@ -44,7 +44,7 @@ export interface UnpackOptions extends PackBounds {
 /** What a pack is unpacked into. */
 export type UnpackTarget = Pick<
   ObjectBackend,
-  'hash' | 'readObject' | 'hasObject' | 'writeObjects'
+  'hash' | 'readObject' | 'hasObject' | 'writeObjects' | 'takesEntries'
 >;
 
 export interface Unpacked {
@@ -55,6 +55,7 @@ export interface Unpacked {
 interface Waiting {
   readonly offset: number;
   readonly delta: Uint8Array;
+  readonly deflated: Uint8Array | null;
 }
 
 /** Throws what `pieces` throw. */
@@ -74,7 +75,7 @@ class Unpacking {
   private readonly stream: PackStream;
   private readonly checker: ObjectChecker | null;
   private readonly recent = new ObjectCache<ObjectId>(BASE_CACHE_BYTES_MAX);
-  private batch = new Map<ObjectId, NamedObject>();
+  private batch = new Map<ObjectId, NewObject>();
   private batchBytes = 0;
   private readonly idAt = new Map<number, ObjectId>();
   private readonly depthOf = new Map<ObjectId, number>();
@@ -97,7 +98,8 @@ class Unpacking {
     this.options = options;
     this.checker =
       options.check === 'objects' ? new ObjectChecker(backend.hash, options.shallow) : null;
-    this.stream = new PackStream(pieces, { ...options, ...this.tools });
+    const entries = backend.takesEntries === true;
+    this.stream = new PackStream(pieces, { ...options, ...this.tools, entries });
   }
 
   async run(): Promise<Result<Unpacked, PackFault | BackendError>> {
@@ -130,24 +132,25 @@ class Unpacking {
   }
 
   private async takeEntry(entry: StreamedEntry): Promise<Result<void, PackFault | BackendError>> {
-    const { kind, base, offset, id, bytes } = entry;
+    const { kind, base, offset, id, bytes, deflated } = entry;
     if (base === null) {
-      const added = await this.addObject({ id: id!, kind: kind!, bytes }, offset, 0);
+      const object = { id: id!, kind: kind!, bytes };
+      const added = await this.addObject(withEntry(object, deflated, null), offset, 0);
       return added.ok ? this.resolveReady() : added;
     }
     const baseId = base.id ?? this.idAt.get(offset - base.distance);
     const object = baseId === undefined ? ok(null) : await this.find(baseId);
     if (!object.ok) return object;
     if (object.value !== null) {
-      const added = await this.addDelta(object.value, baseId!, { offset, delta: bytes });
+      const added = await this.addDelta(object.value, baseId!, { offset, delta: bytes, deflated });
       return added.ok ? this.resolveReady() : added;
     }
-    this.waitingBytes += bytes.length;
+    this.waitingBytes += bytes.length + (deflated?.length ?? 0);
     if (this.waitingBytes > WAITING_BYTES_MAX) {
       return err({ kind: 'too much', what: 'deltas that wait for their base' });
     }
     this.waitingCount += 1;
-    const waiting = { offset, delta: bytes };
+    const waiting = { offset, delta: bytes, deflated };
     if (baseId === undefined) wait(this.waitingForOffset, offset - base.distance!, waiting);
     else wait(this.waitingForId, baseId, waiting);
     return ok(undefined);
@@ -157,7 +160,8 @@ class Unpacking {
   private async resolveReady(): Promise<Result<void, PackFault | BackendError>> {
     for (let next = this.ready.pop(); next !== undefined; next = this.ready.pop()) {
       this.waitingCount -= 1;
-      this.waitingBytes -= next.waiting.delta.length;
+      const { delta, deflated } = next.waiting;
+      this.waitingBytes -= delta.length + (deflated?.length ?? 0);
       const base = await this.find(next.baseId);
       if (!base.ok) return base;
       assert(base.value !== null, 'what was written is here');
@@ -170,7 +174,7 @@ class Unpacking {
   private async addDelta(
     base: GitObject,
     baseId: ObjectId,
-    { offset, delta }: Waiting,
+    { offset, delta, deflated }: Waiting,
   ): Promise<Result<void, PackFault | BackendError>> {
     const depth = (this.depthOf.get(baseId) ?? 0) + 1;
     if (depth > DELTA_CHAIN_MAX) return err({ kind: 'too much', what: 'deltas upon deltas' });
@@ -183,11 +187,12 @@ class Unpacking {
     }
     const { kind } = base;
     const id = hashObject(this.tools.crypto, this.backend.hash, kind, bytes);
-    return this.addObject({ id, kind, bytes }, offset, depth);
+    const from = { base: baseId, sizeBytes: delta.length };
+    return this.addObject(withEntry({ id, kind, bytes }, deflated, from), offset, depth);
   }
 
   private async addObject(
-    object: NamedObject,
+    object: NewObject,
     offset: number,
     depth: number,
   ): Promise<Result<void, PackFault | BackendError>> {
@@ -233,6 +238,18 @@ class Unpacking {
     this.batchBytes = 0;
     return this.backend.writeObjects(objects);
   }
+}
+
+/** `delta`: what is deflated, when it isn't the object. */
+function withEntry(
+  object: NamedObject,
+  deflated: Uint8Array | null,
+  delta: Pick<PackEntry, 'base' | 'sizeBytes'> | null,
+): NewObject {
+  if (deflated === null) return object;
+  const { kind, bytes } = object;
+  const { base, sizeBytes } = delta ?? { base: null, sizeBytes: bytes.length };
+  return { ...object, entry: { kind, sizeBytes, base, deflated } };
 }
 
 function wait<K>(all: Map<K, Waiting[]>, key: K, one: Waiting): void {

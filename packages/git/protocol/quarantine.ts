@@ -4,8 +4,8 @@
  */
 
 import { assert, err, ok, type Result } from '#core';
-import type { BackendError, ObjectBackend } from '../backend.ts';
-import type { GitObject, NamedObject } from '../object.ts';
+import type { BackendError, NewObject, ObjectBackend } from '../backend.ts';
+import type { GitObject } from '../object.ts';
 import type { ObjectHash, ObjectId } from '../object-id.ts';
 import type { UnpackTarget } from '../pack/unpack-objects.ts';
 import { got } from './stop.ts';
@@ -15,11 +15,12 @@ export type ObjectReader = Pick<ObjectBackend, 'hash' | 'readObject' | 'hasObjec
 
 export class Quarantine implements UnpackTarget {
   readonly hash: ObjectHash;
+  readonly takesEntries: boolean;
   /** Commits whose parents the pusher lacks. */
   readonly shallow: ReadonlySet<ObjectId>;
   readonly #backend: ObjectBackend;
   readonly #bytesMax: number;
-  readonly #objects = new Map<ObjectId, GitObject>();
+  readonly #objects = new Map<ObjectId, Omit<NewObject, 'id'>>();
   #bytes = 0;
 
   constructor(
@@ -29,6 +30,7 @@ export class Quarantine implements UnpackTarget {
   ) {
     this.shallow = shallow;
     this.hash = backend.hash;
+    this.takesEntries = backend.takesEntries === true;
     this.#backend = backend;
     this.#bytesMax = bytesMax;
   }
@@ -37,15 +39,20 @@ export class Quarantine implements UnpackTarget {
     return this.#objects.size;
   }
 
-  /** Keeps them here; 'too big' when there are too many bytes. */
-  async writeObjects(objects: readonly NamedObject[]): Promise<Result<void, BackendError>> {
+  /**
+   * Keeps them here; 'too big' when there are too many bytes. Entries are left away where they
+   * would make it so.
+   */
+  async writeObjects(objects: readonly NewObject[]): Promise<Result<void, BackendError>> {
     const bytesMax = this.#bytesMax;
-    for (const { id, kind, bytes } of objects) {
+    for (const { id, kind, bytes, entry } of objects) {
       if (this.#objects.has(id)) continue;
       const sizeBytes = this.#bytes + bytes.length + OBJECT_COST_BYTES;
       if (sizeBytes > bytesMax) return err({ kind: 'too big', sizeBytes, bytesMax });
-      this.#bytes = sizeBytes;
-      this.#objects.set(id, { kind, bytes });
+      const withEntry = sizeBytes + (entry?.deflated.length ?? 0);
+      const keepsEntry = entry !== undefined && withEntry <= bytesMax;
+      this.#bytes = keepsEntry ? withEntry : sizeBytes;
+      this.#objects.set(id, { kind, bytes, ...(keepsEntry && { entry }) });
     }
     return ok(undefined);
   }
@@ -68,13 +75,17 @@ export class Quarantine implements UnpackTarget {
     return (await this.#backend.listShallow?.()) ?? ok(new Set());
   }
 
-  /** Gives these objects to the backend for good. Throws Stop when it fails. */
+  /**
+   * Gives these objects to the backend for good, in the order in which they came: what an entry is
+   * upon before it. Throws Stop when it fails.
+   */
   async release(ids: ReadonlySet<ObjectId>): Promise<void> {
-    let batch: NamedObject[] = [];
+    let batch: NewObject[] = [];
     let bytes = 0;
-    for (const id of ids) {
-      const object = this.#objects.get(id);
-      assert(object !== undefined, 'an object of the push');
+    let left = ids.size;
+    for (const [id, object] of this.#objects) {
+      if (!ids.has(id)) continue;
+      left -= 1;
       batch.push({ id, ...object });
       bytes += object.bytes.length;
       if (bytes < RELEASE_BYTES) continue;
@@ -82,6 +93,7 @@ export class Quarantine implements UnpackTarget {
       batch = [];
       bytes = 0;
     }
+    assert(left === 0, 'objects of the push');
     if (batch.length > 0) got(await this.#backend.writeObjects(batch));
   }
 }

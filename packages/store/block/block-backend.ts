@@ -8,7 +8,7 @@ import { assert, err, ok, type Result } from '#core';
 import {
   type BackendError,
   type GitObject,
-  type NamedObject,
+  type NewObject,
   type ObjectBackend,
   type ObjectHash,
   type ObjectId,
@@ -38,6 +38,7 @@ import {
   type StoreParts,
 } from './open-store.ts';
 import { type Rebuilt, rebuildStore } from './repair.ts';
+import { StoredForms } from './stored-forms.ts';
 import { StreamWriter } from './stream-writer.ts';
 import { sha256 } from './wire/checksum.ts';
 import { fencePages } from './wire/index-page.ts';
@@ -72,10 +73,12 @@ const READ_ONLY = err<BackendError>({ kind: 'read only' });
  */
 export class BlockBackend implements ObjectBackend {
   readonly hash: ObjectHash;
+  readonly takesEntries = true;
   readonly #core: StoreCore;
   readonly #log: Log;
   readonly #reader: ObjectReader;
   readonly #checkpoints: Checkpoints;
+  readonly #forms: StoredForms;
   readonly #watchers = new RefWatchers();
   readonly #scanned: OpenedStore['scanned'];
   #isClosed = false;
@@ -91,6 +94,7 @@ export class BlockBackend implements ObjectBackend {
     this.#log = new Log(core, writer, refs);
     this.#reader = new ObjectReader(core);
     this.#checkpoints = new Checkpoints(core, this.#log);
+    this.#forms = new StoredForms(core, this.#log, this.#reader);
     this.#scanned = scanned;
     this.#log.tailBytes = scanned.bytes;
     this.#log.changed = () => this.#watchers.changed();
@@ -165,7 +169,7 @@ export class BlockBackend implements ObjectBackend {
     return ok({ kind, sizeBytes, base, deflated: payload });
   }
 
-  async writeObjects(objects: readonly NamedObject[]): Promise<Result<void, BackendError>> {
+  async writeObjects(objects: readonly NewObject[]): Promise<Result<void, BackendError>> {
     const refused = this.#cannotWrite();
     if (refused !== null) return refused;
     for (const object of objects) {
@@ -175,7 +179,7 @@ export class BlockBackend implements ObjectBackend {
     return this.#log.mustSpill ? this.#spill(false) : ok(undefined);
   }
 
-  async #writeObject(object: NamedObject): Promise<Result<void, BackendError>> {
+  async #writeObject(object: NewObject): Promise<Result<void, BackendError>> {
     const { id, bytes } = object;
     if (bytes.length > OBJECT_BYTES_MAX) {
       return err({ kind: 'too big', sizeBytes: bytes.length, bytesMax: OBJECT_BYTES_MAX });
@@ -184,7 +188,17 @@ export class BlockBackend implements ObjectBackend {
     if (!found.ok) return found;
     const isDamaged = this.#damaged.delete(id);
     if ((found.value && !isDamaged) || this.#log.find(id) !== null) return ok(undefined);
-    const added = this.#log.add(object, this.#core.zlib.deflate(bytes));
+    const { epoch } = this.#core;
+    // What is upon a damaged object may be what this would be upon.
+    const formed = isDamaged ? ok(this.#forms.whole(object)) : await this.#forms.of(object);
+    if (!formed.ok) return this.#tell(formed.error, id);
+    let form = formed.value;
+    if (form.base !== null) {
+      // Its base was just found. It is gone, or else a collection knows from here on that it stays.
+      if (epoch !== this.#core.epoch) form = this.#forms.whole(object);
+      else this.#collection?.touch(form.base);
+    }
+    const added = this.#log.add(object, form);
     return added.ok ? added : this.#tell(added.error, id);
   }
 

@@ -37,6 +37,9 @@ export interface StoreCore {
   readonly pause: () => Promise<void>;
   readonly counters: StoreCounters;
   readonly tailObjectsMax: number;
-  /** Grows when segments are given back: who read meanwhile may have read what came after. */
+  /**
+   * Grows when the index lets go of objects, and when segments are given back: who found or read
+   * something meanwhile looks again.
+   */
   epoch: number;
 }

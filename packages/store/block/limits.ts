@@ -29,6 +29,10 @@ export const REASON_BYTES_MAX = 512;
 export const INDEX_PAGES_CACHED = 64;
 /** Deltas upon deltas; a longer chain is damage. Git makes 50, and reads up to 4,095. */
 export const CHAIN_LENGTH_MAX = 4_095;
+/** Deltas upon deltas that are written: as Git. What came deeper in a pack is written whole. */
+export const DELTA_DEPTH_MAX = 50;
+/** Depths of objects that are remembered while packs come; then it is looked again. */
+export const DEPTHS_KNOWN_MAX = 8_192;
 /** Objects that were written last stay through a collection, whoever has yet to name them. */
 export const RECENT_OBJECTS = 1_024;
 /** What is read first of a record, when its length isn't known. */

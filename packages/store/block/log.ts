@@ -21,7 +21,7 @@ import { BATCH_BYTES, RECENT_OBJECTS, REFS_BYTES_MAX, SCAN_BYTES } from './limit
 import { changesOf, type RefState } from './ref-state.ts';
 import type { StreamWriter } from './stream-writer.ts';
 import { BATCH_HEAD_BYTES } from './wire/batch.ts';
-import { emitRecord, RECORD_OVERHEAD_MAX } from './wire/record.ts';
+import { emitRecord, type ObjectRecord, RECORD_OVERHEAD_MAX } from './wire/record.ts';
 import { emitRefChanges, type RefChanges } from './wire/refs.ts';
 
 export type RefsOutcome = Result<void, RefConflict | BackendError>;
@@ -56,9 +56,13 @@ type Request =
       readonly resolve: (outcome: RefsOutcome) => void;
     };
 
+/** An object as it is kept: deflated, or a delta upon another one. */
+export type StoredForm = Pick<ObjectRecord, 'base' | 'sizeBytes' | 'payload'>;
+
 /** An object that waits to be written. */
 interface Waiting {
   readonly object: GitObject;
+  readonly base: ObjectId | null;
   readonly record: Uint8Array;
 }
 
@@ -117,25 +121,18 @@ export class Log {
     return (this.#waiting.get(id) ?? this.#leaving.get(id))?.object ?? null;
   }
 
-  /** Takes a whole object, of which the store has none; 'full' when it has no room. */
-  add({ id, kind, bytes }: NamedObject, deflated: Uint8Array): Result<void, StoreFault> {
-    return this.addRecord(
-      id,
-      { kind, bytes },
-      emitRecord(this.#core.checksum, {
-        kind,
-        id,
-        base: null,
-        sizeBytes: bytes.length,
-        payload: deflated,
-      }),
-    );
+  /** What one that isn't on the device yet is a delta upon; undefined when it is none of those. */
+  baseOf(id: ObjectId): ObjectId | null | undefined {
+    return (this.#waiting.get(id) ?? this.#leaving.get(id))?.base;
   }
 
-  addRecord(id: ObjectId, object: GitObject, record: Uint8Array): Result<void, StoreFault> {
+  /** Takes an object, of which the store has none; 'full' when it has no room. */
+  add({ id, kind, bytes }: NamedObject, form: StoredForm): Result<void, StoreFault> {
     if (this.failed !== null) return err(this.failed);
+    const { base, sizeBytes, payload } = form;
+    const record = emitRecord(this.#core.checksum, { kind, id, base, sizeBytes, payload });
     if (record.length > this.roomBytes()) return err({ kind: 'full' });
-    this.#waiting.set(id, { object, record });
+    this.#waiting.set(id, { object: { kind, bytes }, base, record });
     this.#waitingBytes += record.length;
     this.recent.push(id);
     if (this.recent.length >= 2 * RECENT_OBJECTS) this.recent.splice(0, RECENT_OBJECTS);

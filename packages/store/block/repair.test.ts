@@ -19,6 +19,7 @@ import {
   partsOf,
   simDisk,
   tree,
+  upon,
 } from './test-store.ts';
 import { sha256 } from './wire/checksum.ts';
 import { parseSuperblock, type Superblock } from './wire/superblock.ts';
@@ -209,6 +210,24 @@ test('a batch in the middle rotten › repaired › the others and the last refs
   const { store } = await mended(rotten);
   assert.deepEqual(await refsOf(store), refs);
   for (const object of objects) if (object.id !== victim.id) await mustRead(store, object);
+});
+
+test('deltas in the log › repaired › there, but for what was upon a rotten one, which is lost', async () => {
+  const { disk, store: first } = await freshStore();
+  const texts = Array.from({ length: 4 }, (_, i) => blob(`${PAD}${i}\n${PAD}`));
+  const base = texts[0]!;
+  const deltas = texts.slice(1).map((text, i) => upon(texts[i]!, text));
+  await mustWrite(first, base, ...deltas);
+  await mustSet(first, 'refs/tags/t', base);
+  await first.close();
+  const bare = disk.crash(0);
+  for (const slot of slotsOf(bare)) bare.fill(0, slot, slot + 4_096);
+  const { store } = await mended(bare.slice());
+  for (const text of texts) await mustRead(store, text);
+  const at = Buffer.from(bare).indexOf(deltas[1]!.entry!.deflated);
+  bare[at + 9] = bare[at + 9]! ^ 1;
+  const repaired = await BlockBackend.repair(partsOf(simDisk({ image: bare })));
+  assert.deepEqual(repaired, { ok: true, value: { objects: 2, refs: 1, lost: 2 } });
 });
 
 test('blank, foreign, or from the future › not repaired', async () => {

@@ -161,7 +161,7 @@ async function indexAll(core: StoreCore, streams: readonly SalvagedStream[]): Pr
   for (const stream of streams) {
     for (const { place, record } of stream.batches.flatMap(({ records }) => records)) {
       if (!isObjectRecord(record)) continue;
-      if (record.id !== null) core.index.add(record.id, place);
+      if (record.id !== null && record.base === null) core.index.add(record.id, place);
       else waiting.push({ place, record });
     }
   }
@@ -174,7 +174,10 @@ async function indexAll(core: StoreCore, streams: readonly SalvagedStream[]): Pr
     for (const item of left) {
       const id = await nameOf(core, reader, item.record);
       if (id === null) still.push(item);
-      else core.index.add(id, item.place);
+      // A delta never takes the place of what is here, which may be upon it.
+      else if (item.record.base === null || core.index.findRecent(id) === null) {
+        core.index.add(id, item.place);
+      }
       await core.pause();
     }
     left = still;
@@ -182,7 +185,7 @@ async function indexAll(core: StoreCore, streams: readonly SalvagedStream[]): Pr
   return left.length;
 }
 
-/** What an object without an id is called; null when it can't be made (yet). */
+/** What an object is called that has no id, or is a delta; null: it can't be made (yet). */
 async function nameOf(
   core: StoreCore,
   reader: ObjectReader,

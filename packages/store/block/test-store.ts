@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import type { BlockDevice } from '#device';
-import { type NamedObject, nameObject } from '#git';
+import { DeltaBaseIndex, makeDelta, type NamedObject, type NewObject, nameObject } from '#git';
 import { type CommitObject, emitCommit, emitTree } from '#git/wire';
 import { nodeCrypto } from '#targets/node/crypto';
 import { zlib } from '#targets/node/zlib';
@@ -78,6 +78,17 @@ export const tree = (...files: readonly (readonly [string, NamedObject])[]): Nam
       20,
     ),
   );
+
+/** At a level that the store doesn't use itself. */
+export const deflate = (bytes: Uint8Array): Uint8Array => zlib.deflate(bytes, 1);
+
+/** With the entry that a pack would have: a delta upon `base`. */
+export function upon(base: NamedObject, object: NamedObject): NewObject {
+  const delta = makeDelta(new DeltaBaseIndex(base.bytes), object.bytes, object.bytes.length)!;
+  const { kind } = object;
+  const entry = { kind, sizeBytes: delta.length, base: base.id, deflated: deflate(delta) };
+  return { ...object, entry };
+}
 
 export function commit(root: NamedObject, parents: readonly NamedObject[], message: string) {
   const author = { name: 'A', email: 'a@example.org', seconds: 1_800_000_000, zoneMinutes: 0 };

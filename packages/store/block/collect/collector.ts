@@ -390,7 +390,10 @@ export class Collection {
     const oldLog = table.stream(state.logFirst);
     table.unlink(oldLog[oldLog.indexOf(this.#cutSegment) - 1]!);
     const doomed = [...table.doom(state.logFirst), ...table.doom(state.collectedFirst)];
-    for (const { root } of index.replaceFirst(old.runs.length, this.#runs)) {
+    const replaced = index.replaceFirst(old.runs.length, this.#runs);
+    // Whoever has just found something in them looks again.
+    this.#core.epoch += 1;
+    for (const { root } of replaced) {
       doomed.push(...table.doom(root.firstSegment));
     }
     table.keep(this.#firstSegment);

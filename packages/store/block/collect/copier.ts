@@ -9,13 +9,13 @@ import { ok, type Result } from '#core';
 import { DeltaBaseIndex, type GitObject, makeDelta, type ObjectId } from '#git';
 import type { StoreCore } from '../core.ts';
 import type { StoreFault } from '../fault.ts';
+import { DELTA_DEPTH_MAX } from '../limits.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import type { StreamWriter } from '../stream-writer.ts';
 import { emitRecord, type ObjectRecord } from '../wire/record.ts';
 import type { OldObject, OldSpace } from './old-space.ts';
 
 const WINDOW = 10;
-export const DEPTH_MAX = 50;
 /** Objects that are more are kept whole: finding what two of them share takes too long at once. */
 const DELTA_BYTES_MAX = 4 * 1_024 * 1_024;
 const WINDOW_BYTES_MAX = 8 * 1_024 * 1_024;
@@ -99,7 +99,7 @@ export class Copier {
     if (stored.value.base !== null) {
       const depth = await this.#baseDepth(stored.value.base);
       if (!depth.ok) return depth;
-      if (depth.value < DEPTH_MAX) {
+      if (depth.value < DELTA_DEPTH_MAX) {
         // It is in the window too: the next version is likely a delta upon it.
         this.#depths[number] = depth.value + 1;
         this.#push({ id: at.id, depth: depth.value + 1, object: object.value, index: null });
@@ -114,11 +114,11 @@ export class Copier {
     return ok({ ...candidate, kind, id: null });
   }
 
-  /** How deep what was copied lies; DEPTH_MAX when it wasn't. */
+  /** How deep what was copied lies; DELTA_DEPTH_MAX when it wasn't. */
   async #baseDepth(base: ObjectId): Promise<Result<number, StoreFault>> {
     const found = await this.#old.find(base);
     if (!found.ok) return found;
-    if (found.value === null || !this.#isCopied(found.value.number)) return ok(DEPTH_MAX);
+    if (found.value === null || !this.#isCopied(found.value.number)) return ok(DELTA_DEPTH_MAX);
     return ok(this.#depths[found.value.number]!);
   }
 
@@ -144,11 +144,12 @@ export class Copier {
     let base: Candidate | null = null;
     for (let i = this.#window.length - 1; i >= 0; i--) {
       const candidate = this.#window[i]!;
-      if (candidate.object.kind !== kind || candidate.depth >= DEPTH_MAX) continue;
+      if (candidate.object.kind !== kind || candidate.depth >= DELTA_DEPTH_MAX) continue;
       if (candidate.object.bytes.length < bytes.length / 32) continue;
       // As Git: deep chains must be worth more.
       const most = Math.floor(
-        ((bytes.length / 2 - this.#core.idBytes) * (DEPTH_MAX - candidate.depth)) / DEPTH_MAX,
+        ((bytes.length / 2 - this.#core.idBytes) * (DELTA_DEPTH_MAX - candidate.depth)) /
+          DELTA_DEPTH_MAX,
       );
       const bytesMax = Math.min(most, best === null ? most : best.length - 1);
       if (bytesMax < 1) continue;
