@@ -45,6 +45,16 @@ export { type Note, type Noted, noted, notedContent } from './data/noted.ts';
 export { insertAt, type OrderedList, orderedList, removeAt } from './data/ordered-list.ts';
 export { isPosition, positionBetween } from './data/position.ts';
 export { type Register, register, write } from './data/register.ts';
+export {
+  emptyJson,
+  type JsonConflict,
+  jsonConflicts,
+  jsonOf,
+  type SharedJson,
+  settleJson,
+  sharedJson,
+  withJson,
+} from './data/shared-json.ts';
 export { type SharedText, sharedText, textOf, withText } from './data/shared-text.ts';
 export { type Table, table } from './data/table.ts';
 export { newTag } from './data/tag.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { wallTimeOfMillis } from '#core';
+import { type SeededRandom, wallTimeOfMillis } from '#core';
 import { compareText } from '../content/equal.ts';
 import type { Json, JsonObject } from '../content/json.ts';
 import { json } from '../content/stock.ts';
@@ -9,6 +9,15 @@ import { content, type FormValue, record, text } from './form.ts';
 import { emptyLog, keepSince, log } from './log.ts';
 import { insertAt, orderedList, removeAt } from './ordered-list.ts';
 import { register, write } from './register.ts';
+import {
+  emptyJson,
+  jsonConflicts,
+  jsonOf,
+  type SharedJson,
+  settleJson,
+  sharedJson,
+  withJson,
+} from './shared-json.ts';
 import { sharedText, textOf, withText } from './shared-text.ts';
 import { table } from './table.ts';
 import {
@@ -21,7 +30,7 @@ import {
   versions,
 } from './tagged-map.ts';
 import { converges, type EditContext, type Subject } from './test-convergence.ts';
-import { characters, lines } from './text.ts';
+import { characters, lines, markedLines } from './text.ts';
 
 const SEEDS = 9;
 const letter = ({ random }: EditContext, count = 3): string => 'abcdefgh'[random.below(count)]!;
@@ -241,8 +250,36 @@ test('table › N replicas › rows merge field by field, removed ones stay away
   );
 });
 
-test('shared text › N replicas › what is left of all insertions, each run in one piece', async () => {
-  type Event = { runs: readonly string[]; gone: readonly string[] };
+/**
+ * What every writer saw is in the order that they saw; and what stands inside of a run was put
+ * there by who had seen the run.
+ */
+function keepsRuns(
+  items: readonly string[],
+  events: readonly { readonly runs: readonly string[]; readonly seen: readonly string[] }[],
+): void {
+  const at = new Map(items.map((item, index) => [item, index]));
+  const left = (whole: readonly string[]) => whole.flatMap((item) => at.get(item) ?? []);
+  for (const { seen, runs } of events) {
+    const order = left(seen);
+    assert.ok(
+      order.every((index, i) => i === 0 || index > order[i - 1]!),
+      'in order',
+    );
+    const run = left(runs);
+    for (const item of run.length === 0 ? [] : items.slice(run[0], run.at(-1)! + 1)) {
+      const author = events.find((event) => event.runs.includes(item))!;
+      assert.ok(
+        runs.some((one) => author.seen.includes(one)),
+        'not by who has not seen it',
+      );
+    }
+  }
+}
+
+test('shared text › N replicas › what is left of all insertions, in order, runs in one piece', async () => {
+  type Event = { runs: readonly string[]; gone: readonly string[]; seen: readonly string[] };
+  let made = 0;
   for (const by of ['characters', 'lines'] as const) {
     const unit = (word: string) => (by === 'lines' ? `${word}\n` : word);
     await converges<FormValue<typeof sharedText>, Event>(
@@ -254,23 +291,122 @@ test('shared text › N replicas › what is left of all insertions, each run in
           const from = random.below(items.length + 1);
           const gone = random.chance(0.3) ? items.slice(from, from + 1 + random.below(3)) : [];
           // Characters that come once only, so that the difference is the edit.
-          const fresh = Array.from({ length: random.below(4) }, (_, i) =>
-            unit(String.fromCodePoint(0x4e00 + (Number.parseInt(tag.slice(-9), 32) % 20_000) + i)),
+          const fresh = Array.from({ length: random.below(4) }, () =>
+            unit(String.fromCodePoint(0x10_000 + made++)),
           );
           items.splice(from, gone.length, ...fresh);
           const changed = withText(value, items.join(''), by, tag);
           assert.equal(textOf(changed), items.join(''));
-          return { value: changed, event: { runs: fresh, gone } };
+          return { value: changed, event: { runs: fresh, gone, seen: items } };
         },
         expected(events) {
           const gone = new Set(events.flatMap((event) => event.gone));
           return events.flatMap(({ runs }) => runs.filter((item) => !gone.has(item))).sort();
         },
         shown: (value) => [...value.values()].sort(),
+        holds: (value, events) => keepsRuns([...value.values()], events),
       },
       6,
     );
   }
+});
+
+/** The JSON with a change somewhere; numbers that come once only. */
+function mutated(json: Json, random: SeededRandom): Json {
+  const fresh = () => [random.u32(), random.u32(), {}, [], { a: random.u32() }][random.below(5)]!;
+  if (Array.isArray(json)) {
+    const items: Json[] = [...json];
+    const at = random.below(items.length + 1);
+    const what = random.below(3);
+    if (what === 0) items.splice(at, 0, fresh());
+    else if (what === 1) items.splice(at, 1);
+    else if (at < items.length) items[at] = mutated(items[at]!, random);
+    return items;
+  }
+  if (typeof json !== 'object' || json === null || random.chance(0.1)) return fresh();
+  const names: Record<string, Json> = { ...(json as JsonObject) };
+  const name = 'abc'[random.below(3)]!;
+  if (!Object.hasOwn(names, name)) names[name] = fresh();
+  else if (random.chance(0.3)) delete names[name];
+  else names[name] = mutated(names[name]!, random);
+  return names;
+}
+
+test('JSON › N replicas, at the same places › what nobody took away, shown or listed', async () => {
+  type Entry = readonly [place: string, value: Json];
+  type Event = { put: readonly Entry[]; gone: readonly string[] };
+  const entriesOf = (shared: SharedJson): Map<string, Json> =>
+    new Map(
+      [...shared].flatMap(([key, tagged]) =>
+        [...tagged].map(([tag, value]) => [`${key} ${tag}`, value] as const),
+      ),
+    );
+  let conflicts = 0;
+  await converges<SharedJson, Event>(
+    {
+      type: content('json', sharedJson),
+      initial: withJson(emptyJson, { a: 1, b: { a: 2 }, c: [3, 4] }, '0'),
+      edit(value, { random, tag }) {
+        const wanted = mutated(jsonOf(value), random);
+        const settled = random.chance(0.1) ? settleJson(value) : value;
+        const changed = withJson(settled, wanted, tag);
+        assert.deepEqual(jsonOf(changed), wanted);
+        const [before, after] = [entriesOf(value), entriesOf(changed)];
+        const gone = [...before.keys()].filter((place) => !after.has(place));
+        return {
+          value: changed,
+          event: { put: [...after].filter(([at]) => !before.has(at)), gone },
+        };
+      },
+      expected(events) {
+        const first = entriesOf(withJson(emptyJson, { a: 1, b: { a: 2 }, c: [3, 4] }, '0'));
+        const gone = new Set(events.flatMap((event) => event.gone));
+        const put = [...first, ...events.flatMap((event) => event.put)];
+        return put.filter(([place]) => !gone.has(place)).sort(([a], [b]) => compareText(a, b));
+      },
+      shown(value) {
+        const others = jsonConflicts(value);
+        conflicts += others.length;
+        const seen = JSON.stringify([jsonOf(value), others]);
+        const entries = [...entriesOf(value)];
+        for (const [, one] of entries)
+          assert.ok(typeof one !== 'number' || seen.includes(`${one}`));
+        assert.deepEqual(jsonOf(settleJson(value)), jsonOf(value));
+        assert.deepEqual(jsonConflicts(settleJson(value)), []);
+        return entries.sort(([a], [b]) => compareText(a, b));
+      },
+    },
+    12,
+  );
+  assert.ok(conflicts > 20, `${conflicts} conflicts`);
+});
+
+test('marked lines › N replicas, at the same places › nothing that nobody removed is lost', async () => {
+  type Event = { added: readonly string[]; gone: readonly string[] };
+  await converges<string, Event>(
+    {
+      type: markedLines,
+      initial: 'first\nlast\n',
+      isOrdered: true,
+      edit(value, { random, tag }) {
+        const all = value.split(/(?<=\n)/);
+        const at = random.below(2) * random.below(all.length + 1);
+        const added = Array.from({ length: random.below(3) }, (_, i) => `${tag}${i}\n`);
+        const gone = all.splice(at, random.below(3) * random.below(2), ...added);
+        return { value: all.join(''), event: { added, gone } };
+      },
+      expected: () => null,
+      shown: () => null,
+      holds(value, events) {
+        const gone = new Set(events.flatMap((event) => event.gone));
+        const there = new Set(value.split(/(?<=\n)/));
+        for (const line of ['first\n', 'last\n', ...events.flatMap((event) => event.added)]) {
+          assert.ok(gone.has(line) || there.has(line), `${line} in ${value}`);
+        }
+      },
+    },
+    12,
+  );
 });
 
 test('plain text, JSON › N replicas, each at its own place › everybody has the last of all', async () => {

@@ -5,12 +5,23 @@ import { hot, SeededRandom, wallTimeOfMillis } from '#core';
 import { mergeValues } from '../content/combinators.ts';
 import type { AnyContentType } from '../content/content-type.ts';
 import { equalPlain } from '../content/equal.ts';
+import type { Json } from '../content/json.ts';
+import { JSON_DEPTH_MAX } from '../limits.ts';
 import { addItems, counter, countOf, multiset } from './counter.ts';
 import * as form from './form.ts';
 import { emptyLog, keepSince, log } from './log.ts';
 import { insertAt, orderedList, removeAt } from './ordered-list.ts';
 import { isPosition, positionBetween } from './position.ts';
 import { type Register, register, write } from './register.ts';
+import {
+  emptyJson,
+  jsonConflicts,
+  jsonOf,
+  type SharedJson,
+  settleJson,
+  sharedJson,
+  withJson,
+} from './shared-json.ts';
 import { sharedText, textOf, withText } from './shared-text.ts';
 import { table } from './table.ts';
 import { newTag } from './tag.ts';
@@ -178,6 +189,7 @@ test('data types › any JSON › a value or a fault, never a throw', () => {
     orderedList(form.text),
     taggedSet,
     multiset,
+    sharedJson,
   ];
   const types = forms.map((one) => form.content<unknown>('x', one));
   fc.assert(
@@ -239,4 +251,79 @@ test('shared text › two insert at one place › both runs, whole, in either or
   }
   assert.equal(withText(base, 'ab', 'lines', 't4').size, 1, 'the same text, in other items');
   assert.equal(textOf(withText(base, '', 'lines', 't5')), '');
+});
+
+const jsonType = form.content('json', sharedJson);
+const bothJson = (base: SharedJson, ours: SharedJson, theirs: SharedJson): SharedJson => {
+  const merged = mergeValues(jsonType.merge, base, ours, theirs);
+  return merged.ok ? merged.value! : assert.fail();
+};
+
+test('shared JSON › changed here and there › everything of both; one place: the later, and a list', () => {
+  const cases: [base: Json, ours: Json, theirs: Json, merged: Json, conflicts: unknown][] = [
+    [{ a: 1, b: 2 }, { a: 3, b: 2 }, { a: 1, b: 4, c: 5 }, { a: 3, b: 4, c: 5 }, []],
+    [{ a: 1 }, { a: 2 }, { a: 3 }, { a: 3 }, [{ where: ['a'], others: [2] }]],
+    [{ a: 1 }, { a: 2 }, { a: 2 }, { a: 2 }, []],
+    [{ a: 1 }, {}, { a: 2 }, { a: 2 }, []],
+    [[1, 2], [1, 7, 2], [1, 8, 9, 2], [1, 7, 8, 9, 2], []],
+    [[1, 2], [2], [1], [], []],
+    [{ a: { b: 1 } }, {}, { a: { b: 1, c: 2 } }, { a: { c: 2 } }, []],
+    [[{ n: 1, m: 1 }], [{ n: 2, m: 1 }], [{ n: 1, m: 3 }], [{ n: 2, m: 3 }], []],
+    [{ a: {} }, { a: { b: 1 } }, { a: 5 }, { a: 5 }, [{ where: ['a'], others: [{ b: 1 }] }]],
+    [{ a: 5 }, { a: { b: 1 } }, { a: [] }, { a: [] }, [{ where: ['a'], others: [{ b: 1 }] }]],
+    [null, {}, [], [], [{ where: [], others: [{}] }]],
+  ];
+  for (const [was, left, right, merged, conflicts] of cases) {
+    const base = withJson(emptyJson, was, 'a');
+    const [ours, theirs] = [withJson(base, left, 'b'), withJson(base, right, 'c')];
+    const both = bothJson(base, ours, theirs);
+    assert.deepEqual(jsonOf(both), merged);
+    assert.deepEqual(jsonConflicts(both), conflicts);
+    assert.deepEqual(bothJson(base, theirs, ours), both, 'symmetric');
+    const settled = settleJson(both);
+    assert.deepEqual([jsonOf(settled), jsonConflicts(settled)], [merged, []]);
+  }
+});
+
+test('shared JSON › any JSON › what was written is read, also from its bytes', () => {
+  const names = fc.constantFrom('', 'a', '/', '[', '~', '~1', '~2', '__proto__', 'é[/~');
+  const { json } = fc.letrec((tie) => ({
+    json: fc.oneof(
+      { maxDepth: 3, withCrossShrink: true },
+      fc.constantFrom(null, true, 0, -1.5, '', 'x'),
+      fc.array(tie('json'), { maxLength: 3 }),
+      fc.array(fc.tuple(names, tie('json')), { maxLength: 3 }).map(Object.fromEntries),
+    ),
+  })) as { json: fc.Arbitrary<Json> };
+  fc.assert(
+    fc.property(json, json, (first, second) => {
+      const one = withJson(emptyJson, first, 'a');
+      const other = withJson(one, second, 'b');
+      assert.deepEqual([jsonOf(one), jsonOf(other)], [first, second]);
+      assert.deepEqual(withJson(other, second, 'c'), other, 'nothing changed');
+      const bytes = jsonType.encode(other);
+      const decoded = jsonType.decode(bytes);
+      assert.ok(decoded.ok);
+      assert.deepEqual(jsonOf(decoded.value), second);
+      assert.deepEqual(jsonType.encode(decoded.value), bytes);
+    }),
+  );
+});
+
+test('shared JSON › as deep as allowed, and one more › read again; a fault', () => {
+  let deep: Json = 1;
+  for (let i = 0; i < JSON_DEPTH_MAX; i++) deep = [deep];
+  const shared = withJson(emptyJson, deep, 'a');
+  const bytes = jsonType.encode(shared);
+  assert.ok(jsonType.decode(bytes).ok);
+  assert.throws(() => withJson(emptyJson, [deep], 'a'));
+  const steps = '/a'.repeat(JSON_DEPTH_MAX);
+  assert.ok(jsonType.decode(hot.utf8Encode(`{"${steps}":{"t":1}}`)).ok);
+  assert.equal(decode(jsonType, `{"${steps}/a":{"t":1}}`), `${steps}/a: not a path`);
+  for (const key of ['a', '[', '[x', '[V.a/[', '/~', '/~3', 'x/a']) {
+    assert.equal(decode(jsonType, `{"${key}":{"t":1}}`), `${key}: not a path`);
+  }
+  assert.equal(decode(jsonType, '{"":{"t":[1]}}'), ': not a single value');
+  assert.equal(decode(jsonType, '{"":{"t":{"a":1}}}'), ': not a single value');
+  assert.equal(decode(jsonType, '{"":1}'), ': not an object');
 });

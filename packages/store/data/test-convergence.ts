@@ -34,6 +34,10 @@ export interface Subject<T, E> {
   /** What the value must show when these edits, each after those it saw, are what happened. */
   expected(events: readonly E[]): unknown;
   shown(value: T): unknown;
+  /** Asserts what else is true of it then. */
+  holds?(value: T, events: readonly E[]): void;
+  /** Whose order of merges may show: then only whose side is whose doesn't matter. */
+  readonly isOrdered?: boolean;
 }
 
 interface Head {
@@ -98,8 +102,9 @@ export class Replicas<T, E> {
   /** That every head shows what the model says of the edits it has seen. */
   async check(head: Head): Promise<void> {
     const events = [...head.events].sort((a, b) => a - b).map((index) => this.#events[index]!);
-    const shown = this.subject.shown(await this.value(head));
-    assert.deepEqual(shown, this.subject.expected(events));
+    const value = await this.value(head);
+    assert.deepEqual(this.subject.shown(value), this.subject.expected(events));
+    this.subject.holds?.(value, events);
   }
 
   async #edit(at: number): Promise<void> {
@@ -162,6 +167,7 @@ async function convergesOnce<T, E>(subject: Subject<T, E>, seed: number): Promis
     await replicas.step();
     await replicas.check(replicas.heads[i % REPLICAS]!);
   }
+  if (subject.isOrdered) return convergesInOrder(replicas);
   const last: T[] = [];
   for (const order of ordersOf(replicas.heads.map((_, index) => index)).slice(0, 24)) {
     let head = replicas.heads[order[0]!]!;
@@ -171,6 +177,22 @@ async function convergesOnce<T, E>(subject: Subject<T, E>, seed: number): Promis
   }
   const blobs = last.map((value) => subject.type.encode(value));
   for (const blob of blobs) assert.ok(equalBytes(blob, blobs[0]!), 'the same in every order');
+}
+
+/** Two merge each other's at once; then one merges all, and the others take that over. */
+async function convergesInOrder<T, E>(replicas: Replicas<T, E>): Promise<void> {
+  const { heads, subject } = replicas;
+  const text = async (head: Head) => subject.type.encode(await replicas.value(head));
+  for (let i = 1; i < heads.length; i++) {
+    const [one, other] = [heads[i - 1]!, heads[i]!];
+    heads[i - 1] = await replicas.merge(one, other);
+    heads[i] = await replicas.merge(other, one);
+    assert.deepEqual(await text(heads[i]!), await text(heads[i - 1]!), 'symmetric');
+  }
+  let whole = heads[0]!;
+  for (const head of heads.slice(1)) whole = await replicas.merge(whole, head);
+  await replicas.check(whole);
+  for (const head of heads) assert.equal((await replicas.merge(head, whole)).id, whole.id);
 }
 
 /** All orders of `items`. */

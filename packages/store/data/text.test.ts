@@ -135,7 +135,7 @@ test('random texts of different lines › merged › as git merge-file does', as
   assert.ok(conflicts > 10 && conflicts < 50, `${conflicts} conflicts`);
 });
 
-test('markedLines › never a conflict; marks are there exactly when lines conflict', () => {
+test('markedLines › never a conflict; marks only where lines conflict; nothing new is lost', () => {
   const texts = fc.option(
     fc.array(fc.constantFrom('a\n', 'b\n', 'c'), { maxLength: 6 }).map((all) => all.join('')),
     { nil: undefined },
@@ -146,9 +146,12 @@ test('markedLines › never a conflict; marks are there exactly when lines confl
       const plain = mergeValues(lines.merge, base, ours, theirs);
       const merged = mergeValues(markedLines.merge, base, ours, theirs);
       assert.ok(merged.ok);
-      assert.equal(merged.value !== undefined && hasMarks(merged.value), !plain.ok);
+      const result = merged.value ?? '';
       if (plain.ok) assert.equal(merged.value, plain.value);
-      else marked++;
+      if (hasMarks(result)) marked++;
+      for (const line of `${ours ?? ''}\n${theirs ?? ''}`.split('\n')) {
+        if (!base?.includes(line)) assert.ok(result.includes(line), `${line} in ${result}`);
+      }
       const other = mergeValues(markedLines.merge, base, theirs, ours);
       assert.deepEqual(other, merged, 'symmetric');
     }),
@@ -166,4 +169,15 @@ test('markedLines › a conflict › keeps both versions and what was before', (
     run(markedLines, '1', undefined, '2'),
     '<<<<<<< one side\n||||||| before\n1\n=======\n2\n>>>>>>> other side\n',
   );
+  assert.equal(
+    run(markedLines, undefined, 'a\nb\nz', 'a\nc\nz'),
+    'a\n<<<<<<< one side\nb\n||||||| before\n=======\nc\n>>>>>>> other side\nz',
+  );
+});
+
+test('markedLines › both inserted at one place › both insertions, what they share once', () => {
+  assert.equal(run(markedLines, '1\n2\n', '1\nb\n2\n', '1\na\nc\n2\n'), '1\na\nc\nb\n2\n');
+  assert.equal(run(markedLines, '', 'x\na\n', 'x\nb\n'), 'x\na\nb\n');
+  assert.equal(run(markedLines, '1\n', '1\na', '1\nb'), '1\na\nb\n');
+  assert.equal(run(markedLines, '1\n', '1\na\n', '1\na\nb\n'), '1\na\nb\n');
 });

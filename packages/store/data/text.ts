@@ -162,42 +162,50 @@ const whole = (items: Items): string => {
   return joined === '' || joined.endsWith('\n') ? joined : `${joined}\n`;
 };
 
-/** Both versions in the order of their code units, so that it doesn't matter whose is whose. */
-function marked({ base, ours, theirs }: Chunk & { kind: 'conflict' }): string {
-  const [one, other] = [whole(ours), whole(theirs)].sort(compareText);
-  return `${BEGIN}${one}${BASE}${whole(base)}${MIDDLE}${other}${END}`;
+/**
+ * What both have, once; between that both versions in the order of their code units, so that it
+ * doesn't matter whose is whose. Insertions alone need no marks: nothing was there that either
+ * of them has changed.
+ */
+function keepBoth({ base, ours, theirs }: Chunk & { kind: 'conflict' }, isInsertion: boolean) {
+  let start = 0;
+  while (start < Math.min(ours.length, theirs.length) && ours[start] === theirs[start]) start++;
+  const most = Math.min(ours.length, theirs.length) - start;
+  let end = 0;
+  while (end < most && ours.at(-1 - end) === theirs.at(-1 - end)) end++;
+  const between = (items: Items) => whole(items.slice(start, items.length - end));
+  const [one, other] = [between(ours), between(theirs)].sort(compareText);
+  const both = isInsertion
+    ? `${one}${other}`
+    : `${BEGIN}${one}${BASE}${whole(base)}${MIDDLE}${other}${END}`;
+  const [before, after] = [ours.slice(0, start), ours.slice(ours.length - end)];
+  return [...before, both, ...after].join('');
 }
 
 const mergeMarked: Merge<Optional<string>> = (base, ours, theirs) => {
   const plain = lines.merge(base, ours, theirs);
   if (plain.ok) return plain;
   const old = base();
-  const was = old.ok ? (old.value ?? '') : '';
-  const chunks = mergeItems(byLines(was), byLines(ours ?? ''), byLines(theirs ?? ''));
-  if (!chunks.some((chunk) => chunk.kind === 'conflict')) {
-    // One side is gone, and the other changed: nothing conflicts but that.
-    const [left, right] = [byLines(ours ?? ''), byLines(theirs ?? '')];
-    return ok(marked({ kind: 'conflict', base: byLines(was), ours: left, theirs: right }));
+  const was = old.ok ? old.value : undefined;
+  const sides = { ours: byLines(ours ?? ''), theirs: byLines(theirs ?? '') };
+  if (was === undefined || ours === undefined || theirs === undefined) {
+    return ok(keepBoth({ kind: 'conflict', base: byLines(was ?? ''), ...sides }, false));
   }
-  const text = chunks.map((chunk) =>
-    chunk.kind === 'merged' ? chunk.items.join('') : marked(chunk),
-  );
-  return ok(joinStretches(text));
+  let text = '';
+  for (const chunk of mergeItems(byLines(was), sides.ours, sides.theirs)) {
+    if (text !== '' && !text.endsWith('\n')) text += '\n';
+    text +=
+      chunk.kind === 'merged' ? chunk.items.join('') : keepBoth(chunk, chunk.base.length === 0);
+  }
+  return ok(text);
 };
 
-/** A marker begins on a line of its own. */
-function joinStretches(stretches: readonly string[]): string {
-  let joined = '';
-  for (const stretch of stretches) {
-    if (joined !== '' && !joined.endsWith('\n') && stretch.startsWith(BEGIN)) joined += '\n';
-    joined += stretch;
-  }
-  return joined;
-}
-
 /**
- * As `lines`, made total: where both changed the same place, or one side removed what the other
- * changed, both versions are kept between markers (`hasMarks`). Symmetric.
+ * As `lines`, made total. What both inserted at one place stands one behind the other. Where both
+ * changed the same lines, or one side removed what the other changed, both versions are kept
+ * between markers (`hasMarks`). Symmetric, so that two who merge each other's have the same; in
+ * which order insertions stand may depend on the order of more merges. No line that nobody took
+ * away is lost.
  */
 export const markedLines: ContentType<string> = {
   ...lines,
