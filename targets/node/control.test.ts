@@ -17,7 +17,7 @@ after(() => rmSync(work, { recursive: true }));
 let sockets = 0;
 
 async function until(condition: () => boolean): Promise<void> {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + 60_000;
   while (!condition()) {
     if (Date.now() > end) throw new Error('it took too long');
     await setImmediate();

@@ -20,7 +20,7 @@ import { HostStack } from './host-stack.ts';
 import { createMachine } from './launch.ts';
 import { NodeLoop } from './loop.ts';
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 const HOST = '127.0.0.1';
 
 async function until(condition: () => boolean): Promise<void> {

@@ -16,7 +16,7 @@ import { NodeLoop } from './loop.ts';
 import { STREAM_FRAME_BYTES_MAX } from './stream-frames.ts';
 import { formatStreamFault, type StreamFault, StreamNetDevice } from './stream-net-device.ts';
 
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 60_000;
 const QUIET_TURNS = 20;
 const directory = mkdtempSync(path.join(tmpdir(), 'morgana-link-'));
 after(() => rmSync(directory, { recursive: true }));

@@ -24,7 +24,7 @@ import { PcapFile } from './pcap-file.ts';
 import { STREAM_FRAME_BYTES_MAX } from './stream-frames.ts';
 import { formatPortEnd, QUEUE_BYTES_MAX, SwitchServer } from './switch-server.ts';
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 const directory = mkdtempSync(path.join(tmpdir(), 'morgana-switch-'));
 const open: { close(): Promise<void> }[] = [];
 after(async () => {

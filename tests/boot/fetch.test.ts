@@ -85,7 +85,7 @@ async function running(
   const tool = work.start(['run', app, ...words]);
   try {
     await tool.wrote(/info \S+: listening on/);
-    const signal = () => AbortSignal.timeout(30_000);
+    const signal = () => AbortSignal.timeout(60_000);
     await body(
       (where, init) => fetch(`http://127.0.0.1:${at}${where}`, { signal: signal(), ...init }),
       tool,

@@ -93,7 +93,7 @@ async function running(
     await tool.wrote(/info \S+: listening on/);
     const ask: Ask = (where, init) =>
       fetch(`http://127.0.0.1:${ports[0]}${where}`, {
-        signal: AbortSignal.timeout(20_000),
+        signal: AbortSignal.timeout(60_000),
         ...init,
       });
     await body(ask, tool, ports);
@@ -165,7 +165,7 @@ for (const place of [MICROVM, Q35, NODE]) {
 /** All that a TCP peer says before it closes. */
 async function saidOn(port: number): Promise<string> {
   let text = '';
-  const socket = connect(port, '127.0.0.1').setEncoding('utf8').setTimeout(10_000);
+  const socket = connect(port, '127.0.0.1').setEncoding('utf8').setTimeout(60_000);
   socket.once('timeout', () => socket.destroy(new Error('silence')));
   for await (const part of socket) text += part;
   return text;

@@ -28,7 +28,7 @@ for (const machine of ['microvm', 'q35'] as const) {
       assert.ok(files.length > 5);
       for (const name of files) {
         const response = await fetch(`${server.url}/${name}`, {
-          signal: AbortSignal.timeout(10_000),
+          signal: AbortSignal.timeout(60_000),
         });
         assert.equal(response.status, 200, name);
         const bytes = Buffer.from(await response.arrayBuffer());

@@ -154,7 +154,7 @@ async function openPeer(machine: MachineKind): Promise<Peer> {
     socket,
     qemu: [...['-netdev', dgram('n', theirs, ours)], ...virtioDevice(machine, 'net', ',netdev=n')],
     async exchange(frame) {
-      const answer = once(socket, 'message', { signal: AbortSignal.timeout(3_000) });
+      const answer = once(socket, 'message', { signal: AbortSignal.timeout(60_000) });
       socket.send(frame, theirs, '127.0.0.1');
       return (await answer)[0] as Buffer;
     },

@@ -10,7 +10,7 @@ import { leashed, output } from './machine.ts';
 
 const TOOLS = ['unshare', 'nsenter', 'ip', 'nft', 'dnsmasq', 'curl', 'ping'];
 const FOLDERS = ['/usr/bin', '/usr/sbin', '/bin', '/sbin'];
-const OPEN_MILLIS_MAX = 5_000;
+const OPEN_MILLIS_MAX = 60_000;
 
 /** Why no tap device can be had here; false when one can: the `skip` of node:test. */
 export const cannotTap: string | false = (() => {

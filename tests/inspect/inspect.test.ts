@@ -20,7 +20,7 @@ const MANAGEMENT = 9_100;
 const TOKEN = 'an-operators-secret-of-this-test';
 const URL = `http://${UNIKERNEL}`;
 
-describe('a process under load', { skip, timeout: 60_000 }, () => {
+describe('a process under load', { skip, timeout: 180_000 }, () => {
   const work = new Workspace();
   let running: RunningUnikernel;
 

@@ -11,7 +11,7 @@ import { eventually } from '../interop/linux/network.ts';
 
 const skip = cannotBoot || without('tcpdump');
 
-describe('a virtual machine', { skip, timeout: 120_000 }, () => {
+describe('a virtual machine', { skip, timeout: 180_000 }, () => {
   const work = new Workspace();
   let tool: Tool;
   let url = '';

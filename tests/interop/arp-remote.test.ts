@@ -60,7 +60,7 @@ test('pulled and pushed over HTTP › as in memory; behind › merged first; git
     promisify(execFile)('git', ['-c', 'user.name=Ada', '-c', 'user.email=a@b', ...words], {
       cwd: directory,
       env: { ...process.env, HOME: directory, GIT_CONFIG_NOSYSTEM: '1' },
-      timeout: 30_000,
+      timeout: 120_000,
     });
   await git('clone', '-q', `${atB}/arp`, 'clone');
   await git('-C', 'clone', 'fsck', '--strict');

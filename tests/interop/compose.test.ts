@@ -44,7 +44,7 @@ function isAlive(pid: number): boolean {
   return existsSync(stat) && !readFileSync(stat, 'utf8').includes(') Z ');
 }
 
-describe('the example', { skip: without('curl'), timeout: 60_000 }, () => {
+describe('the example', { skip: without('curl'), timeout: 180_000 }, () => {
   let tool: Tool | null = null;
   after(async () => {
     tool?.child.kill('SIGTERM');
@@ -91,7 +91,7 @@ describe('the example', { skip: without('curl'), timeout: 60_000 }, () => {
   });
 });
 
-describe('a virtual machine', { skip: cannotBoot || without('curl'), timeout: 60_000 }, () => {
+describe('a virtual machine', { skip: cannotBoot || without('curl'), timeout: 180_000 }, () => {
   test('up › at its address, healthy when it takes connections; its network dies › so do all', async () => {
     const port = await freePort();
     work.write(

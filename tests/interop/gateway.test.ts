@@ -23,7 +23,7 @@ const BIG = randomFillSync(Buffer.alloc(12 * 1_048_576));
 const SHORT_CONNECTIONS = 500;
 const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-describe('gateway, Linux as guest', { skip, timeout: 90_000 }, () => {
+describe('gateway, Linux as guest', { skip, timeout: 180_000 }, () => {
   let guest: GatewayGuest;
   let dns: TestDnsServer;
   let web: http.Server;

@@ -40,7 +40,7 @@ const curl = (name: string, target: string): Promise<string> =>
 
 const skip = cannotBoot || without('curl', 'tcpdump');
 
-describe('one network', { skip, timeout: 120_000 }, () => {
+describe('one network', { skip, timeout: 180_000 }, () => {
   before(async () => {
     mkdirSync(runtime, { mode: 0o700 });
     const words = ['--network=lab', '--gateway=10.78.0.0/24', '--pcap=lab.pcap', '--allow-host'];
@@ -143,7 +143,7 @@ const noNobody = mayRead ? false : 'needs root, and a checkout that everybody ma
 
 test('neither root nor QEMU › a process on a network, reached by its published port', {
   skip: noNobody || without('curl'),
-  timeout: 90_000,
+  timeout: 180_000,
 }, async () => {
   const place = new Workspace({ 'app.ts': APP });
   // All of the system's programs that it may need: none of them is QEMU.

@@ -89,7 +89,7 @@ class Rig {
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-describe('relay', { timeout: 60_000 }, () => {
+describe('relay', { timeout: 180_000 }, () => {
   test('no faults › all arrive, in order', async (context) => {
     const rig = await Rig.open(context, { seed: 1 });
     rig.send(0, 900);

@@ -29,7 +29,7 @@ import {
 
 const ADDRESS = '10.0.0.2';
 const IPV4 = `--ipv4=${ADDRESS}/24`;
-const PATIENCE_MILLIS = 20_000;
+const PATIENCE_MILLIS = 60_000;
 const TEXT = 'hello over a link\n'.repeat(20_000);
 
 const work = mkdtempSync(path.join(tmpdir(), 'morgana-stream-'));
@@ -106,7 +106,7 @@ async function connected(place: string): Promise<Socket> {
   }
 }
 
-describe('stream link', { skip: cannotBoot, timeout: 60_000 }, () => {
+describe('stream link', { skip: cannotBoot, timeout: 180_000 }, () => {
   for (const target of ['process', 'node'] as const) {
     test(`target ${target}, connects › serves`, async () => {
       const place = path.join(work, `${target}-a`);

@@ -124,7 +124,7 @@ async function* on(socket: Socket): AsyncGenerator<[Buffer]> {
   }
 }
 
-describe('tap-link', { skip, timeout: 20_000 }, () => {
+describe('tap-link', { skip, timeout: 180_000 }, () => {
   test('a frame in pieces › arrives; the answer comes back; the peer leaves › status 0', async () => {
     const { socket, ended } = start('tap0=fd:3');
     const request = framed(arpRequest('10.98.0.1'));

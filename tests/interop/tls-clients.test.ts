@@ -98,7 +98,7 @@ const ask = (resolver: Resolver, name: string): Promise<Outcome> =>
   });
 
 async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 15_000;
+  const end = performance.now() + 60_000;
   while (!(await isSo())) {
     assert.ok(performance.now() < end, what);
     await patience(50);

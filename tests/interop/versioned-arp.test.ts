@@ -19,7 +19,7 @@ const env = { ...process.env, GIT_CONFIG_NOSYSTEM: '1', HOME: work.directory };
 const git = (directory: string, ...words: string[]): string =>
   execFileSync('git', words, { cwd: work.path(directory), env, encoding: 'utf8', stdio: 'pipe' });
 
-describe('the example', { timeout: 120_000 }, () => {
+describe('the example', { timeout: 180_000 }, () => {
   let tool: Tool | null = null;
   after(async () => {
     tool?.child.kill('SIGTERM');

@@ -130,7 +130,7 @@ export const textOf = async (path: string, init?: Parameters<typeof fetch>[1]): 
 
 export const until = async (condition: () => boolean): Promise<void> => {
   for (let i = 0; !condition(); i++) {
-    assert.ok(i < 2_000, 'it took too long');
+    assert.ok(i < 12_000, 'it took too long');
     await sleepless(5);
   }
 };

@@ -313,7 +313,7 @@ function slowTests(start: StartServer): void {
     lingerMax: seconds(0.2),
   };
   const withServer = (name: string, client: (url: string) => Promise<void>): void => {
-    test(name, { timeout: 30_000 }, async () => {
+    test(name, { timeout: 120_000 }, async () => {
       const server = await start(limits);
       try {
         await client(server.url);

@@ -42,7 +42,7 @@ const lines = (name: string, message: string): string[] => {
 const address = (network: LinuxNetwork): string =>
   [...network.machine.console.matchAll(/info stack: ([\d.]+)\/24 from /g)].at(-1)?.[1] ?? '';
 
-describe('DHCP', { skip: cannotInterop, concurrency: true, timeout: 60_000 }, () => {
+describe('DHCP', { skip: cannotInterop, concurrency: true, timeout: 180_000 }, () => {
   test('lease › renewed at T1; another server refuses it › another address', async () => {
     // dnsmasq makes T1 a second less. Its shortest lease of 2 minutes is long for a test.
     const timers = ['--dhcp-option=option:T2,3'];

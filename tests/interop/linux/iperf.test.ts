@@ -19,7 +19,7 @@ interface Report {
   readonly end: { readonly sum_sent: Sum; readonly sum_received: Sum; readonly sum: Sum };
 }
 
-describe('iperf3', { skip, timeout: 60_000 }, () => {
+describe('iperf3', { skip, timeout: 180_000 }, () => {
   let network: LinuxNetwork;
   let image = '';
 

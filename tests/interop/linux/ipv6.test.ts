@@ -76,7 +76,7 @@ function answerNames(net: Namespace): void {
 const addresses = async (network: LinuxNetwork): Promise<string[]> =>
   (await network.command('addresses', UNIKERNEL)).split(' ');
 
-describe('IPv6', { skip, concurrency: true, timeout: 90_000 }, () => {
+describe('IPv6', { skip, concurrency: true, timeout: 180_000 }, () => {
   test('radvd › an address, a way out, a name server; deprecated › another is used', async () => {
     const network = await LinuxNetwork.open({
       target: 'process',

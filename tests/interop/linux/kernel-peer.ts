@@ -31,7 +31,7 @@ export interface Answer {
 
 /** Bytes of one small exchange of `many`. */
 const SMALL_BYTES = 100;
-const UDP_PATIENCE_MILLIS = 3_000;
+const UDP_PATIENCE_MILLIS = 30_000;
 
 const connect = (host: string, port: number): Promise<Socket> =>
   new Promise((resolve, reject) => {

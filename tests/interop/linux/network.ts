@@ -26,7 +26,7 @@ import type { Answer, Request, Task } from './kernel-peer.ts';
 const ROOT = path.join(import.meta.dirname, '../../..');
 const TAP_LINK = path.join(ROOT, 'build/base/tap-link');
 const KERNEL_PEER = path.join(import.meta.dirname, 'kernel-peer.ts');
-const PATIENCE_MILLIS = 20_000;
+const PATIENCE_MILLIS = 60_000;
 /** The longest that any task may take. */
 const ANSWER_MILLIS_MAX = 60_000;
 export const LINUX = '10.97.1.1';

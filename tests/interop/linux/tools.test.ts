@@ -28,7 +28,7 @@ function fulfilled({ ok, text }: Answer, expected = 'ok'): void {
   assert.equal(text, expected);
 }
 
-describe('tools', { skip, timeout: 120_000 }, () => {
+describe('tools', { skip, timeout: 180_000 }, () => {
   let network: LinuxNetwork;
 
   before(async () => {

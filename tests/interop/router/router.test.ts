@@ -153,7 +153,7 @@ function runScript(topology: Topology): Promise<Outcome> {
 const ports = (outcome: Outcome): number[] =>
   outcome.seen.flat().map((text) => Number(text.split(':')[1]));
 
-describe('router', { skip, concurrency: true, timeout: 90_000 }, () => {
+describe('router', { skip, concurrency: true, timeout: 180_000 }, () => {
   test('a thousand flows › as the kernel does, but for what RFC 4787 asks more', async (context) => {
     const topologies: Topology[] = [];
     try {

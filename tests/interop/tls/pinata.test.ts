@@ -23,7 +23,7 @@ const PORTS = [80, 443, 10_000, 10_001, 10_002] as const;
 type Port = (typeof PORTS)[number];
 const CALL_BACK_PORT = 40_001;
 const MEMORY_MIB = 6;
-const WAIT_MS = 15_000;
+const WAIT_MS = 60_000;
 /** RFC 8446 §5.1 */
 const APPLICATION_DATA = 23;
 const RECORD_HEADER_BYTES = 5;
@@ -166,7 +166,7 @@ async function calledBack(): Promise<Socket> {
   return socket;
 }
 
-describe('the Piñata', { skip: cannotBoot, timeout: 120_000 }, () => {
+describe('the Piñata', { skip: cannotBoot, timeout: 180_000 }, () => {
   let image = '';
   before(async () => {
     image = await buildImage('examples/pinata');
