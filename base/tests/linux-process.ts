@@ -6,7 +6,7 @@ import * as path from 'node:path';
 import { payloadOf } from './pack.mjs';
 import { imageFile, source, work } from './vm.ts';
 
-const LIFE_MILLIS_MAX = 60_000;
+const LIFE_MILLIS_MAX = 120_000;
 
 export interface ProcessEnd {
   readonly code: number | null;

@@ -22,7 +22,7 @@ const MACHINES = {
 } as const;
 export type Machine = keyof typeof MACHINES;
 export const BOTH: readonly Machine[] = ['microvm', 'q35'];
-const BOOT_TIMEOUT_MS = 60_000;
+const BOOT_TIMEOUT_MS = 120_000;
 
 export interface Section {
   readonly kind: 'bytecode' | 'source' | 'content';
