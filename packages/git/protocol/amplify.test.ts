@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { NewObject } from '../backend.ts';
 import { tools } from '../pack/test-git.ts';
 import { must } from '../test-must.ts';
 import { noId } from '../wire/advertisement.ts';
@@ -82,6 +83,27 @@ test('push › a ref for each commit of a chain › each object is looked at a f
   assert(pushed.ok && pushed.value.isWhole);
   assert(looked.mock.callCount() < 12 * commits, `${looked.mock.callCount()} looks`);
   assert.equal(must(await to.backend.listRefs('refs/')).length, commits + 1);
+});
+
+test('push › a large pack of many objects › others get their turns meanwhile', async (t) => {
+  const from = new Replica();
+  for (let i = 0; i < COUNT / 2; i++) await from.grow('main', `commit ${i}`);
+  let turns = 0;
+  let whileRead = 0;
+  const to = new Replica({ turn: async () => void turns++ });
+  const write = Quarantine.prototype.writeObjects;
+  t.mock.method(
+    Quarantine.prototype,
+    'writeObjects',
+    function (this: Quarantine, objects: readonly NewObject[]) {
+      whileRead = turns;
+      return write.call(this, objects);
+    },
+  );
+  const pushed = await from.remoteTo(to).push({ refspecs: ['refs/heads/main:refs/heads/main'] });
+  assert(pushed.ok && pushed.value.isWhole);
+  // Pieces have up to 64 KiB; what the ref leads to is followed twice.
+  assert.deepEqual([whileRead, turns], [2, 4]);
 });
 
 test('push › more refs without their objects than the bound › the rest is refused unseen', async (t) => {

@@ -23,15 +23,21 @@ interface Lead {
   readonly isBeyond?: boolean;
 }
 
+/** Names of objects that are followed between two turns of the event loop. */
+const TURN_LEADS = 1_024;
+
 /**
- * Follows all that `tip` leads to, but for what was followed before and found whole. Throws Stop
- * when the backend fails. O(objects that came and aren't known to be whole).
+ * Follows all that `tip` leads to, but for what was followed before and found whole; others get
+ * their `turn` meanwhile. Throws Stop when the backend fails. O(objects that came and aren't known
+ * to be whole).
  */
 export async function followPush(
   quarantine: Quarantine,
   tip: ObjectId,
   whole: ReadonlySet<ObjectId>,
+  turn?: () => Promise<void>,
 ): Promise<Connectivity> {
+  let leadsLeft = TURN_LEADS;
   const ids = new Set<ObjectId>();
   const here = new Set<ObjectId>();
   const stack: Lead[] = [{ id: tip, kind: null }];
@@ -56,6 +62,11 @@ export async function followPush(
     ids.add(id);
     const leads = objectLinks(object, ID_BYTES[quarantine.hash]);
     if (leads === null) return { ok: false, reason: `${id} is a malformed ${object.kind}` };
+    leadsLeft -= leads.length;
+    if (leadsLeft < 0) {
+      leadsLeft = TURN_LEADS;
+      await turn?.();
+    }
     const isEnd = quarantine.shallow.has(id);
     for (const next of leads) {
       stack.push(isEnd ? { ...next, isBeyond: next.kind === 'commit' } : next);

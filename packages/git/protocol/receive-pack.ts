@@ -49,6 +49,8 @@ export interface ReceivePackOptions<Pusher> {
   readonly backend: ObjectBackend;
   readonly crypto: CryptoPrimitives;
   readonly zlib: Zlib;
+  /** As UploadPackOptions.turn. */
+  readonly turn?: () => Promise<void>;
   /** Of the pack as it comes; PUSH_PACK_BYTES_MAX unless given. */
   readonly packBytesMax?: number;
   /** Of a push's objects, which wait in memory; PUSH_OBJECT_BYTES_MAX unless given. */
@@ -242,7 +244,7 @@ class Push<Pusher> {
     const needed = new Set<ObjectId>();
     for (const { command } of accepted) {
       if (command.to === null) continue;
-      const found = await followPush(this.quarantine, command.to, needed);
+      const found = await followPush(this.quarantine, command.to, needed, this.server.options.turn);
       assert(found.ok, 'what was accepted is whole');
       for (const id of found.ids) needed.add(id);
     }
@@ -279,7 +281,7 @@ class Push<Pusher> {
   /** Null: all that `tip` leads to came, or is here. Else what is wrong. */
   private async brokenAt(tip: ObjectId): Promise<string | null> {
     if (this.brokenTips === PUSH_BROKEN_TIPS_MAX) return 'missing necessary objects';
-    const found = await followPush(this.quarantine, tip, this.whole);
+    const found = await followPush(this.quarantine, tip, this.whole, this.server.options.turn);
     if (found.ok) for (const id of found.ids) this.whole.add(id);
     else this.brokenTips++;
     return found.ok ? null : found.reason;

@@ -13,6 +13,8 @@ import { Stop, textOf } from './stop.ts';
 export interface UnpackTools {
   readonly crypto: CryptoPrimitives;
   readonly zlib: Zlib;
+  /** Resolves in a later turn of the event loop; asked for between pieces of the pack. */
+  readonly turn?: (() => Promise<void>) | undefined;
 }
 
 export interface UnpackBounds {
@@ -29,6 +31,9 @@ export type Unpacking =
   | { readonly ok: true; readonly objects: number }
   | { readonly ok: false; readonly why: string; readonly backend: BackendError | null };
 
+/** Of a pack, between two turns of the event loop. */
+const TURN_BYTES = 16_384;
+
 /** Throws Stop when the pieces break, or are rejected with one. */
 export async function unpackInto(
   target: UnpackTarget,
@@ -37,8 +42,18 @@ export async function unpackInto(
   { packBytesMax, shallow }: UnpackBounds,
 ): Promise<Unpacking> {
   const source = pieces[Symbol.asyncIterator]();
+  let sinceTurn = 0;
+  const next = async (): Promise<IteratorResult<Uint8Array>> => {
+    if (sinceTurn >= TURN_BYTES) {
+      sinceTurn = 0;
+      await tools.turn?.();
+    }
+    const step = await source.next();
+    if (step.done !== true) sinceTurn += step.value.length;
+    return step;
+  };
   // Without `return`: what follows a fault is still to be read, by us.
-  const open = { [Symbol.asyncIterator]: () => ({ next: () => source.next() }) };
+  const open = { [Symbol.asyncIterator]: () => ({ next }) };
   try {
     const options = { check: 'objects', packBytesMax, ...(shallow && { shallow }) } as const;
     const unpacked = await unpackObjects(open, target, tools, options);

@@ -34,7 +34,7 @@ export type GitAuthorise = (caller: GitCaller) => Promise<string | null> | strin
 
 /** How pushes are taken; the name of the pusher goes to `accept`. */
 export interface GitPushOptions
-  extends Omit<ReceivePackOptions<string>, 'backend' | 'crypto' | 'zlib'> {
+  extends Omit<ReceivePackOptions<string>, 'backend' | 'crypto' | 'zlib' | 'turn'> {
   /** Asked for every request of a push. Compare passwords in constant time. */
   readonly authorise: GitAuthorise;
 }
@@ -70,8 +70,9 @@ export class GitHandler implements HttpHandler {
   constructor(options: GitHandlerOptions) {
     this.options = options;
     this.uploadPack = new UploadPack(options);
-    const { backend, crypto, zlib, push } = options;
-    this.receivePack = push ? new ReceivePack({ ...push, backend, crypto, zlib }) : null;
+    const { backend, crypto, zlib, turn, push } = options;
+    const tools = { backend, crypto, zlib, ...(turn === undefined ? {} : { turn }) };
+    this.receivePack = push ? new ReceivePack({ ...push, ...tools }) : null;
   }
 
   /** Nothing follows from a head alone: refs move. */
