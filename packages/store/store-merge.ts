@@ -192,7 +192,10 @@ export async function revertCommit<S extends Shape>(
     const draft = draftOf(repository);
     const types = typesOf(repository);
     const merged = await mergeTrees(draft, commit.value.tree, ours.value, theirs, types);
-    return merged.ok ? ok(made(merged.value)) : merged;
+    if (!merged.ok) return merged;
+    const takenOver = async () =>
+      ok(new Set(theirs === repository.objects.emptyTree ? [] : [theirs]));
+    return ok({ ...made(merged.value), takenOver });
   };
   return commitInTurn(repository, cell, next, { ...options, message });
 }

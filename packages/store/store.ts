@@ -167,17 +167,11 @@ export class Store<S extends Shape = Shape> {
     return this.#commit((tree) => tree.set(path, value), 'set', path, options);
   }
 
-  async setTree<const P extends TreePathOf<S>>(
+  setTree<const P extends TreePathOf<S>>(
     path: P,
     tree: Sub<S, P>,
     options: CommitOptions = {},
   ): Promise<Result<Committed, StoreError>> {
-    const written = await tree.toWrite();
-    if (!written.ok) return written;
-    const { id, objects } = written.value;
-    const isNew = objects.length > 0 || id === this.repository.objects.emptyTree;
-    const there = isNew ? ok(undefined) : await this.repository.expectThere(id);
-    if (!there.ok) return there;
     return this.#commit((whole) => whole.setTree(path, tree), 'set', path, options);
   }
 

@@ -26,8 +26,8 @@ export interface HeadCell {
   ): Promise<Result<boolean, StoreError>>;
 }
 
-/** A tree, or what has its name and its new objects. */
-export type Writable = Pick<Tree, 'toWrite'>;
+/** A tree, or what has its name and its new objects, and took nothing from elsewhere. */
+export type Writable = Pick<Tree, 'toWrite'> & Partial<Pick<Tree, 'takenOver'>>;
 
 /** What the next tree is, from the head's; null: leave it as it is. */
 export type NextTree<S extends Shape, E> = (
@@ -95,14 +95,34 @@ export async function tryCommit<S extends Shape, E>(
   const isSame = written.value.id === before.value && extra.length === 0;
   if (isSame && !allowEmpty) return ok({ committed: null });
   const parents = [...new Set(head.value === null ? extra : [head.value, ...extra])];
+  const taken = (await tree.value?.takenOver?.(before.value)) ?? ok([]);
+  if (!taken.ok) return taken;
+  const named = [...taken.value, ...extra];
+  const there = await expectAll(repository, named);
+  if (!there.ok) return there;
   const commit = await repository.writeCommit(written.value, parents, options);
   if (!commit.ok) return commit;
+  // What new objects name no collection takes from here on; one may just have.
+  const kept = await expectAll(repository, named);
+  if (!kept.ok) return kept;
   const [subject = ''] = (options.message ?? '').split('\n', 1);
   const moved = await cell.swap(head.value, commit.value, `commit: ${subject}`);
   if (!moved.ok) return moved;
   if (!moved.value) repository.core.counters.lostRaces++;
   else repository.core.counters.commits++;
   return ok(moved.value ? { committed: commit.value } : null);
+}
+
+/** 'dangling' when a collection took one of them. */
+async function expectAll<S extends Shape>(
+  repository: Repository<S>,
+  ids: readonly ObjectId[],
+): Promise<Result<void, StoreError>> {
+  for (const id of ids) {
+    const there = await repository.expectThere(id);
+    if (!there.ok) return there;
+  }
+  return ok(undefined);
 }
 
 /** Tries until it works, in turn with the other writers of this repository. */

@@ -52,11 +52,15 @@ export type Child = Leaf | TreeNode;
 /** A tree whose objects have names: what a commit needs. */
 export interface Sealed {
   readonly id: ObjectId;
+  /** What it was made of; itself when nothing was changed. */
+  readonly base: ObjectId;
   readonly table: TreeTable;
   /** Of this directory: its tree and its contents, as far as they are new. */
   readonly fresh: readonly NamedObject[];
   /** Of the directories that were changed. */
-  readonly below: readonly Sealed[];
+  readonly below: readonly (Sealed & { readonly name: string })[];
+  /** Put here as it is in the repository. */
+  readonly taken: readonly { readonly name: string; readonly id: ObjectId }[];
 }
 
 export class TreeNode {
@@ -120,7 +124,8 @@ export class TreeNode {
     const { crypto, reader } = context;
     const changes: TreeEdit[] = [];
     const fresh: NamedObject[] = [];
-    const below: Sealed[] = [];
+    const below: Sealed['below'][number][] = [];
+    const taken: Sealed['taken'][number][] = [];
     for (const [name, child] of this.edits.entries()) {
       if (child === removed) {
         changes.push({ name, entry: null });
@@ -128,6 +133,7 @@ export class TreeNode {
         const id = child.id(context);
         changes.push({ name, entry: { mode: child.mode, id } });
         if (child.bytes !== null) fresh.push({ id, kind: 'blob', bytes: child.bytes });
+        else if (child.mode !== MODE_SUBMODULE) taken.push({ name, id });
       } else {
         const sealed = await child.seal(context);
         if (!sealed.ok) this.#sealed = null;
@@ -136,18 +142,27 @@ export class TreeNode {
         const isEmpty = sealed.value.table.count === 0;
         const entry = isEmpty ? null : { mode: MODE_DIRECTORY, id: sealed.value.id };
         changes.push({ name, entry } as TreeEdit);
-        if (!isEmpty) below.push(sealed.value);
+        if (isEmpty) continue;
+        if (sealed.value.id === child.base) taken.push({ name, id: child.base });
+        else below.push({ ...sealed.value, name });
       }
     }
     const made = table.value.with(changes);
     const object = nameObject(crypto, reader.hash, 'tree', made.bytes);
     if (object.id === this.base) return ok(asItIs(this.base, table.value));
     if (made.count > 0) fresh.push(object);
-    return ok({ id: object.id, table: made, fresh, below });
+    return ok({ id: object.id, base: this.base, table: made, fresh, below, taken });
   }
 }
 
-const asItIs = (id: ObjectId, table: TreeTable): Sealed => ({ id, table, fresh: [], below: [] });
+const asItIs = (id: ObjectId, table: TreeTable): Sealed => ({
+  id,
+  base: id,
+  table,
+  fresh: [],
+  below: [],
+  taken: [],
+});
 
 function childOf(table: TreeTable, index: number): Child {
   const id = table.idAt(index);

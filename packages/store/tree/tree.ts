@@ -24,6 +24,7 @@ import type { ContentAt, PathOf, Schema, Shape, ShapeAt, TreePathOf } from '../s
 import type { AbsentError, TreeError } from '../store-error.ts';
 import { removed } from './edits.ts';
 import { peekBytes } from './peek.ts';
+import { takenOver } from './taken-over.ts';
 import { diffTrees, type TreeChange } from './tree-diff.ts';
 import {
   freshObjects,
@@ -252,6 +253,12 @@ export class Tree<S extends Shape = Shape> {
     if (!sealed.ok) return sealed;
     const objects = freshObjects(sealed.value, this.#context.reader);
     return ok({ id: sealed.value.id, objects });
+  }
+
+  /** Not for applications: what is neither new nor of `head`, a tree's name: see taken-over.ts. */
+  async takenOver(head: ObjectId): Promise<Result<ReadonlySet<ObjectId>, ReadFault>> {
+    const sealed = await this.#sealed();
+    return sealed.ok ? takenOver(this.#context.reader, sealed.value, head) : sealed;
   }
 
   /** Not for applications: with contents as bytes, or nothing, at `path`. */
