@@ -22,6 +22,8 @@ export class Quarantine implements UnpackTarget {
   readonly #bytesMax: number;
   readonly #objects = new Map<ObjectId, Omit<NewObject, 'id'>>();
   #bytes = 0;
+  #entryBytes = 0;
+  #keepsEntries = true;
 
   constructor(
     backend: ObjectBackend,
@@ -40,8 +42,8 @@ export class Quarantine implements UnpackTarget {
   }
 
   /**
-   * Keeps them here; 'too big' when there are too many bytes. Entries are left away where they
-   * would make it so.
+   * Keeps them here; 'too big' when there are too many bytes. When entries would make it so, all
+   * of them are dropped.
    */
   async writeObjects(objects: readonly NewObject[]): Promise<Result<void, BackendError>> {
     const bytesMax = this.#bytesMax;
@@ -49,12 +51,20 @@ export class Quarantine implements UnpackTarget {
       if (this.#objects.has(id)) continue;
       const sizeBytes = this.#bytes + bytes.length + OBJECT_COST_BYTES;
       if (sizeBytes > bytesMax) return err({ kind: 'too big', sizeBytes, bytesMax });
-      const withEntry = sizeBytes + (entry?.deflated.length ?? 0);
-      const keepsEntry = entry !== undefined && withEntry <= bytesMax;
-      this.#bytes = keepsEntry ? withEntry : sizeBytes;
+      this.#bytes = sizeBytes;
+      this.#entryBytes += entry?.deflated.length ?? 0;
+      this.#keepsEntries &&= this.#bytes + this.#entryBytes <= bytesMax;
+      if (!this.#keepsEntries) this.#dropEntries();
+      const keepsEntry = this.#keepsEntries && entry !== undefined;
       this.#objects.set(id, { kind, bytes, ...(keepsEntry && { entry }) });
     }
     return ok(undefined);
+  }
+
+  #dropEntries(): void {
+    if (this.#entryBytes === 0) return;
+    this.#entryBytes = 0;
+    for (const [id, { kind, bytes }] of this.#objects) this.#objects.set(id, { kind, bytes });
   }
 
   /** An object that came with the push; null: it didn't. */
