@@ -10,6 +10,7 @@
 import { assertNever, type Result } from '#core';
 import type { GitObject, NamedObject, ObjectKind } from './object.ts';
 import type { ObjectHash, ObjectId } from './object-id.ts';
+import type { PackFault } from './pack/pack-fault.ts';
 
 export type BackendError =
   /** What is kept isn't what was written. `id` is the object it was found at, when it is one. */
@@ -52,6 +53,25 @@ export interface RefUpdate {
   readonly from: ObjectId | null | 'any';
   /** Null removes the ref; one that is absent stays so. */
   readonly to: ObjectId | null;
+}
+
+/** A pack that was read in and checked, and that nobody else sees. It is kept or dropped, once. */
+export interface StagedPack {
+  readonly objects: number;
+  /** Null for what isn't in it. */
+  kindOf(id: ObjectId): Result<ObjectKind | null, BackendError>;
+  read(id: ObjectId): Result<GitObject | null, BackendError>;
+  /** Its objects are the repository's when it resolves, and last. */
+  keep(): Promise<Result<void, BackendError>>;
+  /** It leaves nothing. Does nothing to one that was kept. */
+  drop(): void;
+}
+
+/** What a pack may have, and lack. */
+export interface StageBounds {
+  readonly packBytesMax: number;
+  /** Commits whose parents it lacks. */
+  readonly shallow: ReadonlySet<ObjectId>;
 }
 
 /** Where a history ends from now on, and where it doesn't any more. */
@@ -132,6 +152,14 @@ export interface ObjectBackend {
     pack: AsyncIterable<Uint8Array>,
     shallow?: ReadonlySet<ObjectId>,
   ): Promise<Result<{ readonly objects: number }, BackendError>>;
+  /**
+   * Reads a whole pack to where it takes no memory; bases that it lacks are taken from here.
+   * Rejects only with what `pack` is rejected with. Without it pushes wait in memory.
+   */
+  stagePack?(
+    pack: AsyncIterable<Uint8Array>,
+    bounds: StageBounds,
+  ): Promise<Result<StagedPack, PackFault | BackendError>>;
   /** Waits for what is under way; every later call is 'closed'. May be called twice. */
   close(): Promise<void>;
 }

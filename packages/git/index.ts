@@ -11,6 +11,8 @@ export {
   type RefUpdate,
   type RefValue,
   type ShallowUpdate,
+  type StageBounds,
+  type StagedPack,
 } from './backend.ts';
 export {
   type BundleFault,

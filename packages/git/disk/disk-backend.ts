@@ -15,10 +15,13 @@ import type {
   RefUpdate,
   RefValue,
   ShallowUpdate,
+  StageBounds,
+  StagedPack,
 } from '../backend.ts';
 import { REF_UPDATES_MAX } from '../limits.ts';
 import type { GitObject, NamedObject } from '../object.ts';
 import type { ObjectHash, ObjectId } from '../object-id.ts';
+import type { PackFault } from '../pack/pack-fault.ts';
 import { isRefName } from '../ref-name.ts';
 import { openAlternates } from './alternates.ts';
 import { configValue } from './config.ts';
@@ -214,6 +217,13 @@ export class DiskBackend implements ObjectBackend {
     shallow?: ReadonlySet<ObjectId>,
   ): Promise<Result<{ readonly objects: number }, BackendError>> {
     return this.#isClosed ? CLOSED : this.#packWriter.add(pack, this, shallow);
+  }
+
+  async stagePack(
+    pack: AsyncIterable<Uint8Array>,
+    bounds: StageBounds,
+  ): Promise<Result<StagedPack, PackFault | BackendError>> {
+    return this.#isClosed ? CLOSED : this.#packWriter.stage(pack, this, bounds);
   }
 
   /**

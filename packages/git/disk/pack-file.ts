@@ -12,13 +12,13 @@ import { ID_BYTES, type ObjectHash, type ObjectId } from '../object-id.ts';
 import { applyDelta } from '../pack/delta.ts';
 import { ENTRY_HEAD_BYTES_MAX, type EntryHead, parseEntryHead } from '../pack/entry-head.ts';
 import { DELTA_CHAIN_MAX } from '../pack/limits.ts';
-import type { ObjectCache } from '../pack/object-cache.ts';
+import { ObjectCache } from '../pack/object-cache.ts';
 import { PACK_HEAD_BYTES, parsePackHead } from '../pack/pack-head.ts';
 import { PackIndex } from '../pack/pack-index.ts';
 import { withSmall } from '../zlib/index.ts';
 import { damaged, fileFailed } from './file-fault.ts';
 import { FileWindow } from './file-window.ts';
-import { INDEX_BYTES_MAX, OBJECT_BYTES_MAX } from './limits.ts';
+import { INDEX_BYTES_MAX, OBJECT_BYTES_MAX, STAGED_CACHE_BYTES_MAX } from './limits.ts';
 import { ReverseIndex } from './reverse-index.ts';
 
 /** Null: the file is gone, because somebody packed anew. */
@@ -28,6 +28,13 @@ type Found<T> = Result<T | null, BackendError>;
 const FIRST_READ_BYTES = 4_096;
 /** Packs are told apart in the cache by their number times this. */
 const PACK_STEP = 2 ** 40;
+
+export interface StagedTools {
+  readonly files: FileSystem;
+  readonly name: string;
+  readonly zlib: Zlib;
+  readonly hash: ObjectHash;
+}
 
 interface Entry {
   readonly head: EntryHead;
@@ -70,6 +77,17 @@ export class PackFile {
     this.#cacheAt = number * PACK_STEP;
   }
 
+  /** One that has no name yet: its open file, whose end and index were just written. */
+  static staged(file: OpenFile, index: PackIndex, sizeBytes: number, tools: StagedTools): PackFile {
+    const { files, name, zlib, hash } = tools;
+    const pack = new PackFile(files, name, zlib, hash, new ObjectCache(STAGED_CACHE_BYTES_MAX), 0);
+    pack.#index = index;
+    pack.#file = file;
+    pack.#window = new FileWindow(file);
+    pack.#sizeBytes = sizeBytes;
+    return pack;
+  }
+
   get path(): string {
     return `pack/${this.name}.pack`;
   }
@@ -101,6 +119,12 @@ export class PackFile {
   read(id: ObjectId): Found<GitObject> {
     const at = this.#find(id);
     return at.ok && at.value !== null ? this.#resolve(at.value, id) : (at as Found<GitObject>);
+  }
+
+  /** Null also when it isn't in this pack. */
+  kind(id: ObjectId): Found<ObjectKind> {
+    const at = this.#find(id);
+    return at.ok && at.value !== null ? this.#kindOf(at.value, id) : (at as Found<ObjectKind>);
   }
 
   /** As it is stored; null also when it isn't in this pack. */

@@ -5,9 +5,9 @@
  * ../pack/index-pack.ts. Not here: choosing and deltas (../pack/), removing packs (gc.ts).
  */
 
-import { err, ok, type Result } from '#core';
+import { assert, err, ok, type Result } from '#core';
 import type { CryptoPrimitives, Entropy, FileError, FileSystem, OpenFile, Zlib } from '#device';
-import type { BackendError, ObjectBackend } from '../backend.ts';
+import type { BackendError, ObjectBackend, StageBounds, StagedPack } from '../backend.ts';
 import type { NamedObject } from '../object.ts';
 import { ID_BYTES, type ObjectHash, type ObjectId, readId } from '../object-id.ts';
 import { crc32 } from '../pack/crc32.ts';
@@ -15,9 +15,11 @@ import { ENTRY_HEAD_BYTES_MAX, emitEntryHead } from '../pack/entry-head.ts';
 import { indexPack, type PackStore } from '../pack/index-pack.ts';
 import { formatPackFault, type PackFault } from '../pack/pack-fault.ts';
 import { packHead } from '../pack/pack-head.ts';
-import { emitPackIndex, type IndexedEntry } from '../pack/pack-index.ts';
+import { emitPackIndex, type IndexedEntry, PackIndex } from '../pack/pack-index.ts';
 import type { DirectorySync } from './directories.ts';
 import { fileFailed, fileFault } from './file-fault.ts';
+import { PackFile } from './pack-file.ts';
+import { DiskStagedPack } from './staged-pack.ts';
 import { randomName } from './temporary.ts';
 
 const TRIES_MAX = 4;
@@ -35,7 +37,7 @@ export interface PackWriterOptions {
 }
 
 /** A pack that is being written: a file with a temporary name. */
-class PackScratch implements PackStore {
+export class PackScratch implements PackStore {
   readonly path: string;
   readonly file: OpenFile;
 
@@ -91,6 +93,33 @@ export class PackWriter {
     const { entries, checksum } = indexed.value;
     const done = await this.finish(scratch.value, entries, checksum);
     return done.ok ? ok({ objects: entries.length }) : done;
+  }
+
+  /** As `add`, up to where it is kept or dropped. Rejects with what `pieces` reject with. */
+  async stage(
+    pieces: AsyncIterable<Uint8Array>,
+    backend: ObjectBackend,
+    { packBytesMax, shallow }: StageBounds,
+  ): Promise<Result<StagedPack, PackFault | BackendError>> {
+    const { files, crypto, zlib, hash } = this.#options;
+    const begun = this.begin();
+    if (!begun.ok) return begun;
+    const scratch = begun.value;
+    let isIn = false;
+    try {
+      const options = { check: 'objects', packBytesMax, shallow } as const;
+      const indexed = await indexPack(pieces, scratch, backend, { crypto, zlib }, options);
+      if (!indexed.ok) return indexed;
+      isIn = true;
+      const { entries, checksum, sizeBytes } = indexed.value;
+      const index = PackIndex.parse(emitPackIndex(crypto, hash, entries, checksum), hash);
+      assert(index.ok, 'an index that was just made');
+      const tools = { files, name: scratch.path, zlib, hash };
+      const pack = PackFile.staged(scratch.file, index.value, sizeBytes, tools);
+      return ok(new DiskStagedPack(this, scratch, indexed.value, pack));
+    } finally {
+      if (!isIn) this.abandon(scratch);
+    }
   }
 
   /** A pack of these, each as it is; they last when it resolves. No id may be there twice. */

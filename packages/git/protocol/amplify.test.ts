@@ -78,7 +78,7 @@ test('push › a ref for each commit of a chain › each object is looked at a f
     const id = await from.grow('main', `commit ${i}`);
     must(await from.backend.updateRefs([{ name: `refs/heads/b${i}`, from: null, to: id }], 'test'));
   }
-  const looked = t.mock.method(Quarantine.prototype, 'get');
+  const looked = t.mock.method(Quarantine.prototype, 'kindOf');
   const pushed = await from.remoteTo(to).push({ refspecs: ['refs/heads/*:refs/heads/*'] });
   assert(pushed.ok && pushed.value.isWhole);
   assert(looked.mock.callCount() < 12 * commits, `${looked.mock.callCount()} looks`);
@@ -115,7 +115,7 @@ test('push › more refs without their objects than the bound › the rest is re
   }));
   const request = { commands, capabilities: ['report-status'], shallow: [] };
   const empty = must(await packOf());
-  const looked = t.mock.method(Quarantine.prototype, 'get');
+  const looked = t.mock.method(Quarantine.prototype, 'kindOf');
   const bytes = written(pushRequestPkts(request, noId('SHA-1')));
   const report = await bytesFrom(replica.receivePack.serve(piecesOf(bytes, empty), undefined));
   const lines = must(parsePkts(report)).map((pkt) => (typeof pkt === 'string' ? pkt : lineOf(pkt)));

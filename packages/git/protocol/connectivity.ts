@@ -4,6 +4,7 @@
  * left out.
  */
 
+import { assert } from '#core';
 import type { ObjectKind } from '../object.ts';
 import { ID_BYTES, type ObjectId } from '../object-id.ts';
 import { objectLinks } from '../object-links.ts';
@@ -43,8 +44,8 @@ export async function followPush(
   const stack: Lead[] = [{ id: tip, kind: null }];
   for (let lead = stack.pop(); lead !== undefined; lead = stack.pop()) {
     const { id, kind } = lead;
-    const object = quarantine.get(id);
-    if (object === null) {
+    const came = quarantine.kindOf(id);
+    if (came === null) {
       if (here.has(id)) continue;
       const reason = await checkHere(quarantine, lead);
       if (reason !== null) {
@@ -55,11 +56,14 @@ export async function followPush(
       here.add(id);
       continue;
     }
-    if (kind !== null && kind !== object.kind) {
-      return { ok: false, reason: `${id} is a ${object.kind} where a ${kind} belongs` };
+    if (kind !== null && kind !== came) {
+      return { ok: false, reason: `${id} is a ${came} where a ${kind} belongs` };
     }
     if (ids.has(id) || whole.has(id)) continue;
     ids.add(id);
+    if (came === 'blob') continue;
+    const object = got(await quarantine.readObject(id));
+    assert(object !== null, 'it came');
     const leads = objectLinks(object, ID_BYTES[quarantine.hash]);
     if (leads === null) return { ok: false, reason: `${id} is a malformed ${object.kind}` };
     leadsLeft -= leads.length;

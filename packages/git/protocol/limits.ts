@@ -44,7 +44,12 @@ export const PUSH_BROKEN_TIPS_MAX = 16;
  * more: the refs that are left aren't.
  */
 export const PUSH_WALK_COMMITS_MAX = 10 * WALK_COMMITS_MAX;
-/** Of a push's objects without compression, which wait in memory; more: refused. */
+/** Of a pack that is pushed and waits as objects; a longer one waits as it is, where it can. */
+export const UNSTAGED_PACK_BYTES_MAX = 1_048_576;
+/**
+ * Of a push's objects without compression, where they wait in memory (a backend without
+ * `stagePack`, a short pack); more: refused.
+ */
 export const PUSH_OBJECT_BYTES_MAX = 268_435_456;
 /** Prefixes that a client names; with more it asks for all refs. */
 export const REF_PREFIXES_ASKED_MAX = 1_000;

@@ -1,12 +1,14 @@
 /**
  * Objects that came with a push, until the push is accepted: they can be read beside those that are
- * here, by nobody but the push itself, and are gone when it is refused. Their bytes are bounded.
+ * here, by nobody but the push itself, and are gone when it is refused. They wait in memory, where
+ * their bytes are bounded, or as a pack of the backend's.
  */
 
 import { assert, err, ok, type Result } from '#core';
-import type { BackendError, NewObject, ObjectBackend } from '../backend.ts';
-import type { GitObject } from '../object.ts';
+import type { BackendError, NewObject, ObjectBackend, StagedPack } from '../backend.ts';
+import type { GitObject, ObjectKind } from '../object.ts';
 import type { ObjectHash, ObjectId } from '../object-id.ts';
+import type { PackFault } from '../pack/pack-fault.ts';
 import type { UnpackTarget } from '../pack/unpack-objects.ts';
 import { got } from './stop.ts';
 
@@ -21,6 +23,8 @@ export class Quarantine implements UnpackTarget {
   readonly #backend: ObjectBackend;
   readonly #bytesMax: number;
   readonly #objects = new Map<ObjectId, Omit<NewObject, 'id'>>();
+  /** Where a long pack waits, in place of `#objects`. */
+  #staged: StagedPack | null = null;
   #bytes = 0;
   #entryBytes = 0;
   #keepsEntries = true;
@@ -67,29 +71,60 @@ export class Quarantine implements UnpackTarget {
     for (const [id, { kind, bytes }] of this.#objects) this.#objects.set(id, { kind, bytes });
   }
 
-  /** An object that came with the push; null: it didn't. */
-  get(id: ObjectId): GitObject | null {
-    return this.#objects.get(id) ?? null;
+  get canStage(): boolean {
+    return this.#backend.stagePack !== undefined;
+  }
+
+  /** All of the push as one pack, which takes no memory here. */
+  async stage(
+    pack: AsyncIterable<Uint8Array>,
+    packBytesMax: number,
+  ): Promise<Result<StagedPack, PackFault | BackendError>> {
+    assert(this.#staged === null && this.#objects.size === 0);
+    const staged = await this.#backend.stagePack!(pack, { packBytesMax, shallow: this.shallow });
+    if (staged.ok) this.#staged = staged.value;
+    return staged;
+  }
+
+  /** Of an object that came with the push; null: it didn't. Throws Stop. */
+  kindOf(id: ObjectId): ObjectKind | null {
+    const own = this.#objects.get(id)?.kind;
+    if (own !== undefined) return own;
+    return this.#staged === null ? null : got(this.#staged.kindOf(id));
   }
 
   async readObject(id: ObjectId): Promise<Result<GitObject | null, BackendError>> {
-    const own = this.#objects.get(id);
-    return own === undefined ? this.#backend.readObject(id) : ok(own);
+    const own = this.#objects.get(id) ?? null;
+    const found = own !== null || this.#staged === null ? ok(own) : this.#staged.read(id);
+    return !found.ok || found.value !== null ? found : this.#backend.readObject(id);
   }
 
   async hasObject(id: ObjectId): Promise<Result<boolean, BackendError>> {
-    return this.#objects.has(id) ? ok(true) : this.#backend.hasObject(id);
+    if (this.#objects.has(id)) return ok(true);
+    const staged = this.#staged?.kindOf(id) ?? ok(null);
+    if (!staged.ok) return staged;
+    return staged.value === null ? this.#backend.hasObject(id) : ok(true);
   }
 
   async listShallow(): Promise<Result<ReadonlySet<ObjectId>, BackendError>> {
     return (await this.#backend.listShallow?.()) ?? ok(new Set());
   }
 
+  /** It is over: what wasn't given to the backend is gone. */
+  drop(): void {
+    this.#staged?.drop();
+    this.#objects.clear();
+  }
+
   /**
-   * Gives these objects to the backend for good, in the order in which they came: what an entry is
-   * upon before it. Throws Stop when it fails.
+   * Gives these objects to the backend for good (of a pack that waits as one all of them), in the
+   * order in which they came: what an entry is upon before it. Throws Stop when it fails.
    */
   async release(ids: ReadonlySet<ObjectId>): Promise<void> {
+    if (this.#staged !== null && ids.size > 0) {
+      got(await this.#staged.keep());
+      return;
+    }
     let batch: NewObject[] = [];
     let bytes = 0;
     let left = ids.size;

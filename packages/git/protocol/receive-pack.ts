@@ -35,7 +35,7 @@ import {
 import { isPktEnd, PktReader } from './pkt-reader.ts';
 import { Quarantine } from './quarantine.ts';
 import { formatStop, malformed, payloadIn, reasonOf, refused } from './stop.ts';
-import { unpackInto } from './unpack.ts';
+import { takePush } from './unpack.ts';
 import { AGENT, bytesOf, errorLine } from './upload-pack.ts';
 
 /** One ref of a push, as an application's policy sees it. */
@@ -193,9 +193,14 @@ class Push<Pusher> {
 
   /** The report, or null for a client that wants none. */
   async run(reader: PktReader): Promise<Uint8Array | null> {
-    const unpack = await this.unpack(reader);
-    if (unpack === null) await this.decide();
-    else this.refuseAll('unpacker error');
+    let unpack: string | null;
+    try {
+      unpack = await this.unpack(reader);
+      if (unpack === null) await this.decide();
+      else this.refuseAll('unpacker error');
+    } finally {
+      this.quarantine.drop();
+    }
     const { counters } = this.server;
     for (const { refusal } of this.fates) {
       if (refusal === null) counters.refsMoved++;
@@ -209,8 +214,7 @@ class Push<Pusher> {
     if (this.push.taken.commands.every(({ to }) => to === null)) return null;
     const { packBytesMax = PUSH_PACK_BYTES_MAX } = this.server.options;
     const pack = reader.rest();
-    const bounds = { packBytesMax, shallow: this.quarantine.shallow };
-    const unpacked = await unpackInto(this.quarantine, pack, this.server.options, bounds);
+    const unpacked = await takePush(this.quarantine, pack, this.server.options, packBytesMax);
     if (unpacked.ok) return null;
     this.server.counters.packsRefused++;
     return unpacked.why;

@@ -11,6 +11,7 @@ import { emitTree } from '../wire/tree.ts';
 import { Remote } from './client/remote.ts';
 import { LocalTransport } from './local-transport.ts';
 import { ReceivePack, type ReceivePackOptions } from './receive-pack.ts';
+import type { GitTransport } from './transport.ts';
 import { UploadPack } from './upload-pack.ts';
 
 export class Replica {
@@ -25,7 +26,11 @@ export class Replica {
 
   remoteTo(other: Replica, name = 'origin', version: 0 | 1 | 2 = 2): Remote {
     const { uploadPack, receivePack } = other;
-    const connect = () => new LocalTransport({ uploadPack, receivePack, pusher: undefined });
+    const transport = { uploadPack, receivePack, pusher: undefined };
+    return this.remoteVia(() => new LocalTransport(transport), name, version);
+  }
+
+  remoteVia(connect: () => GitTransport, name = 'origin', version: 0 | 1 | 2 = 2): Remote {
     return new Remote({ backend: this.backend, ...tools, connect, name, version });
   }
 
