@@ -134,7 +134,7 @@ export {
   type TreeError,
 } from './store-error.ts';
 export { StoreKv, type StoreKvOptions } from './store-kv.ts';
-export type { MergeWithOptions } from './store-merge.ts';
+export type { MergeWithOptions, RevertOptions } from './store-merge.ts';
 export type { Committed } from './transaction.ts';
 export { type Listed, Tree } from './tree/tree.ts';
 export type { DiffSide, TreeChange } from './tree/tree-diff.ts';

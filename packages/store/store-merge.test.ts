@@ -87,3 +87,24 @@ test('unrelated histories › merge; a head that is missing does not', async () 
   assert.equal((await all(main.history())).length, 7);
   assert.equal(kindOf(await main.mergeWith('f'.repeat(40) as never)), 'dangling');
 });
+
+test('a file moved here, changed there › merged, reverted › followed where it is asked for', async () => {
+  const { main, side } = await branches();
+  const file = (text: string) => new TextEncoder().encode(text);
+  const at = (...steps: string[]) => ['files', ...steps] as const;
+  value(await main.set(at('old', 'x'), file('1')));
+  value(await side.setHead(value(await main.head())!));
+  const tree = value(await main.getTree(['files', 'old']));
+  value(await main.setTree(['files', 'new', 'deep'], tree as never));
+  value(await main.remove(at('old')));
+  const changed = value(await side.set(at('old', 'x'), file('2')))!;
+  const plain = await main.mergeWith(side);
+  assert.ok(!plain.ok && plain.error.kind === 'conflict');
+  value(await main.mergeWith(side, { renames: true }));
+  assert.deepEqual(value(await main.get(at('new', 'deep', 'x'))), file('2'));
+  assert.equal(value(await main.kind(at('old'))), undefined);
+  const refused = await main.revert(changed);
+  assert.ok(!refused.ok && refused.error.kind === 'conflict');
+  value(await main.revert(changed, { renames: true }));
+  assert.deepEqual(value(await main.get(at('new', 'deep', 'x'))), file('1'));
+});

@@ -34,6 +34,13 @@ export interface MergeWithOptions extends CommitOptions {
   readonly limits?: AncestorLimits;
   /** Never conflict: keep both sides, one under a name of its own (TreeMergeOptions). */
   readonly keepBoth?: boolean;
+  /** Follow what one side moved, unchanged, to where it is now (TreeMergeOptions). */
+  readonly renames?: boolean;
+}
+
+export interface RevertOptions extends CommitOptions {
+  /** Undo also where the contents were moved since, unchanged, or were moved by the commit. */
+  readonly renames?: boolean;
 }
 
 /** What merging asks of a schema, about the paths below `prefix`. */
@@ -130,10 +137,11 @@ class HeadMerge<S extends Shape> {
     // Since it was looked at, somebody has removed the branch.
     if (head === null) return err<StoreError>({ kind: 'no head' });
     const graph = new CommitGraph(repository.objects);
-    const { limits, keepBoth = false } = this.#options;
+    const { limits, keepBoth = false, renames = false } = this.#options;
     const merged = await mergeCommits(graph, draftOf(repository), head, this.#theirs, {
       ...typesOf(repository),
       keepBoth,
+      renames,
       ...(limits === undefined ? {} : { limits }),
     });
     return merged.ok ? ok(made(merged.value)) : merged;
@@ -176,7 +184,7 @@ export async function revertCommit<S extends Shape>(
   repository: Repository<S>,
   cell: HeadCell,
   id: ObjectId,
-  options: CommitOptions,
+  options: RevertOptions,
 ): Promise<Result<Committed, StoreError>> {
   const commit = await repository.commit(id);
   if (!commit.ok) return commit;
@@ -190,8 +198,8 @@ export async function revertCommit<S extends Shape>(
     const ours = await tree.hash();
     if (!ours.ok) return ours;
     const draft = draftOf(repository);
-    const types = typesOf(repository);
-    const merged = await mergeTrees(draft, commit.value.tree, ours.value, theirs, types);
+    const merging = { ...typesOf(repository), renames: options.renames === true };
+    const merged = await mergeTrees(draft, commit.value.tree, ours.value, theirs, merging);
     if (!merged.ok) return merged;
     const takenOver = async () =>
       ok(new Set(theirs === repository.objects.emptyTree ? [] : [theirs]));

@@ -24,7 +24,12 @@ import { formatPath, type Path } from './path.ts';
 import type { Repository } from './repository.ts';
 import type { ContentAt, PathOf, Shape, TreePathOf } from './schema.ts';
 import type { AbsentError, StoreError, TreeError } from './store-error.ts';
-import { type MergeWithOptions, mergeInto, revertCommit } from './store-merge.ts';
+import {
+  type MergeWithOptions,
+  mergeInto,
+  type RevertOptions,
+  revertCommit,
+} from './store-merge.ts';
 import {
   branchCell,
   type Committed,
@@ -365,7 +370,7 @@ export class Store<S extends Shape = Shape> {
   }
 
   /** Makes a commit that undoes what another one did to its first parent, as `git revert`. */
-  revert(commit: ObjectId, options: CommitOptions = {}): Promise<Result<Committed, StoreError>> {
+  revert(commit: ObjectId, options: RevertOptions = {}): Promise<Result<Committed, StoreError>> {
     return revertCommit(this.repository, this.#head, commit, options);
   }
 

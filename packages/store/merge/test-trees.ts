@@ -109,3 +109,43 @@ export function randomFiles(random: SeededRandom, from: Files = {}): Record<stri
   }
   return files;
 }
+
+const NAMES = ['a', 'b', 'c'];
+
+/** Files that moved, some with their directory, or changed; none is like another one. */
+export function movedFiles(random: SeededRandom, from: Files = {}): Record<string, TestFile> {
+  const some = (names: readonly string[]): string => names[random.below(names.length)]!;
+  const fresh = (): TestFile => ({
+    mode: random.chance(0.2) ? MODE_EXECUTABLE : MODE_FILE,
+    text: `${random.u32()}\n`,
+  });
+  const files: Record<string, TestFile> = {};
+  for (const [path, file] of Object.entries(from)) files[path] = fileOf(file);
+  if (Object.keys(files).length === 0) {
+    for (const name of NAMES) for (const where of ['', 'd/', 'e/f/']) files[where + name] = fresh();
+    return files;
+  }
+  for (let i = 1 + random.below(3); i > 0; i--) {
+    const path = some(Object.keys(files));
+    const what = random.below(6);
+    if (what === 0) delete files[path];
+    else if (what <= 2) files[path] = fresh();
+    else if (what === 3) files[`${some(['d', 'e', 'g'])}/${some(['x', 'y'])}`] ??= fresh();
+    else {
+      const [old, now] =
+        what === 4
+          ? [path, `${some(['', 'd/', 'g/h/'])}${some(NAMES)}${random.below(2)}`]
+          : [some(['d/', 'e/', 'e/f/']), some(['g/', 'd/h/'])];
+      for (const moving of Object.keys(files).filter((one) => one.startsWith(old))) {
+        const to = now + moving.slice(old.length);
+        const isTaken = Object.keys(files).some(
+          (one) => `${one}/`.startsWith(`${to}/`) || `${to}/`.startsWith(`${one}/`),
+        );
+        if (isTaken) continue;
+        files[to] = files[moving]!;
+        delete files[moving];
+      }
+    }
+  }
+  return files;
+}

@@ -6,8 +6,9 @@
  * left alone, is fine; contents and a tree that both are left at one step conflict. Subtrees that
  * a side left alone are never read; those that both changed alike only for contents that add up.
  * Conflicts don't end the merge: all of them are listed.
- * Read first: content/merge.ts, object-draft.ts. Not here: renames (as in Irmin, a moved value is
- * one that was removed and one that was added), and which base (commit-merge.ts).
+ * A moved value is one that was removed and one that was added, as in Irmin, unless `renames` asks
+ * for more (renames.ts).
+ * Read first: content/merge.ts, object-draft.ts. Not here: which base (commit-merge.ts).
  */
 
 import { err, ok, type Result } from '#core';
@@ -27,6 +28,7 @@ import { CONFLICTS_MAX, TREE_DEPTH_MAX } from '../limits.ts';
 import { pairUp } from '../tree/tree-diff.ts';
 import type { ObjectDraft } from './object-draft.ts';
 import type { ReadFault } from './object-reader.ts';
+import { followRenames } from './renames.ts';
 
 /** What stands at a path. */
 export interface Side {
@@ -62,6 +64,8 @@ export interface TreeMergeOptions {
    * stays, with a note "NAME~removed".
    */
   readonly keepBoth?: boolean;
+  /** Follow contents that one side moved unchanged (renames.ts). Default: no. */
+  readonly renames?: boolean;
 }
 
 type Path = readonly string[];
@@ -85,6 +89,9 @@ export class TreeMerge {
   readonly #markers: Map<ObjectId, MergeConflict>;
   readonly #virtual: boolean;
   readonly #keepBoth: boolean;
+  readonly #renames: boolean;
+  /** Whether the sides' trees are stored; not when they are virtual, or something was moved. */
+  #isStored: boolean;
   /** What is put beside what was kept: by directory, then by name. */
   readonly #beside = new Map<string, Map<string, Side>>();
   /** The first CONFLICTS_MAX of them, in no order. */
@@ -93,7 +100,7 @@ export class TreeMerge {
 
   constructor(
     draft: ObjectDraft,
-    { contentTypeAt, mayAddUp, keepBoth = false }: TreeMergeOptions,
+    { contentTypeAt, mayAddUp, keepBoth = false, renames = false }: TreeMergeOptions,
     markers: Map<ObjectId, MergeConflict> = new Map(),
     virtual = false,
   ) {
@@ -103,6 +110,8 @@ export class TreeMerge {
     this.#markers = markers;
     this.#virtual = virtual;
     this.#keepBoth = keepBoth;
+    this.#renames = renames;
+    this.#isStored = !virtual;
   }
 
   /** The merged tree; a base of null is an empty one. Look at `conflictCount` before using it. */
@@ -111,13 +120,16 @@ export class TreeMerge {
     ours: ObjectId,
     theirs: ObjectId,
   ): Promise<Result<ObjectId, TreeMergeFault>> {
-    const side = (id: ObjectId) => ({ mode: MODE_DIRECTORY, id }) as const;
-    const sides = {
-      base: base === null ? null : side(base),
-      ours: side(ours),
-      theirs: side(theirs),
-    };
-    const merged = await this.#entry([], sides);
+    const side = (id: ObjectId | null): Entry =>
+      id === null ? null : { mode: MODE_DIRECTORY, id };
+    let trees: Three<ObjectId | null> = { base, ours, theirs };
+    if (this.#renames && base !== null) {
+      const moved = await followRenames(this.#draft, { base, ours, theirs });
+      if (!moved.ok) return moved;
+      if (moved.value.base !== base) this.#isStored = false;
+      trees = moved.value;
+    }
+    const merged = await this.#entry([], each(trees, side));
     if (!merged.ok) return merged;
     return ok(merged.value?.id ?? this.#draft.emptyTree);
   }
@@ -189,8 +201,8 @@ export class TreeMerge {
     if (edits.length === 0) return ok(ours);
     const table = ourTable.with(edits);
     if (table.count === 0) return ok(null);
-    // A virtual side has entries of its own that no repository has.
-    const news = this.#virtual ? undefined : edits.flatMap(({ entry }) => entry?.id ?? []);
+    // Sides that aren't stored have entries of their own that no repository has.
+    const news = !this.#isStored ? undefined : edits.flatMap(({ entry }) => entry?.id ?? []);
     return ok({ mode: MODE_DIRECTORY, id: this.#draft.addTree(table, news) });
   }
 

@@ -105,7 +105,7 @@ export async function pull(
   const theirs = must(opened, await repository.readRef(seen));
   if (theirs === null) throw new Failure({ what: `${safe(url)} has no branch ${safe(branch)}` });
   const message = flags.message ?? `pull ${branch} from ${url}`;
-  const options = { message, keepBoth: flags['keep-both'] };
+  const options = { message, keepBoth: flags['keep-both'], renames: true };
   const merged = must(opened, await store.mergeWith(theirs, options));
   return tell(opened, merged, flags.json);
 }

@@ -70,7 +70,7 @@ export interface MergeFlags extends WriteFlags {
 export async function merge(opened: OpenStore, word: string, flags: MergeFlags): Promise<number> {
   const theirs = await commitNamed(opened, word);
   const message = flags.message ?? `merge ${word}`;
-  const options = { message, keepBoth: flags['keep-both'] };
+  const options = { message, keepBoth: flags['keep-both'], renames: true };
   const merged = await opened.store.mergeWith(theirs, options);
   return tell(opened, must(opened, merged), flags.json);
 }
@@ -82,7 +82,7 @@ export async function revert(
 ): Promise<number> {
   const commit = await commitNamed(opened, word);
   if (!flags.reset) {
-    const undone = await opened.store.revert(commit, messageOf(flags));
+    const undone = await opened.store.revert(commit, { ...messageOf(flags), renames: true });
     return tell(opened, must(opened, undone), flags.json);
   }
   must(opened, await opened.store.revertTo(commit));
