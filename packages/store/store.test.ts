@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { hot, SeededRandom, wallTimeOfMillis } from '#core';
+import { err, hot, SeededRandom, wallTimeOfMillis } from '#core';
 import {
   MemoryBackend,
   type NamedObject,
   nameObject,
   type ObjectId,
   parseObjectId,
+  type RefConflict,
   TAG_CHAIN_MAX,
 } from '#git';
 import { nodeCrypto } from '#targets/node/crypto';
@@ -57,6 +58,9 @@ test('set › read › there, with its kind; listed page by page in Git’s orde
     { step: 'a', kind: 'tree' },
   ]);
   assert.deepEqual(value(await store.list(['pages'], { offset: 2 })), []);
+  assert.deepEqual(value(await store.list(['pages'], { length: 1 })), [
+    { step: 'a.txt', kind: 'contents' },
+  ]);
   const tree = value(await store.getTree(['pages', 'a']));
   assert.equal(value(await tree.get(['b'])), 'deep');
   assert.equal(value(await store.find(['pages', 'a'])), undefined, 'a tree is no contents');
@@ -243,6 +247,46 @@ test('revert of a commit › a commit that undoes it and keeps the rest', async 
   assert.equal(message, `Revert "two"\n\nThis reverts commit ${change}.\n`);
   value(await store.set(['pages', 'a'], '4'));
   assert.equal(kindOf(await store.revert(change)), 'conflict');
+});
+
+test('revert of the first commit › what it added is gone, what came since stays', async () => {
+  const store = fresh();
+  const first = value(await store.set(['pages', 'a'], '1'))!;
+  value(await store.set(['pages', 'b'], '2'));
+  value(await store.revert(first));
+  assert.equal(value(await store.find(['pages', 'a'])), undefined);
+  assert.equal(value(await store.get(['pages', 'b'])), '2');
+});
+
+test('a head that moves meanwhile › fast-forward, revert to › looked at again', async (t) => {
+  const store = fresh();
+  const first = value(await store.set(['visits'], 1))!;
+  const aside = value(await store.cloneTo('aside'));
+  const next = value(await aside.set(['visits'], 2))!;
+  const { backend } = store.repository;
+  const update = backend.updateRefs.bind(backend);
+  const quicker = t.mock.method(backend, 'updateRefs', update);
+  const other: RefConflict = { kind: 'moved', name: 'refs/heads/main', actual: next };
+  quicker.mock.mockImplementationOnce(async () => err(other));
+  assert.equal(value(await store.fastForward(next)), true);
+  assert.equal(value(await store.head()), next);
+  quicker.mock.mockImplementationOnce(async () => err(other), quicker.mock.callCount());
+  value(await store.revertTo(first));
+  assert.equal(value(await store.head()), first);
+});
+
+test('last modified › a merge that took one side’s contents › did not change them', async () => {
+  const store = fresh();
+  value(await store.set(['visits'], 1));
+  const side = value(await store.cloneTo('side'));
+  const change = value(await side.set(['pages', 'p'], '1'))!;
+  value(await store.set(['settings'], {}));
+  value(await store.mergeWith(side));
+  const pages = value(await store.lastModified(['pages', 'p'], { count: 9 }));
+  assert.deepEqual(
+    pages.map(({ id }) => id),
+    [change],
+  );
 });
 
 test('merge of heads › fast-forward, merge commit, nothing, conflict', async () => {

@@ -5,8 +5,9 @@ import { MemoryBackend } from '#git';
 import { text } from './content/stock.ts';
 import { PATH_STEPS_MAX, RETRIES } from './limits.ts';
 import { defineSchema } from './schema.ts';
-import { fresh, open } from './test-schema.ts';
+import { fresh, open, schema } from './test-schema.ts';
 import { all, kindOf, testRepository, value } from './test-world.ts';
+import type { Tree } from './tree/tree.ts';
 
 test('many writers of a counter › each increments many times › the sum is exact', async () => {
   const repository = open();
@@ -164,6 +165,20 @@ test('the same path changes meanwhile › each strategy does as it says', async 
   assert.deepEqual(await race('set'), [1, undefined, 36]);
   assert.deepEqual(await race('test-and-set'), [2, 'Ada', 36]);
   assert.deepEqual(await race('merge'), [1, 'Ada', 36]);
+});
+
+test('the same counter changes meanwhile, below a path › merged by its type', async () => {
+  const { visits } = schema.shape;
+  const boxes = defineSchema({ box: { '*': visits } });
+  const store = testRepository().with(boxes).branch('main');
+  value(await store.set(['box', 'a'], 1));
+  let calls = 0;
+  const edit = async (tree: Tree<(typeof boxes.shape)['box']>) => {
+    if (calls++ === 0) value(await store.set(['box', 'a'], 3));
+    return tree.set(['a'], 11);
+  };
+  value(await store.withTree(['box'], edit, { strategy: 'merge' }));
+  assert.equal(value(await store.get(['box', 'a'])), 13);
 });
 
 test('a callback’s own error › given back; nothing is committed; null › as it was', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { MemoryBackend } from '#git';
+import { MemoryBackend, MODE_EXECUTABLE } from '#git';
 import { Repository } from './repository.ts';
 import { all, testRepository, value } from './test-world.ts';
 import type { HeadChange, WatchFault } from './watches.ts';
@@ -184,8 +184,39 @@ test('another repository on the same backend writes › told; a closed one › a
   ours.checkInvariants();
 });
 
+test('a change while the heads are read › told as well', async (t) => {
+  const { repository, store, told, note } = setUp();
+  value(await store.watch(note));
+  const { backend } = repository;
+  const list = backend.listRefs.bind(backend);
+  t.mock.method(
+    backend,
+    'listRefs',
+    async (prefix: string) => {
+      const before = await list(prefix);
+      value(await store.set(['b'], encode('2')));
+      return before;
+    },
+    { times: 1 },
+  );
+  value(await store.set(['a'], encode('1')));
+  await settle();
+  assert.deepEqual(told, ['added main: added a', 'updated main: added b']);
+});
+
+test('a file made executable › its path told', async () => {
+  const { store, told, note } = setUp();
+  value(await store.set(['a'], encode('1')));
+  value(await store.watchPath(['a'], note));
+  const mode = MODE_EXECUTABLE;
+  value(await store.withTree([], (tree) => tree.set(['a'], encode('1'), { mode })));
+  await settle();
+  assert.deepEqual(told, ['updated main: updated ']);
+});
+
 test('stopped while the callback runs › no further call', async () => {
-  const { store } = setUp();
+  const { store, told, note } = setUp();
+  value(await store.watch(note));
   let calls = 0;
   let stop = (): void => {};
   stop = value(
@@ -193,10 +224,11 @@ test('stopped while the callback runs › no further call', async () => {
       calls++;
       stop();
       value(await store.set(['b'], encode('1')));
+      await settle();
     }),
   );
   value(await store.set(['a'], encode('1')));
   await settle();
-  assert.equal(calls, 1);
+  assert.deepEqual([calls, told.length], [1, 2], 'others are told on');
   store.repository.checkInvariants();
 });

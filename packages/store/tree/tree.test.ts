@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { MODE_EXECUTABLE, MODE_FILE } from '#git';
+import { MODE_EXECUTABLE, MODE_FILE, MODE_LINK } from '#git';
 import type { Path } from '../path.ts';
 import type { RawShape } from '../raw-schema.ts';
 import { all, testRepository, value } from '../test-world.ts';
@@ -128,6 +128,9 @@ test('modes › kept by a change of contents, given where asked for', async () =
   tree = value(await tree.set(path, encode('2'), { mode: MODE_FILE }));
   assert.equal(value(await tree.mode(path)), MODE_FILE);
   assert.equal(value(await tree.mode(['nobody'])), undefined);
+  tree = value(await tree.set(path, encode('there'), { mode: MODE_LINK }));
+  tree = value(await tree.set(path, encode('3')));
+  assert.equal(value(await tree.mode(path)), MODE_FILE, 'contents are no place to lead to');
 });
 
 test('ten thousand entries set one by one in one directory › in no more time than steps', async () => {
