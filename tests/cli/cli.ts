@@ -1,7 +1,15 @@
 /** Runs the command-line tool as a user would, with its own cache. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -11,6 +19,7 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 /** The longest wait for words of the tool: a build on a busy machine. */
 const WROTE_MS_MAX = 60_000;
 const MAIN = path.join(root, 'tools/cli/main.ts');
+const KNOWN_TYPES = path.join(root, '.cache/types');
 
 export interface Ended {
   readonly code: number | null;
@@ -24,6 +33,10 @@ export class Workspace {
 
   constructor(files: Readonly<Record<string, string>> = {}) {
     for (const [name, text] of Object.entries(files)) this.write(name, text);
+    // What the compiler knows of our sources is the same for all.
+    mkdirSync(this.path('.cache'));
+    mkdirSync(KNOWN_TYPES, { recursive: true });
+    symlinkSync(KNOWN_TYPES, this.path('.cache/types'));
   }
 
   path(name: string): string {

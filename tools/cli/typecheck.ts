@@ -4,13 +4,13 @@
  */
 
 import { spawn } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { App } from './app.ts';
 import { Failure } from './failure.ts';
 import { morganaAlias } from './load.ts';
-import { appCacheDirectory, packageRoot, shown } from './places.ts';
+import { appCacheDirectory, cacheDirectory, packageRoot, shown } from './places.ts';
 
 /** Throws a Failure whose detail is what the compiler said. A website has no types. */
 export async function checkTypes(app: App): Promise<void> {
@@ -19,8 +19,12 @@ export async function checkTypes(app: App): Promise<void> {
   const check = path.join(directory, 'check.ts');
   const project = path.join(directory, 'tsconfig.json');
   writeFileSync(check, checkSource(app));
-  writeFileSync(project, JSON.stringify(projectOf(app, check), null, 2));
-  const compiled = await compile(['-p', project, '--pretty', 'false', '--singleThreaded']);
+  const own = ownProject(path.dirname(app.main));
+  writeFileSync(project, JSON.stringify(projectOf(own, check), null, 2));
+  const words = ['-p', project, '--pretty', 'false', '--singleThreaded'];
+  const compiled = await remembering(own === null ? cacheDirectory('types') : directory, (known) =>
+    compile([...words, '--incremental', '--tsBuildInfoFile', known]),
+  );
   if (compiled === null) return;
   const output = compiled.replaceAll(checkFileName(check), () => checkedName(app));
   const detail = ownMessages(output);
@@ -69,6 +73,27 @@ function compile(words: readonly string[]): Promise<string | null> {
   });
 }
 
+/**
+ * Has the compiler use what it found of this package's sources the last time, two thirds of its
+ * work, which is the same for all applications without options of their own. Each run has a copy:
+ * another may come at any moment.
+ */
+async function remembering<T>(
+  directory: string,
+  compileWith: (known: string) => Promise<T>,
+): Promise<T> {
+  const last = path.join(directory, 'known.tsbuildinfo');
+  const known = `${last}.${process.pid}`;
+  try {
+    if (existsSync(last)) copyFileSync(last, known);
+    const compiled = await compileWith(known);
+    if (existsSync(known)) renameSync(known, last);
+    return compiled;
+  } finally {
+    rmSync(known, { force: true });
+  }
+}
+
 /** In the compiler's messages, at the beginning of a line. */
 const checkFileName = (check: string): RegExp => {
   const escaped = path.basename(check).replaceAll('.', '\\.');
@@ -106,14 +131,12 @@ export const live: { start: unknown; reload?: Reload<typeof config, never> } = a
 /**
  * The application's own tsconfig.json, when it has one, with what linking an image needs on top.
  */
-function projectOf(app: App, check: string): object {
-  const own = ownProject(path.dirname(app.main!));
+function projectOf(own: string | null, check: string): object {
   const compilerOptions = {
     ...(own === null ? STRICT : {}),
     ...ENVIRONMENT,
     noEmit: true,
     composite: false,
-    incremental: false,
     skipLibCheck: true,
     module: 'esnext',
     moduleResolution: 'bundler',
