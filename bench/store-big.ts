@@ -1,13 +1,13 @@
 /**
  * Big repositories on disk (target node): one of many commits, one of many bytes. For each what it
  * takes to open it, to read, to walk its history, to commit, to collect garbage, to check it, and
- * what memory that needs; then `git fsck` and `git clone` of the result: `node bench/store-big.ts
- * --commits=100000 --megabytes=1024`. Reports, without a rival.
+ * what memory that needs; `git gc` of a copy beside our collection; then `git fsck` and `git clone`
+ * of the result: `node bench/store-big.ts --commits=100000 --megabytes=1024 [--gc-only]`.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -28,6 +28,8 @@ export interface BigOptions {
   readonly directory: string;
   readonly commits: number;
   readonly megabytes: number;
+  /** Nothing after the collection. */
+  readonly gcOnly?: boolean;
 }
 
 /** A history of small changes in a thousand files. */
@@ -88,7 +90,7 @@ function ok<T>(result: { ok: true; value: T } | { ok: false; error: unknown }): 
 }
 
 /** What each step takes; the peak of memory so far is said with it. */
-async function measure(path: string, say: (row: Row) => void): Promise<void> {
+async function measure(path: string, gcOnly: boolean, say: (row: Row) => void): Promise<void> {
   const time = async (what: string, work: () => Promise<string> | string): Promise<void> => {
     const start = performance.now();
     const said = await work();
@@ -114,11 +116,18 @@ async function measure(path: string, say: (row: Row) => void): Promise<void> {
     }
     return 'each safe from a loss of power';
   });
+  const git = gitGc(path);
   await time('garbage collection', async () => {
+    const start = performance.now();
     const report = ok(await backend.gc({ pruneBefore: Date.now() }));
-    return `${report.objects} objects in ${(report.packBytes / MEGABYTE).toFixed(1)} MB`;
+    const times = (performance.now() - start) / 1_000 / git.seconds;
+    const theirs = `${times.toFixed(2)} times git gc, ${git.seconds.toFixed(2)} s`;
+    const megabytes = report.packBytes / MEGABYTE;
+    const sizes = `${megabytes.toFixed(1)} MB (${(megabytes / git.megabytes).toFixed(3)} of its)`;
+    return `${report.objects} objects in ${sizes}; ${theirs}`;
   });
   await backend.close();
+  if (gcOnly) return;
   ({ backend, repository } = openDisk(path, true));
   await time('open and first read, collected', read);
   await time('check of every object', async () => {
@@ -139,6 +148,20 @@ async function measure(path: string, say: (row: Row) => void): Promise<void> {
   });
 }
 
+/** `git gc` of a copy of the repository: seconds, and megabytes of its packs. */
+function gitGc(path: string): { seconds: number; megabytes: number } {
+  const copy = `${path}-gc`;
+  cpSync(path, copy, { recursive: true });
+  const start = performance.now();
+  execFileSync('git', ['gc', '-q', '--prune=now'], { cwd: copy });
+  const seconds = (performance.now() - start) / 1_000;
+  const folder = join(copy, 'objects/pack');
+  const packs = readdirSync(folder).filter((name) => name.endsWith('.pack'));
+  const bytes = packs.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+  rmSync(copy, { recursive: true });
+  return { seconds, megabytes: bytes / MEGABYTE };
+}
+
 /** Says a line after each step; throws when anything is wrong. */
 export async function runBig(options: BigOptions, say: (line: string) => void): Promise<void> {
   const home = mkdtempSync(join(options.directory, 'morgana-big-'));
@@ -154,7 +177,7 @@ export async function runBig(options: BigOptions, say: (line: string) => void): 
       const path = join(home, `${at}.git`);
       await fastImport(path, input);
       say(title);
-      await measure(path, ({ what, millis, said }) =>
+      await measure(path, options.gcOnly ?? false, ({ what, millis, said }) =>
         say(`  ${what.padEnd(32)}${(millis / 1_000).toFixed(2).padStart(9)} s  ${said}`),
       );
       rmSync(path, { recursive: true });
@@ -170,10 +193,11 @@ if (process.argv[1] === import.meta.filename) {
       commits: { type: 'string', default: '100000' },
       megabytes: { type: 'string', default: '1024' },
       directory: { type: 'string', default: tmpdir() },
+      'gc-only': { type: 'boolean', default: false },
     },
   });
   const { directory } = values;
   const [commits, megabytes] = [Number(values.commits), Number(values.megabytes)];
-  const options = { directory, commits, megabytes };
+  const options = { directory, commits, megabytes, gcOnly: values['gc-only'] };
   await runBig(options, (line) => process.stdout.write(`${line}\n`));
 }

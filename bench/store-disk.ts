@@ -2,7 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { wallTimeOfMillis } from '#core';
 import { type ObjectBackend, unpackObjects } from '#git';
 import { DiskBackend, formatOpenFault } from '#git/disk';
@@ -59,7 +59,7 @@ export function openDisk(path: string, isSynced: boolean) {
     zlib,
     entropy,
     author: () => ({ ...person, seconds: Math.floor(Date.now() / 1_000), zoneMinutes: 0 }),
-    pause: (wait) => setTimeout(wait / 1_000),
+    pause: (wait) => (wait === 0 ? setImmediate() : setTimeout(wait / 1_000)),
     clock,
     isSynced,
   });

@@ -1,6 +1,6 @@
 /** A Store on a repository on the host's disk, for campaigns. */
 import { randomFillSync } from 'node:crypto';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { wallTimeOfMillis } from '#core';
 import { DiskBackend, formatOpenFault } from '#git/disk';
 import { Repository } from '#store';
@@ -17,7 +17,7 @@ export function openStore(path: string) {
     zlib,
     entropy: { fill: (out) => void randomFillSync(out) },
     author: () => ({ ...PERSON, seconds: Math.floor(Date.now() / 1_000), zoneMinutes: 0 }),
-    pause: (wait) => setTimeout(wait / 1_000),
+    pause: (wait) => (wait === 0 ? setImmediate() : setTimeout(wait / 1_000)),
     clock,
   });
   if (!opened.ok) throw new Error(formatOpenFault(opened.error));

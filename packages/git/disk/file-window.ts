@@ -1,29 +1,34 @@
 /**
- * The parts of a file that were read last, in blocks: what is read from a pack lies together, and
- * a call into the host for each small entry costs more than the entry.
+ * The parts of files that were read last, in blocks: what is read from a pack lies together, and
+ * a call into the host for each small entry costs more than the entry. What several files have so
+ * is bounded by their cache.
  */
 
 import type { Result } from '#core';
 import { err, ok } from '#core';
 import type { FileError, OpenFile } from '#device';
+import type { ObjectCache } from '../pack/object-cache.ts';
 
 const BLOCK_BYTES = 32_768;
-/** Blocks that are held; the one that was not used longest goes first. */
-const BLOCKS_MAX = 64;
 /** Enough for the head of an entry of a pack, and for most that is behind it. */
 const SOME_BYTES = 256;
 const NO_BYTES = new Uint8Array(0);
 
+export type BlockCache = ObjectCache<number, { readonly bytes: Uint8Array }>;
+
 export class FileWindow {
   readonly #file: OpenFile;
-  /** A Map keeps the order in which keys came. */
-  readonly #blocks = new Map<number, Uint8Array>();
+  readonly #cache: BlockCache;
+  readonly #keyAt: number;
   /** The block that was used last: most reads are of it again. */
   #last: Uint8Array = NO_BYTES;
   #lastNumber = -1;
 
-  constructor(file: OpenFile) {
+  /** No other user of `cache` has keys from `keyAt` on, as far as the file goes. */
+  constructor(file: OpenFile, cache: BlockCache, keyAt: number) {
     this.#file = file;
+    this.#cache = cache;
+    this.#keyAt = keyAt;
   }
 
   /**
@@ -71,23 +76,17 @@ export class FileWindow {
 
   #block(number: number): Result<Uint8Array, FileError> {
     if (number === this.#lastNumber) return ok(this.#last);
-    let block: Uint8Array | undefined = this.#blocks.get(number);
-    if (block !== undefined) this.#blocks.delete(number);
-    else {
+    const key = this.#keyAt + number;
+    let block = this.#cache.get(key)?.bytes;
+    if (block === undefined) {
       const bytes = new Uint8Array(BLOCK_BYTES);
       const read = this.#file.read(number * BLOCK_BYTES, bytes);
       if (!read.ok) return err(read.error);
       block = bytes.subarray(0, read.value);
+      this.#cache.add(key, { bytes: block });
     }
-    this.#blocks.set(number, block);
     this.#last = block;
     this.#lastNumber = number;
-    if (this.#blocks.size > BLOCKS_MAX) {
-      for (const oldest of this.#blocks.keys()) {
-        this.#blocks.delete(oldest);
-        break;
-      }
-    }
     return ok(block);
   }
 }

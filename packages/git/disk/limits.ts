@@ -37,7 +37,9 @@ export const WATCHED_DIRECTORIES_MAX = 512;
 export const INDEX_BYTES_MAX = 0x4000_0000;
 /** Of objects of packs that are kept because deltas upon them are likely read next. */
 export const PACK_CACHE_BYTES_MAX = 0x0200_0000;
-/** The same of a pack that somebody pushes, until it is taken in. */
+/** Of packs' bytes as they are stored, that were read last: their entries lie apart. */
+export const PACK_BLOCKS_BYTES_MAX = 0x0400_0000;
+/** Each of the two of a pack that somebody pushes, until it is taken in. */
 export const STAGED_CACHE_BYTES_MAX = 0x0080_0000;
 /** So many objects that are written together become a pack; fewer are loose. */
 export const PACKED_OBJECTS_MIN = 64;

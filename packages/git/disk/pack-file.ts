@@ -17,7 +17,7 @@ import { PACK_HEAD_BYTES, parsePackHead } from '../pack/pack-head.ts';
 import { PackIndex } from '../pack/pack-index.ts';
 import { withSmall } from '../zlib/index.ts';
 import { damaged, fileFailed } from './file-fault.ts';
-import { FileWindow } from './file-window.ts';
+import { type BlockCache, FileWindow } from './file-window.ts';
 import { INDEX_BYTES_MAX, OBJECT_BYTES_MAX, STAGED_CACHE_BYTES_MAX } from './limits.ts';
 import { ReverseIndex } from './reverse-index.ts';
 
@@ -52,6 +52,7 @@ export class PackFile {
   readonly #hash: ObjectHash;
   readonly #cache: ObjectCache<number>;
   readonly #cacheAt: number;
+  readonly #blocks: BlockCache;
   #index: PackIndex | null = null;
   #reverse: ReverseIndex | null = null;
   #file: OpenFile | null = null;
@@ -60,13 +61,14 @@ export class PackFile {
   #kinds: Uint8Array | null = null;
   #sizeBytes = 0;
 
-  /** `number` is unique among those that share `cache`. */
+  /** `number` is unique among those that share `cache` and `blocks`. */
   constructor(
     files: FileSystem,
     name: string,
     zlib: Zlib,
     hash: ObjectHash,
     cache: ObjectCache<number>,
+    blocks: BlockCache,
     number: number,
   ) {
     this.name = name;
@@ -74,16 +76,19 @@ export class PackFile {
     this.#zlib = withSmall(zlib);
     this.#hash = hash;
     this.#cache = cache;
+    this.#blocks = blocks;
     this.#cacheAt = number * PACK_STEP;
   }
 
   /** One that has no name yet: its open file, whose end and index were just written. */
   static staged(file: OpenFile, index: PackIndex, sizeBytes: number, tools: StagedTools): PackFile {
     const { files, name, zlib, hash } = tools;
-    const pack = new PackFile(files, name, zlib, hash, new ObjectCache(STAGED_CACHE_BYTES_MAX), 0);
+    const cache = new ObjectCache<number>(STAGED_CACHE_BYTES_MAX);
+    const blocks: BlockCache = new ObjectCache(STAGED_CACHE_BYTES_MAX);
+    const pack = new PackFile(files, name, zlib, hash, cache, blocks, 0);
     pack.#index = index;
     pack.#file = file;
-    pack.#window = new FileWindow(file);
+    pack.#window = new FileWindow(file, blocks, 0);
     pack.#sizeBytes = sizeBytes;
     return pack;
   }
@@ -165,7 +170,7 @@ export class PackFile {
       return err(wrong);
     }
     this.#file = opened.value;
-    this.#window = new FileWindow(opened.value);
+    this.#window = new FileWindow(opened.value, this.#blocks, this.#cacheAt);
     return opened;
   }
 

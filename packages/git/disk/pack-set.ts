@@ -11,7 +11,8 @@ import type { GitObject } from '../object.ts';
 import type { ObjectHash, ObjectId } from '../object-id.ts';
 import { ObjectCache } from '../pack/object-cache.ts';
 import { fileFailed } from './file-fault.ts';
-import { PACK_CACHE_BYTES_MAX } from './limits.ts';
+import type { BlockCache } from './file-window.ts';
+import { PACK_BLOCKS_BYTES_MAX, PACK_CACHE_BYTES_MAX } from './limits.ts';
 import { PackFile } from './pack-file.ts';
 
 const INDEX = '.idx';
@@ -21,6 +22,7 @@ export class PackSet {
   readonly #zlib: Zlib;
   readonly #hash: ObjectHash;
   readonly #cache = new ObjectCache<number>(PACK_CACHE_BYTES_MAX);
+  readonly #blocks: BlockCache = new ObjectCache(PACK_BLOCKS_BYTES_MAX);
   /** The one that something was found in last comes first. */
   #packs: PackFile[] = [];
   #number = 0;
@@ -52,7 +54,8 @@ export class PackSet {
     }
     const fresh = [...names].sort().map((name) => {
       const number = this.#number++;
-      return new PackFile(this.#files, name, this.#zlib, this.#hash, this.#cache, number);
+      const caches = [this.#cache, this.#blocks] as const;
+      return new PackFile(this.#files, name, this.#zlib, this.#hash, ...caches, number);
     });
     this.#packs = [...fresh, ...kept];
     this.#isScanned = true;

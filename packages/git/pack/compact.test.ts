@@ -115,6 +115,27 @@ test('a pack of ours, stored › compacted again › copied, deltas and all', as
   sameIds(git.allIds(judge), ids);
 });
 
+test('one pack, with deltas or none › compacted › small objects are compared if it has none', async () => {
+  const { bytes, end } = await compacted;
+  const { entries, checksum } = must(end);
+  const idx = emitPackIndex(tools.crypto, 'SHA-1', entries, checksum);
+  const index = must(PackIndex.parse(idx, 'SHA-1'));
+  for (const isAllWhole of [false, true]) {
+    const backend = new PackedBackend(bytes, index);
+    must(await unpackObjects(piecesOf(bytes, 65_536), backend, tools, { check: 'objects' }));
+    await noteEntries(backend, 7);
+    for (const [id, entry] of isAllWhole ? backend.entries : []) {
+      // As of a packer that doesn't look for deltas.
+      const object = must(await backend.readObject(id))!;
+      const [sizeBytes, deflated] = [object.bytes.length, tools.zlib.deflate(object.bytes)];
+      backend.entries.set(id, { ...entry, sizeBytes, base: null, deflated });
+    }
+    const again = must((await run(backend, { roots })).end);
+    if (isAllWhole) assert.equal(again.deltas, must(end).deltas, 'as if it weren’t in a pack');
+    else assert.equal(again.reused, ids.length, 'what Git would copy is copied');
+  }
+});
+
 test('stored deltas that are upon each other › compacted › one of them is written whole', async () => {
   const { bytes, end } = await compacted;
   const { entries, checksum } = must(end);
@@ -137,7 +158,7 @@ test('a root that is missing › compacted › told', async () => {
 });
 
 /** Every entry of the pack, as a backend that keeps packs would give it. */
-async function noteEntries(backend: PackedBackend): Promise<void> {
+async function noteEntries(backend: PackedBackend, pack?: number): Promise<void> {
   const stream = new PackStream(piecesOf(backend.pack, 65_536), { ...tools, hash: 'SHA-1' });
   must(await stream.open());
   const idAt = new Map<number, ObjectId>();
@@ -150,6 +171,7 @@ async function noteEntries(backend: PackedBackend): Promise<void> {
     const { offset, endOffset, headBytes, sizeBytes, base } = entry;
     const baseId = base === null ? null : (base.id ?? idAt.get(offset - base.distance)!);
     const deflated = backend.pack.slice(offset + headBytes, endOffset);
-    backend.entries.set(id, { kind, sizeBytes, base: baseId, deflated });
+    const stored = { kind, sizeBytes, base: baseId, deflated };
+    backend.entries.set(id, pack === undefined ? stored : { ...stored, pack });
   }
 }

@@ -6,7 +6,7 @@
  */
 
 import type { Zlib, ZlibLevel } from '#device';
-import { type GitObject, OBJECT_KINDS } from '../object.ts';
+import { type GitObject, OBJECT_KINDS, type ObjectKind } from '../object.ts';
 import type { ObjectId } from '../object-id.ts';
 import {
   COMPARED_BYTES_MIN,
@@ -35,23 +35,48 @@ export interface FoundDelta {
   readonly deflated: Uint8Array | null;
 }
 
+/** Objects that are stored in packs, not as deltas, by number. */
+export class StoredWhole {
+  /** The pack; -1 for none. */
+  readonly packs: Int32Array;
+  readonly sizes: Float64Array;
+  /** Packs with deltas in them: their makers have compared what is in them. */
+  readonly compared = new Set<number>();
+
+  constructor(count: number) {
+    this.packs = new Int32Array(count).fill(-1);
+    this.sizes = new Float64Array(count);
+  }
+
+  put(number: number, pack: number, sizeBytes: number): void {
+    this.packs[number] = pack;
+    this.sizes[number] = sizeBytes;
+  }
+
+  /** Whether these two were compared when they were packed, and have nothing in common. */
+  areKnown(number: number, other: number): boolean {
+    const pack = this.packs[number]!;
+    if (pack < 0 || pack !== this.packs[other]) return false;
+    // Deviates from Git: not every packer looks, and what is small costs little.
+    return this.compared.has(pack) || this.sizes[number]! >= COMPARED_BYTES_MIN;
+  }
+}
+
 /** An object that the next ones are compared with. */
 interface Candidate {
   readonly base: number | ObjectId;
-  readonly object: GitObject;
+  readonly kind: ObjectKind;
+  /** Null: it wasn't needed yet. */
+  object: GitObject | null;
   readonly depth: number;
-  readonly nameHash: number;
-  /** Where it is stored without being a delta. */
-  readonly pack: number | undefined;
   index: DeltaBaseIndex | null;
 }
 
 /** The object that is compared now. */
 interface Current {
   readonly number: number;
-  readonly object: GitObject;
-  readonly nameHash: number;
-  readonly pack: number | undefined;
+  readonly kind: ObjectKind;
+  object: GitObject | null;
   /** Place in the window of what it is compared with next. */
   at: number;
   best: Uint8Array | null;
@@ -72,7 +97,7 @@ export class DeltaSearch {
   private readonly options: DeltaOptions;
   private readonly level: ZlibLevel | undefined;
   private readonly isThin: boolean;
-  private readonly packs: ReadonlyMap<number, number>;
+  private readonly stored: StoredWhole;
   private next = 0;
   private current: Current | null = null;
   private readonly window: Candidate[] = [];
@@ -88,11 +113,10 @@ export class DeltaSearch {
     options: DeltaOptions & {
       readonly level?: ZlibLevel | undefined;
       readonly isThin: boolean;
-      /** By number: the pack in which an object is stored, not as a delta. */
-      readonly packs: ReadonlyMap<number, number>;
+      readonly stored: StoredWhole;
     },
   ) {
-    this.packs = options.packs;
+    this.stored = options.stored;
     this.selection = selection;
     this.order = deltaOrder(selection, numbers);
     this.read = read;
@@ -116,58 +140,98 @@ export class DeltaSearch {
     return this.current === null ? this.begin() : this.compareNext(this.current);
   }
 
-  private async begin(): Promise<number> {
+  private begin(): number | Promise<number> {
     const number = this.order[this.next++]!;
-    const { selection } = this;
-    const object = await this.read(selection.idAt(number));
-    if (object === null || !isInBounds(object.bytes)) return ENTRY_COST_BYTES;
-    const hash = selection.nameHashAt(number);
+    const { selection, stored } = this;
+    const kind = selection.kindAt(number);
     const theirs = this.isThin ? selection.theirs.get(number) : undefined;
-    if (theirs !== undefined) await this.addTheirs(theirs, hash);
-    const nearest = this.window.length - 1;
-    const pack = this.packs.get(number);
-    this.current = { number, object, nameHash: hash, pack, at: nearest, best: null, from: null };
-    return object.bytes.length;
+    const current = { number, kind, object: null, at: 0, best: null, from: null };
+    const isStored = stored.packs[number]! >= 0;
+    if (isStored && !isInBounds(stored.sizes[number]!)) return ENTRY_COST_BYTES;
+    if (isStored && theirs === undefined) return this.compareFrom(current);
+    return this.beginRead(current, theirs);
+  }
+
+  private async beginRead(current: Current, theirs: ObjectId | undefined): Promise<number> {
+    const cost = await this.load(current);
+    if (current.object === null || !isInBounds(current.object.bytes.length)) return cost;
+    if (theirs !== undefined) await this.addTheirs(theirs);
+    return cost + this.compareFrom(current);
+  }
+
+  private compareFrom(current: Current): number {
+    current.at = this.window.length - 1;
+    this.current = current;
+    return ENTRY_COST_BYTES;
+  }
+
+  /** Its bytes, which weren't needed before; null stays where it isn't here. What that costs. */
+  private async load(one: Current | Candidate): Promise<number> {
+    const base = 'number' in one ? one.number : one.base;
+    const id = typeof base === 'number' ? this.selection.idAt(base) : base;
+    one.object = await this.read(id);
+    return ENTRY_COST_BYTES + (one.object?.bytes.length ?? 0);
   }
 
   /** A version that the other side has is compared as if it were of the pack. */
-  private async addTheirs(id: ObjectId, hash: number): Promise<void> {
+  private async addTheirs(id: ObjectId): Promise<void> {
     if (this.window.some(({ base }) => base === id)) return;
     const object = await this.read(id);
-    if (object === null || !isInBounds(object.bytes)) return;
-    this.push({ base: id, object, depth: 0, nameHash: hash, pack: undefined, index: null });
+    if (object === null || !isInBounds(object.bytes.length)) return;
+    this.push({ base: id, kind: object.kind, object, depth: 0, index: null });
   }
 
   /** With the nearest first, while they are of its kind. */
-  private compareNext(current: Current): number {
+  private compareNext(current: Current): number | Promise<number> {
     const candidate = this.window[current.at];
-    const { bytes, kind } = current.object;
-    if (candidate === undefined || candidate.object.kind !== kind) {
+    if (candidate === undefined || candidate.kind !== current.kind) {
       this.current = null;
       this.settle(current);
       return current.best?.length ?? 0;
     }
+    const { base } = candidate;
+    const isKnown = typeof base === 'number' && this.stored.areKnown(current.number, base);
+    if (!isKnown && current.object === null) return this.loadCurrent(current);
+    if (!isKnown && candidate.object === null) return this.loadCandidate(candidate, current);
     current.at -= 1;
-    // As Git: they were compared when they were packed, and found to have nothing in common.
-    // Deviates: small ones are compared again, because not every packer looks.
-    const isKnown = candidate.pack !== undefined && candidate.pack === current.pack;
-    if (isKnown && bytes.length >= COMPARED_BYTES_MIN) return ENTRY_COST_BYTES;
+    if (isKnown) return ENTRY_COST_BYTES;
+    return this.compareWith(candidate, current);
+  }
+
+  private async loadCurrent(current: Current): Promise<number> {
+    const cost = await this.load(current);
+    // Whoever writes it says that it is missing.
+    if (current.object === null) this.current = null;
+    return cost;
+  }
+
+  private async loadCandidate(candidate: Candidate, current: Current): Promise<number> {
+    const cost = await this.load(candidate);
+    this.windowBytes += candidate.object?.bytes.length ?? 0;
+    if (candidate.object === null) current.at -= 1;
+    while (this.windowBytes > WINDOW_BYTES_MAX && this.window[0] !== candidate) {
+      this.drop();
+      current.at -= 1;
+    }
+    return cost;
+  }
+
+  private compareWith(candidate: Candidate, current: Current): number {
+    const { bytes } = current.object!;
     const isNew = candidate.index === null;
     const delta = this.tryDelta(candidate, bytes, current.best, current.from?.depth ?? 0);
     if (delta !== null) {
       current.best = delta;
       current.from = candidate;
     }
-    return bytes.length + (isNew ? candidate.object.bytes.length : 0);
+    return bytes.length + (isNew ? candidate.object!.bytes.length : 0);
   }
 
-  private settle({ number, object, nameHash, pack, best, from }: Current): void {
+  private settle({ number, kind, object, best, from }: Current): void {
     const depth = from === null ? 0 : from.depth + 1;
     if (from !== null && best !== null) this.keep(number, from, best);
     // Upon one of the greatest depth nothing can be made.
-    if (depth < this.options.depth) {
-      this.push({ base: number, object, depth, nameHash, pack, index: null });
-    }
+    if (depth < this.options.depth) this.push({ base: number, kind, object, depth, index: null });
     if (from === null) return;
     const at = this.window.indexOf(from);
     if (at < 0) return;
@@ -183,7 +247,7 @@ export class DeltaSearch {
     best: Uint8Array | null,
     bestDepth: number,
   ): Uint8Array | null {
-    const source = candidate.object.bytes;
+    const source = candidate.object!.bytes;
     if (candidate.depth >= this.options.depth) return null;
     const limit = best === null ? target.length / 2 - ENTRY_COST_BYTES : best.length;
     const levels = this.options.depth - (best === null ? 0 : bestDepth);
@@ -215,24 +279,24 @@ export class DeltaSearch {
   private push(candidate: Candidate): void {
     const { window } = this;
     const last = window.at(-1);
-    if (last !== undefined && last.object.kind !== candidate.object.kind) {
+    if (last !== undefined && last.kind !== candidate.kind) {
       window.length = 0;
       this.windowBytes = 0;
     }
     window.push(candidate);
-    this.windowBytes += candidate.object.bytes.length;
+    this.windowBytes += candidate.object?.bytes.length ?? 0;
     while (window.length > this.options.window) this.drop();
     while (window.length > 1 && this.windowBytes > WINDOW_BYTES_MAX) this.drop();
   }
 
   private drop(): void {
     const { object, index } = this.window.shift()!;
-    this.windowBytes -= object.bytes.length + (index?.indexBytes ?? 0);
+    this.windowBytes -= (object?.bytes.length ?? 0) + (index?.indexBytes ?? 0);
   }
 }
 
-const isInBounds = ({ length }: Uint8Array): boolean =>
-  length >= DELTA_OBJECT_BYTES_MIN && length <= DELTA_OBJECT_BYTES_MAX;
+const isInBounds = (sizeBytes: number): boolean =>
+  sizeBytes >= DELTA_OBJECT_BYTES_MIN && sizeBytes <= DELTA_OBJECT_BYTES_MAX;
 
 /** By kind, by name, then as they were met: the newest first, from which older ones are made. */
 function deltaOrder(selection: Selection, numbers: readonly number[]): number[] {

@@ -16,10 +16,19 @@ const GOOD_MATCH_BYTES = 4_096;
 /** A shorter copy costs more than the bytes themselves. */
 const COPY_BYTES_MIN = 5;
 const INSERT_BYTES_MAX = 127;
+/**
+ * How far back from a block that is met a match grows: one that began earlier would have met the
+ * block before, but for those that aren't indexed.
+ */
+const MATCH_BACK_BYTES = 2 * DELTA_BLOCK_BYTES;
 /** Git refuses to make longer copies in packs of version 2. */
 const COPY_BYTES_MAX = COPY_BYTES_ZERO;
 /** Bytes past 32 bits of offset can't be copied from. */
 const BASE_BYTES_MAX = 0xffff_ffff;
+
+/** What instructions have room for at first, and what of it is kept for the next delta. */
+const WRITER_BYTES = 4_096;
+const WRITER_KEPT_BYTES = 1_048_576;
 
 const HASH_BITS = 31;
 /** The polynomial without its first term: x^31 + x^3 + 1, which is irreducible. */
@@ -70,7 +79,7 @@ export class DeltaBaseIndex {
     this.bytes = bytes;
     const blocks = Math.floor(bytes.length / DELTA_BLOCK_BYTES);
     let size = 16;
-    while (size < blocks) size *= 2;
+    while (size < blocks * 4) size *= 2;
     this.mask = size - 1;
     this.heads = new Int32Array(size);
     this.next = new Int32Array(blocks);
@@ -98,17 +107,22 @@ export class DeltaBaseIndex {
   }
 }
 
-/** Instructions, in an array that grows up to a bound. */
+/**
+ * Instructions, in an array that grows. There is one for all deltas: most are made in vain, and
+ * arrays for those would cost more than looking for them.
+ */
 class DeltaWriter {
-  private out: Uint8Array;
+  private out = new Uint8Array(WRITER_BYTES);
   private at = 0;
-  private readonly bytesMax: number;
+  private bytesMax = 0;
   /** Whether it came to the bound. */
   isFull = false;
 
-  constructor(bytesMax: number, sizeBytes: number) {
+  begin(bytesMax: number): void {
+    if (this.out.length > WRITER_KEPT_BYTES) this.out = new Uint8Array(WRITER_BYTES);
+    this.at = 0;
     this.bytesMax = bytesMax;
-    this.out = new Uint8Array(Math.min(bytesMax, 64 + (sizeBytes >> 4)));
+    this.isFull = false;
   }
 
   varint(value: number): void {
@@ -170,19 +184,26 @@ class DeltaWriter {
   }
 
   private reserve(count: number): void {
+    if (this.at > this.bytesMax) this.isFull = true;
     const needBytes = this.at + count;
     if (needBytes <= this.out.length) return;
-    // One instruction may reserve some bytes more than it takes: they count at the end.
-    if (this.at > this.bytesMax) this.isFull = true;
     const grown = new Uint8Array(Math.max(needBytes, this.out.length * 2));
     grown.set(this.out.subarray(0, this.at));
     this.out = grown;
   }
 
+  /** Bytes that there is still room for. */
+  get roomBytes(): number {
+    return this.bytesMax - this.at;
+  }
+
+  /** Fresh; null when it came to the bound. */
   finish(): Uint8Array | null {
     return this.at > this.bytesMax ? null : this.out.slice(0, this.at);
   }
 }
+
+const writer = new DeltaWriter();
 
 /**
  * The delta that makes `target` of the base; null when it would be longer than `bytesMax`. Fresh.
@@ -194,13 +215,15 @@ export function makeDelta(
   bytesMax: number,
 ): Uint8Array | null {
   const { bytes: base, heads, next, mask } = index;
-  const writer = new DeltaWriter(bytesMax, target.length);
+  writer.begin(bytesMax);
   writer.varint(base.length);
   writer.varint(target.length);
   const end = target.length;
   const lastBlock = end - DELTA_BLOCK_BYTES;
   let at = 0;
   let insertFrom = 0;
+  // What a match may still reach back over isn't lost; the rest is to be inserted.
+  let giveUpAt = writer.roomBytes + MATCH_BACK_BYTES;
   let hash = lastBlock >= 0 ? hashBlock(target, 0) : 0;
   while (at <= lastBlock) {
     let from = -1;
@@ -220,6 +243,7 @@ export function makeDelta(
       const first = target[at]!;
       at += 1;
       if (at > lastBlock) break;
+      if (at > giveUpAt) return null;
       hash ^= DROP[first]!;
       const last = target[at + DELTA_BLOCK_BYTES - 1]!;
       hash = (((hash << 8) & HASH_MASK) | last) ^ FOLD[hash >> TOP_SHIFT]!;
@@ -237,6 +261,7 @@ export function makeDelta(
     if (writer.isFull) return null;
     at = back + length;
     insertFrom = at;
+    giveUpAt = at + writer.roomBytes + MATCH_BACK_BYTES;
     if (at <= lastBlock) hash = hashBlock(target, at);
   }
   writer.insert(target, insertFrom, end);

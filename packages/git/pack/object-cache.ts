@@ -1,13 +1,16 @@
-/** Objects that were used last, up to a bound of bytes; what was not used longest goes first. */
+/**
+ * Objects (or other things that are bytes) that were used last, up to a bound of bytes; what was
+ * not used longest goes first.
+ */
 
 import type { GitObject } from '../object.ts';
 
 /** What an entry costs beside its bytes. */
 const ENTRY_BYTES = 200;
 
-export class ObjectCache<K> {
+export class ObjectCache<K, V extends { readonly bytes: Uint8Array } = GitObject> {
   readonly bytesMax: number;
-  private readonly objects = new Map<K, GitObject>();
+  private readonly objects = new Map<K, V>();
   private bytes = 0;
   /**
    * Walks from the oldest on. It goes on where it was: a new one would pass over the places of all
@@ -19,7 +22,7 @@ export class ObjectCache<K> {
     this.bytesMax = bytesMax;
   }
 
-  get(key: K): GitObject | null {
+  get(key: K): V | null {
     const object = this.objects.get(key);
     if (object === undefined) return null;
     // A Map keeps the order in which keys came.
@@ -29,7 +32,7 @@ export class ObjectCache<K> {
   }
 
   /** One that is larger than the half of the bound isn't kept. */
-  add(key: K, object: GitObject): void {
+  add(key: K, object: V): void {
     const cost = object.bytes.length + ENTRY_BYTES;
     if (cost * 2 > this.bytesMax || this.objects.has(key)) return;
     this.objects.set(key, object);

@@ -12,7 +12,7 @@ import type { GitObject, ObjectKind } from '../object.ts';
 import type { ObjectId } from '../object-id.ts';
 import { crc32 } from './crc32.ts';
 import { type DeltaBase, ENTRY_HEAD_BYTES_MAX, emitEntryHead } from './entry-head.ts';
-import { type DeltaOptions, DeltaSearch } from './find-deltas.ts';
+import { type DeltaOptions, DeltaSearch, StoredWhole } from './find-deltas.ts';
 import { DeltaBaseIndex, makeDelta } from './make-delta.ts';
 import { PackBuffer } from './pack-buffer.ts';
 import { packHead } from './pack-head.ts';
@@ -170,13 +170,14 @@ class Writing {
   private async *compare(deltas: DeltaOptions): AsyncGenerator<PackStep, void> {
     const { selection, options } = this;
     const numbers: number[] = [];
-    const packs = new Map<number, number>();
+    const whole = new StoredWhole(selection.count);
     for (let number = 0; number < selection.count; number++) {
       // What is stored as a delta that can be copied stays one.
       const stored = options.reuse ? await this.storedOf(number) : null;
       if (stored === null || stored.base === null) numbers.push(number);
-      const pack = stored?.base === null ? stored.entry.pack : undefined;
-      if (pack !== undefined) packs.set(number, pack);
+      const pack = stored?.entry.pack;
+      if (pack !== undefined && stored?.base !== null) whole.compared.add(pack);
+      else if (pack !== undefined) whole.put(number, pack, stored!.entry.sizeBytes);
       this.work += OBJECT_COST_BYTES;
       if (this.hasWorked()) {
         yield { phase: 'comparing', done: 0, total: selection.count, bytes: null };
@@ -188,7 +189,7 @@ class Writing {
       ...deltas,
       level,
       isThin: options.thin,
-      packs,
+      stored: whole,
     });
     this.search = search;
     while (!search.isDone) {

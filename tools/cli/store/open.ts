@@ -25,9 +25,14 @@ const DEFAULT_BRANCH = 'main';
 const CACHE_BYTES = 67_108_864;
 
 const clock = { wall: () => wallTimeOfMillis(Date.now()) };
-/** Looks at watched refs don't keep the program going; waits for a lock, which are short, do. */
+/**
+ * Looks at watched refs don't keep the program going; waits for a lock, which are short, do. No
+ * wait lets others run: a timer would take a millisecond.
+ */
 const pause = (wait: Duration): Promise<void> =>
-  timers.setTimeout(wait / 1_000, undefined, { ref: wait < millis(200) });
+  wait === 0
+    ? timers.setImmediate()
+    : timers.setTimeout(wait / 1_000, undefined, { ref: wait < millis(200) });
 
 type FileShape = typeof fileSchema.shape;
 
