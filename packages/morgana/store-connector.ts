@@ -54,10 +54,14 @@ export const blockStoreConnector: Connector<'store.block'> = {
       overwrite,
     });
     if (!opened.ok) return { lacks: `disk '${device.name}': ${formatOpenError(opened.error)}` };
-    const { objects, scannedObjects } = opened.value.stats();
+    const { objects, scannedObjects, droppedBytes } = opened.value.stats();
     const millis = machine.clock.wall() - begin;
     const what = `${objects} objects, ${scannedObjects} since the last checkpoint`;
     log.source('store').info(`${device.name}: ${what}; opened in ${millis} ms`);
+    if (droppedBytes > 0) {
+      const when = 'written when the power went, or damaged since';
+      log.source('store').warn(`${device.name}: its last ${droppedBytes} bytes are lost: ${when}`);
+    }
     request.inspection?.commands.inspector.section(`store ${device.name}`, () => {
       const { counters, ...stats } = opened.value.stats();
       return { ...stats, ...counters };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readU32be, writeU32be } from '#core';
+import type { NewObject } from '#git';
 import { backendCases } from '#git/conformance';
 import { nodeCrypto } from '#targets/node/crypto';
 import { BlockBackend } from './block-backend.ts';
@@ -20,6 +21,8 @@ import {
   simDisk,
 } from './test-store.ts';
 import { putSum, sha256 } from './wire/checksum.ts';
+
+const full = { ok: false, error: { kind: 'full' } } as const;
 
 for (const hash of ['SHA-1', 'SHA-256'] as const) {
   for (const { name, run } of backendCases) {
@@ -187,6 +190,22 @@ test('full › writes refused › nothing lost, refs can still be removed', asyn
     ok: false,
     error: { kind: 'full' },
   });
+});
+
+test('an object whose record has roomBytes › taken; with one byte more › full', async () => {
+  for (const more of [0, 1]) {
+    const { store } = await freshStore();
+    await mustWrite(store, blob('x'));
+    const { roomBytes } = store.stats();
+    // Beside what is deflated: a tag, two lengths of three bytes, the id, a checksum.
+    const deflated = new Uint8Array(roomBytes - (1 + 2 * 3 + 20 + 4) + more);
+    const object = noise(deflated.length, 1);
+    const { kind, bytes } = object;
+    const entry = { kind, sizeBytes: bytes.length, base: null, deflated };
+    const done = await store.writeObjects([{ ...object, entry } as NewObject]);
+    assert.deepEqual(done, more === 0 ? { ok: true, value: undefined } : full);
+    if (more === 0) assert.ok(store.stats().roomBytes < 100);
+  }
 });
 
 test('read only › opened › reads, and refuses writes', async () => {

@@ -56,6 +56,10 @@ export interface BlockStoreStats {
   /** What opening scanned behind the last checkpoint. */
   readonly scannedObjects: number;
   readonly scannedBytes: number;
+  /** Bytes at the log's end that weren't whole then: see Scanned. */
+  readonly droppedBytes: number;
+  /** What objects may still take, compressed, before writes are refused as 'full'. */
+  readonly roomBytes: number;
   readonly counters: Readonly<StoreCounters>;
 }
 
@@ -299,7 +303,7 @@ export class BlockBackend implements ObjectBackend {
     options: { readonly repair?: boolean; readonly removeRefs?: boolean } = {},
   ): Promise<Result<CheckReport, BackendError>> {
     if (this.#isClosed) return CLOSED;
-    const checker = new Checker(this.#core, this.#reader);
+    const checker = new Checker(this.#core, this.#reader, this.#scanned.droppedBytes);
     const checked = await this.#checkAll(checker);
     if (!checked.ok) return this.#tell(checked.error, null);
     if (options.repair === true && checker.count > 0) {
@@ -400,6 +404,8 @@ export class BlockBackend implements ObjectBackend {
       indexBytes: PAGE_BYTES * (pages + fences),
       scannedObjects: this.#scanned.objects,
       scannedBytes: this.#scanned.bytes,
+      droppedBytes: this.#scanned.droppedBytes,
+      roomBytes: Math.max(0, this.#log.roomBytes()),
       counters: { ...counters },
     };
   }

@@ -38,6 +38,11 @@ export interface CheckReport {
   readonly problems: readonly CheckProblem[];
   /** All of them. */
   readonly problemCount: number;
+  /**
+   * At the log's end, which weren't whole when the store was opened: what was being written when
+   * the power went, or else the last batch, rotten, which nothing tells apart.
+   */
+  readonly droppedBytes: number;
 }
 
 export class Checker {
@@ -45,18 +50,20 @@ export class Checker {
   count = 0;
   objects = 0;
   bytes = 0;
+  readonly droppedBytes: number;
   readonly #core: StoreCore;
   readonly #reader: ObjectReader;
   readonly #damaged = new Set<ObjectId>();
 
-  constructor(core: StoreCore, reader: ObjectReader) {
+  constructor(core: StoreCore, reader: ObjectReader, droppedBytes: number) {
+    this.droppedBytes = droppedBytes;
     this.#core = core;
     this.#reader = reader;
   }
 
   get report(): CheckReport {
-    const { objects, bytes, problems, count } = this;
-    return { objects, bytes, problems, problemCount: count };
+    const { objects, bytes, problems, count, droppedBytes } = this;
+    return { objects, bytes, problems, problemCount: count, droppedBytes };
   }
 
   add(problem: CheckProblem): void {

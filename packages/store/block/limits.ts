@@ -21,6 +21,8 @@ export const BATCH_BYTES = 256 * 1_024;
 export const OBJECT_BYTES_MAX = 1_024 * 1_024 * 1_024;
 /** Bodies of batches up to this are read as a whole when the log is scanned. */
 export const SCAN_BYTES = 1_024 * 1_024;
+/** Batches behind the log's end that are looked at, to see whether what isn't whole was flushed. */
+export const BROKEN_BATCHES_MAX = 16;
 /** Of all refs as one record: past it a change that would add to them is refused as 'full'. */
 export const REFS_BYTES_MAX = 16 * 1_024 * 1_024;
 /** Of the reason of a change of refs; the rest is cut. */

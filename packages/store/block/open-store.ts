@@ -8,6 +8,7 @@ import type { BlockDevice, BlockError, CryptoPrimitives, Zlib } from '#device';
 import { formatBlockError } from '#device';
 import { ID_BYTES, type ObjectHash } from '#git';
 import { BlockIndex } from './block-index.ts';
+import { brokenTail } from './broken-tail.ts';
 import type { StoreCore } from './core.ts';
 import { Disk } from './disk.ts';
 import type { StoreFault } from './fault.ts';
@@ -71,12 +72,19 @@ export interface StoreParts {
   readonly tailObjectsMax?: number;
 }
 
+/** Behind the last checkpoint. */
+export interface Scanned {
+  readonly objects: number;
+  readonly bytes: number;
+  /** At the log's end, which weren't whole: what was being written, or the last batch, rotten. */
+  readonly droppedBytes: number;
+}
+
 export interface OpenedStore {
   readonly core: StoreCore;
   readonly refs: RefState;
   readonly end: StreamEnd;
-  /** Objects and bytes that were scanned. */
-  readonly scanned: { readonly objects: number; readonly bytes: number };
+  readonly scanned: Scanned;
 }
 
 const deviceError = (name: string, error: BlockError): OpenError => ({
@@ -229,6 +237,12 @@ export async function openAt(
   if (end.value === null) {
     return err({ kind: 'damaged', what: 'the refs of the last checkpoint are not whole' });
   }
+  const broken = await brokenTail(core, end.value);
+  if (!broken.ok) return err(openError(device.name, broken.error));
+  if (broken.value.wasFlushed) {
+    const fault = core.disk.damaged(end.value.place, 'a batch of the log that was flushed');
+    return err(openError(device.name, fault));
+  }
   if (!device.isReadOnly) {
     // What was read may not have been flushed by who wrote it; from here on it is relied on.
     const flushed = await core.disk.flush();
@@ -238,7 +252,8 @@ export async function openAt(
       if (!healed.ok) return err(openError(device.name, healed.error));
     }
   }
-  return ok({ core, refs, end: end.value, scanned });
+  const droppedBytes = broken.value.bytes;
+  return ok({ core, refs, end: end.value, scanned: { ...scanned, droppedBytes } });
 }
 
 /** The log behind the last checkpoint; null when that one's refs, its first record, are lost. */
