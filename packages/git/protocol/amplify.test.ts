@@ -125,6 +125,35 @@ test('push › more refs without their objects than the bound › the rest is re
   assert.equal(looked.mock.callCount(), PUSH_BROKEN_TIPS_MAX);
 });
 
+test('push › branches forward by as much as may be walked, by one commit more › moved, told why', async () => {
+  for (const [walkCommitsMax, refusal] of [
+    [20, null],
+    [19, 'too much history to tell a fast-forward: push fewer branches, or in steps'],
+  ] as const) {
+    const [from, to] = [new Replica(), new Replica({ walkCommitsMax })];
+    const first = await from.grow('a', 'first');
+    must(await from.backend.updateRefs([{ name: 'refs/heads/b', from: null, to: first }], 'test'));
+    const refspecs = ['refs/heads/*:refs/heads/*'];
+    assert(must(await from.remoteTo(to).push({ refspecs })).isWhole);
+    for (const branch of ['a', 'b']) {
+      for (let i = 0; i < 10; i++) await from.grow(branch, `${branch}${i}`);
+    }
+    const pushed = must(await from.remoteTo(to).push({ refspecs }));
+    assert.deepEqual(
+      pushed.refs.map((fate) => fate.refusal),
+      [null, refusal],
+    );
+    // A ref that isn't where it is said to be is no reason to read a history.
+    const stray = { name: 'refs/heads/a', from: noId('SHA-1').replaceAll('0', 'e') as never };
+    const commands = [{ ...stray, to: (await to.tip('refs/heads/a'))! }];
+    const request = { commands, capabilities: ['report-status'], shallow: [] };
+    const bytes = written(pushRequestPkts(request, noId('SHA-1')));
+    const empty = must(await packOf());
+    const report = await bytesFrom(to.receivePack.serve(piecesOf(bytes, empty), undefined));
+    assert.match(Buffer.from(report).toString(), /ng refs\/heads\/a non-fast-forward/);
+  }
+});
+
 test('a bad pack without an end › refused after so many bytes as it may have', async () => {
   let sent = 0;
   async function* endless(): AsyncGenerator<Uint8Array> {

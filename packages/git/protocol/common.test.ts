@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ObjectId } from '../object-id.ts';
 import { CommitGraph } from './commit-graph.ts';
-import { areReachable } from './common.ts';
+import { areReachable, findReachable } from './common.ts';
 import { Replica } from './test-replica.ts';
 
 test('walks of one request › share what it may look at; one commit past it › not reached', async () => {
@@ -16,9 +16,10 @@ test('walks of one request › share what it may look at; one commit past it ›
   assert.equal(await areReachable(whole, [last], new Set([first])), true, 'the other 10 suffice');
   assert.equal(whole.walkLeft, 0);
   assert.equal(await areReachable(whole, [last], new Set([last])), true, 'that costs nothing');
+  assert.equal(await findReachable(whole, [last], new Set([first])), null, 'not known');
   const short = new CommitGraph(replica.backend, 20);
-  assert.equal(await areReachable(short, [last], new Set([strange])), false);
-  assert.equal(await areReachable(short, [last], new Set([first])), false, 'one is left');
+  assert.equal(await findReachable(short, [last], new Set([strange])), false);
+  assert.equal(await findReachable(short, [last], new Set([first])), null, 'one is left');
   const again = new CommitGraph(replica.backend, 20);
   assert.equal(await areReachable(again, [last], new Set([strange])), false);
   assert.equal(await areReachable(again, [last], new Set([second])), true);

@@ -88,16 +88,23 @@ export class CommonObjects {
   }
 }
 
-/**
- * Whether `tips` together reach all of `ids`, within WALK_COMMITS_MAX commits and what the graph
- * has left for walks. The newest are looked at first, so that what is near a tip is found soon.
- * Throws Stop.
- */
-export async function areReachable(
+/** Whether `tips` together reach all of `ids`, as far as `findReachable` finds. Throws Stop. */
+export const areReachable = async (
   graph: CommitGraph,
   tips: readonly ObjectId[],
   ids: ReadonlySet<ObjectId>,
-): Promise<boolean> {
+): Promise<boolean> => (await findReachable(graph, tips, ids)) === true;
+
+/**
+ * Whether `tips` together reach all of `ids`; null when that isn't known after WALK_COMMITS_MAX
+ * commits, or as many as the graph has left for walks. The newest are looked at first, so that what
+ * is near a tip is found soon. Throws Stop.
+ */
+export async function findReachable(
+  graph: CommitGraph,
+  tips: readonly ObjectId[],
+  ids: ReadonlySet<ObjectId>,
+): Promise<boolean | null> {
   const missing = new Set(ids);
   const seen = new Set<ObjectId>();
   const queue = new BinaryHeap<CommitNode>(isNewer);
@@ -113,11 +120,11 @@ export async function areReachable(
     for (const tag of peeled?.tags ?? []) missing.delete(tag);
     if (peeled?.kind === 'commit') await meet(peeled.id);
   }
-  while (missing.size > 0 && seen.size <= WALK_COMMITS_MAX && graph.walkLeft > 0) {
-    const node = queue.pop();
-    if (node === undefined) return false;
+  while (missing.size > 0) {
+    if (queue.count === 0) return false;
+    if (seen.size > WALK_COMMITS_MAX || graph.walkLeft === 0) return null;
     graph.walkLeft--;
-    for (const parent of node.parents) await meet(parent);
+    for (const parent of queue.pop()!.parents) await meet(parent);
   }
-  return missing.size === 0;
+  return true;
 }

@@ -41,7 +41,7 @@ export const HAVES_TOLD_MAX = 1_000_000;
 export const PUSH_BROKEN_TIPS_MAX = 16;
 /**
  * Commits that a server looks at for all refs of a push together, to see which are fast-forwards;
- * more: the refs that are left aren't.
+ * more: the refs that are left are refused, and told why.
  */
 export const PUSH_WALK_COMMITS_MAX = 10 * WALK_COMMITS_MAX;
 /** Of a pack that is pushed and waits as objects; a longer one waits as it is, where it can. */

@@ -23,7 +23,7 @@ import { PushArguments, pushReportPkts, type RefCommand } from '../wire/push-req
 import { BAND_BYTES_MAX, BandPacker } from '../wire/side-band.ts';
 import { joinBytes } from '../wire/text.ts';
 import { CommitGraph } from './commit-graph.ts';
-import { areReachable } from './common.ts';
+import { findReachable } from './common.ts';
 import { followPush } from './connectivity.ts';
 import {
   PUSH_BROKEN_TIPS_MAX,
@@ -40,7 +40,10 @@ import { AGENT, bytesOf, errorLine } from './upload-pack.ts';
 
 /** One ref of a push, as an application's policy sees it. */
 export interface PushedRef extends RefCommand {
-  /** False where history is rewritten; true for new and deleted refs, and for tags. */
+  /**
+   * False where history is rewritten, or may be (PUSH_WALK_COMMITS_MAX); true for new and deleted
+   * refs, and for tags.
+   */
   readonly isFastForward: boolean;
   readonly options: readonly string[];
 }
@@ -55,6 +58,8 @@ export interface ReceivePackOptions<Pusher> {
   readonly packBytesMax?: number;
   /** Of a push's objects, which wait in memory; PUSH_OBJECT_BYTES_MAX unless given. */
   readonly objectBytesMax?: number;
+  /** Commits looked at to see what is a fast-forward; PUSH_WALK_COMMITS_MAX unless given. */
+  readonly walkCommitsMax?: number;
   /** Branches may lose commits; false unless given. */
   readonly allowRewrite?: boolean;
   /**
@@ -63,6 +68,9 @@ export interface ReceivePackOptions<Pusher> {
    */
   readonly accept?: (update: PushedRef, pusher: Pusher) => Promise<string | null> | string | null;
 }
+
+/** Why a branch stays that may well be a fast-forward. */
+const TOO_FAR = 'too much history to tell a fast-forward: push fewer branches, or in steps';
 
 const CAPABILITIES = [
   'report-status',
@@ -178,12 +186,13 @@ class Push<Pusher> {
 
   constructor(server: ReceivePack<Pusher>, push: ReadPush, pusher: Pusher) {
     const { backend, objectBytesMax = PUSH_OBJECT_BYTES_MAX } = server.options;
+    const { walkCommitsMax = PUSH_WALK_COMMITS_MAX } = server.options;
     this.server = server;
     this.push = push;
     this.pusher = pusher;
     const shallow = new Set(push.taken.shallow);
     this.quarantine = new Quarantine(backend, objectBytesMax, shallow);
-    this.graph = new CommitGraph(this.quarantine, PUSH_WALK_COMMITS_MAX);
+    this.graph = new CommitGraph(this.quarantine, walkCommitsMax);
     this.fates = push.taken.commands.map((command) => ({ command, refusal: null }));
   }
 
@@ -277,9 +286,10 @@ class Push<Pusher> {
       const isBranch = name.startsWith(HEADS);
       if (isBranch && (await this.graph.commit(to)) === null) return 'a branch must be a commit';
     }
-    const isFastForward = await this.isFastForward(command);
-    if (!isFastForward && !allowRewrite) return 'non-fast-forward';
-    return this.askPolicy(accept, { name, from, to, isFastForward });
+    const isForward = await this.isFastForward(command);
+    if (isForward === null && !allowRewrite) return TOO_FAR;
+    if (isForward === false && !allowRewrite) return 'non-fast-forward';
+    return this.askPolicy(accept, { name, from, to, isFastForward: isForward === true });
   }
 
   /** Null: all that `tip` leads to came, or is here. Else what is wrong. */
@@ -303,10 +313,15 @@ class Push<Pusher> {
     }
   }
 
-  /** A branch that the client saw elsewhere is judged by what it saw: it will not move anyway. */
-  private async isFastForward({ name, from, to }: RefCommand): Promise<boolean> {
+  /**
+   * Null: that would take too long to find out. A branch that the client saw elsewhere is judged by
+   * what it saw: it will not move anyway.
+   */
+  private async isFastForward({ name, from, to }: RefCommand): Promise<boolean | null> {
     if (from === null || to === null || from === to || !name.startsWith(HEADS)) return true;
-    return areReachable(this.graph, [to], new Set([from]));
+    // Nothing leads to what isn't here: to look for it would be to read all of a history.
+    if ((await this.graph.commit(from)) === null) return false;
+    return findReachable(this.graph, [to], new Set([from]));
   }
 
   private async isHead(name: string): Promise<boolean> {
