@@ -4,12 +4,14 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { asFailure } from '../../tools/cli/failure.ts';
 import { parseCommandLine } from '../../tools/cli/flags.ts';
 import { Answers } from '../../tools/cli/store/answers.ts';
 import { storeVerb } from '../../tools/cli/store/store.ts';
 import { VERBS } from '../../tools/cli/verbs.ts';
 import { StockGit } from '../helpers/git.ts';
+import { startGitDaemon } from '../helpers/git-daemon.ts';
 import { Workspace } from './cli.ts';
 
 const stock = new StockGit();
@@ -182,7 +184,13 @@ test('wrong words, flags, paths, revisions, places › one line each, and the ex
   await fails(['remove', 'nothing'], 2, /nothing is at/);
   await fails(['merge', 'nobody'], 2, /no branch, tag or commit 'nobody'/);
   await fails(['pull'], 1, /cloned from nowhere/);
-  await fails(['push', 'ftp://x'], 1, /neither a URL nor a directory/);
+  for (const word of ['ftp://x', 'http://', 'git://x', 'git:///x', 'git://h/%00', 'file://h/x']) {
+    await fails(['push', word], 1, /neither a URL nor a directory/);
+  }
+  await fails(['push', 'git://ada@host/repo'], 1, /names a user/);
+  for (const word of ['ssh://h/x', 'git+ssh://h/x', 'ada@h:repo']) {
+    await fails(['push', word], 1, /needs SSH, which is not built in/);
+  }
   await fails(['get', 'x', `--root=${work.path('none')}`], 2, /no directory/);
   await fails(['get', 'x', `--root=${work.directory}`], 2, /no Git repository/);
   await fails(['init', `--root=${work.directory}`], 2, /isn't empty/);
@@ -276,7 +284,7 @@ test('export, import › git takes our bundle and verifies it, we take git’s',
 
 test('a store in another directory › cloned, pulled, pushed › as over a network', async () => {
   const copy = `--root=${work.path('beside')}`;
-  await store('clone', root, copy);
+  await store('clone', pathToFileURL(root).href, copy);
   await store('set', 'beside', '1', copy);
   assert.match(await store('push', copy), /fast-forward/);
   assert.equal(await git('show', 'main:beside'), '1');
@@ -284,6 +292,24 @@ test('a store in another directory › cloned, pulled, pushed › as over a netw
   assert.match(await store('pull', copy), /^main is at/);
   assert.equal(await store('get', 'beside', copy), '2');
   assert.equal(await store('pull', copy), 'nothing has changed\n');
+});
+
+test('git:// › cloned, pulled, pushed, gone › as over a network, and told', async () => {
+  const daemon = await startGitDaemon(stock, path.dirname(root));
+  const copy = `--root=${work.path('by-daemon')}`;
+  try {
+    await store('clone', `git://127.0.0.1:${daemon.port}/${path.basename(root)}`, copy);
+    await store('set', 'daemon', '1', copy);
+    assert.match(await store('push', copy), /fast-forward/);
+    assert.equal(await git('show', 'main:daemon'), '1');
+    await store('set', 'daemon', '2');
+    assert.match(await store('pull', copy), /^main is at/);
+    const nowhere = `git://127.0.0.1:${daemon.port}/nowhere`;
+    await fails(['pull', nowhere, copy], 2, /access denied or repository not exported/);
+  } finally {
+    await daemon.close();
+  }
+  await fails(['pull', copy], 2, /refused/);
 });
 
 test('clone › fails › nothing is left, and the right one works there', async () => {

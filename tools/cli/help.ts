@@ -193,7 +193,7 @@ id or its beginning. Every change is one commit; what changes nothing makes none
   merge REVISION        into the branch; conflicts are listed, and nothing changes
   revert REVISION       a commit that undoes that one
   watch [PATH]          as diff, for each change as it comes, until Ctrl-C
-  clone URL             into DIR, by Git's smart HTTP protocol or from a directory; so are
+  clone URL             into DIR: http://, https://, git://, file:// or a directory; so are
   pull [URL]            the branch, and merge it; where it was cloned from unless given
   push [URL]            the branch; what would lose commits there is refused
   export FILE           all branches and tags as a bundle of Git's

@@ -2,7 +2,10 @@
 
 import { appendFileSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { err, type Result } from '#core';
+import type { Flow } from '#device';
 import {
+  DaemonTransport,
   type ExchangeError,
   formatExchangeError,
   type GitTransport,
@@ -15,20 +18,46 @@ import {
 } from '#git';
 import { configValue } from '#git/disk';
 import { nodeCrypto } from '#targets/node/crypto';
+import { HostStack } from '#targets/node/host-stack';
+import { NodeLoop } from '#targets/node/loop';
 import { zlib } from '#targets/node/zlib';
 import { HttpTransport } from '../../../packages/morgana/git.ts';
 import { EXIT_OK, Failure, usageFailure } from '../failure.ts';
 import { shown } from '../places.ts';
 import { type Answers, must, safe, shortId, stdoutAnswers } from './answers.ts';
 import { branchOf, initStore, type OpenStore, openStore, rootOf, type StorePlace } from './open.ts';
+import { placeText, type RemotePlace, remotePlace } from './remote-place.ts';
 import { type MergeFlags, tell } from './writing.ts';
 
 const REMOTE = 'origin';
 
-function remoteOf({ backend }: OpenStore, place: string): Remote {
-  const connect = (): GitTransport =>
-    isUrl(place) ? new HttpTransport({ url: place }) : new DirectoryTransport(place);
+function remoteOf({ backend }: OpenStore, word: string): Remote {
+  const place = remotePlace(word);
+  const connect = (): GitTransport => transportTo(place);
   return new Remote({ backend, crypto: nodeCrypto, zlib, connect, name: REMOTE });
+}
+
+function transportTo(place: RemotePlace): GitTransport {
+  switch (place.kind) {
+    case 'http':
+      return new HttpTransport({ url: place.url });
+    case 'daemon':
+      return daemonTransport(place);
+    case 'directory':
+      return new DirectoryTransport(place.directory);
+  }
+}
+
+function daemonTransport(place: Extract<RemotePlace, { kind: 'daemon' }>): GitTransport {
+  const loop = new NodeLoop();
+  const stack = new HostStack(loop);
+  const connect = (): Promise<Result<Flow, string>> =>
+    new Promise((resolve) => {
+      stack.connect(place.host, place.port, (opened) =>
+        resolve(opened.ok ? opened : err(opened.error.kind)),
+      );
+    });
+  return new DaemonTransport({ connect, timers: loop.timers, host: place.name, path: place.path });
 }
 
 /** A repository in another directory of this machine, which is closed behind it. */
@@ -56,7 +85,7 @@ export async function clone(
   word: string,
   out: Answers,
 ): Promise<number> {
-  const url = urlOf(word);
+  const url = placeText(word);
   const root = rootOf(flags);
   const hash = flags['object-format'] === 'sha1' ? 'SHA-1' : 'SHA-256';
   const wasThere = existsSync(root);
@@ -135,23 +164,10 @@ export async function push(
 }
 
 function remoteUrl({ backend, root }: OpenStore, word: string | undefined): string {
-  if (word !== undefined) return urlOf(word);
+  if (word !== undefined) return placeText(word);
   const url = configValue(backend.layout.config, `remote.${REMOTE}.url`);
-  if (url !== null && url !== undefined) return urlOf(url);
+  if (url !== null && url !== undefined) return placeText(url);
   throw usageFailure(`${shown(root)} was cloned from nowhere`, 'name a URL');
-}
-
-const isUrl = (word: string): boolean => /^https?:\/\//.test(word) && URL.canParse(word);
-
-/** A URL, or a directory, in full: it is kept in a configuration. */
-function urlOf(word: string): string {
-  const place = isUrl(word) || /^\w+:\/\//.test(word) ? word : path.resolve(word);
-  const isPlace = isUrl(place) || path.isAbsolute(place);
-  if (isPlace && !/["\\\n]/.test(place)) return place;
-  throw usageFailure(
-    `'${safe(word)}' is neither a URL nor a directory`,
-    'as http://host/repository',
-  );
 }
 
 function failed(error: ExchangeError, url: string): Failure {
