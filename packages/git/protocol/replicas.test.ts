@@ -74,3 +74,24 @@ for (let seed = 1; seed <= 3; seed++) {
     }
   });
 }
+
+test('a tip here without what it leads to, as a fetch that broke leaves it › all is brought', async () => {
+  const [hub, replica] = [new Replica(), new Replica()];
+  await hub.grow('main', 'first');
+  await hub.grow('side', 'other');
+  const remote = replica.remoteTo(hub, 'hub');
+  must(await remote.fetch({ refspecs: ['+main:refs/remotes/hub/main'] }));
+  const tip = await hub.grow('main', 'second');
+  const commit = must(await hub.backend.readObject(tip));
+  must(await replica.backend.writeObjects([{ id: tip, ...commit! }]));
+  const report = must(await remote.fetch());
+  assert.deepEqual(report.refs.map(({ outcome }) => outcome).sort(), ['fast-forward', 'new']);
+  for await (const id of hub.backend.objectIds()) {
+    assert(must(await replica.backend.hasObject(must(id))), must(id));
+  }
+  // What a ref leads to is whole, whether or not it is one's tip.
+  must(await hub.backend.updateRefs([{ name: MAIN, from: 'any', to: null }], 'back'));
+  const [first] = must(await hub.backend.listRefs('refs/heads/side'));
+  must(await hub.backend.updateRefs([{ name: MAIN, from: null, to: first!.id }], 'back'));
+  assert.equal(must(await remote.fetch()).objects, 0);
+});

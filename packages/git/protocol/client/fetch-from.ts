@@ -100,6 +100,8 @@ class Fetch {
   private readonly specs: readonly Refspec[];
   private graph: CommitGraph;
   private ends: HistoryEnds | null = null;
+  /** What refs here name, and what was brought. */
+  private readonly whole = new Set<ObjectId>();
   private objects = 0;
 
   constructor(
@@ -123,10 +125,10 @@ class Fetch {
     const targets = await this.targets(there);
     const local = new Map<string, ObjectId>();
     for (const { name, id } of got(await backend.listRefs('refs/'))) local.set(name, id);
-    const wants = await this.missing(targets.map(({ ref }) => ref.id));
-    await this.bring(wants, there.refs, local);
+    for (const id of local.values()) this.whole.add(id);
+    await this.bring(await this.missing(targets), there.refs, local);
     const tags = await this.tags(there.refs, targets, local);
-    await this.bring(await this.missing(tags.map(({ ref }) => ref.id)), there.refs, local);
+    await this.bring(await this.missing(tags), there.refs, local);
     const refs = await this.move([...targets, ...tags], there.refs, local);
     const shallow = [...this.ends.ids];
     return { refs, remoteRefs: there.refs, head: there.head, objects: this.objects, shallow };
@@ -153,13 +155,31 @@ class Fetch {
   }
 
   /** What must be asked for: with a depth, all. */
-  private async missing(ids: readonly ObjectId[]): Promise<ObjectId[]> {
-    const missing = new Set<ObjectId>();
+  private async missing(targets: readonly Target[]): Promise<ObjectId[]> {
+    const ids = new Set(targets.map(({ ref }) => ref.id));
+    const here = this.options.deepening === undefined ? await this.wholeOf(ids) : [];
+    for (const id of here) ids.delete(id);
+    return [...ids];
+  }
+
+  /**
+   * Those that are here with all that they lead to: refs lead to them. Of others only a part may be
+   * here, as a fetch that broke leaves it.
+   */
+  private async wholeOf(ids: Iterable<ObjectId>): Promise<ObjectId[]> {
+    const whole: ObjectId[] = [];
+    const others = new Set<ObjectId>();
+    const peeled = new Set<ObjectId>();
     for (const id of ids) {
-      const isHere = got(await this.context.backend.hasObject(id));
-      if (!isHere || this.options.deepening !== undefined) missing.add(id);
+      if (this.whole.has(id)) whole.push(id);
+      else if (got(await this.context.backend.hasObject(id))) {
+        others.add(id);
+        peeled.add((await this.graph.peel(id))?.id ?? id);
+      }
     }
-    return [...missing];
+    if (others.size === 0) return whole;
+    const isWhole = await areReachable(this.graph, [...this.whole], peeled);
+    return isWhole ? [...whole, ...others] : whole;
   }
 
   private async bring(
@@ -175,9 +195,7 @@ class Fetch {
     }
     const haves = new Haves(this.graph);
     for (const id of new Set(local.values())) await haves.add(id);
-    for (const { id } of refs) {
-      if (got(await backend.hasObject(id))) await haves.addAdvertised(id);
-    }
+    for (const id of await this.wholeOf(refs.map((ref) => ref.id))) await haves.addAdvertised(id);
     const isFirst = local.size === 0;
     const fetched = await fetchPack(
       this.session,
@@ -198,8 +216,10 @@ class Fetch {
     // What it knew of commits may be another now.
     this.graph = new CommitGraph(backend);
     for (const id of wants) {
-      if (got(await backend.hasObject(id))) continue;
-      throw new Failed({ kind: 'bad pack', what: `the server sent no ${id}` });
+      if (!got(await backend.hasObject(id))) {
+        throw new Failed({ kind: 'bad pack', what: `the server sent no ${id}` });
+      }
+      this.whole.add(id);
     }
   }
 
