@@ -1,6 +1,7 @@
 /**
  * A website from a branch of a Git repository: pulled at boot and on a signed webhook, and replaced
- * as a whole. What goes back is what was pushed: `git revert` is the way to undo.
+ * as a whole. What goes back is what was pushed: `git revert` is the way to undo. With a disk, what
+ * was shown last is there at boot.
  */
 
 import type { Start } from 'morgana';
@@ -20,7 +21,7 @@ const nothing: HttpHandler = {
   request: (exchange) => exchange.abort(),
 };
 
-export const start: Start<typeof config> = async ({ stack, args, ...environment }) => {
+export const start: Start<typeof config> = async ({ stack, repository, args, ...environment }) => {
   const { clock, log, timers, memoryBytes } = environment;
   const hook = webhook({
     path: '/webhook',
@@ -32,11 +33,12 @@ export const start: Start<typeof config> = async ({ stack, args, ...environment 
   const branch = pullBranch({
     url: args.remote,
     branch: args.branch,
+    repository,
     bytesMax: memoryBytes / 8,
     clock,
     log,
     timers,
     changed: (content) => server.replaceHandler(hook.beside(new StaticSite(content, clock))),
   });
-  branch.pull();
+  void branch.pull();
 };

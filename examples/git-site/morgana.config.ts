@@ -1,9 +1,11 @@
-import { arg, defineUnikernel, net } from 'morgana/config';
+import { arg, defineUnikernel, disk, net, store } from 'morgana/config';
+
+const kept = disk({ optional: true });
 
 export default defineUnikernel({
   name: 'git-site',
   main: './main.ts',
-  devices: { stack: net.stack() },
+  devices: { stack: net.stack(), kept, repository: store.on(kept) },
   args: {
     port: arg.port({ default: 80, doc: 'TCP port of the website' }),
     remote: arg.string({ doc: 'the repository, as https://git.example/site' }),

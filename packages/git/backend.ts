@@ -140,6 +140,14 @@ export interface ObjectBackend {
   listShallow?(): Promise<Result<ReadonlySet<ObjectId>, BackendError>>;
   /** Makes commits shallow, and others not: it lasts as refs do. */
   updateShallow?(update: ShallowUpdate): Promise<Result<void, BackendError>>;
+  /**
+   * Gives back the room of what no ref leads to, beside whoever reads and writes; of the history of
+   * each ref `depth` commits stay, all unless given. What was written last stays too, as it may be
+   * on its way to a ref, unless `sparesRecent` is false. Absent where it isn't ours to do.
+   */
+  collect?(options: { readonly depth?: number; readonly sparesRecent?: boolean }): {
+    readonly done: Promise<Result<unknown, BackendError | { readonly kind: 'cancelled' }>>;
+  };
   /** Every object that is here, once, in any order; those written meanwhile may be among them. */
   objectIds?(): AsyncIterable<Result<ObjectId, BackendError>>;
   /** The object as a pack would keep it, where it is kept so; null elsewhere. */

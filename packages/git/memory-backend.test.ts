@@ -36,9 +36,9 @@ test('collected › what no ref reaches goes, at the second time; what is reache
   );
   const [kept, dropped, late] = objects.map(({ id }) => id) as [ObjectId, ObjectId, ObjectId];
   await backend.writeObjects(objects.slice(0, 2));
-  assert.equal(backend.collect(new Set([kept])), 0);
+  assert.equal(backend.keepOnly(new Set([kept])), 0);
   await backend.writeObjects(objects.slice(2));
-  assert.equal(backend.collect(new Set([kept])), 'dropped'.length);
+  assert.equal(backend.keepOnly(new Set([kept])), 'dropped'.length);
   const has = async (id: ObjectId): Promise<unknown> => backend.hasObject(id);
   assert.deepEqual(await has(kept), ok(true));
   assert.deepEqual(await has(dropped), ok(false));

@@ -73,7 +73,7 @@ export class MemoryBackend implements ObjectBackend {
    * Drops what isn't in `reached`, but for what was written since the last call: it may be on its
    * way to a ref. Returns the bytes that are free.
    */
-  collect(reached: ReadonlySet<ObjectId>): number {
+  keepOnly(reached: ReadonlySet<ObjectId>): number {
     const before = this.#bytes;
     for (const id of this.#old) {
       const object = this.#objects.get(id);

@@ -117,7 +117,7 @@ function checkSharing(devices: DeviceSpecs): void {
   if (new Set(specs).size !== specs.length) throw new TypeError('one device has two names');
   const owners = new Map<unknown, string>();
   const nodes = deviceOrder(devices);
-  checkDisks(nodes.filter(({ kind }) => kind === 'disk'));
+  checkDisks(nodes.filter(({ kind }) => kind === 'disk' || kind === 'disk.optional'));
   checkStores(nodes);
   for (const node of nodes) {
     const claimed = node.needs.map((at) => nodes[at]!);
@@ -140,7 +140,7 @@ function checkStores(nodes: readonly DeviceNode[]): void {
   const owners = new Map<number, string>();
   for (const { kind, name, needs } of nodes) {
     const disk = needs[0];
-    if (kind !== 'store.block' || disk === undefined) continue;
+    if ((kind !== 'store.block' && kind !== 'store.optional') || disk === undefined) continue;
     const owner = owners.get(disk);
     if (owner !== undefined) {
       throw new TypeError(
@@ -256,19 +256,36 @@ export const kv = {
   ): DeviceSpec<'kv.store'> => declareDevice('kv.store', { branch }, [over], callSite()),
 } as const;
 
+export interface DiskOptions {
+  /** Smaller ones are refused at boot. */
+  readonly bytesMin?: number;
+  /** The program only reads, so several may have it at once. */
+  readonly readOnly?: boolean;
+}
+
 /**
- * A block device, attached at boot under the device's name: `morgana run --disk=NAME=FILE`.
- * `bytesMin`: smaller ones are refused at boot. `readOnly`: the program only reads, so several may
- * have it at once.
+ * A block device, attached at boot under the device's name: `morgana run --disk=NAME=FILE`. An
+ * optional one that isn't attached is null.
  */
+export function disk(options?: DiskOptions & { readonly optional?: false }): DeviceSpec<'disk'>;
 export function disk(
-  options: { readonly bytesMin?: number; readonly readOnly?: boolean } = {},
-): DeviceSpec<'disk'> {
-  const { bytesMin = 0, readOnly = false } = options;
+  options: DiskOptions & { readonly optional: true },
+): DeviceSpec<'disk.optional'>;
+export function disk(
+  options: DiskOptions & { readonly optional?: boolean } = {},
+): DeviceSpec<'disk' | 'disk.optional'> {
+  const { bytesMin = 0, readOnly = false, optional = false } = options;
   if (!Number.isSafeInteger(bytesMin) || bytesMin < 0) {
     throw new TypeError(`bytesMin of a disk: ${bytesMin} is no number of bytes`);
   }
-  return declareDevice('disk', { bytesMin, readOnly }, [], callSite());
+  const kind = optional ? 'disk.optional' : 'disk';
+  return declareDevice(kind, { bytesMin, readOnly }, [], callSite());
+}
+
+/** What a store is, by the disk that it is on. */
+interface StoreKinds {
+  readonly disk: 'store.block';
+  readonly 'disk.optional': 'store.optional';
 }
 
 /** Whose name commits have that are given none, and what a repository that is made is like. */
@@ -283,12 +300,16 @@ export interface StoreDeviceOptions {
 export const store = {
   /**
    * A Git repository on a disk, as `morgana/store` has it. A blank disk is formatted; one with
-   * other data is refused at boot, unless `overwrite` says that it may go.
+   * other data is refused at boot, unless `overwrite` says that it may go. On an optional disk that
+   * isn't attached it is null.
    */
-  on: (
-    over: DeviceSpec<'disk'>,
+  on: <K extends 'disk' | 'disk.optional'>(
+    over: DeviceSpec<K>,
     options: StoreDeviceOptions & { readonly overwrite?: boolean } = {},
-  ): DeviceSpec<'store.block'> => declareDevice('store.block', { ...options }, [over], callSite()),
+  ): DeviceSpec<StoreKinds[K]> => {
+    const kinds: StoreKinds = { disk: 'store.block', 'disk.optional': 'store.optional' };
+    return declareDevice(kinds[over.kind], { ...options }, [over], callSite());
+  },
   /** The same in memory: gone when the program ends. */
   memory: (options: StoreDeviceOptions = {}): DeviceSpec<'store.memory'> =>
     declareDevice('store.memory', { ...options }, [], callSite()),

@@ -19,7 +19,9 @@ export interface DeviceKinds {
   'kv.commit': KvReadOnly;
   'kv.store': KvReadWrite;
   disk: BlockDevice;
+  'disk.optional': BlockDevice | null;
   'store.block': Repository;
+  'store.optional': Repository | null;
   'store.memory': Repository;
   'net.management': ManagementPort;
   'tls.server': TlsServer;

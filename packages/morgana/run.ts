@@ -141,7 +141,7 @@ async function startUnikernel(
   try {
     const code = await unikernel.start(context);
     if (code !== undefined) {
-      for (const device of Object.values(devices)) (device as Partial<Stack>).release?.();
+      for (const device of Object.values(devices)) (device as Partial<Stack> | null)?.release?.();
       return code;
     }
   } catch (error) {

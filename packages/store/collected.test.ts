@@ -52,8 +52,8 @@ const WORLDS = {
     const backend = new MemoryBackend();
     const collect = async (keep: Repository) => {
       const ids = new Set(await reachable(keep));
-      backend.collect(ids);
-      backend.collect(ids);
+      backend.keepOnly(ids);
+      backend.keepOnly(ids);
     };
     return { repository: testRepository(backend), reopened: async () => backend, collect };
   },

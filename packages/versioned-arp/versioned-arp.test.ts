@@ -404,7 +404,7 @@ test('ten times the history that is kept › memory stays what two of them take'
       collect: async () => {
         const reached = await reachable(host.repository);
         assert(reached.ok);
-        backend.collect(reached.value);
+        backend.keepOnly(reached.value);
       },
     },
     backend,

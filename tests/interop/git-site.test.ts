@@ -1,7 +1,8 @@
 /**
  * examples/git-site with stock Git on the other side (`git http-backend`), on each target: the
  * first pull, pushes that a webhook tells of, requests while the site is replaced, a revert, a
- * remote that fails. MORGANA_GIT_SITE=node,process,pvh chooses targets; pvh unless it is set.
+ * remote that fails, a reboot without one. MORGANA_GIT_SITE=node,process,pvh chooses targets; pvh
+ * unless it is set.
  */
 
 import assert from 'node:assert/strict';
@@ -18,6 +19,7 @@ import { type HttpBackend, startHttpBackend } from '../helpers/git-http-backend.
 import { cannotBoot } from '../helpers/machine.ts';
 import { cannotRun } from '../process/process.ts';
 
+const APP = path.join(root, 'examples/git-site');
 const SECRET = 'what nobody guesses';
 /** Lines of the large page: each says which version it is of. */
 const LINES = 2_000;
@@ -179,17 +181,31 @@ for (const [name, { flags, host, skip }] of Object.entries(TARGETS)) {
   if (!chosen.includes(name)) continue;
   describe(name, { skip }, () => {
     const author = new Author(name);
+    const image = work.path(`git-site-${name}`);
     let tool: Tool;
     let site = '';
+
+    /** The image, or what it is made of, with its disk. */
+    function boot(what: string, remote: string, ...more: string[]): Tool {
+      const port = new URL(site).port;
+      const disk = `--disk=kept=${image}.disk,size=2M`;
+      const words = [
+        'run',
+        what,
+        ...flags,
+        disk,
+        `--publish=${port}:80`,
+        `--name=git-site-${name}`,
+      ];
+      return work.start([...words, ...more, '--', `--remote=${remote}`, `--secret=${SECRET}`]);
+    }
 
     before(async () => {
       if (skip !== false) return;
       const port = await freePort();
       site = `http://127.0.0.1:${port}`;
       const remote = `${backend.url.replace('127.0.0.1', host)}/${name}`;
-      const app = path.join(root, 'examples/git-site');
-      const words = ['run', app, ...flags, `--publish=${port}:80`, `--name=git-site-${name}`];
-      tool = work.start([...words, '--', `--remote=${remote}`, `--secret=${SECRET}`]);
+      tool = boot(APP, remote, `--keep-image=${image}`);
       await tool.wrote(/pull failed: .*; nothing to show yet, again in 1 s/);
     });
 
@@ -265,6 +281,18 @@ for (const [name, { flags, host, skip }] of Object.entries(TARGETS)) {
       await author.write();
       await author.push();
       await tool.wrote(new RegExp(`shows ${await author.head()}: 3 files`));
+    });
+
+    test('killed, and booted again with the remote away › the site as it was, at once', async () => {
+      const before = await get(`${site}/`);
+      tool.child.kill('SIGINT');
+      await tool.ended;
+      // Node's program is no image.
+      tool = boot(name === 'node' ? APP : image, `http://${host}:${await freePort()}/${name}`);
+      await tool.wrote(/shows [0-9a-f]{40}: 3 files, as they were kept/);
+      assert.deepEqual(await get(`${site}/`), before);
+      await tool.wrote(/pull failed: .*; the old content stays, again in 1 s/);
+      assert.deepEqual(await get(`${site}/`), before);
     });
   });
 }

@@ -106,11 +106,12 @@ export const diskProgram = (app: App, platform: Platform): DiskProgram => ({
 
 const disksOf = (app: Pick<App, 'devices'>): DescribedDisk[] =>
   app.devices
-    .filter(({ kind }) => kind === 'disk')
-    .map(({ name, options }) => ({
+    .filter(({ kind }) => kind === 'disk' || kind === 'disk.optional')
+    .map(({ kind, name, options }) => ({
       name,
       bytesMin: Number(options.bytesMin),
       readOnly: options.readOnly === true,
+      ...(kind === 'disk.optional' && { optional: true }),
     }));
 
 function networkOf(app: App, platform: Platform): string[] {

@@ -58,9 +58,9 @@ function capabilityLines({ capabilities }: Description): string[] {
   ];
 }
 
-function diskLine({ name, bytesMin, readOnly }: DescribedDisk): string {
+function diskLine({ name, bytesMin, readOnly, optional }: DescribedDisk): string {
   const size = bytesMin > 0 ? `, ${formatDiskBytes(bytesMin)} at least` : '';
-  return `${readOnly ? 'reads' : 'reads and writes'} disk ${name}${size}`;
+  return `${readOnly ? 'reads' : 'reads and writes'} disk ${name}${size}${optional ? ', if there is one' : ''}`;
 }
 
 export function formatText(d: Description): string {

@@ -25,11 +25,12 @@ export interface DescribedDevice {
   readonly needs: readonly string[];
 }
 
-/** A disk that must be attached. */
+/** A disk that must be attached, unless it is optional. */
 export interface DescribedDisk {
   readonly name: string;
   readonly bytesMin: number;
   readonly readOnly: boolean;
+  readonly optional?: boolean;
 }
 
 export interface DescribedPackage extends PackageCost {

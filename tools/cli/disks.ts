@@ -100,7 +100,7 @@ function checkDeclared(
 ): void {
   const { name, capabilities } = program;
   for (const disk of capabilities.disks) {
-    if (wishes.some((wish) => wish.name === disk.name)) continue;
+    if (disk.optional === true || wishes.some((wish) => wish.name === disk.name)) continue;
     throw usageFailure(
       `${name} needs the disk '${disk.name}', and it is not attached`,
       `give it --disk=${disk.name}=FILE${disk.readOnly ? '' : `,size=${sizeFor(disk)}`}`,

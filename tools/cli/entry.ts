@@ -26,7 +26,14 @@ const CONTENT = {
   shown: 'linked into the image',
 };
 
-const DISK = { from: 'packages/morgana/disk.ts', name: 'diskConnector' };
+/** Attached at boot, each as `shown`. */
+const disks = (shown: string) => {
+  const from = 'packages/morgana/disk.ts';
+  return {
+    disk: { from, name: 'diskConnector', shown },
+    'disk.optional': { from, name: 'optionalDiskConnector', shown: `${shown}, or none` },
+  };
+};
 
 const STORES = {
   'kv.commit': {
@@ -43,6 +50,11 @@ const STORES = {
     from: 'packages/morgana/store-connector.ts',
     name: 'blockStoreConnector',
     shown: 'a log on the disk',
+  },
+  'store.optional': {
+    from: 'packages/morgana/store-connector.ts',
+    name: 'optionalStoreConnector',
+    shown: 'a log on the disk, or none',
   },
   'store.memory': {
     from: 'packages/morgana/store-connector.ts',
@@ -101,7 +113,7 @@ const IMPLEMENTATIONS: Record<Platform, { readonly [K in DeviceKind]?: Implement
     'net.versionedArp': VERSIONED_ARP,
     'kv.directory': CONTENT,
     'kv.tar': CONTENT,
-    disk: { ...DISK, shown: 'virtio-blk' },
+    ...disks('virtio-blk'),
     'net.management': MANAGEMENT,
     ...STORES,
     ...TLS,
@@ -112,7 +124,7 @@ const IMPLEMENTATIONS: Record<Platform, { readonly [K in DeviceKind]?: Implement
     'net.versionedArp': VERSIONED_ARP,
     'kv.directory': CONTENT,
     'kv.tar': CONTENT,
-    disk: { ...DISK, shown: 'a file' },
+    ...disks('a file'),
     'net.management': MANAGEMENT,
     ...STORES,
     ...TLS,
@@ -125,7 +137,7 @@ const IMPLEMENTATIONS: Record<Platform, { readonly [K in DeviceKind]?: Implement
     },
     'kv.directory': CONTENT,
     'kv.tar': CONTENT,
-    disk: { ...DISK, shown: 'a file' },
+    ...disks('a file'),
     'net.management': MANAGEMENT,
     ...STORES,
     ...TLS,
@@ -136,7 +148,7 @@ const IMPLEMENTATIONS: Record<Platform, { readonly [K in DeviceKind]?: Implement
     'net.versionedArp': VERSIONED_ARP,
     'kv.directory': CONTENT,
     'kv.tar': CONTENT,
-    disk: { ...DISK, shown: 'a file' },
+    ...disks('a file'),
     'net.management': MANAGEMENT,
     ...STORES,
     ...TLS,

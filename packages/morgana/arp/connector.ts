@@ -43,7 +43,7 @@ function inMemory(clock: Clock, entropy: Entropy, host: string) {
   const repository = Repository.open({ backend, crypto: primitives, clock, author, entropy });
   const collect = async (): Promise<void> => {
     const reached = await reachable(repository);
-    if (reached.ok) backend.collect(reached.value);
+    if (reached.ok) backend.keepOnly(reached.value);
   };
   return { repository, collect };
 }

@@ -3,9 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { err, instantOfMicros, Log, ok, type Result, TimerQueue, wallTimeOfMillis } from '#core';
-import { type GitTransport, MemoryBackend, type TransportError, UploadPack } from '#git';
-import { Repository } from '#store';
+import { err, instantOfMicros, Log, type Result, TimerQueue, wallTimeOfMillis } from '#core';
+import type { GitTransport, TransportError } from '#git';
 import { nodeCrypto } from '#targets/node/crypto';
 import { zlib } from '#targets/node/zlib';
 import {
@@ -14,6 +13,7 @@ import {
   RETRY_MILLIS_MAX,
   RETRY_MILLIS_MIN,
 } from './pulled-branch.ts';
+import { Far, Site } from './test-far.ts';
 
 type Answer = Result<AsyncIterable<Uint8Array>, TransportError>;
 const UNREACHABLE: Answer = err({ kind: 'unreachable', message: 'no way there' });
@@ -131,64 +131,14 @@ for (const [title, isOrphan] of [
   ['a branch that grows', false],
 ] as const) {
   test(`${title}, past what is kept › each is shown: what was is thrown away`, async () => {
-    const far = new MemoryBackend();
-    const clock = { wall: () => wallTimeOfMillis(0), monotonic: () => instantOfMicros(0) };
-    const author = { name: 'A', email: 'a@b' };
-    const repository = Repository.open({
-      backend: far,
-      crypto: nodeCrypto,
-      clock,
-      author,
-      entropy: null,
-    });
-    const server = new UploadPack({ backend: far, crypto: nodeCrypto, zlib });
-    let shown = '';
-    let done = (): void => {};
-    const lines: string[] = [];
-    const branch = new PulledBranch({
-      connect: () => ({
-        isStateless: true,
-        discover: async (_service, version) => ok(once(await server.advertise(version))),
-        call: async (_service, version, body) =>
-          ok(server.serve(body, { version, isStateless: true })),
-        close: async () => {},
-      }),
-      branch: 'main',
-      bytesMax: 2_000,
-      crypto: nodeCrypto,
-      zlib,
-      clock,
-      timers: new TimerQueue(instantOfMicros(0)),
-      log: new Log((line) => {
-        lines.push(line);
-        done();
-      }, 'info').source('site'),
-      changed(content) {
-        shown = content.commit;
-      },
-    });
+    const far = new Far();
+    const site = new Site(far, []);
     for (let i = 0; i < 12; i++) {
-      const from = await repository.headOf('main');
-      assert(from.ok);
-      if (isOrphan && from.value !== null) {
-        await far.updateRefs([{ name: 'refs/heads/main', from: from.value, to: null }], 'gone');
-      }
-      const text = Buffer.from(`${i} `.repeat(500));
-      assert((await repository.branch('main').set(['page'], new Uint8Array(text))).ok);
-      const head = await repository.headOf('main');
-      const told = new Promise<void>((resolve) => {
-        done = resolve;
-      });
-      branch.pull();
-      await told;
-      await setImmediate();
-      assert(head.ok);
-      assert.equal(shown, head.value, lines.at(-1));
+      if (isOrphan && i > 0) await far.forget();
+      const head = await far.write(`${i} `.repeat(500));
+      await site.pull();
+      assert.equal(site.branch.content?.commit, head, site.lines.at(-1));
     }
-    assert.equal(branch.counts.failures, 0);
+    assert.equal(site.branch.counts.failures, 0);
   });
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }

@@ -66,13 +66,20 @@ export function httpRemote({ backend }: HasBackend, options: string | HttpRemote
 }
 
 export interface PullBranchOptions
-  extends Omit<PulledBranchOptions, 'connect' | 'crypto' | 'zlib'>,
-    HttpTransportOptions {}
+  extends Omit<PulledBranchOptions, 'backend' | 'connect' | 'crypto' | 'zlib'>,
+    HttpTransportOptions {
+  /**
+   * Where what is pulled is kept, with nothing else, so that it is there again after a restart. In
+   * memory unless given.
+   */
+  readonly repository?: HasBackend | null;
+}
 
-/** A branch of a repository elsewhere, in memory and up to date: `pull` brings it, at first too. */
+/** A branch of a repository elsewhere, kept up to date: `pull` brings it, at first too. */
 export const pullBranch = (options: PullBranchOptions): PulledBranch =>
   new PulledBranch({
     ...options,
+    backend: options.repository?.backend ?? null,
     crypto: primitives,
     zlib: ownZlib,
     connect: () => new HttpTransport(options),

@@ -249,6 +249,19 @@ for (const how of ['cancelled', 'power lost'] as const) {
   });
 }
 
+test('written just now, and named by nothing › stays, unless nobody is on the way to a ref', async () => {
+  const { store } = await freshStore();
+  const head = noise(1_000, 1);
+  const unnamed = noise(1_000, 2);
+  await mustWrite(store, head, unnamed);
+  await mustSet(store, 'refs/heads/main', head);
+  await collected(store);
+  await mustRead(store, unnamed);
+  await collected(store, { sparesRecent: false });
+  await gone(store, unnamed);
+  await mustRead(store, head);
+});
+
 test('full › collected › writes go on', async () => {
   const { disk, store } = await freshStore({ bytes: 1 << 20 });
   let count = 0;

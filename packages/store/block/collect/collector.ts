@@ -32,6 +32,11 @@ export interface CollectOptions {
   readonly roots?: readonly ObjectId[];
   /** Commits of each root that stay, from the tip on; older ones are cut off. All unless given. */
   readonly depth?: number;
+  /**
+   * Objects that were written last stay, as they may be on their way to a ref; false: whoever
+   * collects knows that none is.
+   */
+  readonly sparesRecent?: boolean;
 }
 
 export interface Collected {
@@ -173,7 +178,7 @@ export class Collection {
       if (!finished.ok) return finished;
       runs = ok([...index.runs]);
       this.#checkpoints.keptRuns = index.runs.length;
-      this.#late.push(...this.#log.recent);
+      if (this.#options.sparesRecent !== false) this.#late.push(...this.#log.recent);
       return ok(undefined);
     });
     if (!done.ok && this.#log.failed !== null) return err(this.#log.failed);
