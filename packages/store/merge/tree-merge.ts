@@ -195,7 +195,8 @@ export class TreeMerge {
       if (!merged.ok) return merged;
       if (!isSame(merged.value, three.ours)) edits.push({ name, entry: merged.value });
     }
-    for (const [name, entry] of this.#beside.get(parentOf([...path, ''])) ?? []) {
+    const beside = this.#keepBoth ? this.#beside.get(path.join('/')) : undefined;
+    for (const [name, entry] of beside ?? []) {
       if (!edits.some((edit) => edit.name === name)) edits.push({ name, entry });
     }
     if (edits.length === 0) return ok(ours);
