@@ -15,9 +15,12 @@ import { primitives } from '#crypto/platform';
 import type { ObjectBackend } from '#git';
 import { type RawShape, Repository, type RepositoryOptions } from '#store';
 
+export { type Result, type WallTime, wallTimeOfMillis } from '#core';
 export {
   type BackendError,
+  type BundleFault,
   formatBackendError,
+  formatBundleFault,
   type GitObject,
   isBranchName,
   MemoryBackend,
@@ -36,6 +39,7 @@ export {
   type CollectOptions,
   formatCheckProblem,
 } from '#store/block';
+export { exportBundle, exportSlice, importBundle, importSlice } from './store-files.ts';
 
 /** With the target's own cryptographic primitives. */
 export function openRepository(

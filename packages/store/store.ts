@@ -172,6 +172,24 @@ export class Store<S extends Shape = Shape> {
     return this.#commit((tree) => tree.set(path, value), 'set', path, options);
   }
 
+  /**
+   * Sets what `change` makes of the value at `path`; undefined stands for nothing, also as a
+   * result. It runs again when others were quicker.
+   */
+  update<const P extends PathOf<S>>(
+    path: P,
+    change: (value: ContentAt<S, P> | undefined) => ContentAt<S, P> | undefined,
+    options: CommitOptions = {},
+  ): Promise<Result<Committed, StoreError>> {
+    const next: NextTree<S, TreeError> = async (tree) => {
+      const found = await tree.find(path);
+      if (!found.ok) return found;
+      const value = change(found.value as ContentAt<S, P> | undefined);
+      return value === undefined ? tree.remove(path) : tree.set(path, value);
+    };
+    return this.#commit(next, 'set', path, options);
+  }
+
   setTree<const P extends TreePathOf<S>>(
     path: P,
     tree: Sub<S, P>,

@@ -3,10 +3,10 @@
 import { Log, wallTimeOfMillis } from '#core';
 import { nobleCrypto as crypto } from '#crypto/noble';
 import { MemoryBackend } from '#git';
-import { portableZlib as zlib } from '#git/zlib';
 import { counter, defineSchema, form, Repository } from '#store';
-import { type Later, SyncClient } from '#store/sync';
+import type { Later, SyncClient } from '#store/sync';
 import { browserEntropy } from '#targets/browser/index';
+import { syncClient } from '../../../packages/morgana/sync/sync-client.ts';
 import { webSocketChannel } from '../../../packages/morgana/sync/web-socket-channel.ts';
 
 export const schema = defineSchema({ counts: { '*': form.content('count', counter) } });
@@ -35,10 +35,7 @@ export class Tab {
       author: { name, email: '' },
       entropy: browserEntropy,
     }).with(schema);
-    this.client = new SyncClient({
-      repository: this.repository,
-      crypto,
-      zlib,
+    this.client = syncClient(this.repository, {
       log: new Log((line) => console.log(line), 'info').source('sync'),
       schema: SCHEMA_NAME,
       connect: () => webSocketChannel(url, later),
