@@ -24,11 +24,12 @@ import type { ObjectHash, ObjectId } from '../object-id.ts';
 import type { PackFault } from '../pack/pack-fault.ts';
 import { isRefName } from '../ref-name.ts';
 import { openAlternates } from './alternates.ts';
-import { configValue } from './config.ts';
+import { configBoolean, configValue } from './config.ts';
 import { DirectorySync } from './directories.ts';
 import { fileFailed } from './file-fault.ts';
 import { FilesBelow } from './files-below.ts';
 import { collectGarbage, type GcOptions, type GcReport } from './gc.ts';
+import type { HostProcess } from './gc-lock.ts';
 import { type Elsewhere, findLayout, type Layout } from './layout.ts';
 import { LOCK_TRIES_MAX } from './limits.ts';
 import { LooseWriter } from './loose-writer.ts';
@@ -36,6 +37,7 @@ import { ObjectFiles } from './object-files.ts';
 import type { ObjectPlace } from './object-place.ts';
 import type { OpenFault } from './open-fault.ts';
 import { PackWriter } from './pack-writer.ts';
+import { packRefs, type RefPackerOptions } from './ref-packer.ts';
 import { HEAD, RefReader } from './ref-reader.ts';
 import { type Pause, RefWatch } from './ref-watch.ts';
 import { RefWriter } from './ref-writer.ts';
@@ -55,6 +57,8 @@ export interface DiskBackendOptions {
    * and `gc` works.
    */
   readonly clock?: Clock;
+  /** This process, for others' garbage collections and ours: a dead one doesn't stop the next. */
+  readonly process?: HostProcess;
   /** Opens other directories of the host, for alternates and linked work trees. */
   readonly elsewhere?: Elsewhere;
   /** False: nothing is synced; a loss of power may lose or damage what was written last. */
@@ -75,6 +79,7 @@ export class DiskBackend implements ObjectBackend {
   readonly #looseWriter: LooseWriter;
   readonly #logs: ReflogFiles;
   readonly #reader: RefReader;
+  readonly #refParts: RefPackerOptions;
   readonly #writer: RefWriter;
   readonly #shallow: ShallowFile;
   readonly #watch: RefWatch;
@@ -110,19 +115,20 @@ export class DiskBackend implements ObjectBackend {
       directories: objectSync,
     });
     this.#objects = new ObjectFiles(places, this.#looseWriter, this.#packWriter, objectSync, hash);
-    this.#reader = new RefReader(common, head, hash, options.clock ?? null);
+    const clock = options.clock ?? null;
+    this.#reader = new RefReader(common, head, hash, clock);
     const directories = new DirectorySync(common, isSynced);
     this.#logs = new ReflogFiles(common, head, hash, layout.reflogs);
-    this.#writer = new RefWriter({
+    this.#refParts = {
       files: common,
-      headFiles: head,
       reader: this.#reader,
-      logs: this.#logs,
       directories,
       isSynced,
+      clock,
+      pause,
       peel: (id) => this.#objects.peel(id),
-    });
-    const clock = options.clock ?? null;
+    };
+    this.#writer = new RefWriter({ ...this.#refParts, headFiles: head, logs: this.#logs });
     this.#shallow = new ShallowFile({ files: common, hash, clock, directories, isSynced });
     this.#options = options;
     this.#places = places;
@@ -244,7 +250,7 @@ export class DiskBackend implements ObjectBackend {
     const trees = layout.common.stat('worktrees');
     const hasIndex = !layout.isBare || !trees.ok || trees.value !== null;
     const parts = {
-      common: layout.common,
+      lock: { files: layout.common, clock, process: this.#options.process ?? null },
       backend: this,
       place: this.#places[0]!,
       packWriter: this.#packWriter,
@@ -252,7 +258,7 @@ export class DiskBackend implements ObjectBackend {
       crypto,
       zlib,
       pause,
-      now: () => clock.wall(),
+      packRefs: async () => (this.#packsRefs ? this.packRefs() : ok(0)),
       roots: () => this.#roots(),
       syncPacks: () => {
         const synced = this.#objectSync.sync('pack');
@@ -260,6 +266,19 @@ export class DiskBackend implements ObjectBackend {
       },
     };
     return collectGarbage(parts, hasIndex ? { ...options, pruneBefore: null } : options);
+  }
+
+  /** Puts all refs into one file, as `git pack-refs --all`; how many had files of their own. */
+  async packRefs(): Promise<Result<number, BackendError>> {
+    if (this.#isClosed) return CLOSED;
+    return this.#unlocked(() => packRefs(this.#refParts));
+  }
+
+  /** Whether a collection packs refs. */
+  get #packsRefs(): boolean {
+    const { config, isBare } = this.layout;
+    const policy = configValue(config, 'gc.packRefs') ?? 'true';
+    return policy.toLowerCase() === 'notbare' ? !isBare : configBoolean(policy) !== false;
   }
 
   /** What refs and their logs name, as far as it is there. */

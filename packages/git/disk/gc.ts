@@ -5,7 +5,7 @@
  * about to name it; and for good where a work tree's index may name it, which isn't read here.
  * Whoever writes an object that is there already makes it young (ObjectPlace.refresh): that, and
  * that ages are asked at the last moment, is what lets others write meanwhile. Read first:
- * ../pack/compact.ts, object-place.ts. Not here: packing refs.
+ * ../pack/compact.ts, object-place.ts.
  */
 
 import { err, millis, ok, type Result } from '#core';
@@ -16,7 +16,7 @@ import type { ObjectId } from '../object-id.ts';
 import { compact } from '../pack/compact.ts';
 import type { WrittenPack } from '../pack/write-pack.ts';
 import { fileFailed } from './file-fault.ts';
-import { GC_LOCK_MILLIS_MAX } from './limits.ts';
+import { dropGcLock, type GcLockOptions, takeGcLock } from './gc-lock.ts';
 import { loosePath } from './loose-object.ts';
 import type { LooseWriter } from './loose-writer.ts';
 import type { ObjectPlace } from './object-place.ts';
@@ -42,11 +42,12 @@ export interface GcReport {
   /** Objects that nobody reaches: those that stayed, and those that are gone. */
   readonly unreachableKept: number;
   readonly unreachableRemoved: number;
+  /** Refs whose files went into packed-refs. */
+  readonly refsPacked: number;
 }
 
 export interface GcParts {
-  /** The repository's directory: for the lock. */
-  readonly common: FileSystem;
+  readonly lock: GcLockOptions;
   readonly backend: ObjectBackend;
   readonly place: ObjectPlace;
   readonly packWriter: PackWriter;
@@ -54,15 +55,12 @@ export interface GcParts {
   readonly crypto: CryptoPrimitives;
   readonly zlib: Zlib;
   readonly pause: Pause;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
+  readonly packRefs: () => Promise<Result<number, BackendError>>;
   /** Everything to be kept. */
   readonly roots: () => Promise<Result<readonly ObjectId[], BackendError>>;
   readonly syncPacks: () => Result<void, BackendError>;
 }
 
-/** As Git's own, so that the two don't run at once. */
-const LOCK = 'gc.pid';
 /** Files of a pack; the index goes first, because without it the pack isn't there. */
 const EXTENSIONS = ['idx', 'rev', 'bitmap', 'mtimes', 'pack'];
 const TEMPORARY = /^tmp_(pack|idx|obj|rev)_/;
@@ -76,33 +74,12 @@ export async function collectGarbage(
   parts: GcParts,
   options: GcOptions,
 ): Promise<Result<GcReport, BackendError>> {
-  const locked = takeLock(parts);
+  const locked = takeGcLock(parts.lock);
   if (!locked.ok) return locked;
   try {
     return await new Collection(parts, options).run();
   } finally {
-    parts.common.remove(LOCK);
-  }
-}
-
-function takeLock({ common, now }: GcParts): Result<void, BackendError> {
-  for (let tries = 0; ; tries++) {
-    const opened = common.open(LOCK, 'new');
-    if (opened.ok) {
-      const text = '0 morgana';
-      const written = opened.value.append(Uint8Array.from(text, (char) => char.charCodeAt(0)));
-      opened.value.close();
-      return written.ok ? written : fileFailed(written.error);
-    }
-    if (opened.error.kind !== 'exists') return fileFailed(opened.error);
-    const found = common.stat(LOCK);
-    const madeAt = found.ok && found.value !== null ? millisOf(found.value.modifiedNanos) : now();
-    // As Git: half a day later, whoever made it is dead.
-    if (tries > 0 || now() - madeAt < GC_LOCK_MILLIS_MAX) {
-      const what = `${LOCK} exists: a git gc runs, or died (then remove that file)`;
-      return err({ kind: 'busy', what });
-    }
-    common.remove(LOCK);
+    dropGcLock(parts.lock.files);
   }
 }
 
@@ -121,18 +98,20 @@ class Collection {
     this.parts = parts;
     this.options = options;
     this.files = parts.place.files;
-    this.pausedAt = parts.now();
+    this.pausedAt = parts.lock.clock.wall();
   }
 
   /** Lets others run, where they have waited for a while: a timer costs more than a step. */
   private async pause(): Promise<void> {
     // Also when somebody set the clock back.
-    if (Math.abs(this.parts.now() - this.pausedAt) < PAUSE_AFTER_MILLIS) return;
+    if (Math.abs(this.parts.lock.clock.wall() - this.pausedAt) < PAUSE_AFTER_MILLIS) return;
     await this.parts.pause(millis(0));
-    this.pausedAt = this.parts.now();
+    this.pausedAt = this.parts.lock.clock.wall();
   }
 
   async run(): Promise<Result<GcReport, BackendError>> {
+    const refs = await this.parts.packRefs();
+    if (!refs.ok) return refs;
     const { packs } = this.parts.place;
     const scanned = packs.scan();
     if (!scanned.ok) return scanned;
@@ -169,6 +148,7 @@ class Collection {
       looseRemoved: this.looseRemoved,
       unreachableKept: this.unreachableKept,
       unreachableRemoved: this.unreachableRemoved,
+      refsPacked: refs.value,
     });
   }
 

@@ -9,6 +9,7 @@ export {
 } from './config.ts';
 export { DiskBackend, type DiskBackendOptions } from './disk-backend.ts';
 export type { GcOptions, GcReport } from './gc.ts';
+export type { HostProcess } from './gc-lock.ts';
 export { type InitOptions, initRepository } from './init.ts';
 export { type Elsewhere, findLayout, type Layout } from './layout.ts';
 export { formatOpenFault, type OpenFault } from './open-fault.ts';

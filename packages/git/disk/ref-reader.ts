@@ -117,7 +117,7 @@ export class RefReader {
   /** In the order of their bytes; symbolic ones that lead nowhere are left out. */
   list(prefix: string): Result<readonly RefEntry[], BackendError> {
     const found = new Map<string, ObjectId>();
-    const names = this.#looseNames(prefix);
+    const names = this.looseNames(prefix);
     if (!names.ok) return names;
     const gone: string[] = [];
     for (const name of names.value) {
@@ -151,12 +151,13 @@ export class RefReader {
     if (!packed.ok) return packed;
     const ref = packed.value.startingWith(inside).find((entry) => !isGone(entry.name));
     if (ref !== undefined) return ok(ref.name);
-    const names = this.#looseNames(inside);
+    const names = this.looseNames(inside);
     if (!names.ok) return names;
     return ok(names.value.find((other) => !isGone(other)) ?? null);
   }
 
-  #looseNames(prefix: string): Result<string[], BackendError> {
+  /** Names of files below refs/, whatever is in them. */
+  looseNames(prefix: string): Result<string[], BackendError> {
     const slash = prefix.lastIndexOf('/');
     const start = slash < 0 ? 'refs' : prefix.slice(0, slash);
     const names: string[] = [];

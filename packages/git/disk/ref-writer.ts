@@ -7,7 +7,7 @@
  */
 
 import { err, ok, type Result } from '#core';
-import { directoryOf, type FileSystem } from '#device';
+import { type Clock, directoryOf, type FileSystem } from '#device';
 import type { BackendError, RefConflict, RefUpdate } from '../backend.ts';
 import type { ObjectId } from '../object-id.ts';
 import { compareText } from '../wire/text.ts';
@@ -15,23 +15,20 @@ import { type DirectorySync, removeEmptyDirectories, removeEmptyParents } from '
 import { damaged, fileFailed, fileFault, lockedBy } from './file-fault.ts';
 import { SYMBOLIC_DEPTH_MAX } from './limits.ts';
 import { LockFile } from './lock-file.ts';
-import { emitPackedRefs, type PackedRef } from './packed-refs.ts';
 import { PACKED_REFS } from './packed-table.ts';
+import { type PackedWriterOptions, replacePackedRefs } from './packed-writer.ts';
 import { emitRefFile } from './ref-file.ts';
 import { HEAD, type RefReader } from './ref-reader.ts';
 import type { RefAuthor, ReflogFiles } from './reflog-files.ts';
 
 export type RefError = RefConflict | BackendError;
 
-export interface RefWriterOptions {
-  readonly files: FileSystem;
+export interface RefWriterOptions extends PackedWriterOptions {
   readonly headFiles: FileSystem;
   readonly reader: RefReader;
   readonly logs: ReflogFiles;
-  readonly directories: DirectorySync;
-  readonly isSynced: boolean;
-  /** What the tag at `id` leads to, null for no tag, undefined when that can't be known. */
-  peel(id: ObjectId): ObjectId | null | undefined;
+  /** The clock of the host's files; without it nobody is told how old a lock is. */
+  readonly clock: Clock | null;
 }
 
 /** A ref whose lock is held. */
@@ -42,7 +39,6 @@ interface Held {
   readonly lock: LockFile;
 }
 
-const NEW_PACKED_REFS = 'packed-refs.new';
 /** Parts of a directory's name that stay, empty or not: "refs/heads". */
 const KEPT_PARTS = 2;
 
@@ -53,7 +49,7 @@ export class RefWriter {
   readonly #logs: ReflogFiles;
   readonly #directories: DirectorySync;
   readonly #isSynced: boolean;
-  readonly #peel: RefWriterOptions['peel'];
+  readonly #options: RefWriterOptions;
 
   constructor(options: RefWriterOptions) {
     this.#files = options.files;
@@ -62,7 +58,7 @@ export class RefWriter {
     this.#logs = options.logs;
     this.#directories = options.directories;
     this.#isSynced = options.isSynced;
-    this.#peel = options.peel;
+    this.#options = options;
   }
 
   /** 'busy': a lock was held by another; nothing has changed. The names were checked. */
@@ -81,7 +77,8 @@ export class RefWriter {
   setHead(name: string, reason: string, author: RefAuthor): Result<void, BackendError> {
     const before = this.#reader.resolve(HEAD);
     const taken = LockFile.take(this.#headFiles, HEAD);
-    if (!taken.ok) return this.#notTaken(HEAD, taken.error.kind, fileFault(taken.error));
+    if (!taken.ok)
+      return this.#notTaken(HEAD, taken.error.kind, fileFault(taken.error), this.#headFiles);
     const written = taken.value.write(emitRefFile({ symbolic: name }), this.#isSynced);
     const done = written.ok ? taken.value.commit() : written;
     if (!done.ok) return fileFailed(done.error);
@@ -97,8 +94,8 @@ export class RefWriter {
     return logged.ok ? logged : fileFailed(logged.error);
   }
 
-  #notTaken(path: string, kind: string, otherwise: BackendError) {
-    return err(kind === 'exists' ? lockedBy(path) : otherwise);
+  #notTaken(path: string, kind: string, otherwise: BackendError, files = this.#files) {
+    return err(kind === 'exists' ? lockedBy(files, path, this.#options.clock) : otherwise);
   }
 
   /** Takes the ref's lock, reads it, and compares. */
@@ -196,26 +193,30 @@ export class RefWriter {
 
   /** First from packed-refs, which would show through; then its file, its log, its directories. */
   #remove(held: Held, reason: string, author: RefAuthor): Result<void, RefError> {
-    const { name, lock } = held;
+    // Held although it isn't in packed-refs: or it may be put there just now, to be pruned.
+    const taken = LockFile.take(this.#files, PACKED_REFS);
+    if (!taken.ok) return this.#notTaken(PACKED_REFS, taken.error.kind, fileFault(taken.error));
+    const gone = this.#removeBoth(held, reason, author);
+    taken.value.drop();
+    if (!gone.ok) return gone;
+    this.#logs.remove(held.name);
+    held.lock.drop();
+    this.#forgetParents(held.name);
+    return ok(undefined);
+  }
+
+  #removeBoth(held: Held, reason: string, author: RefAuthor): Result<void, RefError> {
+    const { name } = held;
     const packed = this.#reader.packed();
     if (!packed.ok) return packed;
     if (packed.value.get(name) !== null) {
-      const taken = LockFile.take(this.#files, PACKED_REFS);
-      if (!taken.ok) return this.#notTaken(PACKED_REFS, taken.error.kind, fileFault(taken.error));
       const replaced = this.#replacePacked(new Map([[name, null]]));
-      taken.value.drop();
       if (!replaced.ok) return replaced;
     }
     const logged = this.#logHead(held, reason, author);
     if (!logged.ok) return logged;
     const gone = this.#dropLoose(name);
-    if (!gone.ok) return gone;
-    const settled = this.#settle(name);
-    if (!settled.ok) return settled;
-    this.#logs.remove(name);
-    lock.drop();
-    this.#forgetParents(name);
-    return ok(undefined);
+    return gone.ok ? this.#settle(name) : gone;
   }
 
   #forgetParents(name: string): void {
@@ -357,30 +358,6 @@ export class RefWriter {
   /** A new packed-refs with these changes, under its lock, for good. */
   #replacePacked(changes: ReadonlyMap<string, ObjectId | null>): Result<void, BackendError> {
     const packed = this.#reader.packed();
-    if (!packed.ok) return packed;
-    const refs = packed.value.refs.filter(({ name }) => !changes.has(name));
-    let { isPeeled } = packed.value;
-    for (const [name, id] of changes) {
-      if (id === null) continue;
-      const peeled = name.startsWith('refs/heads/') ? null : this.#peel(id);
-      if (peeled === undefined) isPeeled = false;
-      refs.push({ name, id, peeled: peeled ?? null } satisfies PackedRef);
-    }
-    refs.sort((a, b) => compareText(a.name, b.name));
-    const bytes = emitPackedRefs({ isPeeled, refs });
-    // Left by a crash: whoever has the lock may take it away.
-    this.#files.remove(NEW_PACKED_REFS);
-    const opened = this.#files.open(NEW_PACKED_REFS, 'new');
-    if (!opened.ok) return fileFailed(opened.error);
-    const written = opened.value.append(bytes);
-    let done = written.ok && this.#isSynced ? opened.value.sync() : written;
-    opened.value.close();
-    if (done.ok) done = this.#files.rename(NEW_PACKED_REFS, PACKED_REFS);
-    if (done.ok) done = this.#directories.sync('');
-    if (!done.ok) {
-      this.#files.remove(NEW_PACKED_REFS);
-      return fileFailed(done.error);
-    }
-    return ok(undefined);
+    return packed.ok ? replacePackedRefs(this.#options, packed.value, changes) : packed;
   }
 }

@@ -79,10 +79,11 @@ export class ShallowFile {
 
   /** Changed and synced, under Git's lock. 'busy': somebody else has it. */
   async update({ add, remove }: ShallowUpdate): Promise<Result<void, BackendError>> {
-    const { files, directories, isSynced } = this.#options;
+    const { files, clock, directories, isSynced } = this.#options;
     const taken = LockFile.take(files, SHALLOW);
     if (!taken.ok) {
-      return taken.error.kind === 'exists' ? err(lockedBy(SHALLOW)) : fileFailed(taken.error);
+      const isHeld = taken.error.kind === 'exists';
+      return isHeld ? err(lockedBy(files, SHALLOW, clock)) : fileFailed(taken.error);
     }
     const lock = taken.value;
     const read = this.read();

@@ -36,11 +36,12 @@ export async function gc({ backend, root, out }: OpenStore, json: boolean): Prom
   if (!collected.ok) {
     throw new Failure({ what: formatBackendError(collected.error), where: shown(root) });
   }
-  const { objects, packBytes, looseRemoved, packsRemoved } = collected.value;
+  const { objects, packBytes, looseRemoved, packsRemoved, refsPacked } = collected.value;
   if (json) out.json(collected.value);
   else {
     const instead = `instead of ${packsRemoved} packs and ${looseRemoved} objects`;
-    out.text(`${objects} objects in a pack of ${packBytes} bytes, ${instead}\n`);
+    const refs = refsPacked === 0 ? '' : `; ${refsPacked} refs packed`;
+    out.text(`${objects} objects in a pack of ${packBytes} bytes, ${instead}${refs}\n`);
   }
   return EXIT_OK;
 }

@@ -34,6 +34,19 @@ const pause = (wait: Duration): Promise<void> =>
     ? timers.setImmediate()
     : timers.setTimeout(wait / 1_000, undefined, { ref: wait < millis(200) });
 
+const nodeProcess = {
+  id: process.pid,
+  host: hostname(),
+  isAlive(id: number): boolean {
+    try {
+      return process.kill(id, 0);
+    } catch (error) {
+      // There, and somebody else's.
+      return (error as NodeJS.ErrnoException).code === 'EPERM';
+    }
+  },
+};
+
 type FileShape = typeof fileSchema.shape;
 
 export interface OpenStore {
@@ -71,6 +84,7 @@ export function openStore(place: StorePlace, out: Answers): OpenStore {
     author: () => ({ ...person, seconds: Math.floor(Date.now() / 1_000), zoneMinutes: 0 }),
     pause,
     clock,
+    process: nodeProcess,
     elsewhere: (to, from) => directory(path.resolve(from.name, to)),
   });
   if (!backend.ok) {
