@@ -155,6 +155,7 @@ const fetchRequest = pktsCase<FetchRequest>(
       shallow: [A],
       deepening: { depth: 3, isRelative: true, since: null, not: ['refs/tags/v1', 'v2'] },
       flags: ['thin-pack', 'ofs-delta', 'done'],
+      filter: { kind: 'blobs', bytesMin: 1_024 },
     },
     {
       wants: [LONG],

@@ -9,6 +9,7 @@ import { MemoryBackend } from '../memory-backend.ts';
 import { type GitObject, nameObject, type ObjectKind } from '../object.ts';
 import { type ObjectId, writeId } from '../object-id.ts';
 import { must } from '../test-must.ts';
+import { formatObjectFilter, type ObjectFilter, objectFilterOf } from '../wire/object-filter.ts';
 import { emitTree, type TreeEntry } from '../wire/tree.ts';
 import { selectObjects } from './select-objects.ts';
 
@@ -215,3 +216,55 @@ async function chosen(backend: MemoryBackend, tip: ObjectId, haves: readonly Obj
   for (let i = 0; i < selection.count; i++) ids.add(selection.idAt(i));
   return { count: selection.count, ids };
 }
+
+test('a filter › blobs at its length and a byte shorter, one that is wanted, trees › left out, sent', async () => {
+  const backend = new CountingBackend();
+  const folder = { a: '123456789', b: '1234567890', c: { d: '12345678901', e: '123456789' } };
+  const tree = await backend.addFolder(folder);
+  const first = await backend.addCommit(tree, [], 1);
+  const root = await backend.addFolder({ ...folder, f: '12345678901' });
+  const commit = await backend.addCommit(root, [first], 2);
+  const long = await backend.addFile('12345678901');
+  const select = async (filter: ObjectFilter, wants: ObjectId[]) => {
+    const selection = must(await selectObjects(backend, { wants, haves: [], filter }));
+    const ids = Array.from({ length: selection.count }, (_, i) => selection.idAt(i));
+    assert.equal(new Set(ids).size, ids.length);
+    return ids;
+  };
+  const short = await select({ kind: 'blobs', bytesMin: 10 }, [commit]);
+  assert.deepEqual(backend.kinds(short), { commit: 2, tree: 3, blob: 1 });
+  assert(short.includes(await backend.addFile('123456789')));
+  const read = backend.reads.filter((id) => id === long);
+  assert.equal(read.length, 1, 'what is too long is read once');
+  const none = { kind: 'blobs', bytesMin: 0 } as const;
+  assert.deepEqual(backend.kinds(await select(none, [commit])), { commit: 2, tree: 3 });
+  assert.deepEqual(backend.kinds(await select(none, [tree])), { tree: 2 });
+  assert.deepEqual(await select(none, [long]), [long]);
+  assert.deepEqual(backend.kinds(await select({ kind: 'trees' }, [commit])), { commit: 2 });
+  assert.deepEqual(backend.kinds(await select({ kind: 'trees' }, [long, commit])), {
+    commit: 2,
+    blob: 1,
+  });
+});
+
+test('filters › as git writes them, out of range, unknown › read, refused', () => {
+  const blobs = (bytesMin: number) => ({ kind: 'blobs', bytesMin });
+  for (const [text, filter] of [
+    ['blob:none', blobs(0)],
+    ['blob:limit=0', blobs(0)],
+    ['blob:limit=7', blobs(7)],
+    ['blob:limit=2k', blobs(2_048)],
+    ['blob:limit=1G', blobs(2 ** 30)],
+    ['tree:0', { kind: 'trees' }],
+    ['blob:limit=999999999999999g', null],
+    ['blob:limit=-1', null],
+    ['blob:limit=', null],
+    ['tree:1', null],
+    ['sparse:oid=main', null],
+  ] as const) {
+    assert.deepEqual(objectFilterOf(text), filter, text);
+    if (filter === null) continue;
+    const again = objectFilterOf(formatObjectFilter(filter as ObjectFilter));
+    assert.deepEqual(again, filter, text);
+  }
+});

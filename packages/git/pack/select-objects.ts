@@ -11,6 +11,7 @@ import { BinaryHeap, err, ok, type Result } from '#core';
 import type { BackendError, ObjectBackend } from '../backend.ts';
 import type { GitObject, ObjectKind } from '../object.ts';
 import { ID_BYTES, type ObjectId } from '../object-id.ts';
+import type { ObjectFilter } from '../wire/object-filter.ts';
 import { parseTag } from '../wire/tag.ts';
 import { commitLinks } from './commit-links.ts';
 import { EDGES_MAX, TAG_CHAIN_MAX } from './limits.ts';
@@ -26,6 +27,8 @@ export interface PackRequest {
   readonly ends?: ReadonlySet<ObjectId>;
   /** Commits whose parents the other side lacks. */
   readonly haveEnds?: ReadonlySet<ObjectId>;
+  /** What isn't sent, unless it is wanted by its own id. */
+  readonly filter?: ObjectFilter | null;
 }
 
 /** Commits that are walked past the last one that is wanted: times may be wrong (Git: SLOP). */
@@ -273,9 +276,10 @@ class Selecting {
   }
 
   private async *walkTrees(edges: readonly ObjectId[]): AsyncGenerator<number, void> {
-    const walk = new TreeWalk(this.selection, (id) => this.need(id), edges);
+    const { filter = null } = this.request;
+    const walk = new TreeWalk(this.selection, (id) => this.need(id), edges, filter);
     for (const { index } of this.chosenCommits) {
-      if (this.uninteresting.has(index)) continue;
+      if (filter?.kind === 'trees' || this.uninteresting.has(index)) continue;
       for await (const _ of walk.add(this.trees.get(index)!, 'tree')) yield this.selection.count;
     }
     for (const { id, kind } of this.tagged) {

@@ -8,6 +8,7 @@
 import { hot } from '#core';
 import type { GitObject, ObjectKind } from '../object.ts';
 import { ID_BYTES, type ObjectId, readId } from '../object-id.ts';
+import type { ObjectFilter } from '../wire/object-filter.ts';
 import { WALKED_BYTES_MAX } from './limits.ts';
 import { ObjectCache } from './object-cache.ts';
 import { kindOfRawMode, type RawEntry, readRawEntry } from './raw-tree.ts';
@@ -56,13 +57,21 @@ export class TreeWalk {
   /** Trees that were walked to their ends, by number. */
   private readonly walked = new ObjectCache<number>(WALKED_BYTES_MAX);
   private lastRoot: Uint8Array = EMPTY;
+  /** Blobs as long as this are left out, unless they are asked for by their ids. */
+  private readonly blobBytesMin: number;
+  /** Those that were met since the last look at their sizes: numbers, hashes of their names. */
+  private readonly met: [number, number][] = [];
+  private readonly tooLong = new Set<number>();
 
   /** `edges` are root trees of the other side; `read` throws when an object isn't here. */
   constructor(
     selection: Selection,
     read: (id: ObjectId) => Promise<GitObject>,
     edges: readonly ObjectId[],
+    filter: ObjectFilter | null,
   ) {
+    // Who wants no trees, and wants this one all the same, gets what is below it.
+    this.blobBytesMin = filter?.kind === 'blobs' ? filter.bytesMin : Number.POSITIVE_INFINITY;
     this.selection = selection;
     this.read = read;
     this.edges = edges;
@@ -84,12 +93,25 @@ export class TreeWalk {
     const stack = [await this.open(root, theirs)];
     for (let frame = stack.at(-1); frame !== undefined; frame = stack.at(-1)) {
       const child = this.nextTree(frame);
+      if (this.met.length > 0) await this.chooseShort();
       if (child === null) this.close(stack.pop()!, stack.length === 0);
       else stack.push(await this.open(child, await this.readAll(child.theirs)));
       if (this.opened < STEP_TREES) continue;
       this.opened = 0;
       yield;
     }
+  }
+
+  /** Of the blobs that were met those that aren't too long. Each is read once. */
+  private async chooseShort(): Promise<void> {
+    const { selection, tooLong } = this;
+    for (const [index, hash] of this.met) {
+      if (!selection.isNew(index) || tooLong.has(index)) continue;
+      const { bytes } = await this.read(selection.table.idAt(index));
+      if (bytes.length >= this.blobBytesMin) tooLong.add(index);
+      else selection.choose(index, 'blob', hash);
+    }
+    this.met.length = 0;
   }
 
   /** Only what was walked is there to be passed over in others, and nothing behind a fault. */
@@ -160,6 +182,11 @@ export class TreeWalk {
       if (kind === 'commit' || kind === null) continue;
       const index = table.add(b, idAt);
       if (!selection.isNew(index)) continue;
+      if (kind === 'blob' && this.blobBytesMin < Number.POSITIVE_INFINITY) {
+        const hashOfName = nameHash(frame.nameHash, b, nameAt, nameEnd);
+        if (this.blobBytesMin > 0) this.met.push([index, hashOfName]);
+        continue;
+      }
       let hash = nameHash(frame.nameHash, b, nameAt, nameEnd);
       const theirs = this.theirsAt(frame, nameAt, nameEnd, kind);
       const [first] = theirs;

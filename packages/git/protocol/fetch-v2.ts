@@ -23,7 +23,7 @@ export async function* fetchV2(
   const request = taken.request();
   const { backend } = options;
   const graph = new CommitGraph(backend);
-  await checkWants(options, graph, request.wants, true);
+  await checkWants(options, graph, request, true);
   const common = new CommonObjects(backend, graph);
   for (const have of request.haves) await common.take(have);
   const isDone = taken.flags.has('done');

@@ -105,7 +105,8 @@ test('upload-pack › another hash, an unknown command, an unknown argument › 
   assert.match(linesOf(await ask(replica, 2, other))[0]!, /mismatched object format/);
   const unknown = written(commandPkts('object-info', [], []));
   assert.match(linesOf(await ask(replica, 2, unknown))[0]!, /unknown command/);
-  assert.match(linesOf(await ask(replica, 2, fetchOf('filter blob:none')))[0]!, /unexpected line/);
+  assert.match(linesOf(await ask(replica, 2, fetchOf('filter blob:none')))[0]!, /not taken here/);
+  assert.match(linesOf(await ask(replica, 2, fetchOf('filter tree:1')))[0]!, /not known here/);
 });
 
 const push = (replica: Replica, ...pieces: Uint8Array[]): Promise<Uint8Array> =>

@@ -40,12 +40,14 @@ export async function packFor(
     haves,
     haveEnds: new Set(request.shallow),
     ...(change === null ? {} : { ends: change.ends }),
+    filter: request.filter ?? null,
   } satisfies PackRequest;
   const selection = await select(context, asked);
   if (request.flags.includes('include-tag')) await addTags(context, graph, selection);
   const options: WriteOptions = {
     ofsDelta: request.flags.includes('ofs-delta'),
-    thin: request.flags.includes('thin-pack'),
+    // Of what a partial clone's commits lead to it may have nothing.
+    thin: request.flags.includes('thin-pack') && asked.filter === null,
     // Where much is sent, what is stored is copied; looking for more would keep a client waiting.
     deltas: !isQuick && selection.count <= SEARCHED_OBJECTS_MAX ? DELTAS : null,
     reuse: true,

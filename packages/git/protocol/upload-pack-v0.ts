@@ -37,7 +37,7 @@ export async function* uploadV0(
   const { taken, capabilities } = wanted;
   const request = taken.request();
   const graph = new CommitGraph(options.backend);
-  await checkWants(options, graph, request.wants, isStateless);
+  await checkWants(options, graph, request, isStateless);
   const change = await shallowOf(options, graph, request);
   if (request.deepening !== null && change !== null) {
     const lines = shallowLines(change.shallow, change.unshallow);
@@ -78,7 +78,7 @@ async function readWants(reader: PktReader): Promise<Wanted | null> {
     if (read === 'flush') return { taken, capabilities };
     const line = lineOf(payloadIn(read));
     // Nothing but these belongs here; "have" comes behind the flush.
-    if (!/^(?:want|shallow|deepen|deepen-since|deepen-not) /.test(line)) {
+    if (!/^(?:want|shallow|deepen|deepen-since|deepen-not|filter) /.test(line)) {
       throw refused(`unexpected line: "${line.slice(0, 80)}"`);
     }
     takeArgument(taken, line);

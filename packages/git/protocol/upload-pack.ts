@@ -30,7 +30,8 @@ export interface UploadPackOptions {
   readonly zlib: Zlib;
   /**
    * What clients may ask for: commits and tags that refs name or, as refs move between two
-   * requests, reach; or any object that is here ('any'). 'reachable' unless given.
+   * requests, reach; or any object that is here ('any'): only then there are partial clones, which
+   * ask for what they left out by its id. 'reachable' unless given.
    */
   readonly allow?: 'tips' | 'reachable' | 'any';
   /**
@@ -70,6 +71,9 @@ const V0_CAPABILITIES = [
   'include-tag',
 ];
 
+/** Of a server that gives any object. */
+const PARTIAL_CAPABILITIES = ['filter', 'allow-tip-sha1-in-want', 'allow-reachable-sha1-in-want'];
+
 /** Holds nothing between conversations: one for all of a repository's clients. */
 export class UploadPack {
   readonly options: UploadPackOptions;
@@ -78,12 +82,18 @@ export class UploadPack {
     this.options = options;
   }
 
+  /** Whoever leaves objects out must be able to ask for them later, by their ids. */
+  get #isPartial(): boolean {
+    return this.options.allow === 'any';
+  }
+
   /** What is said first. Never throws. */
   async advertise(version: 0 | 1 | 2): Promise<Uint8Array> {
     const { backend } = this.options;
     const format = `object-format=${formatOfHash(backend.hash)}`;
     if (version === 2) {
-      const capabilities = [AGENT, 'ls-refs=unborn', 'fetch=shallow wait-for-done', format];
+      const fetch = `fetch=shallow wait-for-done${this.#isPartial ? ' filter' : ''}`;
+      const capabilities = [AGENT, 'ls-refs=unborn', fetch, format];
       return bytesOf(advertisementPkts({ version, capabilities }, backend.hash));
     }
     try {
@@ -91,7 +101,8 @@ export class UploadPack {
       const symbols = refs
         .filter(({ symbolic }) => symbolic !== null)
         .map(({ name, symbolic }) => `symref=${name}:${symbolic}`);
-      const capabilities = [...V0_CAPABILITIES, ...symbols, format, AGENT];
+      const partial = this.#isPartial ? PARTIAL_CAPABILITIES : [];
+      const capabilities = [...V0_CAPABILITIES, ...partial, ...symbols, format, AGENT];
       const shallow = await servedShallow(backend);
       const advertised = { version, capabilities, refs, have: [], shallow };
       return bytesOf(advertisementPkts(advertised, backend.hash));
@@ -221,6 +232,8 @@ export function takeArgument(taken: FetchArguments, line: string): void {
       throw malformed(`"${line.slice(0, 80)}"`);
     case 'too many':
       throw refused(`too many lines as "${line.split(' ')[0]}"`);
+    case 'unknown filter':
+      throw refused(`${line.slice(0, 80)} is not known here: blob:none, blob:limit=N or tree:0`);
     case 'not offered':
       throw refused(`unexpected line: "${line.slice(0, 80)}"`);
   }

@@ -4,6 +4,7 @@
  */
 
 import { ID_BYTES, type ObjectId } from '../object-id.ts';
+import type { FetchRequest } from '../wire/fetch-request.ts';
 import type { CommitGraph } from './commit-graph.ts';
 import { areReachable } from './common.ts';
 import { ALL_REFS, servedRefs } from './served-refs.ts';
@@ -17,9 +18,10 @@ import type { UploadPackOptions } from './upload-pack.ts';
 export async function checkWants(
   { backend, allow = 'reachable' }: UploadPackOptions,
   graph: CommitGraph,
-  wants: readonly ObjectId[],
+  { wants, filter }: FetchRequest,
   mayReach: boolean,
 ): Promise<void> {
+  if (filter != null && allow !== 'any') throw refused('filters are not taken here');
   if (wants.length === 0) return;
   const tips: ObjectId[] = [];
   if (allow !== 'any') {

@@ -8,6 +8,7 @@
 import { err, ok, type Result, type WireFault } from '#core';
 import { type ObjectId, parseObjectId } from '../object-id.ts';
 import { HAVES_MAX, SHALLOWS_MAX, WANTS_MAX } from '../protocol/limits.ts';
+import { formatObjectFilter, type ObjectFilter, objectFilterOf } from './object-filter.ts';
 import { isMark, type Pkt } from './pkt-line.ts';
 import { type Capabilities, lineFault, lineOf, payloadOf, wordsOf } from './pkt-text.ts';
 
@@ -42,6 +43,8 @@ export interface FetchRequest {
   readonly shallow: readonly ObjectId[];
   readonly deepening: Deepening | null;
   readonly flags: readonly FetchFlag[];
+  /** What the client does without for now. */
+  readonly filter?: ObjectFilter | null;
 }
 
 export const NO_DEEPENING: Deepening = { depth: null, isRelative: false, since: null, not: [] };
@@ -49,7 +52,7 @@ export const NO_DEEPENING: Deepening = { depth: null, isRelative: false, since: 
 export const DEPTH_INFINITE = 0x7fffffff;
 
 /** What is wrong with an argument of a fetch. */
-export type FetchRefusal = 'malformed' | 'too many' | 'not offered';
+export type FetchRefusal = 'malformed' | 'too many' | 'not offered' | 'unknown filter';
 
 /** Takes a fetch's arguments, one by one. */
 export class FetchArguments {
@@ -58,6 +61,7 @@ export class FetchArguments {
   readonly shallow: ObjectId[] = [];
   readonly flags = new Set<FetchFlag>();
   private deepening: Deepening | null = null;
+  private filter: ObjectFilter | null = null;
   private readonly not: string[] = [];
 
   /** Null: taken. */
@@ -80,6 +84,9 @@ export class FetchArguments {
         if (this.not.length === SHALLOWS_MAX) return 'too many';
         this.not.push(value);
         return this.deepen({});
+      case 'filter':
+        this.filter = objectFilterOf(value);
+        return this.filter === null ? 'unknown filter' : null;
       default:
         return 'not offered';
     }
@@ -96,9 +103,9 @@ export class FetchArguments {
 
   /** What was taken so far, in arrays that go on growing. */
   request(): FetchRequest {
-    const { wants, haves, shallow, not } = this;
+    const { wants, haves, shallow, not, filter } = this;
     const deepening = this.deepening === null ? null : { ...this.deepening, not };
-    return { wants, haves, shallow, deepening, flags: [...this.flags] };
+    return { wants, haves, shallow, deepening, filter, flags: [...this.flags] };
   }
 
   private flag(line: string): FetchRefusal | null {
@@ -144,12 +151,13 @@ export function parseFetchRequest(pkts: readonly Pkt[]): Result<FetchRequest, Wi
 }
 
 export function fetchRequestLines(request: FetchRequest): string[] {
-  const { deepening } = request;
+  const { deepening, filter } = request;
   return [
     ...request.flags.filter((flag) => flag !== 'done'),
     ...request.wants.map((id) => `want ${id}`),
     ...request.shallow.map((id) => `shallow ${id}`),
     ...(deepening === null ? [] : deepeningLines(deepening)),
+    ...(filter ? [`filter ${formatObjectFilter(filter)}`] : []),
     ...request.haves.map((id) => `have ${id}`),
     ...request.flags.filter((flag) => flag === 'done'),
   ];

@@ -137,6 +137,39 @@ test('no older than, and not behind a tag › no more history', async () => {
   assert.match((await git.try([...none])).stderr, /not a ref: nothing/);
 });
 
+test('partial clones › blobs by length, none, no trees › what stock git gives; the rest later', async () => {
+  const handler = new GitHandler({ backend, crypto, zlib, log, path: '', allow: 'any' });
+  const any = await serveOnHost(handler);
+  const objectsIn = (folder: string) =>
+    git.run(['cat-file', '--batch-all-objects', '--batch-check=%(objectname)'], { cwd: folder });
+  try {
+    await git.run(['config', 'uploadpack.allowFilter', 'true'], { cwd: source() });
+    for (const [version, filter] of [
+      [0, 'blob:none'],
+      [2, 'blob:limit=450'],
+      [2, 'tree:0'],
+    ] as const) {
+      const [ours, theirs] = [git.path(`p-${version}-${filter}`), git.path(`stock-${filter}`)];
+      const args = ['-c', `protocol.version=${version}`, 'clone', '-qn', `--filter=${filter}`];
+      await git.run([...args, any.url, ours]);
+      await git.run([...args, `file://${source()}`, theirs]);
+      assert.equal(await objectsIn(ours), await objectsIn(theirs), filter);
+      const missing = ['rev-list', '--objects', '--all', '--missing=print'];
+      assert.match(await git.run(missing, { cwd: ours }), /^\?[0-9a-f]{40}$/m);
+      await git.run(['-c', `protocol.version=${version}`, 'checkout', '-q', 'side'], { cwd: ours });
+      assert.equal(await git.run(['status', '--porcelain'], { cwd: ours }), '');
+      await git.run(['fsck'], { cwd: ours });
+    }
+    const odd = await git.try(['clone', '-q', '--filter=tree:3', any.url, git.path('odd')]);
+    assert.match(odd.stderr, /filter tree:3 is not known here: blob:none, blob:limit=N or tree:0/);
+    const plain = ['clone', '-qn', '--filter=blob:none', repo(), git.path('plain')];
+    assert.match((await git.try(plain)).stderr, /filtering not recognized by server, ignoring/);
+    assert.equal(await git.run(['fsck'], { cwd: git.path('plain') }), '');
+  } finally {
+    await any.stop();
+  }
+});
+
 test('SHA-256 › clone and fetch › fsck is happy', async () => {
   const folder = git.path('sha256');
   await git.run(['init', '-q', '--object-format=sha256', folder]);

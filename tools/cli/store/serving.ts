@@ -21,6 +21,8 @@ export async function serve(opened: OpenStore, port: number, push: boolean): Pro
     zlib,
     log,
     path: '',
+    // As from git: partial clones ask for what they left out by its id.
+    allow: 'any',
     ...(push
       ? { push: { authorise: ({ remote }) => (isLoopback(remote.address) ? '' : null) } }
       : {}),
