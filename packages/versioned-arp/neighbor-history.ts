@@ -262,6 +262,8 @@ export class NeighborHistory {
     const now = await this.treeAt(head.value);
     if (!before.ok) return before;
     if (!now.ok) return now;
+    const deep = await notFlat(now.value);
+    if (deep !== null) return this.failed(deep);
     for await (const change of before.value.diff(now.value)) {
       if (!change.ok) return this.failed(change.error.kind);
       const path = pathOf(change.value.path);

@@ -1,7 +1,16 @@
 /** For tests: hosts on a simulated switch, each with a versioned ARP cache in its own memory. */
 
 import { after, assert, Log, seconds } from '#core';
-import { MemoryBackend, type ObjectBackend } from '#git';
+import {
+  type FileMode,
+  MemoryBackend,
+  MODE_DIRECTORY,
+  MODE_FILE,
+  nameObject,
+  type ObjectBackend,
+  type ObjectId,
+} from '#git';
+import { emitTree } from '#git/wire';
 import { type Ipv4Address, parseIpv4Address } from '#net';
 import { ETHERTYPE_ARP, emitArp, emitEthernet, MAC_BROADCAST } from '#net/wire';
 import { Repository } from '#store';
@@ -49,6 +58,28 @@ export class ArpHost {
     this.host.configure(ip(this.address), 24);
     this.remote = storeRemote(this.name, this.repository);
     world.onCheck(() => this.arp.checkInvariants());
+  }
+
+  /** Puts a tree into the store that has the same by each name; without a commit. */
+  async writeTree(
+    names: readonly string[],
+    kind: 'tree' | 'blob',
+    id: ObjectId,
+  ): Promise<ObjectId> {
+    const mode = (kind === 'tree' ? MODE_DIRECTORY : MODE_FILE) as FileMode;
+    const entries = names.toSorted().map((name) => ({ mode, name, id }));
+    const tree = nameObject(nodeCrypto, 'SHA-1', 'tree', emitTree(entries, 20));
+    assert((await this.backend.writeObjects([tree])).ok);
+    return tree.id;
+  }
+
+  /** Makes a tree the head's. */
+  async commitTree(id: ObjectId): Promise<void> {
+    const branch = this.repository.branch('main');
+    const head = await branch.head();
+    assert(head.ok && head.value !== null);
+    const commit = await this.repository.writeCommit({ id, objects: [] }, [head.value], {});
+    assert(commit.ok && (await branch.setHead(commit.value)).ok);
   }
 
   /** Sends a datagram to `to`: asks for its link address first, if need be. */
