@@ -12,6 +12,7 @@ const SPECS: ArgSpecs = {
   net: arg.ipv4Cidr({ default: '', doc: 'a network' }),
   nets: { kind: 'ipv4Cidrs', default: '', doc: 'networks' },
   ways: { kind: 'ipv4Routes', default: '', doc: 'routes' },
+  near: { kind: 'neighbors', default: '', doc: 'static neighbours' },
 };
 
 function values(...argv: string[]): Readonly<Record<string, unknown>> {
@@ -30,6 +31,7 @@ test('no arguments › defaults', () => {
     net: '',
     nets: '',
     ways: '',
+    near: '',
   });
 });
 
@@ -48,6 +50,7 @@ const GOOD: readonly [string, string, unknown][] = [
   ['--net=10.0.2.15/0', 'net', '10.0.2.15/0'],
   ['--net=10.0.2.15/32', 'net', '10.0.2.15/32'],
   ['--nets=10.0.2.15/24,10.0.3.1/16', 'nets', '10.0.2.15/24,10.0.3.1/16'],
+  ['--near=10.0.0.3=52:54:00:00:00:03', 'near', '10.0.0.3=52:54:00:00:00:03'],
   ['--ways=10.0.0.0/8=10.1.0.1,0.0.0.0/0=link', 'ways', '10.0.0.0/8=10.1.0.1,0.0.0.0/0=link'],
 ];
 for (const [word, name, value] of GOOD) {
@@ -75,6 +78,14 @@ const BAD: readonly [readonly string[], string, RegExp][] = [
   [['--net=10.0.2.15/8/8'], 'value', /prefix length/],
   [['--nets=10.0.2.15/24,'], 'value', /prefix lengths/],
   [['--nets='], 'value', /prefix lengths/],
+  [['--near=10.0.0.3'], 'value', /their stations/],
+  [['--near=10.0.0.3=52:54:00:00:00:3'], 'value', /their stations/],
+  [['--near=10.0.0.3=52:54:00:00:00:0A'], 'value', /their stations/],
+  [['--near=10.0.0.3=53:54:00:00:00:03'], 'value', /their stations/],
+  [['--near=10.0.0.3=00:00:00:00:00:00'], 'value', /their stations/],
+  [['--near=10.0.0.3=52:54:00:00:00:03=x'], 'value', /their stations/],
+  [['--near=10.0.0.3=52:54:00:00:00:03,10.0.0.3=52:54:00:00:00:04'], 'value', /their stations/],
+  [['--near=10.0.0.03=52:54:00:00:00:03'], 'value', /their stations/],
   [['--ways=10.0.0.0/8'], 'value', /their routers/],
   [['--ways=10.0.0.0/8=up'], 'value', /their routers/],
   [['--ways=10.0.0.0/8=link=link'], 'value', /their routers/],

@@ -18,6 +18,8 @@ export interface ArgKinds {
   ipv4Cidrs: string;
   /** PREFIX=GATEWAY, several with commas. */
   ipv4Routes: string;
+  /** ADDRESS=MAC, several with commas. */
+  neighbors: string;
 }
 
 export type ArgKind = keyof ArgKinds;
@@ -59,6 +61,8 @@ const EXPECTED: Record<ArgKind, string> = {
   ipv4Cidr: 'an IPv4 address and prefix length, as 10.0.2.15/24',
   ipv4Cidrs: 'IPv4 addresses and prefix lengths, as 10.0.2.15/24,10.0.3.1/16',
   ipv4Routes: 'prefixes and their routers, as 172.16.0.0/12=10.0.2.3,192.0.2.0/24=link',
+  neighbors:
+    'addresses and their stations, as 10.0.2.3=52:54:00:00:00:03,10.0.2.4=02:00:00:00:00:04',
 };
 
 /** Reads `argv` by `specs`; the first mistake ends it. */
@@ -119,6 +123,8 @@ function readValue(spec: ArgSpec, text: string): string | number | boolean | nul
       return text.split(',').every(isIpv4Cidr) ? text : null;
     case 'ipv4Routes':
       return text.split(',').every(isIpv4Route) ? text : null;
+    case 'neighbors':
+      return neighborsOf(text) === null ? null : text;
   }
 }
 
@@ -132,6 +138,21 @@ function isIpv4Route(text: string): boolean {
   const [prefix, gateway, ...rest] = text.split('=');
   if (prefix === undefined || gateway === undefined || rest.length > 0) return false;
   return isIpv4Cidr(prefix) && (gateway === 'link' || isIpv4(gateway));
+}
+
+/**
+ * "52:54:00:00:00:03" by "10.0.2.3", of such pairs with '=' between and commas after; null when it
+ * isn't that, when one address is there twice, or a MAC is no station's.
+ */
+export function neighborsOf(text: string): Readonly<Record<string, string>> | null {
+  const neighbors: Record<string, string> = {};
+  for (const pair of text === '' ? [] : text.split(',')) {
+    const [address = '', mac = '', ...rest] = pair.split('=');
+    if (rest.length > 0 || !isIpv4(address) || Object.hasOwn(neighbors, address)) return null;
+    if (!/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/.test(mac) || /^[0:]+$/.test(mac)) return null;
+    neighbors[address] = mac;
+  }
+  return neighbors;
 }
 
 function readInteger(
@@ -175,6 +196,7 @@ const PLACEHOLDER: Record<ArgKind, string> = {
   ipv4Cidr: 'ADDRESS/PREFIX',
   ipv4Cidrs: 'ADDRESS/PREFIX',
   ipv4Routes: 'PREFIX=ROUTER',
+  neighbors: 'ADDRESS=MAC',
 };
 const placeholder = (spec: ArgSpec): string => PLACEHOLDER[spec.kind];
 

@@ -69,6 +69,16 @@ test('tls.acme › whom to trust must be said, and there is one server', () => {
   assert.throws(() => define({ args: { 'acme-names': arg.string({ doc: '' }) } }), /is reserved/);
 });
 
+test('static ARP entries › as an argument has them; what no neighbour can be › refused', () => {
+  const fixed = { '10.0.0.3': '52:54:00:00:00:03', '10.0.0.4': '52:54:00:00:00:04' };
+  const [node] = deviceOrder({ arp: net.versionedArp({ static: fixed }) });
+  assert.equal(node?.options.static, '10.0.0.3=52:54:00:00:00:03,10.0.0.4=52:54:00:00:00:04');
+  for (const wrong of [{ '10.0.0': '52:54:00:00:00:03' }, { '10.0.0.3': 'ff:ff:ff:ff:ff:ff' }]) {
+    assert.throws(() => net.versionedArp({ static: wrong }), /static ARP entry '10\.0\.0.*must be/);
+  }
+  assert.throws(() => define({ args: { arp: arg.string({ doc: '' }) } }), /is reserved/);
+});
+
 test('a declaration knows its line', () => {
   assert.match(kv.directory('./a').declaredAt ?? '', /config\.test\.ts:\d+$/);
 });

@@ -5,7 +5,7 @@
  * (run.ts), which happen at boot.
  */
 
-import type { ArgSpec, ArgSpecs } from './arguments.ts';
+import { type ArgSpec, type ArgSpecs, neighborsOf } from './arguments.ts';
 import {
   type DeviceNode,
   type DeviceSpec,
@@ -22,6 +22,7 @@ import {
   NAME_ARGS,
   TLS_CLIENT_ARGS,
   TLS_SERVER_ARGS,
+  VERSIONED_ARP_ARGS,
 } from './standard-args.ts';
 
 export type { ArgSpec, ArgSpecs, ArgValue, ArgValues } from './arguments.ts';
@@ -64,6 +65,7 @@ const RESERVED_ARGS = new Set([
     NAME_ARGS,
     MANAGEMENT_ARGS,
     DIRECT_STACK_ARGS,
+    VERSIONED_ARP_ARGS,
     TLS_SERVER_ARGS,
     TLS_CLIENT_ARGS,
     ACME_ARGS,
@@ -189,6 +191,16 @@ export const arg = {
   ipv4Cidr: (options: Options<string>): ArgSpec<'ipv4Cidr'> => ({ kind: 'ipv4Cidr', ...options }),
 } as const;
 
+/** As an argument has them. Throws on what no neighbour can be. */
+function staticEntries(fixed: Readonly<Record<string, string>>): string {
+  const text = Object.entries(fixed).map((pair) => pair.join('='));
+  const wrong = text.find((pair) => neighborsOf(pair) === null);
+  if (wrong !== undefined) {
+    throw new TypeError(`static ARP entry '${wrong}' must be as 10.0.2.3=52:54:00:00:00:03`);
+  }
+  return text.join(',');
+}
+
 /** The machine's first Ethernet interface: what stands under a stack that names none. */
 const firstInterface = declareDevice('net.ethernet', { index: 0 }, [], null);
 
@@ -212,18 +224,22 @@ export const net = {
    * An ARP cache for one stack that keeps its table, with who said what and when, in a store:
    * `net.stack(net.ethernet(), { arp })`. `morgana/arp` serves it by Git's protocol and pulls from
    * others. `store`: on its branch 'main', which is nobody else's; one in memory unless given.
-   * `believesUnasked`: also replies and announcements that nobody asked for.
+   * `believesUnasked`: also replies and announcements that nobody asked for. `static`: addresses
+   * and their stations, which nothing on the network changes; the boot-time argument --arp adds
+   * some.
    */
   versionedArp: ({
     believesUnasked = false,
+    static: fixed = {},
     store: over,
   }: {
     readonly believesUnasked?: boolean;
+    readonly static?: Readonly<Record<string, string>>;
     readonly store?: DeviceSpec<'store.block' | 'store.memory'>;
   } = {}): DeviceSpec<'net.versionedArp'> =>
     declareDevice(
       'net.versionedArp',
-      { believesUnasked },
+      { believesUnasked, static: staticEntries(fixed) },
       over === undefined ? [] : [over],
       callSite(),
     ),

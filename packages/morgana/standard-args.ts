@@ -180,3 +180,12 @@ export const DIRECT_STACK_ARGS: ArgSpecs = {
   },
   hostname: { kind: 'string', default: '', doc: 'the name that DHCP servers are told' },
 };
+
+/** Of an ARP cache with a history (arp/connector.ts). */
+export const VERSIONED_ARP_ARGS: ArgSpecs = {
+  arp: {
+    kind: 'neighbors',
+    default: '',
+    doc: 'static ARP entries beside those of the image, as 10.0.2.3=52:54:00:00:00:03',
+  },
+};

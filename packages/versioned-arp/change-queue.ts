@@ -6,17 +6,17 @@
 
 import { assert } from '#core';
 import { queuedChangesMax } from './limits.ts';
-import type { NeighborRecord } from './record.ts';
+import type { Content } from './neighbor-store.ts';
 
-/** "neighbors/10.0.0.5", or "conflicts/10.0.0.1". */
+/** "neighbors/10.0.0.5", "conflicts/10.0.0.1", or "static/site". */
 export type RecordPath = string;
-export type Records = ReadonlyMap<RecordPath, NeighborRecord>;
+export type Contents = ReadonlyMap<RecordPath, Content>;
 
 /** One commit. */
 export interface Change {
   /** Null: it goes. */
-  readonly writes: ReadonlyMap<RecordPath, NeighborRecord | null>;
-  /** What isn't in `writes` goes too. */
+  readonly writes: ReadonlyMap<RecordPath, Content | null>;
+  /** What isn't in `writes` goes too, but for static entries. */
   readonly isWhole: boolean;
   /** Says why: a line, and more after an empty one. */
   readonly message: string;
@@ -24,13 +24,13 @@ export interface Change {
 
 export class ChangeQueue {
   readonly counters = { changesQueued: 0, changesCoalesced: 0 };
-  private readonly snapshot: () => Records;
+  private readonly snapshot: () => Contents;
   private readonly changes: Change[] = [];
   /** Changes that found no room. */
   private surplus = 0;
 
   /** `snapshot`: the table as it is. */
-  constructor(snapshot: () => Records) {
+  constructor(snapshot: () => Contents) {
     this.snapshot = snapshot;
   }
 

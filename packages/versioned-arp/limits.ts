@@ -13,10 +13,21 @@ export const requestInterval = seconds(1.5);
 export const requestsMax = 4;
 
 /**
- * Entries, dynamic and static; learning one more evicts the dynamic one that ends first. With
- * static ones alone the table refuses. What others know evicts nothing: it leaves the store.
+ * Entries that end, and words that one was removed; learning one more evicts the one that ends
+ * first, of those that others know if there is one. What others know evicts nothing: it leaves the
+ * store.
  */
 export const recordsMax = 1_024;
+/** A host's static entries; more are refused, by the configuration and by the API. */
+export const staticsMax = 128;
+/** One host's file of them; longer ones are malformed. */
+export const staticTableBytesMax = 32 + staticsMax * 48;
+/** Other hosts whose static entries are known; those of one more aren't used. */
+export const staticHostsMax = 32;
+/** Others' static entries that are used; those of further hosts, by name, aren't. */
+export const heardStaticsMax = 1_024;
+/** Times a boot that we write our static entries again after somebody else did. */
+export const staticsKeptMax = 16;
 /** Notes of stations that use our addresses; the oldest leaves. */
 export const conflictsMax = 32;
 /** Records in which a pulled table may differ from ours; more are refused, all of them. */
@@ -43,7 +54,8 @@ export const pushTriesMax = 5;
 // Whoever pulls within half a life sees an entry that is in use.
 assert(refreshAhead * 2 <= freshTime + staleTime);
 // Two full tables without an address in common.
-assert(2 * (recordsMax + conflictsMax) <= pulledChangesMax);
+assert(2 * (recordsMax + conflictsMax + staticHostsMax) <= pulledChangesMax);
+assert(staticsMax <= heardStaticsMax);
 assert(sweepInterval + sweepDitherMax < refreshAhead);
 
 /** Objects that one copy from a store in this process takes; more are refused. */

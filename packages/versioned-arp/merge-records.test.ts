@@ -8,8 +8,8 @@ import { mergeRecords } from './merge-records.ts';
 import { decodeRecord, encodeRecord, type NeighborRecord, REASONS } from './record.ts';
 
 const record: fc.Arbitrary<NeighborRecord> = fc.record({
-  mac: fc.constantFrom('52:54:00:00:00:01', '52:54:00:00:00:02', '02:00:00:00:00:66'),
-  expires: fc.option(fc.integer({ min: 0, max: 5 })),
+  mac: fc.constantFrom('52:54:00:00:00:01', '52:54:00:00:00:02', '02:00:00:00:00:66', null),
+  expires: fc.integer({ min: 0, max: 5 }),
   reason: fc.constantFrom(...REASONS),
   host: fc.constantFrom('a', 'b'),
 });
@@ -40,7 +40,7 @@ test('one side changed › its word counts, also that it is gone', () => {
         assert.equal(text(merged(base, base, changed)), text(changed));
         return;
       }
-      const [before, now] = [base.expires ?? 9, changed.expires ?? 9];
+      const [before, now] = [base.expires, changed.expires];
       if (now > before) assert.equal(text(merged(base, base, changed)), text(changed));
       if (now < before) assert.equal(text(merged(base, base, changed)), text(base));
     }),
@@ -50,10 +50,13 @@ test('one side changed › its word counts, also that it is gone', () => {
 test('no base, or one that cannot be had › both kept, the later of two', () => {
   const early = { mac: '52:54:00:00:00:01', expires: 1, reason: 'answer', host: 'a' } as const;
   const late = { ...early, expires: 2 };
-  const fixed = { ...early, mac: '52:54:00:00:00:02', expires: null };
+  const gone = { ...late, mac: null };
   const none = () => ({ ok: false, error: 'no base' }) as const;
   assert.deepEqual(mergeRecords(none, early, late).value, late);
-  assert.deepEqual(mergeRecords(none, fixed, late).value, fixed);
+  assert.deepEqual(mergeRecords(none, late, gone).value, gone, 'learned and removed at once');
+  assert.deepEqual(mergeRecords(none, gone, early).value, gone);
+  const anew = { ...late, expires: 3 };
+  assert.deepEqual(mergeRecords(none, gone, anew).value, anew);
   assert.deepEqual(mergeRecords(none, undefined, late).value, late);
   assert.equal(mergeRecords(none, undefined, undefined).value, undefined);
 });
@@ -73,8 +76,8 @@ test('a record › is its text, and no other text is it', () => {
   const good = 'mac 52:54:00:00:00:01\nexpires 2026-01-01T00:01:00Z\nreason answer\nhost a\n';
   assert(decodeRecord(hot.utf8Encode(good)).ok);
   const bad: readonly [string, string, string][] = [
-    ['52:54', '53:54', 'not a station'],
-    ['52:54:00:00:00:01', '00:00:00:00:00:00', 'not a station'],
+    ['52:54:00:00:00:01', 'None', 'malformed'],
+    ['2026-01-01T00:01:00Z', 'never', 'malformed'],
     ['52:54:00:00:00:01', '52:54:00:00:00:0A', 'malformed'],
     ['2026-01-01', '2026-02-30', 'malformed'],
     ['T00:01', 'T24:01', 'malformed'],
@@ -105,7 +108,8 @@ test('any records, merged in any order and grouping › the one that a sort puts
     );
   fc.assert(
     fc.property(shuffled, ([records, order, picks]) => {
-      const end = ({ expires }: NeighborRecord): number => expires ?? 1e9;
+      const end = ({ expires, mac }: NeighborRecord): number =>
+        2 * expires + (mac === null ? 1 : 0);
       const naive = [...records].sort((a, b) => end(b) - end(a) || (text(a) < text(b) ? -1 : 1));
       const left: (NeighborRecord | undefined)[] = [...order];
       for (const pick of picks) {

@@ -1,7 +1,9 @@
 /**
- * Two hosts' knowledge of one address. Never a conflict: of two the one that ends later wins
- * (static ones never end), of equals the one whose text is less; what one side dropped stays
- * dropped unless the other learned it anew.
+ * Two hosts' knowledge of one address. Never a conflict, and seldom a need for what was before: of
+ * two the one that ends later wins, which is the one that was learned later, or the word that it
+ * was removed later. Of equals that word wins, else the one whose text is less. What one side has
+ * no word on ended there, if it was there: it stays away unless the other learned it anew, and
+ * without a base it comes for what is left of its time.
  */
 
 import { hot, ok, type Result } from '#core';
@@ -11,11 +13,8 @@ type Known = NeighborRecord | undefined;
 
 /** The one that both hosts keep, whichever side it is on. */
 function laterOf(a: NeighborRecord, b: NeighborRecord): NeighborRecord {
-  const [first, second] = [
-    a.expires ?? Number.POSITIVE_INFINITY,
-    b.expires ?? Number.POSITIVE_INFINITY,
-  ];
-  if (first !== second) return first > second ? a : b;
+  if (a.expires !== b.expires) return a.expires > b.expires ? a : b;
+  if ((a.mac === null) !== (b.mac === null)) return a.mac === null ? a : b;
   return textOf(a) <= textOf(b) ? a : b;
 }
 

@@ -9,7 +9,7 @@ import { after, assert, err, type Logger, ok, Timer, type TimerQueue } from '#co
 import type { ObjectId } from '#git';
 import { formatIpv4Address, parseIpv4Address } from '#net';
 import { formatStoreError, type Repository, type Store, type Tree } from '#store';
-import type { Change, ChangeQueue } from './change-queue.ts';
+import type { Change, ChangeQueue, RecordPath } from './change-queue.ts';
 import { cutHistory } from './cut-history.ts';
 import {
   historyCommitsKept,
@@ -19,6 +19,9 @@ import {
   retryMax,
 } from './limits.ts';
 import {
+  type Content,
+  KINDS,
+  type NeighborPath,
   type NeighborShape,
   neighborSchema,
   type Outcome,
@@ -26,7 +29,9 @@ import {
   stepsOf,
 } from './neighbor-store.ts';
 import type { NeighborTable } from './neighbor-table.ts';
+import { hostOf, type NeighborRecord } from './record.ts';
 import type { NeighborRemote } from './remote.ts';
+import type { StaticTable } from './static-table.ts';
 
 export interface HistoryOptions {
   readonly repository: Repository;
@@ -212,20 +217,28 @@ export class NeighborHistory {
       this.counters.commits += 1;
       this.commitCount += 1;
       if (this.seen === head.value) this.seen = committed.value;
-      const merged = await this.merge(committed.value, `merge what ${this.options.host} learned\n`);
+      const merged = await this.merge(
+        committed.value,
+        `merge what ${this.options.host} learned\n`,
+        false,
+      );
       if (!merged.ok) return merged;
     }
     const removed = await topic.setHead(null);
     return removed.ok ? removed : this.failed(formatStoreError(removed.error));
   }
 
-  private async merge(commit: ObjectId, message: string): Promise<Outcome<void>> {
+  private async merge(
+    commit: ObjectId,
+    message: string,
+    isPulled: boolean,
+  ): Promise<Outcome<void>> {
     const merged = await this.main.mergeWith(commit, { message, author: this.author });
     if (!merged.ok) return this.failed(formatStoreError(merged.error));
     if (merged.value === null || merged.value === commit) return ok(undefined);
     this.counters.merges += 1;
     this.commitCount += 1;
-    return this.adoptHead();
+    return this.adoptHead(isPulled);
   }
 
   /** `isWhole`: also when there is nothing new, for whoever wants to push. */
@@ -242,18 +255,20 @@ export class NeighborHistory {
     const isSame = ourHash.ok && theirHash.ok && ourHash.value === theirHash.value;
     // Two histories of the same knowledge say nothing new by being merged, again and again.
     if (isSame && !isWhole) return ok(false);
+    const mine = await this.adoptHead();
+    if (!mine.ok) return mine;
     const before = await this.main.head();
-    const merged = await this.merge(fetched.value, `merge what ${remote.name} knows\n`);
+    const merged = await this.merge(fetched.value, `merge what ${remote.name} knows\n`, true);
     if (!merged.ok) return merged;
     const after = await this.main.head();
     if (!before.ok || !after.ok) return this.failed('no head');
     this.commitCount = 0;
-    const adopted = await this.adoptHead();
+    const adopted = await this.adoptHead(true);
     return adopted.ok ? ok(before.value !== after.value) : adopted;
   }
 
   /** Tells the table how the head differs from what it knows. */
-  private async adoptHead(): Promise<Outcome<void>> {
+  private async adoptHead(isPulled = false): Promise<Outcome<void>> {
     const head = await this.main.head();
     if (!head.ok) return this.failed(formatStoreError(head.error));
     if (head.value === this.seen || head.value === null) return ok(undefined);
@@ -268,9 +283,9 @@ export class NeighborHistory {
       if (!change.ok) return this.failed(change.error.kind);
       const path = pathOf(change.value.path);
       if (path === null) continue;
-      const record = change.value.after === null ? ok(undefined) : await now.value.find(path);
-      if (!record.ok) return this.failed(formatStoreError(record.error));
-      this.options.table.adopt(path.join('/'), record.value ?? null);
+      const content = change.value.after === null ? ok(undefined) : await now.value.find(path);
+      if (!content.ok) return this.failed(formatStoreError(content.error));
+      this.options.table.adopt(path.join('/'), content.value ?? null, isPulled);
     }
     this.seen = head.value;
     return ok(undefined);
@@ -307,9 +322,8 @@ export class NeighborHistory {
 /** `tree` with what `change` writes. */
 async function written(tree: NeighborTree, change: Change) {
   let made = tree;
-  for (const [path, record] of change.writes) {
-    const steps = stepsOf(path);
-    const next = record === null ? await made.remove(steps) : await made.set(steps, record);
+  for (const [path, content] of change.writes) {
+    const next = await withContent(made, path, content);
     if (!next.ok) return next;
     made = next.value;
   }
@@ -327,6 +341,13 @@ async function written(tree: NeighborTree, change: Change) {
   return ok(made);
 }
 
+function withContent(tree: NeighborTree, path: RecordPath, content: Content | null) {
+  const [kind, name] = stepsOf(path);
+  if (content === null) return tree.remove([kind, name]);
+  if (kind === 'static') return tree.set([kind, name], content as StaticTable);
+  return tree.set([kind, name], content as NeighborRecord);
+}
+
 /** Why `theirs` can't be merged into `ours`; null: it can. Looks at what differs. */
 async function refusal(ours: NeighborTree, theirs: NeighborTree): Promise<string | null> {
   const deep = await notFlat(theirs);
@@ -339,7 +360,7 @@ async function refusal(ours: NeighborTree, theirs: NeighborTree): Promise<string
     const { after: now, path } = change.value;
     if (now === null) continue;
     const steps = pathOf(path);
-    if (steps === null || !isAddress(steps[1])) return `${path.join('/')} is no neighbour's`;
+    if (steps === null || !isName(steps)) return `${path.join('/')} is no neighbour's`;
     const record = await theirs.find(steps);
     if (!record.ok) return formatStoreError(record.error);
   }
@@ -355,8 +376,9 @@ async function notFlat(tree: NeighborTree): Promise<string | null> {
   if (!root.ok) return formatStoreError(root.error);
   for (const { step, kind } of root.value) {
     if (kind !== 'tree') continue;
-    if (step !== 'neighbors' && step !== 'conflicts') return `${step} is no neighbour's`;
-    const listed = await tree.list([step]);
+    const top = KINDS.find((one) => one === step);
+    if (top === undefined) return `${step} is no neighbour's`;
+    const listed = await tree.list([top]);
     if (!listed.ok) return formatStoreError(listed.error);
     const deep = listed.value.find((entry) => entry.kind === 'tree');
     if (deep !== undefined) return `${step}/${deep.step} is no neighbour's`;
@@ -364,7 +386,8 @@ async function notFlat(tree: NeighborTree): Promise<string | null> {
   return null;
 }
 
-function isAddress(text: string): boolean {
+function isName([kind, text]: NeighborPath): boolean {
+  if (kind === 'static') return hostOf(text) === text;
   const address = parseIpv4Address(text);
   return address !== null && formatIpv4Address(address) === text;
 }

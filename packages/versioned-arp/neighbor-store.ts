@@ -5,6 +5,7 @@ import { type ContentType, contentFault, defineSchema } from '#store';
 import type { RecordPath } from './change-queue.ts';
 import { mergeRecords } from './merge-records.ts';
 import { decodeRecord, encodeRecord, type NeighborRecord } from './record.ts';
+import { decodeStatics, encodeStatics, mergeStatics, type StaticTable } from './static-table.ts';
 
 const NAME = 'neighbor';
 
@@ -18,19 +19,34 @@ const neighborContent: ContentType<NeighborRecord> = {
   merge: mergeRecords,
 };
 
+const staticContent: ContentType<StaticTable> = {
+  name: 'static entries',
+  encode: encodeStatics,
+  decode(bytes) {
+    const table = decodeStatics(bytes);
+    return table.ok ? ok(table.value) : err(contentFault('static entries', table.error));
+  },
+  merge: mergeStatics,
+};
+
 export const neighborSchema = defineSchema({
   neighbors: { '*': neighborContent },
   conflicts: { '*': neighborContent },
+  static: { '*': staticContent },
 });
 
 export type NeighborShape = (typeof neighborSchema)['shape'];
-export type NeighborPath = readonly ['neighbors' | 'conflicts', string];
+export const KINDS = ['neighbors', 'conflicts', 'static'] as const;
+export type NeighborPath = readonly [(typeof KINDS)[number], string];
 
-/** Null: no record of ours is there. */
+/** What is at a path: of one address, or of one host. */
+export type Content = NeighborRecord | StaticTable;
+
+/** Null: nothing of ours is there. */
 export function pathOf(steps: readonly string[]): NeighborPath | null {
-  const [kind, address] = steps;
-  if (steps.length !== 2 || address === undefined) return null;
-  return kind === 'neighbors' || kind === 'conflicts' ? [kind, address] : null;
+  const [first, name] = steps;
+  const kind = KINDS.find((one) => one === first);
+  return steps.length !== 2 || kind === undefined ? null : [kind, name!];
 }
 
 export function stepsOf(path: RecordPath): NeighborPath {

@@ -5,9 +5,17 @@ import { test } from 'node:test';
 import { after, FOREVER, instantOfMicros, seconds, TimerQueue, wallTimeOfMillis } from '#core';
 import { type ArpCause, type Ipv4Address, ipv4AddressOf, parseIpv4Address } from '#net';
 import { ChangeQueue } from './change-queue.ts';
-import { conflictsMax, queuedChangesMax, recordsMax } from './limits.ts';
+import {
+  conflictsMax,
+  queuedChangesMax,
+  recordsMax,
+  staticHostsMax,
+  staticsKeptMax,
+  staticsMax,
+} from './limits.ts';
 import { NeighborTable } from './neighbor-table.ts';
 import type { NeighborRecord } from './record.ts';
+import type { StaticTable } from './static-table.ts';
 
 const ip = (text: string): Ipv4Address => parseIpv4Address(text)!;
 const mac = (last: number): Uint8Array => Uint8Array.of(0x52, 0x54, 0, 0, last >> 8, last);
@@ -139,13 +147,115 @@ test('static › frames and time leave it, a command changes and removes it', ()
   assert.deepEqual(b.rereads, [PEER, PEER]);
 });
 
-test('silent › forgotten; one that is not known › nothing told', () => {
+test('silent, or removed › others can hear of it for a life; then nothing is left', () => {
   const b = new Bench();
   b.table.silent(PEER);
   b.learn(PEER, mac(2));
+  b.wait(50);
+  b.table.silent(PEER);
   b.table.silent(PEER);
   assert.equal(b.table.find(PEER), null);
-  assert.equal(b.told()[1], "forget 10.0.0.2: 52:54:00:00:00:02 doesn't answer");
+  assert.deepEqual(b.table.records().get('neighbors/10.0.0.2'), {
+    mac: null,
+    expires: 1_767_225_600 + 50 + 60,
+    reason: 'silent',
+    host: 'a',
+  });
+  assert.deepEqual(b.table.neighbors(), new Map());
+  b.wait(62);
+  assert.equal(b.table.records().size, 0);
+  b.learn(PEER, mac(2));
+  assert(b.table.remove(PEER));
+  assert(!b.table.remove(PEER));
+  b.learn(PEER, mac(3));
+  assert.deepEqual(b.table.find(PEER)?.mac, mac(3), 'learned anew');
+  assert.deepEqual(b.told(), [
+    'learn 10.0.0.2 is 52:54:00:00:00:02: it answered our question',
+    "forget 10.0.0.2: 52:54:00:00:00:02 doesn't answer",
+    'expire 10.0.0.2',
+    'learn 10.0.0.2 is 52:54:00:00:00:02: it answered our question',
+    'remove 10.0.0.2: by command',
+    'learn 10.0.0.2 is 52:54:00:00:00:03: it answered our question',
+  ]);
+});
+
+const FIXED = (since: number, ...addresses: string[]): StaticTable => ({
+  since,
+  entries: new Map(
+    addresses.map((address) => [address, { mac: '52:54:00:00:00:09', origin: 'configuration' }]),
+  ),
+});
+
+test('configured › as the configuration says at each boot; what a command set stays', () => {
+  const b = new Bench();
+  b.table.adopt('static/a', FIXED(7, '10.0.0.2', '10.0.0.3'), false);
+  assert(b.table.setStatic(ip('10.0.0.4'), mac(4)));
+  b.learn(ip('10.0.0.5'), mac(66));
+  b.told();
+  const configured = new Map([
+    [ip('10.0.0.3'), mac(9)],
+    [ip('10.0.0.5'), mac(5)],
+  ]);
+  assert(b.table.configure(configured));
+  assert(b.table.configure(configured));
+  const change = b.queue.first!;
+  assert.deepEqual([...change.writes.keys()], ['static/a', 'neighbors/10.0.0.5']);
+  assert.equal(change.writes.get('neighbors/10.0.0.5'), null);
+  const table = change.writes.get('static/a') as StaticTable;
+  assert.deepEqual([...table.entries.keys()].sort(), ['10.0.0.3', '10.0.0.4', '10.0.0.5']);
+  assert.deepEqual(b.told(), ['configure static entries: 10.0.0.2, 10.0.0.5']);
+  assert.equal(b.table.find(PEER), null);
+  assert.deepEqual(b.table.find(ip('10.0.0.5')), { mac: mac(5), until: FOREVER });
+});
+
+test('another’s static entries › answer where nothing better is known, and not for ever', () => {
+  const b = new Bench();
+  b.table.adopt('static/b', FIXED(7, '10.0.0.2', '10.0.0.3'), true);
+  assert.deepEqual(b.table.find(PEER), { mac: mac(9), until: LIFE });
+  b.learn(PEER, mac(2));
+  assert.deepEqual(b.table.find(PEER)?.mac, mac(2));
+  b.table.silent(PEER);
+  assert.equal(b.table.find(PEER), null);
+  assert(b.table.setStatic(ip('10.0.0.3'), mac(3)));
+  assert.deepEqual(b.table.find(ip('10.0.0.3'))?.mac, mac(3));
+  b.wait(62);
+  assert.deepEqual(b.table.find(PEER)?.mac, mac(9));
+  assert.deepEqual(
+    [...b.table.neighbors()],
+    [
+      ['10.0.0.2', '52:54:00:00:00:09'],
+      ['10.0.0.3', '52:54:00:00:00:03'],
+    ],
+  );
+  b.table.adopt('static/b', null, true);
+  assert.equal(b.table.find(PEER), null);
+  const group = { mac: '01:00:5e:00:00:01', origin: 'command' } as const;
+  const nonsense = { since: 1, entries: new Map([['10.0.0.7', group]]) };
+  b.table.adopt('static/b', nonsense, true);
+  assert.equal(b.table.find(ip('10.0.0.7')), null);
+  for (let i = 0; i <= staticHostsMax; i++) b.table.adopt(`static/c${i}`, FIXED(1), true);
+  assert.equal(b.table.counters.staticsRefused, 2);
+  b.table.checkInvariants();
+});
+
+test('ours, changed by who was pulled from › written again, later, and not without end', () => {
+  const b = new Bench();
+  assert(b.table.setStatic(PEER, mac(2)));
+  const wrong = FIXED(1_999_999_999, '10.0.0.2', '10.0.0.6');
+  b.told();
+  b.table.adopt('static/a', wrong, true);
+  assert.deepEqual(b.table.find(PEER)?.mac, mac(2));
+  assert.equal(b.table.find(ip('10.0.0.6')), null);
+  const kept = b.queue.first!.writes.get('static/a') as StaticTable;
+  assert.deepEqual([kept.since, [...kept.entries.keys()]], [2_000_000_000, ['10.0.0.2']]);
+  for (let i = 0; i < 2 * staticsKeptMax; i++) {
+    b.told();
+    b.table.adopt('static/a', wrong, true);
+  }
+  assert.deepEqual(b.told(), []);
+  assert.equal(b.table.counters.staticsKept, staticsKeptMax);
+  b.table.adopt('static/a', wrong, false);
+  assert.deepEqual(b.table.find(PEER)?.mac, mac(9), 'whoever may push here may change it');
 });
 
 test('a conflict › noted once a station, and gone after a life without it', () => {
@@ -159,7 +269,7 @@ test('a conflict › noted once a station, and gone after a life without it', ()
   assert.equal(b.table.records().size, conflictsMax);
 });
 
-test('as many as may be, and one more › the one that ends first leaves; static ones stay', () => {
+test('as many as may be, and one more › the one that ends first leaves', () => {
   const b = new Bench();
   const at = (i: number): Ipv4Address => ipv4AddressOf(ip('10.1.0.0') + i);
   for (let i = 0; i < recordsMax; i++) {
@@ -169,11 +279,20 @@ test('as many as may be, and one more › the one that ends first leaves; static
   b.learn(at(recordsMax), mac(1));
   assert.equal(b.table.counters.recordsEvicted, 1);
   assert.equal(b.table.find(at(0)), null);
-  for (let i = 1; i <= recordsMax; i++) assert(b.table.setStatic(at(i), mac(i)));
-  assert(!b.table.setStatic(at(0), mac(0)));
-  b.learn(at(0), mac(0));
-  assert.equal(b.table.find(at(0)), null);
-  assert.equal(b.table.counters.recordsRefused, 2);
+});
+
+test('as many static entries as may be › one more is refused, by command and configuration', () => {
+  const b = new Bench();
+  const at = (i: number): Ipv4Address => ipv4AddressOf(ip('10.1.0.0') + i);
+  const all = new Map(Array.from({ length: staticsMax }, (_, i) => [at(i), mac(1)] as const));
+  assert(b.table.configure(all));
+  assert(!b.table.setStatic(at(staticsMax), mac(1)));
+  assert(b.table.setStatic(at(0), mac(2)), 'one that is there already');
+  assert(b.table.configure(all));
+  assert(!b.table.configure(new Map([...all, [at(staticsMax), mac(1)]])));
+  assert.equal(b.table.counters.staticsRefused, 2);
+  assert.equal(b.table.find(at(staticsMax)), null);
+  b.table.checkInvariants();
 });
 
 test('more changes than the queue has room for › the rest is one commit of the whole table', () => {
@@ -190,8 +309,9 @@ test('more changes than the queue has room for › the rest is one commit of the
   const whole = b.queue.first;
   assert(whole?.isWhole);
   assert.equal(whole.message, 'learn much at once: 3 changes');
-  assert.equal(whole.writes.size, queuedChangesMax + 1);
-  assert(!whole.writes.has('neighbors/10.0.2.1'));
+  assert.equal(whole.writes.size, queuedChangesMax + 2);
+  const removed = whole.writes.get('neighbors/10.0.2.1') as NeighborRecord;
+  assert.equal(removed.mac, null);
   b.queue.done();
   assert(b.queue.isEmpty && b.queue.first === null);
 });
@@ -205,17 +325,17 @@ const THEIRS: NeighborRecord = {
 
 test('adopted from a store › answers until it ends, at most a life; the cache looks again', () => {
   const b = new Bench();
-  b.table.adopt('neighbors/10.0.0.2', THEIRS);
+  b.table.adopt('neighbors/10.0.0.2', THEIRS, false);
   assert.equal(b.table.find(PEER)?.until, seconds(30));
-  b.table.adopt('neighbors/10.0.0.3', { ...THEIRS, expires: 1_999_999_999 });
+  b.table.adopt('neighbors/10.0.0.3', { ...THEIRS, expires: 1_999_999_999 }, false);
   assert.equal(b.table.find(ip('10.0.0.3'))?.until, LIFE);
-  b.table.adopt('neighbors/10.0.0.4', { ...THEIRS, expires: 1 });
+  b.table.adopt('neighbors/10.0.0.4', { ...THEIRS, expires: 1 }, false);
   assert.equal(b.table.find(ip('10.0.0.4')), null);
-  b.table.adopt('neighbors/10.0.0.5', { ...THEIRS, expires: null });
-  assert.equal(b.table.find(ip('10.0.0.5'))?.until, FOREVER);
+  b.table.adopt('neighbors/10.0.0.5', THEIRS, false);
+  assert.notEqual(b.table.find(ip('10.0.0.5')), null);
   assert.equal(b.rereads.length, 4);
-  b.table.adopt('neighbors/10.0.0.5', null);
-  b.table.adopt('neighbors/10.0.0.77', null);
+  b.table.adopt('neighbors/10.0.0.5', null, false);
+  b.table.adopt('neighbors/10.0.0.77', null, false);
   assert.equal(b.table.find(ip('10.0.0.5')), null);
   assert.equal(b.rereads.length, 5);
   b.wait(2);
@@ -225,17 +345,17 @@ test('adopted from a store › answers until it ends, at most a life; the cache 
 test('adopted while our own word waits, or a refresh does › ours stays', () => {
   const b = new Bench();
   b.learn(PEER, mac(2));
-  b.table.adopt('neighbors/10.0.0.2', THEIRS);
+  b.table.adopt('neighbors/10.0.0.2', THEIRS, false);
   assert.deepEqual(b.table.find(PEER)?.mac, mac(2));
   b.told();
   b.wait(20);
   b.learn(PEER, mac(2));
-  b.table.adopt('neighbors/10.0.0.2', { ...THEIRS, expires: 1_767_225_600 + 70 });
+  b.table.adopt('neighbors/10.0.0.2', { ...THEIRS, expires: 1_767_225_600 + 70 }, false);
   assert.deepEqual(b.table.find(PEER)?.mac, mac(2), 'ours ends at 80 s');
-  b.table.adopt('neighbors/10.0.0.2', { ...THEIRS, expires: 1_767_225_600 + 80 });
+  b.table.adopt('neighbors/10.0.0.2', { ...THEIRS, expires: 1_767_225_600 + 80 }, false);
   assert.deepEqual(b.table.find(PEER)?.mac, mac(9));
   for (const path of ['neighbors/10.0.0', 'neighbors/', 'others/10.0.0.2', 'conflicts/x']) {
-    b.table.adopt(path, THEIRS);
+    b.table.adopt(path, THEIRS, false);
   }
   assert.equal(b.table.records().size, 1);
 });
@@ -245,15 +365,15 @@ test('adopted when full › refused, and it leaves the store; ours stay', () => 
   const at = (i: number): Ipv4Address => ipv4AddressOf(ip('10.1.0.0') + i);
   for (let i = 0; i < recordsMax; i++) b.learn(at(i), mac(i));
   b.told();
-  b.table.adopt('neighbors/10.0.0.2', THEIRS);
+  b.table.adopt('neighbors/10.0.0.2', THEIRS, false);
   assert.equal(b.table.find(PEER), null);
   assert.equal(b.queue.first?.writes.get('neighbors/10.0.0.2'), null);
   assert.deepEqual(b.told(), ['forget 10.0.0.2: no room for what others know']);
-  b.table.adopt('neighbors/10.1.0.7', { ...THEIRS, expires: 1_767_225_600 + 60 });
+  b.table.adopt('neighbors/10.1.0.7', { ...THEIRS, expires: 1_767_225_600 + 60 }, false);
   assert.deepEqual(b.table.find(at(7))?.mac, mac(9), 'one that is known has its place');
   for (let i = 0; i < conflictsMax; i++) b.table.conflict(at(i), mac(66));
   b.told();
-  b.table.adopt('conflicts/10.0.0.2', { ...THEIRS, reason: 'conflict' });
+  b.table.adopt('conflicts/10.0.0.2', { ...THEIRS, reason: 'conflict' }, false);
   assert.equal(b.told().length, 1);
   assert.equal(b.table.counters.recordsRefused, 2);
 });

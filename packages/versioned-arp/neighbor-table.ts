@@ -25,10 +25,22 @@ import {
   type Ipv4Address,
   parseIpv4Address,
 } from '#net';
-import { formatMac } from '#net/wire';
-import type { ChangeQueue, RecordPath, Records } from './change-queue.ts';
-import { conflictsMax, recordsMax, refreshAhead, sweepDitherMax, sweepInterval } from './limits.ts';
+import { formatMac, isStationMac } from '#net/wire';
+import type { ChangeQueue, Contents, RecordPath } from './change-queue.ts';
+import {
+  conflictsMax,
+  recordsMax,
+  refreshAhead,
+  staticsKeptMax,
+  staticsMax,
+  sweepDitherMax,
+  sweepInterval,
+} from './limits.ts';
+import { type Entry, EntryTimes, listOf } from './neighbor-entry.ts';
+import type { Content } from './neighbor-store.ts';
 import { macBytes, type NeighborRecord, type Reason } from './record.ts';
+import { StaticEntries } from './static-entries.ts';
+import type { StaticEntry, StaticOrigin, StaticTable } from './static-table.ts';
 
 export interface TableOptions {
   readonly timers: TimerQueue;
@@ -40,20 +52,10 @@ export interface TableOptions {
   readonly lifetime: Duration;
 }
 
-/** What is known of one address. */
-interface Entry {
-  readonly mac: Uint8Array;
-  readonly macText: string;
-  readonly reason: Reason;
-  readonly host: string;
-  /** FOREVER: static. */
-  until: Instant;
-  /** What the store says, or will when the queue is empty. */
-  committedUntil: Instant;
-}
-
 const NEIGHBORS = 'neighbors/';
 const CONFLICTS = 'conflicts/';
+const STATIC = 'static/';
+const PREFIXES = [NEIGHBORS, CONFLICTS, STATIC] as const;
 const MICROS = 1_000_000;
 
 const SAYS: Readonly<Record<ArpCause, string>> = {
@@ -74,7 +76,10 @@ export class NeighborTable implements ArpTable {
     recordsEvicted: 0,
     recordsRefused: 0,
     recordsAdopted: 0,
+    recordsImplausible: 0,
     conflictsNoted: 0,
+    staticsRefused: 0,
+    staticsKept: 0,
   };
   /** Told after each change; set by whoever commits. */
   onChange: () => void = () => {};
@@ -83,6 +88,8 @@ export class NeighborTable implements ArpTable {
   private readonly timers: TimerQueue;
   private readonly entries = new Map<Ipv4Address, Entry>();
   private readonly conflicts = new Map<Ipv4Address, Entry>();
+  private readonly statics = new StaticEntries();
+  private readonly times: EntryTimes;
   private readonly timer = new Timer((now) => this.sweep(now));
   private readonly random = new Uint8Array(4);
   private cache: ArpEntries | null = null;
@@ -92,6 +99,7 @@ export class NeighborTable implements ArpTable {
   constructor(options: TableOptions) {
     this.options = options;
     this.timers = options.timers;
+    this.times = new EntryTimes(options);
   }
 
   attach(entries: ArpEntries, mac: Uint8Array): void {
@@ -101,22 +109,32 @@ export class NeighborTable implements ArpTable {
   }
 
   find(address: Ipv4Address): ArpRecord | null {
+    const fixed = this.statics.find(address);
+    if (fixed !== null) return { mac: fixed, until: FOREVER };
     const entry = this.entries.get(address);
-    return entry !== undefined && entry.until > this.timers.now ? entry : null;
+    const { now } = this.timers;
+    if (entry !== undefined && entry.until > now) {
+      return entry.mac === null ? null : { mac: entry.mac, until: entry.until };
+    }
+    // Asked again before its time is over, as what was learned is: others may be wrong.
+    const heard = this.statics.findHeard(address);
+    return heard === null ? null : { mac: heard, until: after(now, this.options.lifetime) };
   }
 
   learned(address: Ipv4Address, mac: Uint8Array, cause: ArpCause, until: Instant): void {
+    if (this.statics.find(address) !== null) return;
     const known = this.entries.get(address);
     const macText = formatMac(mac);
-    if (known?.until === FOREVER) return;
-    if (known !== undefined && known.macText === macText && known.until > this.timers.now) {
+    const isSame = known?.macText === macText && known.mac !== null;
+    if (isSame && known.until > this.timers.now) {
       this.counters.recordsRefreshed += 1;
       if (until > known.until) known.until = until;
       return;
     }
-    if (known === undefined && !this.makeRoom()) return;
-    const isMoved = known !== undefined && known.macText !== macText;
-    const from = isMoved ? `, no longer ${known.macText}` : '';
+    if (known === undefined) this.makeRoom();
+    const before = known?.macText ?? null;
+    const isMoved = before !== null && before !== macText;
+    const from = isMoved ? `, no longer ${before}` : '';
     if (!isMoved) this.counters.recordsLearned += 1;
     else this.counters.recordsMoved += 1;
     this.put(address, { macText, reason: cause, until });
@@ -126,10 +144,10 @@ export class NeighborTable implements ArpTable {
 
   silent(address: Ipv4Address): void {
     const entry = this.entries.get(address);
-    if (entry === undefined || entry.until === FOREVER) return;
+    if (entry === undefined || entry.macText === null) return;
     this.counters.recordsSilent += 1;
-    this.entries.delete(address);
     const text = formatIpv4Address(address);
+    this.putRemoved(address, 'silent');
     this.tell(`forget ${text}: ${entry.macText} doesn't answer`, [NEIGHBORS + text]);
   }
 
@@ -161,36 +179,90 @@ export class NeighborTable implements ArpTable {
     );
   }
 
-  /** Never expires, and no frame changes it. False: the table is full of such. */
+  /** Never expires, and no frame changes it. False: there are too many. */
   setStatic(address: Ipv4Address, mac: Uint8Array): boolean {
-    const macText = formatMac(mac);
-    const known = this.entries.get(address);
-    if (known?.until === FOREVER && known.macText === macText) return true;
-    if (known === undefined && !this.makeRoom()) return false;
-    this.put(address, { macText, reason: 'command', until: FOREVER });
     const text = formatIpv4Address(address);
-    this.tell(`set ${text} is ${macText}: static, by command`, [NEIGHBORS + text], macText);
-    this.cache?.reread(address);
+    const macText = formatMac(mac);
+    const { entries } = this.statics;
+    if (entries.get(text)?.mac === macText) return true;
+    if (!entries.has(text) && entries.size >= staticsMax) {
+      this.counters.staticsRefused += 1;
+      return false;
+    }
+    const made = new Map(entries).set(text, { mac: macText, origin: 'command' });
+    const subject = `set ${text} is ${macText}: static, by command`;
+    this.setStatics(made, subject, [address], macText);
     return true;
   }
 
-  /** By command, static or not. False: there is none. */
-  remove(address: Ipv4Address): boolean {
-    if (!this.entries.delete(address)) return false;
-    const text = formatIpv4Address(address);
-    this.tell(`remove ${text}: by command`, [NEIGHBORS + text]);
-    this.cache?.reread(address);
+  /** What the configuration says now; what it said before and doesn't any more goes. */
+  configure(configured: ReadonlyMap<Ipv4Address, Uint8Array>): boolean {
+    const made = new Map<string, StaticEntry>();
+    for (const [text, entry] of this.statics.entries) {
+      if (entry.origin === 'command') made.set(text, entry);
+    }
+    const origin: StaticOrigin = 'configuration';
+    for (const [address, mac] of configured) {
+      made.set(formatIpv4Address(address), { mac: formatMac(mac), origin });
+    }
+    if (made.size > staticsMax) {
+      this.counters.staticsRefused += made.size - staticsMax;
+      return false;
+    }
+    const before = this.statics.entries;
+    const isChanged = (text: string) =>
+      before.get(text)?.mac !== made.get(text)?.mac ||
+      before.get(text)?.origin !== made.get(text)?.origin;
+    const changed = [...new Set([...before.keys(), ...made.keys()])].filter(isChanged);
+    if (changed.length === 0) return true;
+    const subject = `configure static entries: ${listOf(changed)}`;
+    this.setStatics(
+      made,
+      subject,
+      changed.map((text) => parseIpv4Address(text)!),
+    );
     return true;
+  }
+
+  /** By command, static or not. False: there is none of ours, and none that ends. */
+  remove(address: Ipv4Address): boolean {
+    const text = formatIpv4Address(address);
+    const subject = `remove ${text}: by command`;
+    const { entries } = this.statics;
+    const isKnown = (this.entries.get(address)?.macText ?? null) !== null;
+    if (isKnown) this.putRemoved(address, 'command');
+    if (entries.has(text)) {
+      const made = new Map(entries);
+      made.delete(text);
+      this.setStatics(made, subject, [address]);
+    } else if (isKnown) {
+      this.tell(subject, [NEIGHBORS + text]);
+      this.cache?.reread(address);
+    }
+    return isKnown || entries.has(text);
+  }
+
+  /** What this host answers itself with, by address. O(all entries). */
+  neighbors(): ReadonlyMap<string, string> {
+    const known = new Map<string, string>();
+    const all = [...this.statics.heard(), ...this.entries.keys()].map(formatIpv4Address);
+    for (const text of [...all, ...this.statics.entries.keys()]) {
+      const record = this.find(parseIpv4Address(text)!);
+      if (record !== null) known.set(text, formatMac(record.mac));
+    }
+    return known;
   }
 
   /** All that isn't over, as it would be committed now. O(records). */
-  records(): Records {
+  records(): Contents {
     const { now } = this.timers;
-    const made = new Map<RecordPath, NeighborRecord>();
+    const made = new Map<RecordPath, Content>();
+    const { table } = this.statics;
+    if (table !== null) made.set(STATIC + this.options.host, table);
     for (const [prefix, entries] of this.kinds()) {
       for (const [address, entry] of entries) {
         if (entry.until <= now) continue;
-        made.set(prefix + formatIpv4Address(address), this.recordOf(entry));
+        made.set(prefix + formatIpv4Address(address), this.times.recordOf(entry));
       }
     }
     return made;
@@ -198,48 +270,75 @@ export class NeighborTable implements ArpTable {
 
   /**
    * The store has it so now, by a merge or from before; null: it has none. What waits to be
-   * committed is newer, and so is a refresh that isn't committed yet.
+   * committed is newer, and so is a refresh that isn't committed yet. `isPulled`: another host says
+   * so, who has no say in our static entries.
    */
-  adopt(path: RecordPath, record: NeighborRecord | null): void {
-    const isConflict = path.startsWith(CONFLICTS);
-    if ((!isConflict && !path.startsWith(NEIGHBORS)) || this.queue.has(path)) return;
-    const address = parseIpv4Address(path.slice((isConflict ? CONFLICTS : NEIGHBORS).length));
+  adopt(path: RecordPath, content: Content | null, isPulled: boolean): void {
+    const kind = PREFIXES.find((prefix) => path.startsWith(prefix));
+    if (kind === undefined || this.queue.has(path)) return;
+    const name = path.slice(kind.length);
+    if (kind === STATIC) this.adoptStatics(name, content as StaticTable | null, isPulled);
+    else this.adoptRecord(kind, name, content as NeighborRecord | null);
+  }
+
+  private adoptRecord(
+    kind: typeof NEIGHBORS | typeof CONFLICTS,
+    name: string,
+    record: NeighborRecord | null,
+  ): void {
+    const address = parseIpv4Address(name);
     if (address === null) return;
+    const isConflict = kind === CONFLICTS;
     const entries = isConflict ? this.conflicts : this.entries;
     if (record === null) {
       if (entries.delete(address) && !isConflict) this.cache?.reread(address);
       return;
     }
-    const until = this.untilOf(record);
+    const until = this.times.untilOf(record);
     const known = entries.get(address);
     if (known !== undefined && known.until > until && known.until > known.committedUntil) return;
     if (known === undefined && entries.size >= (isConflict ? conflictsMax : recordsMax)) {
       // Others' knowledge must not push out ours; nobody would ever sweep it from the store.
       this.counters.recordsRefused += 1;
-      this.tell(`forget ${formatIpv4Address(address)}: no room for what others know`, [path]);
+      this.tell(`forget ${name}: no room for what others know`, [kind + name]);
       return;
     }
     this.counters.recordsAdopted += 1;
     const { mac: macText, reason, host } = record;
-    entries.set(address, {
-      mac: macBytes(macText),
-      macText,
-      reason,
-      host,
-      until,
-      committedUntil: until,
-    });
+    const bytes = macText === null ? null : macBytes(macText);
+    const mac = bytes !== null && isStationMac(bytes) ? bytes : null;
+    if (bytes !== null && mac === null) this.counters.recordsImplausible += 1;
+    entries.set(address, { mac, macText, reason, host, until, committedUntil: until });
     this.arm();
     if (!isConflict) this.cache?.reread(address);
+  }
+
+  private adoptStatics(host: string, table: StaticTable | null, isPulled: boolean): void {
+    const { statics, options } = this;
+    if (host !== options.host) {
+      const before = [...statics.heard()];
+      if (!statics.hear(host, table)) this.counters.staticsRefused += 1;
+      for (const address of new Set([...before, ...statics.heard()])) this.cache?.reread(address);
+      return;
+    }
+    if (!isPulled) {
+      const before = statics.entries;
+      statics.adopt(table);
+      this.rereadAll([...before.keys(), ...statics.entries.keys()]);
+      return;
+    }
+    if (this.counters.staticsKept >= staticsKeptMax) return;
+    this.counters.staticsKept += 1;
+    statics.outlast(table, this.nowSeconds);
+    this.tell(`keep the static entries of ${host}: others had changed them`, [STATIC + host]);
   }
 
   checkInvariants(): void {
     assert(this.entries.size <= recordsMax && this.conflicts.size <= conflictsMax);
     for (const entry of this.entries.values()) assert(entry.committedUntil <= entry.until);
-    const isDynamic = [...this.entries.values(), ...this.conflicts.values()].some(
-      ({ until }) => until !== FOREVER,
-    );
-    assert(!isDynamic || this.timer.at !== FOREVER, 'entries that nobody will sweep');
+    const count = this.entries.size + this.conflicts.size;
+    assert(count === 0 || this.timer.at !== FOREVER, 'entries that nobody will sweep');
+    this.statics.checkInvariants();
   }
 
   private *kinds(): Iterable<readonly [string, Map<Ipv4Address, Entry>]> {
@@ -247,33 +346,68 @@ export class NeighborTable implements ArpTable {
     yield [CONFLICTS, this.conflicts];
   }
 
+  private get nowSeconds(): number {
+    return Math.floor(this.options.clock.wall() / 1_000);
+  }
+
   private put(
     address: Ipv4Address,
-    made: { readonly macText: string; readonly reason: Reason; readonly until: Instant },
+    made: {
+      readonly macText: string | null;
+      readonly reason: Reason;
+      readonly until: Instant;
+    },
   ): void {
     const { host } = this.options;
-    const { macText: mac, until } = made;
-    this.entries.set(address, { ...made, mac: macBytes(mac), host, committedUntil: until });
+    const { macText, until } = made;
+    const mac = macText === null ? null : macBytes(macText);
+    this.entries.set(address, { ...made, mac, host, committedUntil: until });
     this.arm();
   }
 
-  /** Room for one more; false: all are static. O(records) when full. */
-  private makeRoom(): boolean {
-    if (this.entries.size < recordsMax) return true;
+  /** Remembered for as long as anybody may have it from before now. */
+  private putRemoved(address: Ipv4Address, reason: Reason): void {
+    const until = after(this.timers.now, this.options.lifetime);
+    this.put(address, { macText: null, reason, until });
+  }
+
+  /** These are our static entries now; of `changed` nothing else is known any more. */
+  private setStatics(
+    entries: ReadonlyMap<string, StaticEntry>,
+    subject: string,
+    changed: readonly Ipv4Address[],
+    mac?: string,
+  ): void {
+    this.statics.set(entries, this.nowSeconds);
+    const paths = [STATIC + this.options.host];
+    for (const address of changed) {
+      const text = formatIpv4Address(address);
+      const known = this.entries.get(address);
+      if (known === undefined) continue;
+      if (entries.has(text)) this.entries.delete(address);
+      paths.push(NEIGHBORS + text);
+    }
+    this.tell(subject, paths, mac);
+    for (const address of changed) this.cache?.reread(address);
+  }
+
+  private rereadAll(addresses: readonly string[]): void {
+    for (const text of new Set(addresses)) this.cache?.reread(parseIpv4Address(text)!);
+  }
+
+  /** Room for one more. O(records) when full. */
+  private makeRoom(): void {
+    if (this.entries.size < recordsMax) return;
     let victim: Ipv4Address | null = null;
     let soonest = FOREVER;
     for (const [address, { until }] of this.entries) {
       if (until < soonest) [victim, soonest] = [address, until];
     }
-    if (victim === null) {
-      this.counters.recordsRefused += 1;
-      return false;
-    }
+    assert(victim !== null);
     this.counters.recordsEvicted += 1;
     this.entries.delete(victim);
     const text = formatIpv4Address(victim);
     this.push(`forget ${text}: more than ${recordsMax} addresses`, [NEIGHBORS + text]);
-    return true;
   }
 
   private arm(): void {
@@ -293,7 +427,6 @@ export class NeighborTable implements ArpTable {
     let isDynamic = false;
     for (const [prefix, entries] of this.kinds()) {
       for (const [address, entry] of entries) {
-        if (entry.until === FOREVER) continue;
         if (entry.until <= now) {
           entries.delete(address);
           over.push(prefix + formatIpv4Address(address));
@@ -321,41 +454,18 @@ export class NeighborTable implements ArpTable {
     const station = mac === undefined ? '' : `Station: ${mac}\n`;
     const uptime = (this.timers.now / MICROS).toFixed(3);
     const trailer = `${station}Interface: ${this.interfaceName}\nUptime: ${uptime} s\n`;
-    const writes = new Map<RecordPath, NeighborRecord | null>();
+    const writes = new Map<RecordPath, Content | null>();
     for (const path of paths) writes.set(path, this.recordAt(path));
     this.queue.push(`${subject}\n\n${trailer}`, writes);
   }
 
-  private recordAt(path: RecordPath): NeighborRecord | null {
+  private recordAt(path: RecordPath): Content | null {
+    if (path.startsWith(STATIC)) return this.statics.table;
     for (const [prefix, entries] of this.kinds()) {
       if (!path.startsWith(prefix)) continue;
       const entry = entries.get(parseIpv4Address(path.slice(prefix.length))!);
-      return entry === undefined ? null : this.recordOf(entry);
+      return entry === undefined ? null : this.times.recordOf(entry);
     }
     return null;
   }
-
-  private recordOf({ macText: mac, reason, host, until }: Entry): NeighborRecord {
-    if (until === FOREVER) return { mac, reason, host, expires: null };
-    const wallMicros = this.options.clock.wall() * 1_000;
-    const expires = Math.round((wallMicros + until - this.timers.now) / MICROS);
-    return { mac, reason, host, expires };
-  }
-
-  /** By our clock, and no later than if we had learned it now: others' clocks may be wrong. */
-  private untilOf({ expires }: NeighborRecord): Instant {
-    if (expires === null) return FOREVER;
-    const leftMicros = (expires * 1_000 - this.options.clock.wall()) * 1_000;
-    const bounded = Math.min(Math.max(leftMicros, 0), this.options.lifetime);
-    return after(this.timers.now, Math.round(bounded) as Duration);
-  }
-}
-
-const LISTED_MAX = 4;
-
-/** "10.0.0.5, 10.0.0.6 and 3 more". */
-function listOf(paths: readonly RecordPath[]): string {
-  const names = paths.slice(0, LISTED_MAX).map((path) => path.slice(path.indexOf('/') + 1));
-  const more = paths.length - names.length;
-  return names.join(', ') + (more > 0 ? ` and ${more} more` : '');
 }

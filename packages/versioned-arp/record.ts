@@ -1,15 +1,18 @@
 /**
  * One entry as it is kept: a file per address, a line per field, so that a line of `git log -p`
- * says what changed. Read first: limits.ts. Not here: how two of them merge (merge-records.ts).
+ * says what changed. Read first: limits.ts. Not here: how two of them merge (merge-records.ts),
+ * static entries (static-table.ts).
  *
  *     mac 52:54:00:00:00:02
  *     expires 2026-01-01T00:01:00Z
  *     reason answer
  *     host site
+ *
+ * "mac none" says that an entry was removed before its end: whoever still has it learns of that,
+ * whatever is left of the history.
  */
 
 import { err, hot, ok, type Result } from '#core';
-import { isStationMac } from '#net/wire';
 import { hostNameMax, recordBytesMax } from './limits.ts';
 
 export const REASONS = [
@@ -20,16 +23,17 @@ export const REASONS = [
   'overheard',
   'command',
   'conflict',
+  'silent',
 ] as const;
 
-/** The kind of frame that taught it, or that a person did. */
+/** The kind of frame that taught it, that a person did, or that nobody answers. */
 export type Reason = (typeof REASONS)[number];
 
 export interface NeighborRecord {
-  /** "52:54:00:00:00:02". */
-  readonly mac: string;
-  /** Seconds since 1970-01-01T00:00:00Z, whole; null: never (static). */
-  readonly expires: number | null;
+  /** "52:54:00:00:00:02", a station's or not: whoever uses it looks; null: it was removed. */
+  readonly mac: string | null;
+  /** Seconds since 1970-01-01T00:00:00Z, whole. */
+  readonly expires: number;
   readonly reason: Reason;
   /** Who learned it: graphic ASCII, 1 to 64 letters. */
   readonly host: string;
@@ -38,18 +42,18 @@ export interface NeighborRecord {
 /** 9999-12-31T23:59:59Z: later ones have another form. */
 const EXPIRES_MAX = 253_402_300_799;
 const FORM = new RegExp(
-  String.raw`^mac ((?:[0-9a-f]{2}:){5}[0-9a-f]{2})\n` +
-    String.raw`expires (never|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)\n` +
+  String.raw`^mac (none|(?:[0-9a-f]{2}:){5}[0-9a-f]{2})\n` +
+    String.raw`expires (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)\n` +
     `reason (${REASONS.join('|')})\n` +
     String.raw`host ([!-~]{1,${hostNameMax}})\n$`,
 );
 
 /** What is no record; for people. */
-export type RecordFault = 'too long' | 'malformed' | 'not a station';
+export type RecordFault = 'too long' | 'malformed';
 
 export function encodeRecord({ mac, expires, reason, host }: NeighborRecord): Uint8Array {
-  const until = expires === null ? 'never' : formatSeconds(expires);
-  return hot.utf8Encode(`mac ${mac}\nexpires ${until}\nreason ${reason}\nhost ${host}\n`);
+  const until = formatSeconds(expires);
+  return hot.utf8Encode(`mac ${mac ?? 'none'}\nexpires ${until}\nreason ${reason}\nhost ${host}\n`);
 }
 
 /** Any bytes; only those that `encodeRecord` writes are a record. */
@@ -58,17 +62,19 @@ export function decodeRecord(bytes: Uint8Array): Result<NeighborRecord, RecordFa
   const found = FORM.exec(hot.latin1(bytes, 0, bytes.length));
   if (found === null) return err('malformed');
   const [, mac = '', until = '', reason = '', host = ''] = found;
-  if (!isStationMac(macBytes(mac))) return err('not a station');
-  const expires = until === 'never' ? null : Date.parse(until) / 1_000;
-  // A thirtieth of February has a form, but is no day.
-  if (expires !== null && (Number.isNaN(expires) || formatSeconds(expires) !== until)) {
-    return err('malformed');
-  }
-  return ok({ mac, expires, reason: reason as Reason, host });
+  const expires = parseSeconds(until);
+  if (expires === null) return err('malformed');
+  return ok({ mac: mac === 'none' ? null : mac, expires, reason: reason as Reason, host });
+}
+
+/** Null: a thirtieth of February has a form, but is no day. */
+export function parseSeconds(text: string): number | null {
+  const seconds = Date.parse(text) / 1_000;
+  return Number.isNaN(seconds) || formatSeconds(seconds) !== text ? null : seconds;
 }
 
 /** "2026-01-01T00:01:00Z", of whole seconds. */
-function formatSeconds(seconds: number): string {
+export function formatSeconds(seconds: number): string {
   const bounded = Math.min(Math.max(Math.floor(seconds), 0), EXPIRES_MAX);
   return `${new Date(bounded * 1_000).toISOString().slice(0, 19)}Z`;
 }
@@ -77,10 +83,10 @@ function formatSeconds(seconds: number): string {
 export const macBytes = (text: string): Uint8Array =>
   Uint8Array.from(text.split(':'), (byte) => Number.parseInt(byte, 16));
 
-/** What a name becomes where a record has it. */
+/** What a name becomes where records, branches and paths have it. */
 export function hostOf(name: string): string {
-  const graphic = name.replace(/[^!-~]/g, '-').slice(0, hostNameMax);
-  return graphic === '' ? 'unnamed' : graphic;
+  const plain = name.replace(/[^A-Za-z0-9_-]/g, '-').slice(0, hostNameMax);
+  return plain === '' ? 'unnamed' : plain;
 }
 
 export const sameRecord = (a: NeighborRecord, b: NeighborRecord): boolean =>

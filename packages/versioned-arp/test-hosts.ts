@@ -126,9 +126,9 @@ export class ArpHost {
     return this.host.host.device.mac;
   }
 
-  /** Addresses of neighbours, in order, as the table has them. */
+  /** Addresses of neighbours that it has an answer for, in order. */
   known(): string[] {
-    return [...this.arp.records().keys()].map((path) => path.slice(10)).sort();
+    return [...this.arp.neighbors().keys()].sort();
   }
 
   /** Subjects of commits, newest first. */

@@ -386,7 +386,7 @@ test('history at twice its bound › the newest half stays, whole; pulls still m
   const log = await a.log();
   assert.deepEqual([log.length, a.arp.counters().historyCuts], [10, 1]);
   assert.equal(log[0], 'set 10.0.1.18 is 02:00:00:00:00:01: static, by command');
-  assert((await a.committed()).startsWith(before.slice(0, 20)));
+  assert.notEqual(await a.committed(), before);
   assert((await b.arp.pull(a.remote)).ok);
   assert.equal(await b.committed(), await a.committed());
   assert.equal(b.known().length, 19);
@@ -465,8 +465,8 @@ test('a pulled table as different as may be › taken as far as there is room; o
   const [a, b] = hosts as [ArpHost, ArpHost];
   const record = encodeRecord({
     mac: '02:00:00:00:00:01',
-    expires: null,
-    reason: 'command',
+    expires: 1_999_999_999,
+    reason: 'answer',
     host: 'b',
   });
   const blob = nameObject(nodeCrypto, 'SHA-1', 'blob', record);

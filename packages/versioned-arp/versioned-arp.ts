@@ -4,17 +4,17 @@
  * neighbor-history.ts.
  */
 
-import type { Duration, Logger, TimerQueue } from '#core';
+import { type Duration, err, type Logger, type TimerQueue } from '#core';
 import type { Clock, Entropy } from '#device';
-import { type ArpPolicy, type Ipv4Address, parseIpv4Address } from '#net';
+import { type ArpPolicy, type Ipv4Address, isHostAddress, parseIpv4Address } from '#net';
 import { isStationMac } from '#net/wire';
 import type { Repository } from '#store';
-import { ChangeQueue, type Records } from './change-queue.ts';
-import { freshTime, requestInterval, requestsMax, staleTime } from './limits.ts';
+import { ChangeQueue, type RecordPath } from './change-queue.ts';
+import { freshTime, requestInterval, requestsMax, staleTime, staticsMax } from './limits.ts';
 import { NeighborHistory } from './neighbor-history.ts';
 import type { NeighborShape, Outcome } from './neighbor-store.ts';
 import { NeighborTable } from './neighbor-table.ts';
-import { hostOf, macBytes } from './record.ts';
+import { hostOf, macBytes, type NeighborRecord } from './record.ts';
 import type { NeighborRemote } from './remote.ts';
 
 export interface VersionedArpOptions {
@@ -31,6 +31,8 @@ export interface VersionedArpOptions {
   readonly times?: Partial<Omit<ArpPolicy, 'table' | 'believesUnasked'>>;
   /** Believe replies and announcements that nobody asked for; false unless given. */
   readonly believesUnasked?: boolean;
+  /** Static entries as `setStatic` takes them; what was here at the last boot and isn't goes. */
+  readonly static?: Readonly<Record<string, string>>;
   /** See HistoryOptions. */
   readonly commitsKept?: number;
   readonly collect?: () => Promise<unknown>;
@@ -45,10 +47,12 @@ export class VersionedArp {
   /** The program's, for who serves the store to others. */
   readonly timers: TimerQueue;
   private readonly table: NeighborTable;
+  private readonly configured: Readonly<Record<string, string>>;
 
   constructor(options: VersionedArpOptions) {
     const { timers, clock, entropy, repository, log, times, believesUnasked = false } = options;
     this.timers = timers;
+    this.configured = options.static ?? {};
     const host = hostOf(options.host);
     const kept = { freshTime, staleTime, requestInterval, requestsMax, ...times };
     const lifetime = (kept.freshTime + kept.staleTime) as Duration;
@@ -77,8 +81,15 @@ export class VersionedArp {
 
   /** Reads the store, then merges what each of `seeds` has; a seed that fails is skipped. */
   async start(seeds: readonly NeighborRemote[] = []): Promise<Outcome<void>> {
+    const configured = new Map<Ipv4Address, Uint8Array>();
+    for (const [address, mac] of Object.entries(this.configured)) {
+      const entry = stationAt(address, mac);
+      if (entry === null) return err(`${address} can't be at ${mac}`);
+      configured.set(...entry);
+    }
     const started = await this.history.start();
     if (!started.ok) return started;
+    if (!this.table.configure(configured)) return err(`more than ${staticsMax} static entries`);
     for (const seed of seeds) await this.pull(seed);
     return started;
   }
@@ -93,20 +104,28 @@ export class VersionedArp {
 
   /** "10.0.0.5" and "52:54:00:00:00:05": stays until it is removed. False: no such thing can be. */
   setStatic(address: string, mac: string): boolean {
-    const at = parseIpv4Address(address);
-    if (at === null || !/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac)) return false;
-    return isStationMac(macBytes(mac)) && this.table.setStatic(at, macBytes(mac));
+    const entry = stationAt(address, mac);
+    return entry !== null && this.table.setStatic(...entry);
   }
 
-  /** Also a static one. False: it isn't there. */
+  /** Also a static one of this host's. False: it isn't there. */
   remove(address: string): boolean {
-    const at: Ipv4Address | null = parseIpv4Address(address);
+    const at = parseIpv4Address(address);
     return at !== null && this.table.remove(at);
   }
 
-  /** What is known now, committed or not. */
-  records(): Records {
-    return this.table.records();
+  /** What is known now and ends, committed or not, with who said so. */
+  records(): ReadonlyMap<RecordPath, NeighborRecord> {
+    const known = new Map<RecordPath, NeighborRecord>();
+    for (const [path, content] of this.table.records()) {
+      if ('mac' in content && content.mac !== null) known.set(path, content);
+    }
+    return known;
+  }
+
+  /** What packets are sent to now, static or not: "52:54:00:00:00:05" by "10.0.0.5". */
+  neighbors(): ReadonlyMap<string, string> {
+    return this.table.neighbors();
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -117,4 +136,12 @@ export class VersionedArp {
     this.table.checkInvariants();
     this.queue.checkInvariants();
   }
+}
+
+/** Null: no station can be there. */
+function stationAt(address: string, mac: string): [Ipv4Address, Uint8Array] | null {
+  const at = parseIpv4Address(address);
+  if (at === null || !isHostAddress(at) || !/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac)) return null;
+  const bytes = macBytes(mac);
+  return isStationMac(bytes) ? [at, bytes] : null;
 }

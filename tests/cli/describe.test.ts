@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
+import { net } from '../../packages/morgana/config.ts';
+import { deviceOrder } from '../../packages/morgana/devices.ts';
+import type { App } from '../../tools/cli/app.ts';
 import { linkedParts } from '../../tools/cli/base.ts';
+import { describeApp } from '../../tools/cli/describe-app.ts';
 import { formatDot } from '../../tools/cli/describe-dot.ts';
 import { formatHtml, scaleDrawing } from '../../tools/cli/describe-html.ts';
 import { diffDescriptions, formatDiff, formatText } from '../../tools/cli/describe-text.ts';
@@ -70,6 +74,24 @@ const SLIM: Description = {
 test('text › snapshot', (t) => t.assert.snapshot(formatText(SITE)));
 test('dot › snapshot', (t) => t.assert.snapshot(formatDot(SITE)));
 test('diff › snapshot', (t) => t.assert.snapshot(formatDiff(diffDescriptions(SITE, SLIM))));
+
+test('static ARP entries of a configuration › told, with the argument for more', () => {
+  const neighbors = net.versionedArp({ static: { '10.0.0.3': '52:54:00:00:00:03' } });
+  const devices = deviceOrder({ stack: net.stack(net.ethernet(), { arp: neighbors }) });
+  const app = { name: 'a', kind: 'devices', args: {}, ca: null, devices } as unknown as App;
+  const output = { bytes: 0, inputs: {}, imports: [], exports: [] };
+  const metafile = { inputs: {}, outputs: { out: output } };
+  const { args, capabilities } = describeApp(app, 'pvh', metafile, '/', {
+    bytes: 0,
+    parts: [],
+    contents: [],
+  });
+  assert.deepEqual(capabilities.network, [
+    'Ethernet interface 0',
+    'static ARP entry: 10.0.0.3 is at 52:54:00:00:00:03',
+  ]);
+  assert.equal(args.arp?.kind, 'neighbors');
+});
 
 test('diff › nothing differs', () => {
   assert.deepEqual(diffDescriptions(SITE, SITE), []);

@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -64,8 +64,9 @@ test('pulled and pushed over HTTP › as in memory; behind › merged first; git
     });
   await git('clone', '-q', `${atB}/arp`, 'clone');
   await git('-C', 'clone', 'fsck', '--strict');
-  const record = 'mac 02:00:00:00:00:77\nexpires never\nreason command\nhost ada\n';
-  writeFileSync(path.join(directory, 'clone/neighbors/10.0.0.77'), record);
+  const table = 'since 2026-01-01T00:00:00Z\n10.0.0.77 02:00:00:00:00:77 command\n';
+  mkdirSync(path.join(directory, 'clone/static'));
+  writeFileSync(path.join(directory, 'clone/static/ada'), table);
   await git('-C', 'clone', 'add', '.');
   await git('-C', 'clone', 'commit', '-qm', 'set 10.0.0.77: by hand');
   await git('-C', 'clone', 'push', '-q');

@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import type { Metafile } from 'esbuild';
-import type { ArgSpecs } from '../../packages/morgana/arguments.ts';
+import { type ArgSpecs, neighborsOf } from '../../packages/morgana/arguments.ts';
 import {
   ACME_ARGS,
   DIRECT_STACK_ARGS,
@@ -11,6 +11,7 @@ import {
   NAME_ARGS,
   TLS_CLIENT_ARGS,
   TLS_SERVER_ARGS,
+  VERSIONED_ARP_ARGS,
 } from '../../packages/morgana/standard-args.ts';
 import type { App } from './app.ts';
 import {
@@ -94,7 +95,9 @@ function standardArgs(app: App, platform: Platform): ArgSpecs {
   };
   if (!hasOwnStack(app, platform)) return { ...LOG_ARGS, ...more };
   const named = app.connects ? NAME_ARGS : {};
-  return { ...LOG_ARGS, ...DIRECT_STACK_ARGS, ...named, ...more };
+  const hasVersionedArp = app.devices.some(({ kind }) => kind === 'net.versionedArp');
+  const arp = hasVersionedArp ? VERSIONED_ARP_ARGS : {};
+  return { ...LOG_ARGS, ...DIRECT_STACK_ARGS, ...arp, ...named, ...more };
 }
 
 /** What says which disks it may have. */
@@ -116,7 +119,10 @@ const disksOf = (app: Pick<App, 'devices'>): DescribedDisk[] =>
 
 function networkOf(app: App, platform: Platform): string[] {
   if (platform === 'node') return ["the host's sockets"];
-  return app.devices
-    .filter((node) => node.kind === 'net.ethernet')
-    .map((node) => `Ethernet interface ${node.options.index}`);
+  return app.devices.flatMap(({ kind, options }) => {
+    if (kind === 'net.ethernet') return [`Ethernet interface ${options.index}`];
+    if (kind !== 'net.versionedArp') return [];
+    const fixed = Object.entries(neighborsOf(String(options.static)) ?? {});
+    return fixed.map(([address, mac]) => `static ARP entry: ${address} is at ${mac}`);
+  });
 }

@@ -19,18 +19,20 @@ function machineWith() {
   const author = { name: 'app', email: '' };
   const backend = new MemoryBackend();
   const repository = Repository.open({ backend, crypto: nodeCrypto, clock, author, entropy });
-  const node = deviceOrder({ arp: net.versionedArp({ store: store.memory() }) }).at(-1)!;
-  const connect = (hostname: string) =>
-    versionedArpConnector.connect({
+  const connect = (hostname: string, fixed: Readonly<Record<string, string>> = {}, arp = '') => {
+    const device = net.versionedArp({ store: store.memory(), static: fixed });
+    const node = deviceOrder({ arp: device }).at(-1)!;
+    return versionedArpConnector.connect({
       machine: { timers, clock, entropy } as unknown as Machine,
       node,
       needs: [repository],
-      args: { hostname },
+      args: { hostname, arp },
       log: new Log(() => {}, 'info'),
       name: 'app',
       inspection: null,
       secure: null,
     });
+  };
   return { repository, connect };
 }
 
@@ -41,8 +43,34 @@ test('a store that outlives a boot › the next boot knows what this one knew', 
   await first.history.settled();
   const head = await repository.branch('main').headCommit();
   assert(head.ok && head.value?.author.name === 'ann');
-  const next = (await connect('')) as VersionedArp;
-  assert.deepEqual([...next.records().keys()], ['neighbors/10.0.0.5']);
+  const next = (await connect('ann')) as VersionedArp;
+  assert.deepEqual([...next.neighbors().keys()], ['10.0.0.5']);
+});
+
+test('static entries of configuration and boot › there, and gone at the boot without them', async () => {
+  const { repository, connect } = machineWith();
+  const [one, two] = ['02:00:00:00:00:01', '02:00:00:00:00:02'];
+  const fixed = { '10.0.0.5': one, '10.0.0.6': one };
+  const first = (await connect('ann', fixed, `10.0.0.6=${two},10.0.0.7=${two}`)) as VersionedArp;
+  const known = [...first.neighbors()];
+  assert.deepEqual(known, [
+    ['10.0.0.5', one],
+    ['10.0.0.6', two],
+    ['10.0.0.7', two],
+  ]);
+  assert(first.setStatic('10.0.0.8', one));
+  await first.history.settled();
+  const second = (await connect('ann', { '10.0.0.6': two })) as VersionedArp;
+  assert.deepEqual([...second.neighbors().keys()].sort(), ['10.0.0.6', '10.0.0.8']);
+  await second.history.settled();
+  const head = await repository.branch('main').headCommit();
+  assert(head.ok && head.value !== null);
+  assert.match(head.value.message, /^configure static entries: 10\.0\.0\.5, 10\.0\.0\.7\n/);
+  const all = Object.fromEntries(Array.from({ length: 129 }, (_, i) => [`10.0.1.${i}`, one]));
+  assert.deepEqual(await connect('ann', all), { lacks: 'more than 128 static entries' });
+  assert.deepEqual(await connect('ann', { '127.0.0.1': one }), {
+    lacks: `127.0.0.1 can't be at ${one}`,
+  });
 });
 
 test('a store that has something else on main › one sentence, at boot', async () => {

@@ -5,15 +5,16 @@ import type { Clock, Entropy } from '#device';
 import { MemoryBackend } from '#git';
 import { Repository } from '#store';
 import { reachable, VersionedArp } from '#versioned-arp';
+import { neighborsOf } from '../arguments.ts';
 import type { Connector } from '../run.ts';
-import { DIRECT_STACK_ARGS } from '../standard-args.ts';
+import { DIRECT_STACK_ARGS, VERSIONED_ARP_ARGS } from '../standard-args.ts';
 
 /** Of the store's objects; past it what is learned waits, and ARP goes on. */
 const STORE_BYTES_MAX = 8 * 1_048_576;
 
 export const versionedArpConnector: Connector<'net.versionedArp'> = {
   // Who learns is who DHCP is told that we are.
-  args: { hostname: DIRECT_STACK_ARGS.hostname! },
+  args: { hostname: DIRECT_STACK_ARGS.hostname!, ...VERSIONED_ARP_ARGS },
   async connect({ machine, node, needs, args, log, name, inspection }) {
     const { timers, clock, entropy } = machine;
     const host = String(args.hostname) || name;
@@ -28,6 +29,8 @@ export const versionedArpConnector: Connector<'net.versionedArp'> = {
       log: log.source('arp'),
       host,
       believesUnasked: node.options.believesUnasked === true,
+      // What is given at boot counts more.
+      static: { ...neighborsOf(String(node.options.static)), ...neighborsOf(String(args.arp)) },
       ...(collect === undefined ? {} : { collect }),
     });
     inspection?.commands.inspector.section('versionedArp', () => ({ ...arp.counters() }));
