@@ -1,10 +1,11 @@
 /**
- * `git http-backend` behind Node's HTTP server, as a web server runs it: CGI (RFC 3875), one
- * process a request. For repositories below one directory.
+ * `git http-backend` behind Node's HTTP or HTTPS server, as a web server runs it: CGI (RFC 3875),
+ * one process a request. For repositories below one directory.
  */
 
 import { spawn } from 'node:child_process';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { StockGit } from './git.ts';
 import { leashed } from './machine.ts';
@@ -13,13 +14,23 @@ export interface HttpBackend {
   readonly url: string;
   /** Requests so far, as "POST /repo/git-upload-pack". */
   readonly requests: string[];
+  /** For connections from now on; those that are open end. */
+  use(certificate: PemPair): void;
   close(): Promise<void>;
+}
+
+/** A chain and its key, PEM. */
+export interface PemPair {
+  readonly cert: string;
+  readonly key: string;
 }
 
 /** `user` and `password`: Basic credentials that every request needs. */
 export interface HttpBackendOptions {
   readonly user?: string;
   readonly password?: string;
+  /** HTTPS with it. */
+  readonly certificate?: PemPair;
 }
 
 export async function startHttpBackend(
@@ -28,10 +39,10 @@ export async function startHttpBackend(
   options: HttpBackendOptions = {},
 ): Promise<HttpBackend> {
   const requests: string[] = [];
-  const { user, password } = options;
+  const { user, password, certificate } = options;
   const wanted =
     user === undefined ? null : `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
-  const server = createServer((request, response) => {
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
     requests.push(`${request.method} ${request.url}`);
     if (request.url?.startsWith('/moved/')) {
       response.writeHead(302, { location: request.url.slice('/moved'.length) }).end();
@@ -39,12 +50,18 @@ export async function startHttpBackend(
       const head = { 'www-authenticate': 'Basic realm="git"', 'content-type': 'text/plain' };
       response.writeHead(401, head).end('nobody knows you\n');
     } else run(git, root, user, request, response);
-  });
+  };
+  const secure = certificate && createSecureServer(certificate, serve);
+  const server = secure ?? createServer(serve);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http${certificate === undefined ? '' : 's'}://127.0.0.1:${port}`,
     requests,
+    use: (pair) => {
+      secure?.setSecureContext(pair);
+      server.closeAllConnections();
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -1,21 +1,24 @@
 /**
- * examples/git-site with stock Git on the other side (`git http-backend`), on each target: the
- * first pull, pushes that a webhook tells of, requests while the site is replaced, a revert, a
- * remote that fails, a reboot without one. MORGANA_GIT_SITE=node,process,pvh chooses targets; pvh
- * unless it is set.
+ * examples/git-site with stock Git on the other side (`git http-backend`, by HTTPS), on each
+ * target: the first pull, pushes that a webhook tells of, requests while the site is replaced, a
+ * revert, a remote that fails or isn't who it should be, a reboot without one.
+ * MORGANA_GIT_SITE=node,process,pvh chooses targets; pvh unless it is set.
  */
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { createHmac } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { type WallTime, wallTimeOfMillis } from '#core';
+import { nodeCrypto } from '#targets/node/crypto';
+import { CertificateAuthority, pemEncode, privateKeyToPem } from '#x509';
 import { freePort, root, type Tool, Workspace } from '../cli/cli.ts';
 import { StockGit } from '../helpers/git.ts';
-import { type HttpBackend, startHttpBackend } from '../helpers/git-http-backend.ts';
+import { type HttpBackend, type PemPair, startHttpBackend } from '../helpers/git-http-backend.ts';
 import { cannotBoot } from '../helpers/machine.ts';
 import { cannotRun } from '../process/process.ts';
 
@@ -29,13 +32,32 @@ const REQUESTS_MAX = 10_000;
 const PAUSE_MS = 5;
 const curl = promisify(execFile);
 
+const days = (count: number): WallTime => wallTimeOfMillis(Date.now() + count * 86_400_000);
+const tools = {
+  crypto: nodeCrypto,
+  entropy: { fill: (out: Uint8Array) => void out.set(randomBytes(out.length)) },
+};
+const authority = (name: string): CertificateAuthority =>
+  CertificateAuthority.create(tools, { name, notBefore: days(-9), notAfter: days(9) });
+const [trusted, unknown] = [authority('Trusted'), authority('Unknown')];
+/** What this machine's loopback is called by those who reach it. */
+const HOSTS = ['127.0.0.1', '10.0.2.2', 'host.internal'];
+
+function certificate(by = trusted, names = HOSTS, end = days(1)): PemPair {
+  const key = nodeCrypto.generatePrivateKey('P-256', tools.entropy);
+  const validity = { notBefore: days(-2), notAfter: end };
+  const leaf = by.issue({ names, spki: key.spki, purposes: ['serverAuth'], ...validity });
+  return { cert: pemEncode('CERTIFICATE', leaf), key: privateKeyToPem(key) };
+}
+
 const work = new Workspace();
 const git = new StockGit();
 let backend: HttpBackend;
 
 before(async () => {
   mkdirSync(git.path('served'));
-  backend = await startHttpBackend(git, git.path('served'));
+  backend = await startHttpBackend(git, git.path('served'), { certificate: certificate() });
+  writeFileSync(work.path('ca.pem'), pemEncode('CERTIFICATE', trusted.certificate.raw));
 });
 
 after(async () => {
@@ -205,7 +227,7 @@ for (const [name, { flags, host, skip }] of Object.entries(TARGETS)) {
       const port = await freePort();
       site = `http://127.0.0.1:${port}`;
       const remote = `${backend.url.replace('127.0.0.1', host)}/${name}`;
-      tool = boot(APP, remote, `--keep-image=${image}`);
+      tool = boot(APP, remote, `--keep-image=${image}`, '--ca=ca.pem');
       await tool.wrote(/pull failed: .*; nothing to show yet, again in 1 s/);
     });
 
@@ -283,12 +305,32 @@ for (const [name, { flags, host, skip }] of Object.entries(TARGETS)) {
       await tool.wrote(new RegExp(`shows ${await author.head()}: 3 files`));
     });
 
+    test('a remote that isn’t who it should be › said why, and the old site stays', async () => {
+      const before = await get(`${site}/`);
+      await author.write();
+      await author.push();
+      const body = '{}';
+      for (const [why, pair] of [
+        ['unknown issuer', certificate(unknown)],
+        ['name mismatch', certificate(trusted, ['other.example'])],
+        ['expired', certificate(trusted, HOSTS, days(-1))],
+      ] as const) {
+        backend.use(pair);
+        assert.equal(await hook(site, body, sign(body)), 202);
+        await tool.wrote(new RegExp(`can't be reached: .*TLS: ${why}; the old content stays`));
+        assert.deepEqual(await get(`${site}/`), before);
+      }
+      backend.use(certificate());
+      assert.equal(await hook(site, body, sign(body)), 202);
+      await tool.wrote(new RegExp(`shows ${await author.head()}: 3 files`));
+    });
+
     test('killed, and booted again with the remote away › the site as it was, at once', async () => {
       const before = await get(`${site}/`);
       tool.child.kill('SIGINT');
       await tool.ended;
       // Node's program is no image.
-      tool = boot(name === 'node' ? APP : image, `http://${host}:${await freePort()}/${name}`);
+      tool = boot(name === 'node' ? APP : image, `https://${host}:${await freePort()}/${name}`);
       await tool.wrote(/shows [0-9a-f]{40}: 3 files, as they were kept/);
       assert.deepEqual(await get(`${site}/`), before);
       await tool.wrote(/pull failed: .*; the old content stays, again in 1 s/);
