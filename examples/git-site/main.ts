@@ -26,6 +26,7 @@ export const start: Start<typeof config> = async ({ stack, repository, args, ...
   const hook = webhook({
     path: '/webhook',
     secret: args.secret,
+    timers,
     log,
     pushed: () => branch.pull(),
   });

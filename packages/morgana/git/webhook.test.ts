@@ -1,26 +1,35 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
-import { Log } from '#core';
+import { instantOfMicros, Log, TimerQueue } from '#core';
 import { nodeCrypto } from '#targets/node/crypto';
 import { Bench } from '../../http/test-flow.ts';
 import { Answerer, statusOf } from '../../http/test-handlers.ts';
-import { WEBHOOK_BODIES_MAX, WEBHOOK_BODY_BYTES_MAX, Webhook } from './webhook.ts';
+import {
+  WEBHOOK_BODIES_MAX,
+  WEBHOOK_BODY_BYTES_MAX,
+  WEBHOOK_BODY_TIME_MAX,
+  WEBHOOK_BODY_TIME_SAFE,
+  Webhook,
+} from './webhook.ts';
 
 const SECRET = "It's a Secret to Everybody";
 const log = new Log(() => {}, 'debug').source('test');
 
 function rig() {
   let pushes = 0;
+  const others = new Answerer(new Uint8Array([0x61]));
+  const bench = new Bench(others);
+  const { timers } = bench;
   const webhook = new Webhook({
     path: '/hook',
     secret: SECRET,
     crypto: nodeCrypto,
+    timers,
     log,
     pushed: () => pushes++,
   });
-  const others = new Answerer(new Uint8Array([0x61]));
-  const bench = new Bench(webhook.beside(others));
+  bench.server.replaceHandler(webhook.beside(others));
   const send = (request: string): string => {
     const flow = bench.connect();
     flow.send(request);
@@ -70,7 +79,7 @@ for (const [what, signature] of [
     const { send, pushes, webhook } = rig();
     assert.equal(send(request('{}', signature)), '403');
     assert.equal(pushes(), 0);
-    assert.deepEqual(webhook.counts, { taken: 0, refused: 1, busy: 0 });
+    assert.deepEqual(webhook.counts, { taken: 0, refused: 1, busy: 0, late: 0, replaced: 0 });
   });
 }
 
@@ -107,8 +116,54 @@ test('messages in progress › at the bound fine, one more 503; those that break
   assert.equal(webhook.counts.busy, 1);
 });
 
+test('a body › at the bound of time taken, then too late: 408, and its place is free', () => {
+  const { bench, send, webhook } = rig();
+  const whole = request('{}', good);
+  const limit = WEBHOOK_BODY_TIME_MAX / 1_000_000;
+  const [inTime, late] = [bench.connect(), bench.connect()];
+  inTime.send(whole.slice(0, -1));
+  bench.pass(limit - 0.001);
+  inTime.send('}');
+  assert.equal(statusOf(inTime.takeText()), '202');
+  const long = request('x'.repeat(100_000), good);
+  late.send(long.slice(0, -90_000));
+  // It goes on steadily, which is enough for the server.
+  for (let passed = 0; passed < limit - 1; passed++) {
+    bench.pass(1);
+    late.send('x'.repeat(5_000));
+  }
+  bench.pass(1);
+  assert.equal(statusOf(late.takeText()), '408');
+  late.send('x'.repeat(5_000));
+  assert.deepEqual(webhook.counts, { taken: 1, refused: 0, busy: 0, late: 1, replaced: 0 });
+  webhook.checkInvariants();
+  assert.equal(send(whole), '202');
+});
+
+test('all places taken by the slow › a newcomer gets the oldest one’s', () => {
+  const { bench, send, webhook, pushes } = rig();
+  const whole = request('{}', good);
+  const safe = WEBHOOK_BODY_TIME_SAFE / 1_000_000;
+  const flows = Array.from({ length: WEBHOOK_BODIES_MAX }, () => bench.connect());
+  for (const flow of flows) flow.send(whole.slice(0, -1));
+  bench.pass(safe - 0.001);
+  assert.equal(send(whole), '503');
+  bench.pass(0.001);
+  assert.equal(send(whole), '202');
+  assert.deepEqual(
+    flows.map(({ isAborted }) => isAborted),
+    [true, false, false, false],
+  );
+  flows[1]!.send('}');
+  assert.equal(statusOf(flows[1]!.takeText()), '202');
+  assert.equal(pushes(), 2);
+  assert.deepEqual(webhook.counts, { taken: 2, refused: 0, busy: 1, late: 0, replaced: 1 });
+  webhook.checkInvariants();
+});
+
 test('no secret › there is no webhook', () => {
-  const options = { path: '/hook', secret: '', crypto: nodeCrypto, log, pushed() {} };
+  const timers = new TimerQueue(instantOfMicros(0));
+  const options = { path: '/hook', secret: '', crypto: nodeCrypto, timers, log, pushed() {} };
   assert.throws(() => new Webhook(options), /needs a secret/);
 });
 

@@ -5,15 +5,32 @@
  * deliveries".
  */
 
-import { hot, type Logger } from '#core';
+import {
+  after,
+  assert,
+  type Duration,
+  hot,
+  type Instant,
+  type Logger,
+  seconds,
+  Timer,
+  type TimerQueue,
+} from '#core';
 import { constantTimeEqual } from '#crypto';
 import type { CryptoPrimitives } from '#device';
-import type { Exchange, HttpHandler, RequestHead } from '#http';
+import type { Exchange, ExchangeHandler, HttpHandler, RequestHead } from '#http';
 
 /** Of a message. GitHub's are some ten kilobytes; a larger one is refused with 413. */
 export const WEBHOOK_BODY_BYTES_MAX = 524_288;
-/** Messages in progress, whose senders aren't known yet; one more is told to come again: 503. */
+/**
+ * Messages in progress, whose senders aren't known yet. One more takes the place of the one that is
+ * under way longest, unless all have just begun: then it is told to come again, 503.
+ */
 export const WEBHOOK_BODIES_MAX = 4;
+/** A body may take so long; longer: 408. */
+export const WEBHOOK_BODY_TIME_MAX: Duration = seconds(10);
+/** So long nobody takes its place: a message of a sender who isn't slow is here by then. */
+export const WEBHOOK_BODY_TIME_SAFE: Duration = seconds(1);
 /** What a message's memory begins with. */
 const BODY_BYTES_FIRST = 4_096;
 const SIGNATURE = /^sha256=([0-9a-f]{64})$/;
@@ -24,6 +41,7 @@ export interface WebhookOptions {
   /** Shared with who sends; not empty. */
   readonly secret: string;
   readonly crypto: CryptoPrimitives;
+  readonly timers: TimerQueue;
   readonly log: Logger;
   /** Somebody who knows the secret says that something was pushed. */
   pushed(): void;
@@ -32,10 +50,11 @@ export interface WebhookOptions {
 /** Takes signed messages that something was pushed; every other request is refused. */
 export class Webhook {
   /** Messages by what became of them. */
-  readonly counts = { taken: 0, refused: 0, busy: 0 };
+  readonly counts = { taken: 0, refused: 0, busy: 0, late: 0, replaced: 0 };
   private readonly options: WebhookOptions;
   private readonly key: Uint8Array;
-  private bodies = 0;
+  /** In progress, the oldest first. */
+  private readonly bodies = new Set<Body>();
 
   /** Throws a TypeError without a secret: then anybody could sign. */
   constructor(options: WebhookOptions) {
@@ -59,44 +78,42 @@ export class Webhook {
     };
   }
 
+  checkInvariants(): void {
+    assert(this.bodies.size <= WEBHOOK_BODIES_MAX, 'bodies in progress are bounded');
+  }
+
   private take(exchange: Exchange): void {
     const signature = SIGNATURE.exec(exchange.head.get('x-hub-signature-256') ?? '')?.[1];
     if (signature === undefined) {
       this.refuse(exchange, 'has no signature');
       return;
     }
-    if (this.bodies === WEBHOOK_BODIES_MAX) {
+    if (!this.makeRoom()) {
       this.counts.busy++;
       exchange.respond(503, [['Retry-After', '1']], text('too many at once\n'));
       return;
     }
-    this.bodies++;
-    let isHeld = true;
-    const release = (): void => {
-      if (isHeld) this.bodies--;
-      isHeld = false;
-    };
-    // One array, not the pieces: a byte each would cost a hundred times the body.
-    let body = new Uint8Array(BODY_BYTES_FIRST);
-    let bytes = 0;
-    exchange.attach({
-      data(piece) {
-        const end = bytes + piece.length;
-        if (end > body.length) {
-          const grown = new Uint8Array(Math.max(end, 2 * body.length));
-          hot.copy(grown, 0, body, 0, bytes);
-          body = grown;
-        }
-        hot.copy(body, bytes, piece, 0, piece.length);
-        bytes = end;
+    const body = new Body(exchange, this.options.timers, {
+      whole: (bytes) => this.judge(exchange, bytes, signature),
+      late: () => {
+        this.counts.late++;
+        exchange.respond(408, [], text('too slow\n'));
       },
-      end: () => {
-        release();
-        this.judge(exchange, body.subarray(0, bytes), signature);
-      },
-      drained() {},
-      aborted: release,
+      over: () => this.bodies.delete(body),
     });
+    this.bodies.add(body);
+    exchange.attach(body);
+  }
+
+  /** Of those that came before the slowest goes, which is the oldest: they are all as short. */
+  private makeRoom(): boolean {
+    if (this.bodies.size < WEBHOOK_BODIES_MAX) return true;
+    const [oldest] = this.bodies;
+    assert(oldest !== undefined, 'there is one where there are many');
+    if (this.options.timers.now < after(oldest.since, WEBHOOK_BODY_TIME_SAFE)) return false;
+    this.counts.replaced++;
+    oldest.drop();
+    return true;
   }
 
   private judge(exchange: Exchange, body: Uint8Array, signature: string): void {
@@ -125,5 +142,78 @@ export class Webhook {
     exchange.respond(403, [['Content-Type', 'text/plain']], text(`the message ${why}\n`));
   }
 }
+
+interface BodyEvents {
+  whole(bytes: Uint8Array): void;
+  late(): void;
+  /** It isn't in progress any more; before the others. */
+  over(): void;
+}
+
+/** A message that comes in, within its time. */
+class Body implements ExchangeHandler {
+  readonly since: Instant;
+  private readonly exchange: Exchange;
+  private readonly timers: TimerQueue;
+  private readonly events: BodyEvents;
+  private readonly deadline: Timer;
+  private isOver = false;
+  // One array, not the pieces: a byte each would cost a hundred times the body.
+  private bytes = new Uint8Array(BODY_BYTES_FIRST);
+  private length = 0;
+
+  constructor(exchange: Exchange, timers: TimerQueue, events: BodyEvents) {
+    this.exchange = exchange;
+    this.timers = timers;
+    this.events = events;
+    this.since = timers.now;
+    this.deadline = new Timer(() => {
+      this.finish();
+      events.late();
+    });
+    timers.arm(this.deadline, after(timers.now, WEBHOOK_BODY_TIME_MAX));
+  }
+
+  data(piece: Uint8Array): void {
+    if (this.isOver) return;
+    const end = this.length + piece.length;
+    if (end > this.bytes.length) {
+      const grown = new Uint8Array(Math.max(end, 2 * this.bytes.length));
+      hot.copy(grown, 0, this.bytes, 0, this.length);
+      this.bytes = grown;
+    }
+    hot.copy(this.bytes, this.length, piece, 0, piece.length);
+    this.length = end;
+  }
+
+  end(): void {
+    if (this.isOver) return;
+    const whole = this.bytes.subarray(0, this.length);
+    this.finish();
+    this.events.whole(whole);
+  }
+
+  drained(): void {}
+
+  aborted(): void {
+    this.finish();
+  }
+
+  /** Another one takes its place. */
+  drop(): void {
+    this.finish();
+    this.exchange.abort();
+  }
+
+  private finish(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.bytes = NO_BYTES;
+    this.timers.stop(this.deadline);
+    this.events.over();
+  }
+}
+
+const NO_BYTES = new Uint8Array(0);
 
 const text = (words: string): Uint8Array => hot.utf8Encode(words);
