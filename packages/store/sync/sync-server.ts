@@ -4,7 +4,7 @@
  * late fetches, merges and pushes again. Read first: README.md, sync-link.ts.
  */
 
-import { after, type Logger, Timer, type TimerQueue } from '#core';
+import { after, type Logger, nextTurn, Timer, type TimerQueue } from '#core';
 import type { CryptoPrimitives, Zlib } from '#device';
 import { type ObjectBackend, ReceivePack, type ReceivePackOptions, UploadPack } from '#git';
 import { HELLO_WAIT } from './limits.ts';
@@ -26,7 +26,7 @@ export interface SyncServerOptions {
   /** What contents mean, and which version of it: clients must say the same. */
   readonly schema: string;
   /** How pushes are taken; absent: none are. */
-  readonly push?: Omit<ReceivePackOptions<string>, 'backend' | 'crypto' | 'zlib'>;
+  readonly push?: Omit<ReceivePackOptions<string>, 'backend' | 'crypto' | 'zlib' | 'turn'>;
 }
 
 type Ask = Extract<SyncMessage, { say: 'ask' }>;
@@ -39,9 +39,14 @@ export class SyncServer {
 
   constructor(options: SyncServerOptions) {
     this.options = options;
-    const { backend, crypto, zlib, push } = options;
-    this.upload = new UploadPack({ backend, crypto, zlib });
-    this.receive = push === undefined ? null : new ReceivePack({ ...push, backend, crypto, zlib });
+    const { backend, crypto, zlib, timers, push } = options;
+    const tools = { backend, crypto, zlib, turn: () => nextTurn(timers) };
+    // As gitHandler: where it is an interpreter that compresses, that takes longer than to send.
+    this.upload = new UploadPack({
+      ...tools,
+      packing: zlib.name === 'portable' ? 'quick' : 'small',
+    });
+    this.receive = push === undefined ? null : new ReceivePack({ ...push, ...tools });
   }
 
   /** Serves a channel until it ends; `peer` is what `push.accept` is told. */

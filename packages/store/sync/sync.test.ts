@@ -291,6 +291,20 @@ test('edits while offline › no more tries than without', async () => {
   a.client.stop();
 });
 
+test('a server that packs and unpacks › waits for a turn of the loop in between', async () => {
+  const net = new Network(1);
+  for (const { options } of [net.server.upload, net.server.receive!]) {
+    let isOver = false;
+    const over = options.turn!().then(() => {
+      isOver = true;
+    });
+    await Promise.resolve();
+    assert.equal(isOver, false);
+    net.timers.run(net.timers.now);
+    await over;
+  }
+});
+
 test('messages › read as they were written; others are none', () => {
   const messages: SyncMessage[] = [
     { say: 'hello', protocol: 1, hash: 'SHA-1', schema: 's' },
