@@ -1,6 +1,6 @@
 /**
  * `morgana/store`: Git for an application's data. `openRepository` gives a repository over any
- * backend (`MemoryBackend`, one on a block device, Git's own files on Node); its branches are
+ * backend (`MemoryBackend`, one on a block device, in browsers morgana/browser's); its branches are
  * stores with typed contents:
  *
  *     const schema = defineSchema({ visits: stock.integer, pages: { '**': stock.text } });
@@ -16,6 +16,8 @@ import type { ObjectBackend } from '#git';
 import { type RawShape, Repository, type RepositoryOptions } from '#store';
 
 export { type Result, type WallTime, wallTimeOfMillis } from '#core';
+/** The target's own, for `verifyProof`; a browser's are in morgana/browser. */
+export { primitives } from '#crypto/platform';
 export {
   type BackendError,
   type BundleFault,

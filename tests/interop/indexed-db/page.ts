@@ -1,13 +1,10 @@
 /** What a tab does when the test asks; bundled as an app would be. */
 
-import { wallTimeOfMillis } from '#core';
-import { nobleCrypto } from '#crypto/noble';
+import { IndexedDbBackend, tools } from 'morgana/browser';
+import { Repository } from 'morgana/store';
 import { nameObject } from '#git';
 import { backendCases } from '#git/conformance';
-import { Repository } from '#store';
-import { IndexedDbBackend } from '#targets/browser/index';
 
-const clock = { wall: () => wallTimeOfMillis(Date.now()) };
 const author = { name: 'A', email: 'a@example.org' };
 
 async function openBackend(name: string): Promise<IndexedDbBackend> {
@@ -22,7 +19,7 @@ async function conformance(): Promise<string[]> {
   for (const [i, { name, run }] of backendCases.entries()) {
     const backend = await openBackend(`case ${i}`);
     try {
-      await run({ backend, crypto: nobleCrypto, settle: () => Promise.resolve() });
+      await run({ backend, crypto: tools.crypto, settle: () => Promise.resolve() });
     } catch (error) {
       throw new Error(`${name}: ${String(error)}`);
     }
@@ -43,8 +40,7 @@ async function watch(): Promise<void> {
 }
 
 function openRepository(): Repository {
-  const options = { backend: shared!, crypto: nobleCrypto, clock, author };
-  return Repository.open({ ...options, entropy: null });
+  return Repository.open({ ...tools, backend: shared!, author, entropy: null });
 }
 
 /** Adds one, `times` times; others do so at the same time. */
@@ -98,7 +94,7 @@ async function full(): Promise<readonly string[]> {
   IDBObjectStore.prototype.put = () => {
     throw new DOMException('no room', 'QuotaExceededError');
   };
-  const object = nameObject(nobleCrypto, 'SHA-1', 'blob', new Uint8Array(10));
+  const object = nameObject(tools.crypto, 'SHA-1', 'blob', new Uint8Array(10));
   const written = await shared!.writeObjects([object]);
   const moved = await shared!.updateRefs(
     [{ name: 'refs/heads/main', from: 'any', to: object.id }],

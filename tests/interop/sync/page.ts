@@ -1,13 +1,8 @@
 /** What a tab has: a store in its memory, and a client that keeps it as the server's. */
 
-import { Log, wallTimeOfMillis } from '#core';
-import { nobleCrypto as crypto } from '#crypto/noble';
-import { MemoryBackend } from '#git';
-import { counter, defineSchema, form, Repository } from '#store';
-import type { Later, SyncClient } from '#store/sync';
-import { browserEntropy } from '#targets/browser/index';
-import { syncClient } from '../../../packages/morgana/sync/sync-client.ts';
-import { webSocketChannel } from '../../../packages/morgana/sync/web-socket-channel.ts';
+import { tools } from 'morgana/browser';
+import { counter, defineSchema, form, MemoryBackend, Repository } from 'morgana/store';
+import { type SyncClient, syncClient, webSocketChannel } from 'morgana/sync';
 
 export const schema = defineSchema({ counts: { '*': form.content('count', counter) } });
 export const SCHEMA_NAME = 'counts 1';
@@ -17,11 +12,6 @@ const wait = (millis: number): Promise<void> =>
     setTimeout(resolve, millis);
   });
 
-const later: Later = (millis, fire) => {
-  const timer = setTimeout(fire, millis);
-  return () => clearTimeout(timer);
-};
-
 /** One tab's, or one Node program's. */
 export class Tab {
   readonly client: SyncClient<(typeof schema)['shape']>;
@@ -29,18 +19,14 @@ export class Tab {
 
   constructor(url: string, name: string) {
     this.repository = Repository.open({
+      ...tools,
       backend: new MemoryBackend(),
-      crypto,
-      clock: { wall: () => wallTimeOfMillis(Date.now()) },
       author: { name, email: '' },
-      entropy: browserEntropy,
     }).with(schema);
     this.client = syncClient(this.repository, {
-      log: new Log((line) => console.log(line), 'info').source('sync'),
+      ...tools,
       schema: SCHEMA_NAME,
-      connect: () => webSocketChannel(url, later),
-      later,
-      random: Math.random,
+      connect: () => webSocketChannel(url, tools.later),
     });
   }
 
