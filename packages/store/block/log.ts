@@ -254,17 +254,21 @@ export class Log {
         return ok({ reason: 'HEAD', head: name, changes: [], shallow: null });
       }
       case 'shallow': {
-        const changes = this.#next.shallowChange(request.update);
-        this.#next.apply(changes);
-        return ok(changes);
+        return this.#take(this.#next.shallowChange(request.update));
       }
       case 'refs': {
-        const done = this.#next.refs.apply(request.updates);
-        if (!done.ok) return done;
+        const refused = this.#next.refs.check(request.updates);
+        if (refused !== null) return err(refused);
         // Also one that names nothing makes objects durable.
-        return ok(changesOf(request.updates, request.reason));
+        return this.#take(changesOf(request.updates, request.reason));
       }
     }
+  }
+
+  #take(changes: RefChanges): Result<RefChanges, BackendError> {
+    if (!this.#next.fits(changes)) return this.#tell({ kind: 'full' });
+    this.#next.apply(changes);
+    return ok(changes);
   }
 
   async #write(
@@ -331,7 +335,8 @@ export class Log {
   /** Adds a change of refs that nobody asked for, to be flushed by the caller. */
   async appendChanges(changes: RefChanges): Promise<Result<number | null, StoreFault>> {
     const payload = emitRefChanges(changes);
-    if (!this.mayTake(payload.length + RECORD_OVERHEAD_MAX)) return err({ kind: 'full' });
+    const isFull = !this.refs.fits(changes) || !this.mayTake(payload.length + RECORD_OVERHEAD_MAX);
+    if (isFull) return err({ kind: 'full' });
     const record = emitRecord(this.#core.checksum, { kind: 'refs', payload });
     const written = await this.appendBatch([record], [null]);
     if (!written.ok) return written;

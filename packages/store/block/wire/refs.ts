@@ -131,6 +131,11 @@ export function emitRefChanges(changes: RefChanges): Uint8Array {
   return joinBytes(parts);
 }
 
+/** What one of them takes there. */
+export function refChangeBytes({ name, id }: RefChange): number {
+  return 1 + 2 + encodeText(name).length + (id === null ? 0 : id.length / 2);
+}
+
 /** Whole characters, so that it reads as it was written. */
 function cut(reason: string): Uint8Array {
   const bytes = encodeText(reason);
