@@ -156,6 +156,13 @@ test('branches merged, conflicts told, commits undone', async () => {
   await store('set', 'lines', 'one\ntwo\nthree\nFOUR\n', '--branch=other');
   await store('merge', 'other', '--branch=lines');
   assert.equal(await store('get', 'lines', '--branch=lines'), 'ONE\ntwo\nthree\nFOUR\n');
+  await git('branch', '-f', 'moved', 'lines');
+  await store('set', 'dir/lines', 'ONE\ntwo\nthree\nFOUR\n', '--branch=moved');
+  await store('remove', 'lines', '--branch=moved');
+  await store('set', 'lines', 'changed\n', '--branch=lines');
+  await store('merge', 'lines', '--branch=moved');
+  assert.equal(await store('get', 'dir/lines', '--branch=moved'), 'changed\n');
+  await git('branch', '-D', 'moved');
   const ours = JSON.parse(await store('log', 'greeting', '--json'))[0].id;
   await store('revert', ours);
   assert.equal(await store('get', 'greeting'), 'hello\n');

@@ -310,6 +310,37 @@ test('shared JSON › any JSON › what was written is read, also from its bytes
   );
 });
 
+test('shared JSON › of any places, as another program may write it › shown, changed, settled', () => {
+  const keys = fc.constantFrom(
+    '',
+    '/a',
+    '/a/b',
+    '/a[V.t',
+    '[V.t',
+    '[V.t/a',
+    '/b[V.t[W.t',
+    '/a[X.t/b',
+  );
+  const values = fc.constantFrom<Json>({}, [], null, 1, 'x');
+  const tagged = fc.array(fc.tuple(fc.constantFrom('t1', 't2'), values), { minLength: 1 });
+  const shared = fc
+    .array(fc.tuple(keys, tagged))
+    .map((all) => new Map(all.map(([key, one]) => [key, new Map(one)])));
+  const wanted = fc.constantFrom<Json>({}, [], 1, null, { a: {} }, { a: [{ b: 1 }], b: 2 }, [[1]]);
+  fc.assert(
+    fc.property(shared, wanted, (any, json) => {
+      const read = jsonType.decode(jsonType.encode(any));
+      assert.ok(read.ok);
+      const shown = jsonOf(read.value);
+      assert.deepEqual(jsonOf(withJson(read.value, json, 't3')), json);
+      assert.deepEqual(jsonOf(withJson(read.value, shown, 't3')), shown);
+      const settled = settleJson(read.value);
+      assert.deepEqual([jsonOf(settled), jsonConflicts(settled)], [shown, []]);
+    }),
+    { numRuns: 300 },
+  );
+});
+
 test('shared JSON › as deep as allowed, and one more › read again; a fault', () => {
   let deep: Json = 1;
   for (let i = 0; i < JSON_DEPTH_MAX; i++) deep = [deep];
@@ -326,4 +357,5 @@ test('shared JSON › as deep as allowed, and one more › read again; a fault',
   assert.equal(decode(jsonType, '{"":{"t":[1]}}'), ': not a single value');
   assert.equal(decode(jsonType, '{"":{"t":{"a":1}}}'), ': not a single value');
   assert.equal(decode(jsonType, '{"":1}'), ': not an object');
+  assert.equal(decode(jsonType, '{"/a":{}}'), '/a: not a value');
 });

@@ -65,6 +65,7 @@ export const sharedJson: Form<SharedJson> = {
     if (!read.ok) return read;
     for (const [key, tagged] of read.value) {
       if (!isKey(key)) return err(`${key}: not a path`);
+      if (tagged.size === 0) return err(`${key}: not a value`);
       for (const value of tagged.values()) {
         if (!isScalar(value) && !isEmpty(value)) return err(`${key}: not a single value`);
       }
