@@ -42,6 +42,7 @@ export {
 } from './data/linked-log.ts';
 export { type EntryLog, emptyLog, keepSince, type LogEntry, log } from './data/log.ts';
 export { type Note, type Noted, noted, notedContent } from './data/noted.ts';
+export { notedJson } from './data/noted-json.ts';
 export { insertAt, type OrderedList, orderedList, removeAt } from './data/ordered-list.ts';
 export { isPosition, positionBetween } from './data/position.ts';
 export { type Register, register, write } from './data/register.ts';

@@ -7,6 +7,8 @@ import { json } from '../content/stock.ts';
 import { addItems, counter, multiset } from './counter.ts';
 import { content, type FormValue, record, text } from './form.ts';
 import { emptyLog, keepSince, log } from './log.ts';
+import type { Noted } from './noted.ts';
+import { notedJson } from './noted-json.ts';
 import { insertAt, orderedList, removeAt } from './ordered-list.ts';
 import { register, write } from './register.ts';
 import {
@@ -403,6 +405,36 @@ test('marked lines › N replicas, at the same places › nothing that nobody re
         for (const line of ['first\n', 'last\n', ...events.flatMap((event) => event.added)]) {
           assert.ok(gone.has(line) || there.has(line), `${line} in ${value}`);
         }
+      },
+    },
+    SEEDS,
+  );
+});
+
+test('noted JSON › N replicas, at the same places › values that nobody replaced, or notes of them', async () => {
+  type Value = Noted<JsonObject>;
+  type Event = { put: number | null; gone: readonly number[] };
+  const numbersIn = (json: Json): number[] =>
+    (JSON.stringify(json).match(/\d{5,}/g) ?? []).map(Number);
+  await converges<Value, Event>(
+    {
+      type: notedJson,
+      initial: { value: { a: 0, b: {} }, notes: [] },
+      isOrdered: true,
+      edit({ value, notes }, { random }) {
+        const put = random.chance(0.8) ? 10_000 + random.u32() : null;
+        const name = 'ab'[random.below(2)]!;
+        const { [name]: old = null, ...rest } = value;
+        const inner = name === 'b' ? { [`${random.below(2)}`]: put } : put;
+        const changed = put === null ? rest : { ...rest, [name]: inner };
+        return { value: { value: changed, notes }, event: { put, gone: numbersIn(old) } };
+      },
+      expected: () => null,
+      shown: () => null,
+      holds(value, events) {
+        const gone = new Set(events.flatMap((event) => event.gone));
+        const there = new Set(numbersIn(JSON.parse(JSON.stringify(value)) as Json));
+        for (const { put } of events) assert.ok(put === null || gone.has(put) || there.has(put));
       },
     },
     SEEDS,

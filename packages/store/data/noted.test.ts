@@ -4,10 +4,13 @@ import fc from 'fast-check';
 import { hot } from '#core';
 import { mergeValues, option, total } from '../content/combinators.ts';
 import { equalPlain } from '../content/equal.ts';
+import type { JsonObject } from '../content/json.ts';
+import { json } from '../content/stock.ts';
 import { NOTES_MAX } from '../limits.ts';
 import { counter } from './counter.ts';
 import { integer, optional, record, text } from './form.ts';
 import { noted, notedContent } from './noted.ts';
+import { notedJson } from './noted-json.ts';
 
 const fields = { name: text, email: optional(text), visits: counter };
 const plain = record(fields);
@@ -103,6 +106,56 @@ test('noted records › JSON of another shape › a fault', () => {
   faults.push('{"name":"a","visits":1,"conflicts":[{"why":1}]}', '[]', '{"visits":1}');
   faults.push('{"name":"a","visits":1,"conflicts":[{"why":"x","field":1}]}');
   for (const fault of faults) assert.equal(person.decode(hot.utf8Encode(fault)).ok, false, fault);
+});
+
+const mergeJson = (base?: JsonObject, ours?: JsonObject, theirs?: JsonObject) => {
+  const [old, left, right] = [base, ours, theirs].map((one) => one && { value: one, notes: [] });
+  const merged = mergeValues(notedJson.merge, old, left, right);
+  assert.ok(merged.ok, 'never a conflict');
+  return merged.value;
+};
+
+test('noted JSON › names that do not merge › one value, and a note that says where', () => {
+  const base = { a: { b: 1, c: [1] }, 'x/~': 1 };
+  const merged = mergeJson(
+    base,
+    { a: { b: 2, c: [1, 2], d: 1 }, 'x/~': 2 },
+    { a: { b: 3, c: [1] }, 'x/~': {} },
+  );
+  assert.deepEqual(merged, {
+    value: { a: { b: 3, c: [1, 2], d: 1 }, 'x/~': {} },
+    notes: [
+      { field: '/a/b', other: 2, why: 'both changed' },
+      { field: '/x~1~0', other: 2, why: 'both changed' },
+    ],
+  });
+  assert.deepEqual(mergeJson(base, undefined, { a: 1 }), {
+    value: { a: 1 },
+    notes: [{ field: null, other: null, why: 'removed and changed' }],
+  });
+  const bytes = notedJson.encode(merged!);
+  const read = notedJson.decode(bytes);
+  assert.ok(read.ok && equalPlain(read.value, merged));
+  for (const text of ['[]', '{"conflicts":1}', '{"conflicts":[1]}', '{']) {
+    assert.equal(notedJson.decode(hot.utf8Encode(text)).ok, false);
+  }
+});
+
+test('noted JSON › any three › symmetric; a note exactly when JSON conflicts', () => {
+  const { one } = fc.letrec((tie) => ({
+    any: fc.oneof({ maxDepth: 2 }, fc.constantFrom(1, 2, 'x', [1]), tie('one')),
+    one: fc.dictionary(fc.constantFrom('a', 'b'), tie('any'), { maxKeys: 2 }),
+  })) as { one: fc.Arbitrary<JsonObject> };
+  fc.assert(
+    fc.property(one, one, one, (base, ours, theirs) => {
+      const strict = mergeValues(json.merge, base, ours, theirs);
+      const merged = mergeJson(base, ours, theirs)!;
+      assert.ok(equalPlain(mergeJson(base, theirs, ours), merged));
+      assert.equal(merged.notes.length > 0, !strict.ok);
+      if (strict.ok) assert.ok(equalPlain(merged.value, strict.value));
+    }),
+    { numRuns: 500 },
+  );
 });
 
 test('total › a conflict › is what resolve makes of it', () => {

@@ -12,6 +12,7 @@ import type { ContentType } from '../content/content-type.ts';
 import { compareText } from '../content/equal.ts';
 import { fromEntries, isObject, type Json, jsonKey } from '../content/json.ts';
 import {
+  type Base,
   formatConflict,
   type Merge,
   type MergeConflict,
@@ -36,7 +37,8 @@ export interface Noted<T> {
   readonly notes: readonly Note[];
 }
 
-const NOTES = 'conflicts';
+/** The name of the notes in JSON. */
+export const NOTES = 'conflicts';
 
 type Fields = { readonly [name: string]: AnyForm };
 
@@ -72,7 +74,8 @@ export function notedContent<const F extends Fields>(
   return { ...type, merge: keepChanged(type.merge) };
 }
 
-function keepChanged<T>(merge: Merge<Optional<Noted<T>>>): Merge<Optional<Noted<T>>> {
+/** A merge that keeps what one side removed and the other one changed, with a note. */
+export function keepChanged<T>(merge: Merge<Optional<Noted<T>>>): Merge<Optional<Noted<T>>> {
   return (base, ours, theirs) => {
     const merged = merge(base, ours, theirs);
     const kept = ours ?? theirs;
@@ -85,7 +88,6 @@ function keepChanged<T>(merge: Merge<Optional<Noted<T>>>): Merge<Optional<Noted<
 type Values = { readonly [name: string]: unknown };
 
 function mergeNoted(fields: Fields): Merge<Noted<Values>> {
-  const notesMerge = mergeSet<string>();
   return (base, ours, theirs) => {
     const value: Record<string, unknown> = {};
     const added: Note[] = [];
@@ -97,20 +99,28 @@ function mergeNoted(fields: Fields): Merge<Noted<Values>> {
       if (kept !== undefined) value[name] = kept;
       if (!merged.ok) added.push(noteOf(name, form, kept === left ? right : left, merged.error));
     }
-    const keys = ({ notes }: Noted<Values>) =>
-      new Set(notes.map((note) => jsonKey(noteJson(note))));
-    const old = notesMerge(partBase(base, keys), keys(ours), keys(theirs));
-    // Without a base nobody's note is dropped.
-    const kept = [...ours.notes, ...theirs.notes].filter(
-      (note) => !old.ok || old.value.has(jsonKey(noteJson(note))),
-    );
-    return ok({ value, notes: joinNotes(kept, added) });
+    return ok({ value, notes: joinNotes(mergeNotes(base, ours, theirs), added) });
   };
+}
+
+/** What neither side dropped; without a base nobody's note is. */
+export function mergeNotes<T>(base: Base<Noted<T>>, ours: Noted<T>, theirs: Noted<T>): Note[] {
+  const keys = ({ notes }: Noted<T>) => new Set(notes.map((note) => jsonKey(noteJson(note))));
+  const old = mergeSet<string>()(partBase(base, keys), keys(ours), keys(theirs));
+  const all = [...ours.notes, ...theirs.notes];
+  return all.filter((note) => !old.ok || old.value.has(jsonKey(noteJson(note))));
 }
 
 /** One of two values that don't merge, whoever's it is. */
 function choose(form: AnyForm, left: unknown, right: unknown): unknown {
-  const key = (value: unknown) => (value === undefined ? '' : jsonKey(form.toJson(value) ?? null));
+  const json = (value: unknown) => (value === undefined ? undefined : (form.toJson(value) ?? null));
+  const [one, other] = [json(left), json(right)];
+  return greaterJson(one, other) === one ? left : right;
+}
+
+/** A value rather than none. */
+export function greaterJson(left: Optional<Json>, right: Optional<Json>): Optional<Json> {
+  const key = (value: Optional<Json>) => (value === undefined ? '' : jsonKey(value));
   return compareText(key(left), key(right)) >= 0 ? left : right;
 }
 
@@ -119,16 +129,16 @@ function noteOf(field: string, form: AnyForm, lost: unknown, why: MergeConflict)
   return { field, other, why: formatConflict({ ...why, message: why.kind }) };
 }
 
-const noteJson = ({ field, other, why }: Note): Json => ({ field, other, why });
+export const noteJson = ({ field, other, why }: Note): Json => ({ field, other, why });
 
 /** Without repetitions, in the order of their JSON; the last NOTES_MAX of them. */
-function joinNotes(a: readonly Note[], b: readonly Note[]): Note[] {
+export function joinNotes(a: readonly Note[], b: readonly Note[]): Note[] {
   const byKey = new Map([...a, ...b].map((note) => [jsonKey(noteJson(note)), note]));
   const sorted = [...byKey].sort(([left], [right]) => compareText(left, right));
   return sorted.slice(-NOTES_MAX).map(([, note]) => note);
 }
 
-function readNotes(json: Json | undefined): Result<Note[], FormFault> {
+export function readNotes(json: Json | undefined): Result<Note[], FormFault> {
   if (json === undefined) return ok([]);
   if (!Array.isArray(json)) return err(`${NOTES}: not an array`);
   const notes: Note[] = [];
