@@ -55,6 +55,13 @@ export interface RefUpdate {
   readonly to: ObjectId | null;
 }
 
+/** A ref that names nothing that could be understood. */
+export interface BrokenRef {
+  readonly name: string;
+  /** Why. */
+  readonly what: string;
+}
+
 /** A pack that was read in and checked, and that nobody else sees. It is kept or dropped, once. */
 export interface StagedPack {
   readonly objects: number;
@@ -116,6 +123,11 @@ export interface ObjectBackend {
   readRef(name: string): Promise<Result<RefValue | null, BackendError>>;
   /** Refs whose names begin with `prefix`, symbolic ones as what they lead to; in byte order. */
   listRefs(prefix: string): Promise<Result<readonly RefEntry[], BackendError>>;
+  /**
+   * Refs whose names begin with `prefix` that can't be read, which `listRefs` leaves out; absent:
+   * there are none.
+   */
+  listBrokenRefs?(prefix: string): Promise<Result<readonly BrokenRef[], BackendError>>;
   /**
    * All of them or none, compared and set as one step. When it resolves, the refs and every
    * object written before survive a loss of power. `reason` is for a log, where one is kept.

@@ -30,7 +30,9 @@ export type CheckProblem =
   /** Objects name it as something that it isn't. */
   | { readonly kind: 'wrong kind'; readonly id: ObjectId; readonly as: ObjectKind }
   /** A ref names what isn't here, or a branch what is no commit. */
-  | { readonly kind: 'bad ref'; readonly name: string; readonly id: ObjectId };
+  | { readonly kind: 'bad ref'; readonly name: string; readonly id: ObjectId }
+  /** A ref can't be read; the others can. */
+  | { readonly kind: 'broken ref'; readonly name: string; readonly what: string };
 
 export interface CheckReport {
   readonly objects: number;
@@ -191,7 +193,10 @@ class Check {
       const isBranch = name.startsWith('refs/heads/');
       if (has === 0 || (isBranch && has !== commit)) this.add({ kind: 'bad ref', name, id });
     }
-    return ok(refs.value.length);
+    const broken = (await this.backend.listBrokenRefs?.('')) ?? ok([]);
+    if (!broken.ok) return broken;
+    for (const { name, what } of broken.value) this.add({ kind: 'broken ref', name, what });
+    return ok(refs.value.length + broken.value.length);
   }
 }
 
@@ -210,5 +215,7 @@ export function formatCheckProblem(problem: CheckProblem): string {
       return `${problem.id} is named as a ${problem.as}, which it isn't`;
     case 'bad ref':
       return `${problem.name} is at ${problem.id}, which is missing or no commit`;
+    case 'broken ref':
+      return `${problem.name} is a broken ref: ${problem.what}`;
   }
 }

@@ -1,5 +1,6 @@
 export {
   type BackendError,
+  type BrokenRef,
   formatBackendError,
   formatRefConflict,
   isRefConflict,

@@ -28,6 +28,9 @@ after(() => {
   work.remove();
 });
 
+/** What was said beside answers. */
+const notes: string[] = [];
+
 /** In this process: what it would write to stdout. Throws the failure that it would end with. */
 async function store(...words: string[]): Promise<string> {
   const at = words.some((word) => word.startsWith('--root=')) ? [] : [`--root=${root}`];
@@ -36,7 +39,10 @@ async function store(...words: string[]): Promise<string> {
   const written: Buffer[] = [];
   const code = await storeVerb(
     line.value,
-    new Answers((bytes) => written.push(Buffer.from(bytes))),
+    new Answers(
+      (bytes) => written.push(Buffer.from(bytes)),
+      (note) => notes.push(note),
+    ),
   );
   assert.equal(code, 0);
   return Buffer.concat(written).toString();
@@ -349,6 +355,17 @@ test('check › whole; an object gone › told, with who names it', async () => 
   for (const name of readdirSync(folder)) unlinkSync(path.join(folder, name));
   const detail = await fails(['check', lost], 2, /1 problems with 2 objects/);
   assert.equal(detail, `the blob ${id} is named, and missing`);
+});
+
+test('a broken ref › branches lists the others with a warning; check names it', async () => {
+  const broken = path.join(root, 'refs/heads/broken');
+  writeFileSync(broken, 'x');
+  assert.match(await store('branches'), /^\* main /m);
+  assert.match(notes.join(''), /^warning: ignoring broken ref refs\/heads\/broken: /m);
+  const detail = await fails(['check'], 2, /^1 problems? with/);
+  assert.match(detail, /refs\/heads\/broken is a broken ref/);
+  assert.notEqual(await store('list'), '');
+  unlinkSync(broken);
 });
 
 test('in a process of its own › exit codes, contents byte by byte, errors on stderr', async () => {

@@ -8,6 +8,7 @@ import { assert, err, millis, ok, type Result } from '#core';
 import type { Clock, CryptoPrimitives, Entropy, FileSystem, Zlib } from '#device';
 import type {
   BackendError,
+  BrokenRef,
   ObjectBackend,
   PackEntry,
   RefConflict,
@@ -26,7 +27,7 @@ import { isRefName } from '../ref-name.ts';
 import { openAlternates } from './alternates.ts';
 import { configBoolean, configValue } from './config.ts';
 import { DirectorySync } from './directories.ts';
-import { fileFailed } from './file-fault.ts';
+import { damaged, fileFailed } from './file-fault.ts';
 import { FilesBelow } from './files-below.ts';
 import { collectGarbage, type GcOptions, type GcReport } from './gc.ts';
 import type { HostProcess } from './gc-lock.ts';
@@ -163,6 +164,12 @@ export class DiskBackend implements ObjectBackend {
     return this.#isClosed ? CLOSED : this.#reader.list(prefix);
   }
 
+  async listBrokenRefs(prefix: string): Promise<Result<readonly BrokenRef[], BackendError>> {
+    if (this.#isClosed) return CLOSED;
+    const listed = this.#reader.listAll(prefix);
+    return listed.ok ? ok(listed.value.broken) : listed;
+  }
+
   async updateRefs(
     updates: readonly RefUpdate[],
     reason: string,
@@ -281,15 +288,20 @@ export class DiskBackend implements ObjectBackend {
     return policy.toLowerCase() === 'notbare' ? !isBare : configBoolean(policy) !== false;
   }
 
-  /** What refs and their logs name, as far as it is there. */
+  /** What refs and their logs name, as far as it is there. What a broken ref named isn't known. */
   async #roots(): Promise<Result<readonly ObjectId[], BackendError>> {
-    const refs = this.#reader.list('');
-    if (!refs.ok) return refs;
+    const listed = this.#reader.listAll('');
+    if (!listed.ok) return listed;
+    const { refs, broken } = listed.value;
+    const [first] = broken;
+    if (first !== undefined) {
+      return damaged(`${first.name} is a broken ref (${first.what}): set it, or remove its file`);
+    }
     const head = this.#reader.resolve(HEAD);
     if (!head.ok) return head;
-    const named = new Set(refs.value.map(({ id }) => id));
+    const named = new Set(refs.map(({ id }) => id));
     if (head.value.id !== null) named.add(head.value.id);
-    const logged = this.#logs.ids(refs.value.map(({ name }) => name));
+    const logged = this.#logs.ids(refs.map(({ name }) => name));
     for (const id of logged) {
       const has = named.has(id) ? ok(false) : this.#objects.has(id);
       if (!has.ok) return has;

@@ -11,9 +11,11 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { after, test } from 'node:test';
+import { wallTimeOfMillis } from '#core';
 import { nodeCrypto } from '#targets/node/crypto';
 import { NodeFileSystem } from '#targets/node/file-system';
 import { zlib } from '#targets/node/zlib';
+import { checkRepository } from '../check.ts';
 import { hashObject, type NamedObject, nameObject } from '../object.ts';
 import type { ObjectHash, ObjectId } from '../object-id.ts';
 import { applyDelta } from '../pack/delta.ts';
@@ -22,12 +24,13 @@ import { emitCommit } from '../wire/commit.ts';
 import { emitTree } from '../wire/tree.ts';
 import { DiskBackend, type DiskBackendOptions } from './disk-backend.ts';
 import type { Elsewhere } from './layout.ts';
-import { openTest, settleHost, TestHome, testOptions } from './test-repository.ts';
+import { commitObjects, openTest, settleHost, TestHome, testOptions } from './test-repository.ts';
 
 const home = new TestHome();
 after(() => home.close());
 
 const MAIN = 'refs/heads/main';
+const clock = { wall: () => wallTimeOfMillis(Date.now()) };
 const elsewhere: Elsewhere = (path, from) => {
   const at = resolve(from.name, path);
   return existsSync(at) ? new NodeFileSystem(at) : null;
@@ -353,6 +356,47 @@ test('a linked work tree, a clone that borrows › opened › their parts are fo
   await expectAllOf(shared, borrower);
   assert.equal(fsck(borrower), '');
   for (const each of [backend, linked, shared]) await each.close();
+});
+
+test('a broken ref among others › left out as by git, named, and mended', async () => {
+  const { path, files } = home.repository();
+  const backend = openTest(files, 1, { clock, isSynced: false });
+  const objects = commitObjects('one', []);
+  must(await backend.writeObjects(objects));
+  const { id } = objects.at(-1)!;
+  const broken = 'refs/heads/broken';
+  for (const name of [MAIN, broken, 'refs/heads/z']) {
+    must(await backend.updateRefs([{ name, from: null, to: id }], 'test'));
+  }
+  home.git(path, 'pack-refs', '--all');
+  const bad = ['x', `${id.slice(1)}\n`, 'ref: ../up\n', 'ref: refs/heads/broken\n', ''];
+  for (const text of bad) {
+    writeFileSync(join(path, broken), text);
+    // Also what is packed doesn't show through.
+    const listed = must(await backend.listRefs('')).map(({ name }) => name);
+    assert.deepEqual(listed, [MAIN, 'refs/heads/z']);
+    assert.equal(listed.join('\n'), home.git(path, 'for-each-ref', '--format=%(refname)'));
+    const read = must(await backend.listBrokenRefs('refs/heads/'));
+    assert.deepEqual(
+      read.map(({ name }) => name),
+      [broken],
+    );
+    assert.deepEqual(must(await backend.listBrokenRefs('refs/tags/')), []);
+    const report = must(await checkRepository(backend, { crypto: nodeCrypto }));
+    assert.deepEqual(
+      report.problems.map(({ kind }) => kind),
+      ['broken ref'],
+    );
+    const collected = await backend.gc({ pruneBefore: null });
+    assert.ok(!collected.ok && collected.error.kind === 'damaged', 'what it named isn’t known');
+    assert.match(collected.error.what, /^refs\/heads\/broken is a broken ref/);
+  }
+  const one = await backend.readRef(broken);
+  assert.ok(!one.ok && one.error.kind === 'damaged' && /^refs\/heads\/broken/.test(one.error.what));
+  must(await backend.updateRefs([{ name: broken, from: 'any', to: id }], 'mended'));
+  assert.equal(must(await backend.listRefs('')).length, 3);
+  must(await backend.gc({ pruneBefore: null }));
+  await backend.close();
 });
 
 test('what isn’t known › opened › refused, by name; what git ignores is ignored', () => {

@@ -6,7 +6,7 @@
 
 import { err, ok, type Result } from '#core';
 import type { Clock, FileStat, FileSystem } from '#device';
-import type { BackendError, RefEntry, RefValue } from '../backend.ts';
+import type { BackendError, BrokenRef, RefEntry, RefValue } from '../backend.ts';
 import type { ObjectHash, ObjectId } from '../object-id.ts';
 import { isRefName, refParents } from '../ref-name.ts';
 import { compareText } from '../wire/text.ts';
@@ -29,6 +29,11 @@ export interface ResolvedRef {
   readonly name: string;
   /** Null: there is no such ref. */
   readonly id: ObjectId | null;
+}
+
+export interface ListedRefs {
+  readonly refs: readonly RefEntry[];
+  readonly broken: readonly BrokenRef[];
 }
 
 export class RefReader {
@@ -114,25 +119,35 @@ export class RefReader {
     return damaged(`${name} is symbolic more than ${SYMBOLIC_DEPTH_MAX} times over`);
   }
 
-  /** In the order of their bytes; symbolic ones that lead nowhere are left out. */
+  /** In the order of their bytes, without broken ones and symbolic ones that lead nowhere. */
   list(prefix: string): Result<readonly RefEntry[], BackendError> {
+    const listed = this.listAll(prefix);
+    return listed.ok ? ok(listed.value.refs) : listed;
+  }
+
+  /** As `list`, with those that can't be read: as Git, one of them doesn't hide the others. */
+  listAll(prefix: string): Result<ListedRefs, BackendError> {
     const found = new Map<string, ObjectId>();
+    const broken: BrokenRef[] = [];
     const names = this.looseNames(prefix);
     if (!names.ok) return names;
-    const gone: string[] = [];
+    const gone = new Set<string>();
     for (const name of names.value) {
       const resolved = this.resolve(name);
-      if (!resolved.ok) return resolved;
-      if (resolved.value.id === null) gone.push(name);
+      if (!resolved.ok) {
+        if (resolved.error.kind !== 'damaged') return resolved;
+        broken.push({ name, what: resolved.error.what });
+        gone.add(name);
+      } else if (resolved.value.id === null) gone.add(name);
       else found.set(name, resolved.value.id);
     }
     const packed = this.#packed.read();
     if (!packed.ok) return packed;
     for (const { name, id } of packed.value.startingWith(prefix)) {
-      if (!found.has(name) && !gone.includes(name)) found.set(name, id);
+      if (!found.has(name) && !gone.has(name)) found.set(name, id);
     }
     const entries = [...found].map(([name, id]) => ({ name, id }));
-    return ok(entries.sort((a, b) => compareText(a.name, b.name)));
+    return ok({ refs: entries.sort((a, b) => compareText(a.name, b.name)), broken });
   }
 
   /**

@@ -1,5 +1,6 @@
 /** The words of `morgana store` that read. */
 
+import { HEADS } from '#git';
 import type { TreeChange } from '#store';
 import { parsePath } from '#store';
 import { EXIT_OK, Failure } from '../failure.ts';
@@ -61,13 +62,18 @@ async function needTree(opened: OpenStore, word: string): Promise<void> {
 }
 
 export async function branches(opened: OpenStore, json: boolean): Promise<number> {
-  const { repository } = opened;
+  const { repository, backend } = opened;
   const current = must(opened, await repository.currentBranch());
   const found: { name: string; head: string; current: boolean }[] = [];
   for (const name of must(opened, await repository.branches())) {
     const head = must(opened, await repository.headOf(name));
     // Else it was removed meanwhile.
     if (head !== null) found.push({ name, head, current: name === current });
+  }
+  // As Git: the others are there.
+  const broken = await backend.listBrokenRefs(HEADS);
+  for (const { name, what } of broken.ok ? broken.value : []) {
+    opened.out.note(`warning: ignoring broken ref ${safe(name)}: ${safe(what)}\n`);
   }
   if (json) opened.out.json(found);
   else {
