@@ -6,6 +6,7 @@ export {
   fetchHandler,
 } from './fetch-handler.ts';
 export { HttpsRedirect, type RedirectOptions } from './https-redirect.ts';
+export { isKnownHost } from './known-host.ts';
 export { DEFAULT_LIMITS, type HttpLimits } from './limits.ts';
 export { PreparedResponse } from './prepared-response.ts';
 export { HttpServer, type HttpServerOptions } from './server.ts';

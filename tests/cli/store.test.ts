@@ -261,6 +261,9 @@ test('serve, clone, pull, push › between two stores; git clones and pushes too
   assert.match(await store('push', copy), /fast-forward/);
   await stock.run(['clone', '-q', url, stock.path('over-http')]);
   assert.equal(await stock.run(['fsck', '--full'], { cwd: stock.path('over-http') }), '');
+  // A page whose name leads to 127.0.0.1 asks by that name.
+  const rebound = ['-c', 'http.extraHeader=Host: evil.example', 'ls-remote', url];
+  assert.match((await stock.try(rebound)).stderr, /403/);
   tool.child.kill('SIGINT');
   assert.equal((await tool.ended).code, 0);
 });

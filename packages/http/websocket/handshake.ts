@@ -7,6 +7,7 @@
 import { hot, type TimerQueue } from '#core';
 import type { CryptoPrimitives } from '#device';
 import type { Exchange, HeaderField } from '../exchange.ts';
+import { isKnownHost } from '../known-host.ts';
 import { latin1Bytes } from '../latin1-bytes.ts';
 import type { RequestHead } from '../wire/request-head.ts';
 import { hasToken } from '../wire/token-list.ts';
@@ -23,9 +24,12 @@ export interface WebSocketOptions {
   readonly protocols?: readonly string[];
   /**
    * Whether a page of `origin` may connect; null: no browser asks. Absent: pages of this host, and
-   * whoever is no browser.
+   * whoever is no browser. A page that wasn't loaded by HTTPS, where a certificate proves the host,
+   * is of this host only when that is localhost, an address, or one of `hosts`.
    */
   readonly allows?: (origin: string | null, head: RequestHead) => boolean;
+  /** Names that this server is known by, without ports: known-host.ts. */
+  readonly hosts?: readonly string[];
 }
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -63,7 +67,7 @@ export function acceptOf(key: string, crypto: Pick<CryptoPrimitives, 'digest'>):
 
 type Refusal = readonly [status: number, why: string, fields?: readonly HeaderField[]];
 
-function refusalOf(head: RequestHead, { allows = isOwnPage }: WebSocketOptions): Refusal | null {
+function refusalOf(head: RequestHead, { allows, hosts }: WebSocketOptions): Refusal | null {
   if (head.method !== 'GET') return [405, 'only GET', [['Allow', 'GET']]];
   const asks =
     hasToken(head.get('upgrade') ?? '', 'websocket') &&
@@ -73,20 +77,22 @@ function refusalOf(head: RequestHead, { allows = isOwnPage }: WebSocketOptions):
     return [426, `only version ${VERSION}`, [['Sec-WebSocket-Version', VERSION]]];
   }
   if (!KEY.test(head.get('sec-websocket-key') ?? '')) return [400, 'no key of 16 bytes'];
-  if (!allows(head.get('origin'), head)) return [403, 'pages of this origin may not connect'];
-  return null;
+  const origin = head.get('origin');
+  if (allows !== undefined) return allows(origin, head) ? null : NOT_THEIRS;
+  if (origin === null) return null;
+  const own = /^(https?):\/\/([^/]+)$/i.exec(origin);
+  if (own === null || own[2]!.toLowerCase() !== head.host.toLowerCase()) return NOT_THEIRS;
+  const isProven = own[1]!.toLowerCase() === 'https';
+  return isProven || isKnownHost(head.host, hosts) ? null : UNKNOWN_HOST;
 }
+
+const NOT_THEIRS: Refusal = [403, 'pages of this origin may not connect'];
+const UNKNOWN_HOST: Refusal = [403, 'this server has no such name: its program says which (hosts)'];
 
 function refuse(exchange: Exchange, ...[status, why, fields = []]: Refusal): null {
   const type: HeaderField = ['Content-Type', 'text/plain; charset=utf-8'];
   exchange.respond(status, [type, ...fields], latin1Bytes(`${why}\n`));
   return null;
-}
-
-function isOwnPage(origin: string | null, head: RequestHead): boolean {
-  if (origin === null) return true;
-  const host = /^https?:\/\/([^/]+)$/i.exec(origin)?.[1];
-  return host !== undefined && host.toLowerCase() === head.host.toLowerCase();
 }
 
 /** The first of the client's that we speak; '' when we speak none; null: it must offer one. */

@@ -137,16 +137,55 @@ test('a handshake › by POST, by HTTP/1.0, without a subprotocol of ours › re
   assert.equal(statusOf('GET / HTTP/1.1', { protocols: ['a'] }), '400');
 });
 
-test('a page of this host › may connect, whatever the case', () => {
+/** What a page gets. */
+function visited(Host: string, Origin: string, options: Partial<WebSocketOptions> = {}): string {
   const bench = new Bench({
     answer: () => null,
     request: (exchange) => {
-      acceptWebSocket(exchange, { timers: bench.timers, crypto });
+      acceptWebSocket(exchange, { timers: bench.timers, crypto, ...options });
     },
   });
   const flow = bench.connect();
-  flow.send(headOf({ ...HANDSHAKE, Origin: 'http://UniKernel' }));
-  assert.match(flow.takeText(), /^HTTP\/1\.1 101 /);
+  flow.send(headOf({ ...HANDSHAKE, Host, Origin }));
+  return flow.takeText();
+}
+
+test('a page of this host › may connect, by a name that only we can have or that is given', () => {
+  const hosts = ['UniKernel.example'];
+  for (const host of [
+    ...['localhost', 'LocalHost:8080', 'app.localhost:1', '127.0.0.1', '10.0.2.15:80', '[::1]'],
+    ...['[fe80::1]:8080', 'unikernel.example', 'UNIKERNEL.example:8080', 'unikernel.example.:80'],
+  ]) {
+    assert.match(
+      visited(host, `http://${host.toLowerCase()}`, { hosts }),
+      /^HTTP\/1\.1 101 /,
+      host,
+    );
+  }
+  // A certificate proves it.
+  assert.match(visited('any.example', 'https://any.example'), /^HTTP\/1\.1 101 /);
+});
+
+test('DNS rebinding: a page whose name leads to us › 403, and what to do', () => {
+  const hosts = ['unikernel.example'];
+  for (const host of [
+    ...[
+      'evil.example',
+      'evil.example:8080',
+      'localhost.evil.example',
+      'notlocalhost',
+      '127.0.0.1.nip.example',
+    ],
+    ...['xunikernel.example', 'unikernel.example.evil', '[::1].evil', '1.2.3'],
+  ]) {
+    const text = visited(host, `http://${host}`, { hosts });
+    assert.match(text, /^HTTP\/1\.1 403 .*no such name.*\(hosts\)/s, host);
+  }
+  assert.match(visited('localhost', 'http://evil.example'), /^HTTP\/1\.1 403 .*this origin/s);
+  assert.match(
+    visited('evil.example', 'http://evil.example', { allows: () => true }),
+    /^HTTP\/1\.1 101 /,
+  );
 });
 
 test('messages › of all length forms, in one frame or in pieces, with a ping between', () => {

@@ -21,7 +21,7 @@ function handlerIn(timers: () => TimerQueue, channelsMax: number): SyncHandler {
   return new SyncHandler({ backend }, options);
 }
 
-test('as many as may be › taken; one more › 503; one ends › its place is free', () => {
+test('as many as may be › taken; one more › told to try later; one ends › its place is free', () => {
   let handler: SyncHandler | null = null;
   const bench: Bench = new Bench({
     answer: () => null,
@@ -32,12 +32,17 @@ test('as many as may be › taken; one more › 503; one ends › its place is f
     const flow = bench.connect();
     flow.send(HANDSHAKE);
     flows.push(flow);
-    return flow.takeText().slice(9, 12);
+    const text = flow.takeText();
+    assert.equal(text.slice(9, 12), '101');
+    // A close frame (RFC 6455 §5.5.1) with a code, or nothing.
+    const frame = text.slice(text.indexOf('\r\n\r\n') + 4);
+    return frame === '' ? 'open' : `${frame.charCodeAt(2) * 256 + frame.charCodeAt(3)}`;
   };
   const flows: ReturnType<Bench['connect']>[] = [];
-  assert.deepEqual([open(), open(), open()], ['101', '101', '503']);
+  assert.deepEqual([open(), open(), open()], ['open', 'open', '1013']);
+  assert.equal(handler.server.counters.full, 1);
   flows[0]!.close('reset');
-  assert.equal(open(), '101');
+  assert.equal(open(), 'open');
   bench.pass(10);
   assert.equal(handler.server.counters.channels, 0, 'none of them said hello');
 });

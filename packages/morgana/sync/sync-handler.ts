@@ -1,6 +1,6 @@
 /** A store that others sync with over WebSockets, as a handler of our HTTP server. */
 
-import { hot, type Logger, type TimerQueue } from '#core';
+import type { Logger, TimerQueue } from '#core';
 import { primitives } from '#crypto/platform';
 import type { CryptoPrimitives, Zlib } from '#device';
 import { zlib as ownZlib } from '#git/zlib/platform';
@@ -14,19 +14,15 @@ import {
 import type { Repository, Shape } from '#store';
 import { SyncServer, type SyncServerOptions } from '#store/sync';
 
-export interface SyncHandlerOptions extends Pick<SyncServerOptions, 'schema' | 'push'> {
+export interface SyncHandlerOptions
+  extends Pick<SyncServerOptions, 'schema' | 'push' | 'channelsMax'>,
+    Pick<WebSocketOptions, 'allows' | 'hosts'> {
   readonly timers: TimerQueue;
   readonly log: Logger;
-  /** Which pages may connect, and who at all; pages of this host unless given. */
-  readonly allows?: WebSocketOptions['allows'];
-  /** Open at once; one more gets 503. 256 unless given. */
-  readonly channelsMax?: number;
   /** Others than the target's own. */
   readonly crypto?: CryptoPrimitives;
   readonly zlib?: Zlib;
 }
-
-const CHANNELS_MAX = 256;
 
 /** Takes WebSockets of clients that keep a store the same as the repository here. */
 export class SyncHandler implements HttpHandler {
@@ -46,13 +42,9 @@ export class SyncHandler implements HttpHandler {
   }
 
   request(exchange: Exchange): void {
-    const { timers, allows, channelsMax = CHANNELS_MAX } = this.options;
-    if (this.server.counters.channels >= channelsMax) {
-      exchange.respond(503, [], hot.utf8Encode('too many sync already\n'));
-      return;
-    }
+    const { timers, allows, hosts = [] } = this.options;
     const { address, port } = exchange.remote;
-    const pages = allows === undefined ? {} : { allows };
+    const pages = allows === undefined ? { hosts } : { allows };
     const socket = acceptWebSocket(exchange, { timers, crypto: this.crypto, ...pages });
     if (socket !== null) this.server.accept(socket, `${address}:${port}`);
   }

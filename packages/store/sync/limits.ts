@@ -17,6 +17,10 @@ export const BODY_QUEUE_BYTES_MAX = 1_048_576;
 export const BODY_QUEUE_BYTES_BROKEN = 67_108_864;
 /** Queued bytes of a channel above which a body waits. */
 export const CHANNEL_QUEUE_BYTES_MAX = 262_144;
+/** Open at a server at once; one more is closed: CLOSE_TRY_LATER. */
+export const CHANNELS_MAX = 256;
+/** How long a body may wait for a peer that doesn't read; longer: closed, CLOSE_TRY_LATER. */
+export const STALL_WAIT = seconds(30);
 /** How long the other side may take to say what it is; longer: closed. */
 export const HELLO_WAIT = seconds(3);
 /** How long the other side may say nothing while it owes an answer; longer: connected anew. */

@@ -31,6 +31,8 @@ export interface SyncChannel {
   resume(): void;
 }
 
+/** RFC 6455 §7.4.1, IANA's registry: "try again later". */
+export const CLOSE_TRY_LATER = 1_013;
 /** For the close frame: RFC 6455 §7.4.2 leaves 4000 and above to applications. */
 export const CLOSE_REFUSED = 4_001;
 export const CLOSE_BROKEN = 4_002;
@@ -45,6 +47,8 @@ export interface SyncLinkEvents {
   said(message: SyncMessage): void;
   /** Once. */
   gone(reason: string): void;
+  /** A body begins to wait for the peer to read, or goes on. */
+  stalled?(isStalled: boolean): void;
 }
 
 export class SyncLink implements SyncChannelHandler {
@@ -84,9 +88,11 @@ export class SyncLink implements SyncChannelHandler {
     for await (const piece of pieces) {
       for (let at = 0; at < piece.length; at += PIECE_BYTES_MAX) {
         while (this.channel.queuedBytes > CHANNEL_QUEUE_BYTES_MAX && !this.isGone) {
+          this.events.stalled?.(true);
           await new Promise<void>((resolve) => {
             this.wake = resolve;
           });
+          this.events.stalled?.(false);
         }
         if (this.isGone || !isWanted()) return false;
         this.channel.send(piece.subarray(at, at + PIECE_BYTES_MAX));

@@ -7,11 +7,12 @@
 import { after, type Logger, nextTurn, Timer, type TimerQueue } from '#core';
 import type { CryptoPrimitives, Zlib } from '#device';
 import { type ObjectBackend, ReceivePack, type ReceivePackOptions, UploadPack } from '#git';
-import { HELLO_WAIT } from './limits.ts';
+import { CHANNELS_MAX, HELLO_WAIT, STALL_WAIT } from './limits.ts';
 import {
   type BodyQueue,
   ChannelGone,
   CLOSE_REFUSED,
+  CLOSE_TRY_LATER,
   type SyncChannel,
   SyncLink,
 } from './sync-link.ts';
@@ -27,12 +28,17 @@ export interface SyncServerOptions {
   readonly schema: string;
   /** How pushes are taken; absent: none are. */
   readonly push?: Omit<ReceivePackOptions<string>, 'backend' | 'crypto' | 'zlib' | 'turn'>;
+  /**
+   * Open at once, CHANNELS_MAX unless given; one more is closed at once. Each may have up to
+   * BODY_QUEUE_BYTES_MAX and CHANNEL_QUEUE_BYTES_MAX waiting.
+   */
+  readonly channelsMax?: number;
 }
 
 type Ask = Extract<SyncMessage, { say: 'ask' }>;
 
 export class SyncServer {
-  readonly counters = { channels: 0, refused: 0, asks: 0, broken: 0 };
+  readonly counters = { channels: 0, refused: 0, asks: 0, broken: 0, full: 0, stalled: 0 };
   readonly options: SyncServerOptions;
   readonly upload: UploadPack;
   readonly receive: ReceivePack<string> | null;
@@ -51,6 +57,12 @@ export class SyncServer {
 
   /** Serves a channel until it ends; `peer` is what `push.accept` is told. */
   accept(channel: SyncChannel, peer: string): void {
+    const { channelsMax = CHANNELS_MAX } = this.options;
+    if (this.counters.channels >= channelsMax) {
+      this.counters.full += 1;
+      channel.close(CLOSE_TRY_LATER, `${channelsMax} sync already`);
+      return;
+    }
     this.counters.channels += 1;
     new Served(this, channel, peer);
   }
@@ -61,6 +73,7 @@ class Served {
   private readonly peer: string;
   private readonly link: SyncLink;
   private readonly timer: Timer;
+  private readonly stall: Timer;
   private readonly unwatch: () => void;
   private isGreeted = false;
   private isBusy = false;
@@ -73,13 +86,22 @@ class Served {
     const { timers, backend } = server.options;
     this.timer = new Timer(() => this.refuse('no hello came'));
     timers.arm(this.timer, after(timers.now, HELLO_WAIT));
+    this.stall = new Timer(() => {
+      server.counters.stalled += 1;
+      this.link.end(CLOSE_TRY_LATER, 'you do not read');
+    });
     this.unwatch = backend.watchRefs(() => this.moved());
     this.link = new SyncLink(channel, {
       said: (message) => this.said(message),
       gone: () => {
         timers.stop(this.timer);
+        timers.stop(this.stall);
         this.unwatch();
         server.counters.channels -= 1;
+      },
+      stalled: (isStalled) => {
+        if (isStalled) timers.arm(this.stall, after(timers.now, STALL_WAIT));
+        else timers.stop(this.stall);
       },
     });
   }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PIECE_BYTES_MAX, TEXT_LETTERS_MAX } from './limits.ts';
+import { CHANNEL_QUEUE_BYTES_MAX, PIECE_BYTES_MAX, TEXT_LETTERS_MAX } from './limits.ts';
 import { BodyQueue, type SyncChannel, type SyncChannelHandler } from './sync-link.ts';
 import { formatSyncMessage, parseSyncMessage, type SyncMessage } from './sync-message.ts';
 import { add, countsOf, headOf, Network, type TestClient } from './test-network.ts';
@@ -184,6 +184,55 @@ test('hostile › silence › refused after three seconds', async () => {
   await net.until(() => peer.closes.length > 0);
   assert.deepEqual(peer.closes, ['4001 no hello came']);
   assert.equal(Math.round(net.timers.now / 1e6), 3);
+});
+
+test('as many channels as may be › taken; one more › 1013, and taken when one has ended', async () => {
+  const net = new Network(17, { channelsMax: 2 });
+  const [first, second] = [hostile(net), hostile(net)];
+  first.channel.send(HELLO);
+  second.channel.send(HELLO);
+  await net.pass(10_000);
+  const third = net.client(net.repository());
+  await net.pass(10_000);
+  assert.equal(net.server.counters.channels, 2);
+  assert.equal(net.server.counters.full, 1);
+  assert.deepEqual([first.closes, second.closes], [[], []]);
+  first.channel.close();
+  await net.until(inSync(third), 60);
+  third.client.stop();
+});
+
+test('a peer that reads nothing › little waits for it, and it is cut off after 30 s', async () => {
+  const net = new Network(18);
+  const closes: string[] = [];
+  let handler: SyncChannelHandler | null = null;
+  const channel = {
+    queuedBytes: 0,
+    attach: (own: SyncChannelHandler) => {
+      handler = own;
+    },
+    send: (message: string | Uint8Array) => {
+      channel.queuedBytes += message.length;
+    },
+    close: (code: number, reason: string) => void closes.push(`${code} ${reason}`),
+    pause() {},
+    resume() {},
+  };
+  const upload = net.server.upload as { serve: (typeof net.server.upload)['serve'] };
+  let made = 0;
+  upload.serve = async function* () {
+    for (; made < 1_000; made++) yield new Uint8Array(PIECE_BYTES_MAX / 4);
+  };
+  net.server.accept(channel as unknown as SyncChannel, 'slow');
+  for (const message of [HELLO, ASK, '{"say":"end"}']) handler!.message(message);
+  await net.pass(30e6 - 1_000);
+  assert.deepEqual(closes, []);
+  assert(channel.queuedBytes <= CHANNEL_QUEUE_BYTES_MAX + PIECE_BYTES_MAX);
+  assert(made < 10, `${made} pieces were made`);
+  await net.pass(1_000);
+  assert.deepEqual(closes, ['1013 you do not read']);
+  assert.equal(net.server.counters.stalled, 1);
+  assert.equal(net.server.counters.channels, 0);
 });
 
 test('hostile › a question that is no Git › an answer that says so, and the next one is answered', async () => {

@@ -1,7 +1,7 @@
 /** `morgana store serve`: over HTTP, for `git clone` and, if asked for, `git push`. */
 
 import { Log, wallTimeOfMillis } from '#core';
-import { HttpServer } from '#http';
+import { type HttpHandler, HttpServer, isKnownHost } from '#http';
 import { nodeCrypto } from '#targets/node/crypto';
 import { HostStack } from '#targets/node/host-stack';
 import { NodeLoop } from '#targets/node/loop';
@@ -15,7 +15,7 @@ export async function serve(opened: OpenStore, port: number, push: boolean): Pro
   const log = new Log((line) => process.stderr.write(`${line}\n`), 'info').source('store');
   const loop = new NodeLoop();
   const stack = new HostStack(loop);
-  const handler = new GitHandler({
+  const repository = new GitHandler({
     backend: opened.backend,
     crypto: nodeCrypto,
     zlib,
@@ -27,6 +27,7 @@ export async function serve(opened: OpenStore, port: number, push: boolean): Pro
       ? { push: { authorise: ({ remote }) => (isLoopback(remote.address) ? '' : null) } }
       : {}),
   });
+  const handler = knownHostsOnly(repository);
   const clock = { wall: () => wallTimeOfMillis(Date.now()) };
   const server = new HttpServer({ handler, timers: loop.timers, clock, log });
   const listening = await stack.listenAt('127.0.0.1', port, (flow) => server.accept(flow));
@@ -48,6 +49,18 @@ export async function serve(opened: OpenStore, port: number, push: boolean): Pro
     process.once('SIGTERM', end);
   });
 }
+
+const UNKNOWN = new TextEncoder().encode('ask for it by 127.0.0.1 or localhost\n');
+
+/** A page whose own name leads to 127.0.0.1 is on this machine, and may neither read nor push. */
+const knownHostsOnly = (handler: HttpHandler): HttpHandler => ({
+  answer: (head) => (isKnownHost(head.host) ? handler.answer(head) : null),
+  request(exchange) {
+    if (isKnownHost(exchange.head.host)) handler.request(exchange);
+    else exchange.respond(403, [['Content-Type', 'text/plain']], UNKNOWN);
+  },
+  bodyBytesMax: (head) => handler.bodyBytesMax!(head),
+});
 
 /** Only this machine pushes: there are no passwords here. */
 const isLoopback = (address: string): boolean =>
