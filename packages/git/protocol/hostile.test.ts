@@ -11,10 +11,21 @@ import { noId } from '../wire/advertisement.ts';
 import { commandPkts, FetchArguments } from '../wire/fetch-request.ts';
 import { emitPkts, type Pkt, parsePkts } from '../wire/pkt-line.ts';
 import { lineOf, payloadOf, pktLine } from '../wire/pkt-text.ts';
-import { pushRequestPkts } from '../wire/push-request.ts';
+import { PushArguments, pushRequestPkts } from '../wire/push-request.ts';
 import { BAND_ERROR, bandText } from '../wire/side-band.ts';
+import { bandData } from './client/fetch-pack.ts';
 import { Remote } from './client/remote.ts';
-import { HAVES_MAX, PUSH_OPTIONS_MAX } from './limits.ts';
+import {
+  CAPABILITIES_MAX,
+  HAVES_MAX,
+  MESSAGE_BYTES_MAX,
+  PUSH_OPTIONS_MAX,
+  REF_PREFIXES_ASKED_MAX,
+  SHALLOWS_MAX,
+  WANTS_MAX,
+} from './limits.ts';
+import { PktReader } from './pkt-reader.ts';
+import { Stop } from './stop.ts';
 import { bytesFrom, piecesOf, Replica } from './test-replica.ts';
 import type { GitTransport } from './transport.ts';
 
@@ -92,11 +103,62 @@ test('upload-pack › wants that no ref has › refused, whether they are here o
   }
 });
 
-test('arguments › as many haves as allowed, and one more › taken, too many', () => {
+test('arguments › as many ids as allowed, and one more › taken, too many', () => {
   const taken = new FetchArguments();
-  for (let i = 0; i < HAVES_MAX; i++) assert.equal(taken.take(`have ${ABSENT}`), null);
-  assert.equal(taken.take(`have ${ABSENT}`), 'too many');
-  assert.equal(taken.take(`want ${ABSENT}`), null);
+  for (const [word, max] of [
+    ['have', HAVES_MAX],
+    ['shallow', SHALLOWS_MAX],
+    ['want', WANTS_MAX],
+  ] as const) {
+    for (let i = 0; i < max; i++) if (taken.take(`${word} ${ABSENT}`) !== null) assert.fail(word);
+    assert.equal(taken.take(`${word} ${ABSENT}`), 'too many');
+  }
+  const pushed = new PushArguments();
+  for (let i = 0; i < SHALLOWS_MAX; i++) pushed.take(`shallow ${ABSENT}`);
+  assert.equal(pushed.shallow.length, SHALLOWS_MAX);
+  assert.equal(pushed.take(`shallow ${ABSENT}`), 'too many');
+});
+
+test('upload-pack › lines at their bounds, and one more › answered, refused', async () => {
+  const replica = await served();
+  const list = async (capabilities: number, flags: number): Promise<string[]> => {
+    const many = (count: number, text: string) => Array.from({ length: count }, (_, i) => text + i);
+    const lines = [...many(flags, 'flag'), 'ref-prefix refs/x'];
+    const request = commandPkts('ls-refs', many(capabilities, 'capability'), lines);
+    return linesOf(await ask(replica, 2, written(request)));
+  };
+  // The command's own line is one of them.
+  assert.equal((await list(CAPABILITIES_MAX - 1, CAPABILITIES_MAX)).length, 1);
+  assert.equal((await list(CAPABILITIES_MAX, 0))[0], 'ERR too many capabilities');
+  assert.equal((await list(0, CAPABILITIES_MAX + 1))[0], 'ERR too many arguments');
+});
+
+test('client › prefixes at the bound, and one more; a message longer than one › all refs, cut', async () => {
+  const asked: number[] = [];
+  const replica = await served();
+  const mode = { version: 2, isStateless: true } as const;
+  const transport: GitTransport = {
+    isStateless: true,
+    discover: async () => ok(piecesOf(await replica.uploadPack.advertise(2))),
+    async call(_service, _version, body) {
+      const bytes = await bytesFrom(body);
+      asked.push(linesOf(bytes).filter((line) => line.startsWith('ref-prefix')).length);
+      return ok(replica.uploadPack.serve(piecesOf(bytes), mode));
+    },
+    close: async () => {},
+  };
+  const remote = new Remote({ backend: replica.backend, ...tools, connect: () => transport });
+  const prefixes = Array.from({ length: REF_PREFIXES_ASKED_MAX }, () => 'refs/heads/main');
+  assert.equal(must(await remote.refs(prefixes)).refs.length, 1);
+  assert.equal(must(await remote.refs([...prefixes, 'refs/heads/main'])).refs.length, 2);
+  assert.deepEqual(asked, [REF_PREFIXES_ASKED_MAX, 0]);
+  for (const count of [MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX + 1]) {
+    const data = bandData(new PktReader(piecesOf(bandText(BAND_ERROR, 'x'.repeat(count)))), null);
+    await assert.rejects(data.next(), (thrown) => {
+      assert(thrown instanceof Stop && thrown.reason.kind === 'remote');
+      return thrown.reason.message.length === MESSAGE_BYTES_MAX;
+    });
+  }
 });
 
 test('upload-pack › another hash, an unknown command, an unknown argument › refused', async () => {
@@ -209,6 +271,8 @@ test('receive-pack › too many options, commands one after the other twice › 
   const capabilities = ['report-status', 'push-options'];
   const head = written(pushRequestPkts({ commands, capabilities, shallow: [] }, NONE));
   const options = Array.from({ length: PUSH_OPTIONS_MAX + 1 }, () => pktLine('o'));
+  const atBound = [...options.slice(1), written(['flush'])];
+  assert(!linesOf(await push(replica, head, ...atBound))[0]!.startsWith('ERR'));
   assert.match(linesOf(await push(replica, head, ...options))[0]!, /too many push options/);
   const twice = { commands: [...commands, ...commands], capabilities: [], shallow: [] };
   await push(replica, written(pushRequestPkts(twice, NONE)));

@@ -16,8 +16,8 @@ export const CAPABILITIES_MAX = 256;
 export const ADVERTISED_REFS_MAX = 1_000_000;
 /** Lines of one answer before its pack; one more, and the client gives up. */
 export const ANSWER_LINES_MAX = 1_000_000;
-/** Characters kept of a server's own message, the last ones. */
-export const MESSAGE_CHARACTERS_MAX = 4_096;
+/** Of a message of a server's, in bytes; what is behind is cut off. */
+export const MESSAGE_BYTES_MAX = 4_096;
 /** Of options that a client pushes with (git push -o). */
 export const PUSH_OPTIONS_MAX = 64;
 /** Of a pack that is pushed, unless told otherwise; more: refused. */

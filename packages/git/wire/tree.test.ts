@@ -40,6 +40,11 @@ const faultOf = (b: Uint8Array) => {
   return parsed.ok ? null : parsed.error.kind;
 };
 
+test('modes with as many digits as may be, fewer and more › parsed, malformed', () => {
+  for (const mode of ['40000', '100644', '0100644']) assert(parseTree(raw([mode, 'a']), 20).ok);
+  for (const mode of ['4000', '00100644']) assert.equal(faultOf(raw([mode, 'a'])), 'field', mode);
+});
+
 test('entries in any order › written › as git mktree writes them', () => {
   const entries = [
     entry('b', MODE_DIRECTORY),

@@ -21,7 +21,7 @@ import {
   HAVES_FIRST,
   HAVES_IN_VAIN_MAX,
   HAVES_STEP_MAX,
-  MESSAGE_CHARACTERS_MAX,
+  MESSAGE_BYTES_MAX,
   NEGOTIATION_ROUNDS_MAX,
 } from '../limits.ts';
 import type { PktReader } from '../pkt-reader.ts';
@@ -297,7 +297,8 @@ export async function* bandData(
       const read = await line(reader);
       if (read === 'flush') return;
       if (isMark(read)) throw malformed(`a ${read} within a pack`);
-      const text = (): string => decodeText(read, 1, Math.min(read.length, MESSAGE_CHARACTERS_MAX));
+      const end = Math.min(read.length, 1 + MESSAGE_BYTES_MAX);
+      const text = (): string => decodeText(read, 1, end);
       switch (read[0]) {
         case BAND_DATA:
           if (read.length > 1) yield read.subarray(1);
