@@ -1,9 +1,10 @@
 /**
- * `node bench/store-clone.ts [--megabytes=50] [--rounds=5] [--json]`: `git clone --bare` of a
- * repository of that size from our server (target node, the disk backend), beside `git
+ * `node bench/store-clone.ts [--megabytes=50] [--rounds=5] [--guests=process,pvh] [--json]`: `git
+ * clone --bare` of a repository of that size from our server (target node, the disk backend), beside `git
  * http-backend` behind Node's HTTP server (one CGI process a request:
  * tests/helpers/git-http-backend.ts), in alternating rounds over loopback. Of each also the answer
  * alone: the same request as a clone's, by curl, which does nothing with what comes. Medians.
+ * `--guests`: also from unikernels, each by itself behind the others, from a disk.
  */
 
 import { spawn } from 'node:child_process';
@@ -11,20 +12,26 @@ import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
+import { Workspace } from '../tests/cli/cli.ts';
 import { StockGit } from '../tests/helpers/git.ts';
 import { startHttpBackend } from '../tests/helpers/git-http-backend.ts';
 import { leashed } from '../tests/helpers/machine.ts';
+import { fillDisk, startGuest } from './store-guests.ts';
 
 const { values } = parseArgs({
   options: {
     megabytes: { type: 'string', default: '50' },
     rounds: { type: 'string', default: '5' },
+    guests: { type: 'string', default: '' },
     json: { type: 'boolean', default: false },
   },
 });
 const megabytes = Number(values.megabytes);
 const rounds = Number(values.rounds);
+const guests = values.guests.split(',').filter((name) => name !== '');
 const git = new StockGit();
+const work = new Workspace();
+const millisMax = 600_000;
 
 /** Text of which half is noise: commits of 20 files each, most of them changed more than once. */
 async function makeRepository(folder: string): Promise<void> {
@@ -83,7 +90,7 @@ async function answer(url: string, tip: string): Promise<void> {
 
 async function measure({ url, cloneMs, answerMs }: Rival, tip: string): Promise<void> {
   const to = git.path('clone');
-  cloneMs.push(await timed(() => git.run(['clone', '--bare', '-q', url, to])));
+  cloneMs.push(await timed(() => git.run(['clone', '--bare', '-q', url, to], { millisMax })));
   rmSync(to, { recursive: true });
   answerMs.push(await timed(() => answer(url, tip)));
 }
@@ -111,31 +118,49 @@ async function main(): Promise<void> {
     for (const rival of rivals) rival.cloneMs.length = rival.answerMs.length = 0;
     for (let round = 0; round < rounds; round++)
       for (const rival of rivals) await measure(rival, tip);
+    for (const target of guests) rivals.push(await measureGuest(target, folder, tip));
     report(rivals, packKib);
   } finally {
     ours.kill();
     await backend.close();
     git.remove();
+    work.remove();
   }
 }
 
-function report([ours, theirs]: readonly Rival[], packKib: number): void {
-  const rows = [ours!, theirs!].map(({ name, cloneMs, answerMs }) => ({
+/** Not in turns with the others: an idle virtual machine costs them something too. */
+async function measureGuest(target: string, folder: string, tip: string): Promise<Rival> {
+  const file = work.path(`${target}.img`);
+  await fillDisk(file, folder, megabytes);
+  const { url, stop } = await startGuest(work, target, file);
+  try {
+    const rival: Rival = { name: `morgana, target ${target}`, url, cloneMs: [], answerMs: [] };
+    for (let round = 0; round < rounds; round++) await measure(rival, tip);
+    return rival;
+  } finally {
+    await stop();
+  }
+}
+
+function report(rivals: readonly Rival[], packKib: number): void {
+  const rows = rivals.map(({ name, cloneMs, answerMs }) => ({
     name,
     cloneMs: Math.round(median(cloneMs)),
     answerMs: Math.round(median(answerMs)),
   }));
-  const [our, their] = rows;
-  const ratio = {
-    clone: their!.cloneMs / our!.cloneMs,
-    answer: their!.answerMs / our!.answerMs,
-  };
-  if (values.json) console.log(JSON.stringify({ packKib, rows, ratio }));
+  const theirs = rows[1]!;
+  const ratios = rows.map(({ cloneMs, answerMs }) => ({
+    clone: theirs.cloneMs / cloneMs,
+    answer: theirs.answerMs / answerMs,
+  }));
+  if (values.json) console.log(JSON.stringify({ packKib, rows, ratio: ratios[0], ratios }));
   else {
     console.log(`pack of ${packKib} KiB, medians of ${rounds} rounds`);
-    for (const row of rows)
-      console.log(`${row.name}: clone ${row.cloneMs} ms, answer ${row.answerMs} ms`);
-    console.log(`ratio: clone ${ratio.clone.toFixed(2)}, answer ${ratio.answer.toFixed(2)}`);
+    for (const [i, { name, cloneMs, answerMs }] of rows.entries()) {
+      const { clone, answer: alone } = ratios[i]!;
+      const times = `clone ${cloneMs} ms (${clone.toFixed(2)}), answer ${answerMs} ms`;
+      console.log(`${name}: ${times} (${alone.toFixed(2)})`);
+    }
   }
 }
 
