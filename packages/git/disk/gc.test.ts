@@ -82,11 +82,15 @@ test('loose objects, packs, some of them nobody’s › collected › one pack, 
 });
 
 test('packed and nobody’s › collected › loosened while the pack is young, gone when it is old', async () => {
+  const handles = readdirSync('/proc/self/fd').length;
   const { path, files } = home.repository();
   const backend = openTest(files, 1, { clock, isSynced: false });
   const first = await commits(backend, 0, 5);
   await commits(backend, 5, 5);
   home.git(path, 'repack', '-adq');
+  // What Git keeps about packs and commits, and would miss what goes.
+  home.git(path, 'commit-graph', 'write', '--reachable');
+  home.git(path, 'multi-pack-index', 'write');
   must(await backend.updateRefs([{ name: MAIN, from: 'any', to: first }], 'back'));
   const spared = must(await backend.gc({ pruneBefore: Date.now() - TWO_WEEKS_MILLIS }));
   assert.deepEqual([spared.unreachableKept, spared.unreachableRemoved], [20, 0]);
@@ -95,6 +99,7 @@ test('packed and nobody’s › collected › loosened while the pack is young, 
   assert.deepEqual([gone.unreachableKept, gone.unreachableRemoved], [0, 20]);
   assert.equal(home.git(path, 'fsck', '--full', '--unreachable'), '');
   await backend.close();
+  assert.equal(readdirSync('/proc/self/fd').length, handles, 'files of packs are closed');
 });
 
 test('a work tree › collected › what its index may name stays, however old', async () => {
