@@ -30,22 +30,26 @@ after(() => {
 
 /** What was said beside answers. */
 const notes: string[] = [];
+/** What the last word wrote to stdout, a character a byte. */
+let written = '';
 
 /** In this process: what it would write to stdout. Throws the failure that it would end with. */
 async function store(...words: string[]): Promise<string> {
   const at = words.some((word) => word.startsWith('--root=')) ? [] : [`--root=${root}`];
   const line = parseCommandLine([...words, ...at], VERBS.store.flags, VERBS.store.wordsMax);
   assert.ok(line.ok, JSON.stringify(line));
-  const written: Buffer[] = [];
+  written = '';
   const code = await storeVerb(
     line.value,
     new Answers(
-      (bytes) => written.push(Buffer.from(bytes)),
+      (bytes) => {
+        written += Buffer.from(bytes).toString('latin1');
+      },
       (note) => notes.push(note),
     ),
   );
   assert.equal(code, 0);
-  return Buffer.concat(written).toString();
+  return Buffer.from(written, 'latin1').toString();
 }
 
 async function fails(words: string[], exitCode: number, message: RegExp): Promise<string> {
@@ -195,6 +199,9 @@ test('wrong words, flags, paths, revisions, places › one line each, and the ex
   await fails(['get', 'c'], 2, /is a tree/);
   await fails(['list', 'greeting'], 2, /is no tree/);
   await fails(['remove', 'nothing'], 2, /nothing is at/);
+  for (const word of ['list', 'tree', 'log']) {
+    await fails([word, '--branch=typo'], 2, /^there is no branch typo/);
+  }
   await fails(['merge', 'nobody'], 2, /no branch, tag or commit 'nobody'/);
   await fails(['pull'], 1, /cloned from nowhere/);
   for (const word of ['ftp://x', 'http://', 'git://x', 'git:///x', 'git://h/%00', 'file://h/x']) {
@@ -243,10 +250,10 @@ test('watch › changes by git and by us, one a line, until so many', async () =
 });
 
 test('serve, clone, pull, push › between two stores; git clones and pushes too', async (t) => {
-  const tool = work.start(['store', 'serve', '--push', `--root=${root}`]);
+  const tool = work.start(['store', 'serve', '--push', '--json', `--root=${root}`]);
   t.after(() => tool.child.kill('SIGKILL'));
-  await tool.wrote(/^http:\/\/127\.0\.0\.1:\d+\/\n/);
-  const url = /http:\S+/.exec(tool.stdout)![0];
+  await tool.wrote(/^\{"url": "http:\/\/127\.0\.0\.1:\d+\/"\}\n/);
+  const { url } = JSON.parse(tool.stdout);
   const copy = `--root=${work.path('copy')}`;
   assert.match(await store('clone', url, copy), /^cloned into .*: \d+ objects\n$/);
   assert.equal(await store('get', 'side', copy), '1');
@@ -339,6 +346,41 @@ test('clone › fails › nothing is left, and the right one works there', async
   await store('clone', root, at);
   await fails(['clone', work.path('nowhere'), at], 2, /already a store/);
   assert.equal(await store('get', 'side', at), '1');
+});
+
+test('the words that change, send and keep › --json › what programs get', async () => {
+  const [at, copy] = [`--root=${work.path('programs')}`, `--root=${work.path('programs-copy')}`];
+  const json = async (...words: string[]) => JSON.parse(await store(...words, '--json'));
+  assert.deepEqual(await json('init', at), { root: work.path('programs'), created: true });
+  const { commit: first } = await json('set', 'a', '1', at);
+  const cloned = await json('clone', work.path('programs'), copy);
+  assert.deepEqual([cloned.root, cloned.objects], [work.path('programs-copy'), 3]);
+  const { commit: second } = await json('set', 'a', '2', at);
+  assert.deepEqual(await json('pull', copy), { branch: 'main', commit: second });
+  assert.equal((await json('push', copy)).outcome, 'up to date');
+  await store('set', 'a', '3', copy);
+  await store('set', 'a', '4', at);
+  const told = await fails(['pull', '--json', copy], 2, /1 conflicts/).then(() => written);
+  const { branch, count, conflicts } = JSON.parse(told);
+  assert.deepEqual([branch, count, conflicts.length], ['main', 1, 1]);
+  const [{ path: where, base, ours, theirs, reason }] = conflicts;
+  assert.deepEqual([where, base.mode, reason.kind], [['a'], '100644', 'both changed']);
+  assert.notEqual(ours.id, theirs.id);
+  assert.equal((await json('pull', '--keep-both', copy)).branch, 'main');
+  assert.equal((await json('revert', first, '--reset', copy)).commit, first);
+  assert.equal((await json('revert', first, copy)).branch, 'main');
+  assert.deepEqual(await json('list', copy), []);
+  const file = work.path('programs.bundle');
+  assert.deepEqual((await json('export', file, at)).refs, ['refs/heads/main']);
+  assert.equal(
+    (await json('import', file, copy)).refs[0].outcome,
+    'kept as import/main, to be merged',
+  );
+  assert.equal((await json('check', copy)).problemCount, 0);
+  assert.equal((await json('gc', copy)).packsRemoved, 1);
+  const { branches, commits } = await json('graph', at);
+  assert.deepEqual([branches, commits.length], [[{ name: 'main', head: commits[0].id }], 3]);
+  assert.equal((await json('remove', 'a', at)).branch, 'main');
 });
 
 test('gc › one pack, which git finds whole; read as before', async () => {

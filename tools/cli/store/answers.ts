@@ -1,7 +1,13 @@
 /** What the words of `morgana store` say: text for people, JSON for programs. */
 
 import { decodeText, formatSignature } from '#git/wire';
-import { type AbsentError, type Commit, formatStoreError, type StoreError } from '#store';
+import {
+  type AbsentError,
+  type Commit,
+  formatStoreError,
+  type StoreError,
+  type TreeChange,
+} from '#store';
 import { Failure } from '../failure.ts';
 import { shown } from '../places.ts';
 import { printable, printableJson } from '../printable.ts';
@@ -83,6 +89,13 @@ export function jsonContents(bytes: Uint8Array): { text: string } | { base64: st
   const text = decodeText(bytes, 0, bytes.length);
   return text.isWellFormed() ? { text } : { base64: Buffer.from(bytes).toString('base64') };
 }
+
+/** Modes the way Git writes them. */
+export const modeText = (mode: number): string => mode.toString(8).padStart(6, '0');
+
+/** What stands at a path; null: nothing. */
+export const jsonSide = (side: TreeChange['before']) =>
+  side === null ? null : { mode: modeText(side.mode), id: side.id };
 
 export const shortId = (id: string): string => id.slice(0, 10);
 

@@ -27,7 +27,7 @@ import { shown } from '../places.ts';
 import { type Answers, must, safe, shortId, stdoutAnswers } from './answers.ts';
 import { branchOf, initStore, type OpenStore, openStore, rootOf, type StorePlace } from './open.ts';
 import { placeText, type RemotePlace, remotePlace } from './remote-place.ts';
-import { type MergeFlags, tell } from './writing.ts';
+import { type MergeFlags, mustMerge, tell } from './writing.ts';
 
 const REMOTE = 'origin';
 
@@ -135,7 +135,7 @@ export async function pull(
   if (theirs === null) throw new Failure({ what: `${safe(url)} has no branch ${safe(branch)}` });
   const message = flags.message ?? `pull ${branch} from ${url}`;
   const options = { message, keepBoth: flags['keep-both'], renames: true };
-  const merged = must(opened, await store.mergeWith(theirs, options));
+  const merged = mustMerge(opened, await store.mergeWith(theirs, options), flags.json);
   return tell(opened, merged, flags.json);
 }
 

@@ -1,11 +1,20 @@
 /** The words of `morgana store` that read. */
 
 import { HEADS } from '#git';
-import type { TreeChange } from '#store';
+import type { Commit, TreeChange } from '#store';
 import { parsePath } from '#store';
 import { EXIT_OK, Failure } from '../failure.ts';
 import { shown } from '../places.ts';
-import { commitText, jsonCommit, jsonContents, must, safe, shortId } from './answers.ts';
+import {
+  commitText,
+  jsonCommit,
+  jsonContents,
+  jsonSide,
+  modeText,
+  must,
+  safe,
+  shortId,
+} from './answers.ts';
 import type { OpenStore } from './open.ts';
 import { commitNamed } from './revision.ts';
 
@@ -50,6 +59,16 @@ export async function tree(opened: OpenStore, word: string, json: boolean): Prom
   if (json) opened.out.json(items);
   else opened.out.text(lines.join(''));
   return EXIT_OK;
+}
+
+/** For a branch that somebody named: a store without commits has nothing, and says so. */
+export async function needBranch(opened: OpenStore): Promise<void> {
+  if (must(opened, await opened.store.head()) !== null) return;
+  throw new Failure({
+    what: `there is no branch ${safe(opened.branch)}`,
+    where: shown(opened.root),
+    mend: 'see "morgana store branches"',
+  });
 }
 
 async function needTree(opened: OpenStore, word: string): Promise<void> {
@@ -140,36 +159,48 @@ export async function diff(
   return EXIT_OK;
 }
 
-const modeText = (mode: number): string => mode.toString(8).padStart(6, '0');
-
-/** Modes as in `tree`, the way Git writes them. */
 const jsonChange = ({ path, kind, before, after }: TreeChange) => {
-  const side = (of: TreeChange['before']) =>
-    of === null ? null : { mode: modeText(of.mode), id: of.id };
-  return { path, kind, before: side(before), after: side(after) };
+  return { path, kind, before: jsonSide(before), after: jsonSide(after) };
 };
 
-/** The history of all branches as a graph for `dot`. */
-export async function graph(opened: OpenStore, count: number | null): Promise<number> {
-  const { repository } = opened;
-  const lines = ['digraph store {', '  node [shape=box, fontname=monospace];', '  rankdir=BT;'];
-  const seen = new Set<string>();
+/** The history of all branches as a graph for `dot`, or as its nodes. */
+export async function graph(
+  opened: OpenStore,
+  count: number | null,
+  json: boolean,
+): Promise<number> {
+  const { repository, out } = opened;
+  const branches: { name: string; head: string }[] = [];
+  const commits = new Map<string, Commit>();
   for (const name of must(opened, await repository.branches())) {
-    const label = JSON.stringify(safe(name));
     const store = repository.branch(name);
     let isFirst = true;
     for await (const item of store.history(count === null ? {} : { countMax: count })) {
       const commit = must(opened, item);
-      if (isFirst) lines.push(`  ${label} [shape=ellipse];`, `  ${label} -> "${commit.id}";`);
+      if (isFirst) branches.push({ name, head: commit.id });
       isFirst = false;
-      if (seen.has(commit.id)) continue;
-      seen.add(commit.id);
-      const [subject = ''] = commit.message.split('\n', 1);
-      const text = JSON.stringify(`${shortId(commit.id)} ${safe(subject)}`);
-      lines.push(`  "${commit.id}" [label=${text}];`);
-      for (const parent of commit.parents) lines.push(`  "${commit.id}" -> "${parent}";`);
+      commits.set(commit.id, commit);
     }
   }
-  opened.out.text(`${lines.join('\n')}\n}\n`);
+  if (json) out.json({ branches, commits: [...commits.values()].map(jsonCommit) });
+  else out.text(dotOf(branches, commits.values()));
   return EXIT_OK;
+}
+
+function dotOf(
+  branches: readonly { readonly name: string; readonly head: string }[],
+  commits: Iterable<Commit>,
+): string {
+  const lines = ['digraph store {', '  node [shape=box, fontname=monospace];', '  rankdir=BT;'];
+  for (const { name, head } of branches) {
+    const label = JSON.stringify(safe(name));
+    lines.push(`  ${label} [shape=ellipse];`, `  ${label} -> "${head}";`);
+  }
+  for (const { id, message, parents } of commits) {
+    const [subject = ''] = message.split('\n', 1);
+    const text = JSON.stringify(`${shortId(id)} ${safe(subject)}`);
+    lines.push(`  "${id}" [label=${text}];`);
+    for (const parent of parents) lines.push(`  "${id}" -> "${parent}";`);
+  }
+  return `${lines.join('\n')}\n}\n`;
 }

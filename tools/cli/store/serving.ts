@@ -11,7 +11,10 @@ import { EXIT_OK, Failure } from '../failure.ts';
 import type { OpenStore } from './open.ts';
 
 /** Until Ctrl-C. Port 0: one that is free. */
-export async function serve(opened: OpenStore, port: number, push: boolean): Promise<number> {
+export async function serve(
+  opened: OpenStore,
+  { port, push, json }: { readonly port: number; readonly push: boolean; readonly json: boolean },
+): Promise<number> {
   const log = new Log((line) => process.stderr.write(`${line}\n`), 'info').source('store');
   const loop = new NodeLoop();
   const stack = new HostStack(loop);
@@ -38,7 +41,9 @@ export async function serve(opened: OpenStore, port: number, push: boolean): Pro
     });
   }
   const listener = listening.value;
-  opened.out.text(`http://127.0.0.1:${listener.port}/\n`);
+  const url = `http://127.0.0.1:${listener.port}/`;
+  if (json) opened.out.jsonLine({ url });
+  else opened.out.text(`${url}\n`);
   return new Promise<number>((resolve) => {
     const end = (): void => {
       listener.close();

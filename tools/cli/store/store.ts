@@ -42,6 +42,8 @@ async function run(
   const { json } = flags;
   const reading = await import('./reading.ts');
   const writing = await import('./writing.ts');
+  const lists = word === 'list' || word === 'tree' || word === 'log';
+  if (lists && flags.branch !== null) await reading.needBranch(opened);
   switch (word) {
     case 'get':
       return reading.get(opened, first, json);
@@ -56,7 +58,7 @@ async function run(
     case 'diff':
       return reading.diff(opened, args[0], second, json);
     case 'graph':
-      return reading.graph(opened, flags.count);
+      return reading.graph(opened, flags.count, json);
     case 'set':
       return writing.set(opened, first, second, flags);
     case 'remove':
@@ -72,7 +74,7 @@ async function run(
     case 'push':
       return (await import('./exchange.ts')).push(opened, args[0], json);
     case 'serve':
-      return (await import('./serving.ts')).serve(opened, flags.port, flags.push);
+      return (await import('./serving.ts')).serve(opened, flags);
     case 'export':
       return (await import('./bundles.ts')).exportWord(opened, first, json);
     case 'import':

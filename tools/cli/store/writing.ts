@@ -1,11 +1,12 @@
 /** The words of `morgana store` that make commits. */
 
 import { readFileSync } from 'node:fs';
-import type { Committed } from '#store';
+import type { Result } from '#core';
+import type { Committed, StoreError } from '#store';
 import { parsePath } from '#store';
 import { EXIT_OK, Failure, usageFailure } from '../failure.ts';
 import { shown } from '../places.ts';
-import { type Answers, must, safe, shortId } from './answers.ts';
+import { type Answers, jsonSide, must, safe, shortId } from './answers.ts';
 import { branchOf, initStore, type OpenStore, rootOf, type StorePlace } from './open.ts';
 import { commitNamed } from './revision.ts';
 
@@ -72,7 +73,7 @@ export async function merge(opened: OpenStore, word: string, flags: MergeFlags):
   const message = flags.message ?? `merge ${word}`;
   const options = { message, keepBoth: flags['keep-both'], renames: true };
   const merged = await opened.store.mergeWith(theirs, options);
-  return tell(opened, must(opened, merged), flags.json);
+  return tell(opened, mustMerge(opened, merged, flags.json), flags.json);
 }
 
 export async function revert(
@@ -83,10 +84,22 @@ export async function revert(
   const commit = await commitNamed(opened, word);
   if (!flags.reset) {
     const undone = await opened.store.revert(commit, { ...messageOf(flags), renames: true });
-    return tell(opened, must(opened, undone), flags.json);
+    return tell(opened, mustMerge(opened, undone, flags.json), flags.json);
   }
   must(opened, await opened.store.revertTo(commit));
   return tell(opened, commit, flags.json);
+}
+
+/** As `must`; for programs conflicts are the answer as well. */
+export function mustMerge<T>(opened: OpenStore, outcome: Result<T, StoreError>, json: boolean): T {
+  if (json && !outcome.ok && outcome.error.kind === 'conflict') {
+    const { conflicts, count } = outcome.error;
+    const told = conflicts.map(({ path, base, ours, theirs, reason }) => {
+      return { path, base: jsonSide(base), ours: jsonSide(ours), theirs: jsonSide(theirs), reason };
+    });
+    opened.out.json({ branch: opened.branch, conflicts: told, count });
+  }
+  return must(opened, outcome);
 }
 
 const messageOf = ({ message }: WriteFlags): { readonly message?: string } =>
