@@ -97,9 +97,14 @@ test('a file moved here, changed there › merged, reverted › followed where i
   const tree = value(await main.getTree(['files', 'old']));
   value(await main.setTree(['files', 'new', 'deep'], tree as never));
   value(await main.remove(at('old')));
+  value(await main.set(['names', 'y'], 'main’s'));
   const changed = value(await side.set(at('old', 'x'), file('2')))!;
   const plain = await main.mergeWith(side);
   assert.ok(!plain.ok && plain.error.kind === 'conflict');
+  const other = value(await side.cloneTo('other'));
+  value(await other.set(['names', 'x'], 'new'));
+  value(await other.mergeWith(main, { renames: true }));
+  assert.deepEqual(value(await other.get(at('new', 'deep', 'x'))), file('2'));
   value(await main.mergeWith(side, { renames: true }));
   assert.deepEqual(value(await main.get(at('new', 'deep', 'x'))), file('2'));
   assert.equal(value(await main.kind(at('old'))), undefined);

@@ -41,11 +41,12 @@ const shown = (fault: MergeFault): unknown =>
     : fault.kind;
 
 /** The files of the merge, or its conflicts. */
-async function run(base: Files | null, ours: Files, theirs: Files) {
+async function run(base: Files | null, ours: Files, theirs: Files, renames = false) {
   const objects = newDraft();
   const trees = [base ?? {}, ours, theirs].map((files) => treeOf(objects, files));
   const [old, left, right] = trees as [ObjectId, ObjectId, ObjectId];
-  const merged = await mergeTrees(objects, base === null ? null : old, left, right, options);
+  const how = { ...options, renames };
+  const merged = await mergeTrees(objects, base === null ? null : old, left, right, how);
   return merged.ok ? await filesOf(objects, merged.value.tree) : shown(merged.error);
 }
 
@@ -111,6 +112,40 @@ test('contents and trees at one step › as Git decides', async () => {
   assert.deepEqual(await run({ 'f/x': '1' }, { f: '1' }, { 'f/x': '2' }), [
     'f/x: removed and changed',
   ]);
+});
+
+test('exact renames › followed where there is room; equal ones by their names, empty ones not', async () => {
+  const moved = (base: Files, ours: Files, theirs: Files) => run(base, ours, theirs, true);
+  const both = { 'd/x': '2', 'd/y': '1' };
+  for (const swap of [false, true]) {
+    const sides = [
+      { 'a/x': '2', 'b/y': '1' },
+      { 'd/x': '1', 'd/y': '1' },
+    ] as const;
+    const [ours, theirs] = swap ? [sides[1], sides[0]] : sides;
+    assert.deepEqual(await moved({ 'a/x': '1', 'b/y': '1' }, ours, theirs), both);
+  }
+  const crossed = { 'a/y': '1', 'b/x': '1' };
+  assert.deepEqual(await moved(crossed, { ...crossed, 'a/y': '2' }, { 'd/x': '1', 'd/y': '1' }), {
+    'd/x': '1',
+    'd/y': '2',
+  });
+  assert.deepEqual(await run({ a: '1' }, { a: '2' }, { b: '1' }), ['a: removed and changed']);
+  assert.deepEqual(await moved({ a: '' }, { a: '2' }, { b: '' }), ['a: removed and changed']);
+  assert.deepEqual(await moved({ a: '1' }, { a: '2', b: '3' }, { b: '1' }), [
+    'a: removed and changed',
+    'b: both added',
+  ]);
+  assert.deepEqual(await moved({ a: '1' }, { a: '2', 'b/c': '3' }, { b: '1' }), [
+    'a: removed and changed',
+    'b: contents and tree',
+  ]);
+  assert.deepEqual(await moved({ a: '1', 'b/c': '0' }, { a: '2', 'b/c': '0' }, { b: '1' }), [
+    'a: removed and changed',
+  ]);
+  assert.deepEqual(await moved({ a: '1' }, { 'd/b': '1' }, { a: executable('1') }), {
+    'd/b': '100755 1',
+  });
 });
 
 test('file modes › merge apart from contents', async () => {

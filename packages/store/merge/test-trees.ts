@@ -111,13 +111,19 @@ export function randomFiles(random: SeededRandom, from: Files = {}): Record<stri
 }
 
 const NAMES = ['a', 'b', 'c'];
+const NEW_NAMES = ['z', 'd/z', 'g/h/z', 'z/y', 'd/a/y', 'g/a'];
 
-/** Files that moved, some with their directory, or changed; none is like another one. */
+/**
+ * Files that moved, some with their directory, or changed, or came. Few are like another one, some
+ * of them empty.
+ */
 export function movedFiles(random: SeededRandom, from: Files = {}): Record<string, TestFile> {
   const some = (names: readonly string[]): string => names[random.below(names.length)]!;
+  // Two that come empty Git merges as texts of no lines: only what was there is.
+  const like = Object.keys(from).length === 0 ? ['', 'twin\n'] : ['twin\n'];
   const fresh = (): TestFile => ({
     mode: random.chance(0.2) ? MODE_EXECUTABLE : MODE_FILE,
-    text: `${random.u32()}\n`,
+    text: random.chance(0.15) ? some(like) : `${random.u32()}\n`,
   });
   const files: Record<string, TestFile> = {};
   for (const [path, file] of Object.entries(from)) files[path] = fileOf(file);
@@ -125,27 +131,26 @@ export function movedFiles(random: SeededRandom, from: Files = {}): Record<strin
     for (const name of NAMES) for (const where of ['', 'd/', 'e/f/']) files[where + name] = fresh();
     return files;
   }
+  const put = (path: string, file: TestFile): boolean => {
+    const isTaken = Object.keys(files).some(
+      (one) => `${one}/`.startsWith(`${path}/`) || `${path}/`.startsWith(`${one}/`),
+    );
+    if (!isTaken) files[path] = file;
+    return !isTaken;
+  };
+  const move = (old: string, now: string): void => {
+    for (const path of Object.keys(files).filter((one) => one.startsWith(old))) {
+      if (put(now + path.slice(old.length), files[path]!)) delete files[path];
+    }
+  };
   for (let i = 1 + random.below(3); i > 0; i--) {
     const path = some(Object.keys(files));
     const what = random.below(6);
     if (what === 0) delete files[path];
     else if (what <= 2) files[path] = fresh();
-    else if (what === 3) files[`${some(['d', 'e', 'g'])}/${some(['x', 'y'])}`] ??= fresh();
-    else {
-      const [old, now] =
-        what === 4
-          ? [path, `${some(['', 'd/', 'g/h/'])}${some(NAMES)}${random.below(2)}`]
-          : [some(['d/', 'e/', 'e/f/']), some(['g/', 'd/h/'])];
-      for (const moving of Object.keys(files).filter((one) => one.startsWith(old))) {
-        const to = now + moving.slice(old.length);
-        const isTaken = Object.keys(files).some(
-          (one) => `${one}/`.startsWith(`${to}/`) || `${to}/`.startsWith(`${one}/`),
-        );
-        if (isTaken) continue;
-        files[to] = files[moving]!;
-        delete files[moving];
-      }
-    }
+    else if (what === 3) put(some(NEW_NAMES), fresh());
+    else if (what === 4) move(path, some(NEW_NAMES));
+    else move(some(['d/', 'e/', 'e/f/']), some(['g/', 'd/h/']));
   }
   return files;
 }
