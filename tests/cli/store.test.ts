@@ -182,6 +182,74 @@ test('branches merged, conflicts told, commits undone', async () => {
   assert.match(dot, /^digraph store \{\n[\s\S]*"side" -> "[0-9a-f]{40}";[\s\S]*\}\n$/);
 });
 
+test('names of any bytes › shown as git shows them, and named so', async () => {
+  const at = `--root=${work.path('names')}`;
+  await store('init', at);
+  const there = (...args: string[]) => stock.run(args, { cwd: work.path('names') });
+  // The bytes of names, one char code each: no UTF-8, a tab and quotes, an escape sequence, UTF-8.
+  const names = ['caf\xe9', 'a\t"b\\', '\x1b[2J', 'caf\xc3\xa9', '\xff/\xfe'];
+  const quoted = names.map((name) => {
+    const text = name.replace(/[^ !#-[\]-~]/g, (byte) => {
+      const known = { '\t': '\\t', '"': '\\"', '\\': '\\\\' }[byte];
+      return known ?? `\\${byte.charCodeAt(0).toString(8).padStart(3, '0')}`;
+    });
+    return `"${text}"`;
+  });
+  const marks = names.map((_, i) => `M 100644 inline ${quoted[i]}\ndata 1\n${i}\n`);
+  const commit = 'commit refs/heads/main\ncommitter A <a@b> 1 +0000\ndata 1\nm';
+  await stock.run(['fast-import', '--quiet'], {
+    cwd: work.path('names'),
+    input: `${commit}\n${marks.join('')}`,
+  });
+  // What git prints is what we take.
+  const printed = (await there('ls-tree', '-r', '--name-only', 'main')).split('\n');
+  assert.deepEqual(printed.toSorted(), quoted.toSorted());
+  for (const [i, name] of quoted.entries()) assert.equal(await store('get', name, at), `${i}`);
+  const listed = (await store('list', at)).split('\n').map((line) => line.replace(/^[A-Z]+ /, ''));
+  const plain = quoted.filter((_, i) => i < 3);
+  for (const name of [...plain, 'café', '"\\377"']) assert(listed.includes(name), name);
+  // What we print too, and what is plain needs no quotes.
+  assert.equal(await store('get', 'café', at), '3');
+  assert.equal(await store('list', '"\\377"', at), 'FILE "\\376"\n');
+  await store('set', quoted[0]!, 'new', at);
+  assert.equal(await store('diff', at), `* ${quoted[0]}\n`);
+  await store('remove', quoted[4]!, at);
+  assert.equal(await store('diff', at), `- ${quoted[4]}\n`);
+  assert.equal(JSON.parse(await store('get', quoted[0]!, '--json', at)).path[0], 'caf\udce9');
+  assert.equal(await there('fsck', '--strict'), '');
+  for (const wrong of ['"', '"a', '"a"b"', '"\\400"', '"\\x41"', '"a\\"']) {
+    await fails(['get', wrong, at], 1, /quoted as Git does/);
+  }
+});
+
+test('a branch that isn’t there › said, with those that are near', async () => {
+  const words = ['get greeting', 'list', 'tree', 'log', 'remove greeting', 'merge main', 'push'];
+  for (const word of [...words, 'revert main']) {
+    const args = [...word.split(' '), '--branch=sidee'];
+    await fails(args, 2, /^there is no branch 'sidee', in .*, did you mean side$/);
+  }
+  await fails(
+    ['list', '--branch=frobnicate'],
+    2,
+    /no branch 'frobnicate', in .*--branch=NAME: both, /,
+  );
+  await fails(['merge', 'sied'], 2, /no branch, tag or commit 'sied', did you mean side$/);
+  const at = `--root=${work.path('unborn')}`;
+  await store('init', at);
+  for (const word of ['list', 'tree', 'log', 'branches']) assert.equal(await store(word, at), '');
+  assert.equal(await store('list', '--branch=main', at), '');
+  await fails(['list', '--branch=typo', at], 2, /no branch 'typo', in .*, set something first$/);
+});
+
+test('what would be done in vain › refused, not passed over', async () => {
+  for (const word of ['branches', 'export x', 'import x', 'gc', 'check', 'serve', 'graph']) {
+    const args = [...word.split(' '), '--branch=main'];
+    await fails(args, 1, new RegExp(`--branch does not go with store ${args[0]}`));
+  }
+  await fails(['log', 'never'], 2, /nothing was ever at never/);
+  await fails(['init', '--object-format=sha256'], 2, /already a store in .*shorter hash/);
+});
+
 test('wrong words, flags, paths, revisions, places › one line each, and the exit code', async () => {
   await fails([], 1, /store needs a word/);
   await fails(['frob'], 1, /store has no 'frob'/);
@@ -200,7 +268,7 @@ test('wrong words, flags, paths, revisions, places › one line each, and the ex
   await fails(['list', 'greeting'], 2, /is no tree/);
   await fails(['remove', 'nothing'], 2, /nothing is at/);
   for (const word of ['list', 'tree', 'log']) {
-    await fails([word, '--branch=typo'], 2, /^there is no branch typo/);
+    await fails([word, '--branch=typo'], 2, /^there is no branch 'typo'/);
   }
   await fails(['merge', 'nobody'], 2, /no branch, tag or commit 'nobody'/);
   await fails(['pull'], 1, /cloned from nowhere/);

@@ -12,6 +12,7 @@ import { Failure } from '../failure.ts';
 import { shown } from '../places.ts';
 import { printable, printableJson } from '../printable.ts';
 import type { OpenStore } from './open.ts';
+import { pathText } from './path-text.ts';
 
 /** Where answers go: stdout, or a test. */
 export class Answers {
@@ -79,9 +80,7 @@ export function must<T>(opened: Pick<OpenStore, 'root' | 'branch'>, outcome: Out
 }
 
 function conflictLines({ conflicts }: Extract<StoreError, { kind: 'conflict' }>): string[] {
-  return conflicts.map(
-    ({ path, reason }) => `conflict: ${safe(path.join('/'))}: ${reason.message}`,
-  );
+  return conflicts.map(({ path, reason }) => `conflict: ${pathText(path)}: ${reason.message}`);
 }
 
 /** Contents for programs: as text where they are that. */

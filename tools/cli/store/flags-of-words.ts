@@ -24,6 +24,14 @@ export const STORE_WORDS = {
   graph: { args: [], flags: ['count'] },
 } as const;
 
+/** What is of the whole repository. */
+export const WITHOUT_BRANCH: readonly string[] =
+  'branches export import gc check serve graph'.split(' ');
+/** What reads or changes a branch that must be there; the others make it, or wait for it. */
+export const NEEDS_BRANCH: readonly string[] = 'get list tree log remove merge revert push'.split(
+  ' ',
+);
+
 export type StoreWord = keyof typeof STORE_WORDS;
 
 export const isStoreWord = (word: string): word is StoreWord => Object.hasOwn(STORE_WORDS, word);

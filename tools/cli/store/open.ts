@@ -16,11 +16,14 @@ import { nodeCrypto } from '#targets/node/crypto';
 import { NodeFileSystem } from '#targets/node/file-system';
 import { zlib } from '#targets/node/zlib';
 import { Failure, usageFailure } from '../failure.ts';
+import { nearNames } from '../near-names.ts';
 import { shown } from '../places.ts';
-import type { Answers } from './answers.ts';
+import { type Answers, must, safe } from './answers.ts';
 import { fileSchema } from './contents.ts';
 
 const DEFAULT_BRANCH = 'main';
+/** Of all that there are, in a message. */
+const BRANCHES_SHOWN = 5;
 /** For a store of a person's machine: a cache that a bench's tree fits into. */
 const CACHE_BYTES = 67_108_864;
 
@@ -105,6 +108,24 @@ export function openStore(place: StorePlace, out: Answers): OpenStore {
   }).with(fileSchema);
   const store = repository.branch(branch);
   return { root, backend: backend.value, repository, store, branch, out };
+}
+
+/** Refuses a branch that isn't there, unless nothing is and it is where the first commit goes. */
+export async function needBranch(opened: OpenStore, isGiven: boolean): Promise<void> {
+  const { repository, branch, root } = opened;
+  if (must(opened, await repository.headOf(branch)) !== null) return;
+  const names = must(opened, await repository.branches());
+  if (names.length === 0) {
+    if (!isGiven || must(opened, await repository.currentBranch()) === branch) return;
+  }
+  const near = nearNames(branch, names).map(safe);
+  const all = names.slice(0, BRANCHES_SHOWN).map(safe).join(', ');
+  const mend = near.length > 0 ? `did you mean ${near.join(' or ')}` : `--branch=NAME: ${all}`;
+  throw new Failure({
+    what: `there is no branch '${safe(branch)}'`,
+    where: `in ${shown(root)}`,
+    mend: names.length === 0 ? 'set something first' : mend,
+  });
 }
 
 /**

@@ -2,7 +2,6 @@
 
 import { HEADS } from '#git';
 import type { Commit, TreeChange } from '#store';
-import { parsePath } from '#store';
 import { EXIT_OK, Failure } from '../failure.ts';
 import { shown } from '../places.ts';
 import {
@@ -16,13 +15,14 @@ import {
   shortId,
 } from './answers.ts';
 import type { OpenStore } from './open.ts';
+import { pathOf, pathText } from './path-text.ts';
 import { commitNamed } from './revision.ts';
 
 export async function get(opened: OpenStore, word: string, json: boolean): Promise<number> {
-  const path = parsePath(word);
+  const path = pathOf(word);
   const kind = must(opened, await opened.store.kind(path));
   if (kind === 'tree') {
-    const what = path.length === 0 ? 'the root is a tree' : `${safe(word)} is a tree`;
+    const what = path.length === 0 ? 'the root is a tree' : `${pathText(path)} is a tree`;
     throw new Failure({ what, mend: 'name contents: "morgana store list" shows them' });
   }
   const bytes = must(opened, await opened.store.get(path));
@@ -34,16 +34,19 @@ export async function get(opened: OpenStore, word: string, json: boolean): Promi
 const KINDS = { contents: 'FILE', tree: 'DIR', submodule: 'SUBMODULE' } as const;
 
 export async function list(opened: OpenStore, word: string, json: boolean): Promise<number> {
-  const path = parsePath(word);
+  const path = pathOf(word);
   await needTree(opened, word);
   const entries = must(opened, await opened.store.list(path));
   if (json) opened.out.json(entries);
-  else opened.out.text(entries.map(({ step, kind }) => `${KINDS[kind]} ${safe(step)}\n`).join(''));
+  else
+    opened.out.text(
+      entries.map(({ step, kind }) => `${KINDS[kind]} ${pathText([step])}\n`).join(''),
+    );
   return EXIT_OK;
 }
 
 export async function tree(opened: OpenStore, word: string, json: boolean): Promise<number> {
-  const path = parsePath(word);
+  const path = pathOf(word);
   await needTree(opened, word);
   const root = must(opened, await opened.store.findTree(path));
   const lines: string[] = [];
@@ -53,7 +56,7 @@ export async function tree(opened: OpenStore, word: string, json: boolean): Prom
       const { path: at, kind, mode, id } = must(opened, item);
       items.push({ path: at, kind, mode: modeText(mode), id });
       const indent = '  '.repeat(at.length - 1);
-      lines.push(`${indent}${safe(at.at(-1)!)}${kind === 'tree' ? '/' : ''}\n`);
+      lines.push(`${indent}${pathText([at.at(-1)!])}${kind === 'tree' ? '/' : ''}\n`);
     }
   }
   if (json) opened.out.json(items);
@@ -61,21 +64,12 @@ export async function tree(opened: OpenStore, word: string, json: boolean): Prom
   return EXIT_OK;
 }
 
-/** For a branch that somebody named: a store without commits has nothing, and says so. */
-export async function needBranch(opened: OpenStore): Promise<void> {
-  if (must(opened, await opened.store.head()) !== null) return;
-  throw new Failure({
-    what: `there is no branch ${safe(opened.branch)}`,
-    where: shown(opened.root),
-    mend: 'see "morgana store branches"',
-  });
-}
-
 async function needTree(opened: OpenStore, word: string): Promise<void> {
-  const path = parsePath(word);
+  const path = pathOf(word);
   const kind = must(opened, await opened.store.kind(path));
   if (path.length === 0 || kind === 'tree') return;
-  const what = kind === undefined ? `nothing is at ${safe(word)}` : `${safe(word)} is no tree`;
+  const text = pathText(path);
+  const what = kind === undefined ? `nothing is at ${text}` : `${text} is no tree`;
   const mend = kind === undefined ? 'see "morgana store tree"' : 'see "morgana store get"';
   throw new Failure({ what, where: `branch ${opened.branch} of ${shown(opened.root)}`, mend });
 }
@@ -114,7 +108,12 @@ export async function log(
   const countMax = count ?? Number.POSITIVE_INFINITY;
   const commits = [];
   if (word !== undefined) {
-    commits.push(...must(opened, await store.lastModified(parsePath(word), { count: countMax })));
+    const path = pathOf(word);
+    commits.push(...must(opened, await store.lastModified(path, { count: countMax })));
+    if (commits.length === 0 && countMax > 0) {
+      const what = `nothing was ever at ${pathText(path)}`;
+      throw new Failure({ what, where: `branch ${safe(opened.branch)} of ${shown(opened.root)}` });
+    }
   } else {
     for await (const commit of store.history(count === null ? {} : { countMax: count })) {
       const next = must(opened, commit);
@@ -131,7 +130,7 @@ export async function log(
 const SIGNS = { added: '+', removed: '-', updated: '*' } as const;
 
 export const changeLine = ({ kind, path }: Pick<TreeChange, 'kind' | 'path'>): string =>
-  `${SIGNS[kind]} ${safe(path.join('/'))}\n`;
+  `${SIGNS[kind]} ${pathText(path)}\n`;
 
 /** What makes the tree of `to` of that of `from`; with one revision, of its first parent's. */
 export async function diff(

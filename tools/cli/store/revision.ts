@@ -2,6 +2,7 @@
 
 import { type ObjectId, parseObjectId } from '#git';
 import { Failure } from '../failure.ts';
+import { nearNames } from '../near-names.ts';
 import { must, safe } from './answers.ts';
 import type { OpenStore } from './open.ts';
 
@@ -13,9 +14,13 @@ export async function commitNamed(opened: OpenStore, text: string): Promise<Obje
   const { repository } = opened;
   const found = (await byName(opened, text)) ?? (await byId(opened, text));
   if (found === null) {
+    const near = nearNames(text, must(opened, await repository.branches())).map(safe);
     throw new Failure({
       what: `there is no branch, tag or commit '${safe(text)}'`,
-      mend: 'see "morgana store branches" and "morgana store log"',
+      mend:
+        near.length > 0
+          ? `did you mean ${near.join(' or ')}`
+          : 'see "morgana store branches" and "morgana store log"',
     });
   }
   must(opened, await repository.commit(found));

@@ -4,8 +4,14 @@ import { usageFailure } from '../failure.ts';
 import type { CommandLine } from '../flags.ts';
 import type { VERBS } from '../verbs.ts';
 import { stdoutAnswers } from './answers.ts';
-import { isStoreWord, STORE_WORDS, type StoreWord } from './flags-of-words.ts';
-import { type OpenStore, openStore } from './open.ts';
+import {
+  isStoreWord,
+  NEEDS_BRANCH,
+  STORE_WORDS,
+  type StoreWord,
+  WITHOUT_BRANCH,
+} from './flags-of-words.ts';
+import { needBranch, type OpenStore, openStore } from './open.ts';
 
 type Line = CommandLine<typeof VERBS.store.flags>;
 
@@ -25,6 +31,7 @@ export async function storeVerb(line: Line, out = stdoutAnswers): Promise<number
   if (word === 'clone') return (await import('./exchange.ts')).clone(flags, args[0]!, out);
   const opened = openStore(flags, out);
   try {
+    if (NEEDS_BRANCH.includes(word)) await needBranch(opened, flags.branch !== null);
     return await run(opened, word, args, line);
   } finally {
     await opened.repository.close();
@@ -42,8 +49,6 @@ async function run(
   const { json } = flags;
   const reading = await import('./reading.ts');
   const writing = await import('./writing.ts');
-  const lists = word === 'list' || word === 'tree' || word === 'log';
-  if (lists && flags.branch !== null) await reading.needBranch(opened);
   switch (word) {
     case 'get':
       return reading.get(opened, first, json);
@@ -97,8 +102,10 @@ function checkFlags({ flags }: Line, word: StoreWord): void {
     'keep-both': flags['keep-both'],
     port: flags.port !== 0,
     push: flags.push,
+    branch: flags.branch !== null,
   };
-  const fitting: readonly string[] = STORE_WORDS[word].flags;
+  const fitting: string[] = [...STORE_WORDS[word].flags];
+  if (!WITHOUT_BRANCH.includes(word)) fitting.push('branch');
   for (const [name, isGiven] of Object.entries(given)) {
     if (!isGiven || fitting.includes(name)) continue;
     throw usageFailure(`--${name} does not go with store ${word}`, 'leave it out');

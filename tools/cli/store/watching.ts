@@ -1,9 +1,10 @@
 /** `morgana store watch`: what changes at a path, until Ctrl-C. */
 
-import { type HeadChange, parsePath } from '#store';
+import type { HeadChange } from '#store';
 import { EXIT_OK } from '../failure.ts';
 import { must } from './answers.ts';
 import type { OpenStore } from './open.ts';
+import { pathOf } from './path-text.ts';
 import { changeLine } from './reading.ts';
 
 /** Ends after `count` changes of the head; null: when the user does. */
@@ -13,7 +14,7 @@ export async function watch(
   count: number | null,
   json: boolean,
 ): Promise<number> {
-  const path = parsePath(word);
+  const path = pathOf(word);
   return new Promise<number>((resolve, reject) => {
     let seen = 0;
     let stop = (): void => {};

@@ -3,11 +3,11 @@
 import { readFileSync } from 'node:fs';
 import type { Result } from '#core';
 import type { Committed, StoreError } from '#store';
-import { parsePath } from '#store';
 import { EXIT_OK, Failure, usageFailure } from '../failure.ts';
 import { shown } from '../places.ts';
 import { type Answers, jsonSide, must, safe, shortId } from './answers.ts';
-import { branchOf, initStore, type OpenStore, rootOf, type StorePlace } from './open.ts';
+import { branchOf, initStore, type OpenStore, openStore, rootOf, type StorePlace } from './open.ts';
+import { pathOf, pathText } from './path-text.ts';
 import { commitNamed } from './revision.ts';
 
 export interface WriteFlags {
@@ -23,10 +23,22 @@ export function init(
 ): number {
   const root = rootOf(place);
   const branch = branchOf(place);
-  const isNew = initStore(root, branch, format === 'sha1' ? 'SHA-1' : 'SHA-256');
+  const hash = format === 'sha1' ? 'SHA-1' : 'SHA-256';
+  const isNew = initStore(root, branch, hash);
+  if (!isNew) checkThere(place, format, out);
   if (json) out.json({ root, created: isNew });
   else out.text(`${isNew ? 'made' : 'there is already'} a store in ${shown(root)}\n`);
   return EXIT_OK;
+}
+
+/** What was asked for is what is there. */
+function checkThere(place: StorePlace, format: string, out: Answers): void {
+  const { backend } = openStore(place, out);
+  if (format === 'sha1' || backend.hash === 'SHA-256') return;
+  throw new Failure({
+    what: `there is already a store in ${shown(rootOf(place))}, with the shorter hash`,
+    mend: 'name another directory with --root=DIR',
+  });
 }
 
 export async function set(
@@ -59,7 +71,10 @@ export async function remove(opened: OpenStore, word: string, flags: WriteFlags)
   const path = contentsPath(word);
   const kind = must(opened, await opened.store.kind(path));
   if (kind === undefined) {
-    throw new Failure({ what: `nothing is at ${safe(word)}`, mend: 'see "morgana store tree"' });
+    throw new Failure({
+      what: `nothing is at ${pathText(path)}`,
+      mend: 'see "morgana store tree"',
+    });
   }
   return tell(opened, must(opened, await opened.store.remove(path, messageOf(flags))), flags.json);
 }
@@ -106,7 +121,7 @@ const messageOf = ({ message }: WriteFlags): { readonly message?: string } =>
   message === null ? {} : { message };
 
 function contentsPath(word: string): string[] {
-  const path = parsePath(word);
+  const path = pathOf(word);
   if (path.length > 0) return path;
   throw usageFailure(`'${word}' is the root`, 'name a path in it, as a/b/c');
 }
