@@ -21,15 +21,16 @@ import { UploadPack } from './upload-pack.ts';
 
 const MAIN = 'refs/heads/main';
 const random = new SimRandom(11);
-/** Twenty times over, more than a MB, which doesn't compress. */
-const noise = (): string => {
-  const bytes = new Uint8Array(60_000);
+/** Doesn't compress. */
+const noise = (): Uint8Array => {
+  const bytes = new Uint8Array(UNSTAGED_PACK_BYTES_MAX);
   random.fill(bytes);
-  return Buffer.from(bytes).toString('base64');
+  return bytes;
 };
 
 const from = new Replica();
-before(() => from.grow('main', noise()));
+const first = noise();
+before(() => from.grow('main', first));
 
 /** What pushes the long commit to a repository on a disk. */
 function pusher(options: Partial<ReceivePackOptions<undefined>> = {}) {
@@ -117,7 +118,7 @@ test('a long push › accepted › one pack, whole; thin upon it, another one', 
   const packs = filesBelow(files, 'objects').map((path) => path.replace(/\w{40}/, 'X'));
   assert.deepEqual(packs.sort(), ['objects/pack/pack-X.idx', 'objects/pack/pack-X.pack']);
   assert(await isWhole(backend));
-  await from.grow('main', noise());
+  await from.grow('main', new Uint8Array(Buffer.concat([first, noise()])));
   assert.equal(must(await push()).isWhole, true);
   assert.equal(must(await backend.readRef(MAIN))?.id, await from.tip(MAIN));
   assert(await isWhole(backend));

@@ -38,9 +38,11 @@ export class Replica {
     return must(await this.backend.readRef(name))?.id ?? null;
   }
 
-  /** A commit with one file, without a ref. */
-  async commit(text: string, parents: readonly ObjectId[]): Promise<ObjectId> {
-    const blob = nameObject(crypto, 'SHA-1', 'blob', new Uint8Array(Buffer.from(text.repeat(20))));
+  /** A commit with one file, a text twenty times or these bytes, without a ref. */
+  async commit(file: string | Uint8Array, parents: readonly ObjectId[]): Promise<ObjectId> {
+    const isText = typeof file === 'string';
+    const content = isText ? new Uint8Array(Buffer.from(file.repeat(20))) : file;
+    const blob = nameObject(crypto, 'SHA-1', 'blob', content);
     const entries = [{ mode: 0o100644, name: 'file', id: blob.id }] as const;
     const tree = nameObject(crypto, 'SHA-1', 'tree', emitTree(entries, 20));
     const who = { name: 'A', email: 'a@b', seconds: 1_600_000_000 + this.#made++, zoneMinutes: 0 };
@@ -50,7 +52,7 @@ export class Replica {
       author: who,
       committer: who,
       extraHeaders: '',
-      message: text,
+      message: isText ? file : 'bytes',
     });
     const commit = nameObject(crypto, 'SHA-1', 'commit', bytes);
     must(await this.backend.writeObjects([blob, tree, commit] as NamedObject[]));
@@ -58,10 +60,10 @@ export class Replica {
   }
 
   /** A commit on top of a branch, which moves. */
-  async grow(branch: string, text: string): Promise<ObjectId> {
+  async grow(branch: string, file: string | Uint8Array): Promise<ObjectId> {
     const name = `refs/heads/${branch}`;
     const from = await this.tip(name);
-    const to = await this.commit(text, from === null ? [] : [from]);
+    const to = await this.commit(file, from === null ? [] : [from]);
     must(await this.backend.updateRefs([{ name, from, to }], 'test'));
     return to;
   }
