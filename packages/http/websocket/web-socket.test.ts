@@ -6,7 +6,13 @@ import fc from 'fast-check';
 import { nodeCrypto as crypto } from '#targets/node/crypto';
 import { Bench, type FakeFlow } from '../test-flow.ts';
 import { emitClose, emitFrameHead, FRAME_HEAD_BYTES_MAX } from '../wire/index.ts';
-import { acceptOf, acceptWebSocket, type WebSocket, type WebSocketOptions } from './index.ts';
+import {
+  acceptOf,
+  acceptWebSocket,
+  WEBSOCKET_LIMITS,
+  type WebSocket,
+  type WebSocketOptions,
+} from './index.ts';
 
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 const MASK = Uint8Array.of(1, 2, 3, 4);
@@ -392,6 +398,41 @@ test('sent › in frames without a mask; a peer that reads slowly gets no pongs'
   assert.equal(party.flow.takeText(), '');
   party.flow.acknowledge(70_010);
   assert.deepEqual(party.heard, ['drained']);
+});
+
+test('a ping › answered with as many bytes waiting as may be, not with one more', () => {
+  for (const [bytes, isAnswered] of [
+    [WEBSOCKET_LIMITS.pongQueuedBytesMax, true],
+    [WEBSOCKET_LIMITS.pongQueuedBytesMax + 1, false],
+  ] as const) {
+    const party = new Party();
+    party.flow.isReading = false;
+    // A head of 10 bytes from 65,536 on, of 4 below.
+    party.socket.send(new Uint8Array(bytes - 4));
+    assert.equal(party.socket.queuedBytes, bytes);
+    party.flow.takeText();
+    party.flow.send(frame(9, 'p'));
+    assert.equal(party.flow.takeText() !== '', isAnswered, `${bytes}`);
+  }
+});
+
+test('silence › up to each time nothing, then asked, then given up', () => {
+  const seconds = WEBSOCKET_LIMITS.pingEvery / 1_000_000;
+  const party = new Party();
+  party.bench.pass(seconds - 0.001);
+  assert.equal(party.flow.takeText(), '');
+  party.bench.pass(0.001);
+  assert.equal(party.flow.takeText(), '\x89\0');
+  party.bench.pass(seconds - 0.001);
+  assert(!party.flow.isAborted);
+  party.bench.pass(0.001);
+  assert(party.flow.isAborted);
+  const closing = new Party();
+  closing.socket.close();
+  closing.bench.pass(WEBSOCKET_LIMITS.closeWait / 1_000_000 - 0.001);
+  assert(!closing.flow.isAborted);
+  closing.bench.pass(0.001);
+  assert(closing.flow.isAborted);
 });
 
 test('paused › nothing heard, what comes all the same is kept, in order', () => {

@@ -2,7 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CHANNEL_QUEUE_BYTES_MAX, PIECE_BYTES_MAX, TEXT_LETTERS_MAX } from './limits.ts';
+import {
+  BODY_QUEUE_BYTES_BROKEN,
+  CHANNEL_QUEUE_BYTES_MAX,
+  NAME_LETTERS_MAX,
+  PIECE_BYTES_MAX,
+  PIECE_COST_BYTES,
+  TEXT_LETTERS_MAX,
+  WHY_LETTERS_MAX,
+} from './limits.ts';
 import { BodyQueue, type SyncChannel, type SyncChannelHandler } from './sync-link.ts';
 import { formatSyncMessage, parseSyncMessage, type SyncMessage } from './sync-message.ts';
 import { add, countsOf, headOf, Network, type TestClient } from './test-network.ts';
@@ -377,6 +385,32 @@ test('messages › read as they were written; others are none', () => {
   ]) {
     assert.equal(parseSyncMessage(text), null, text);
   }
+});
+
+test('messages › at each bound read, one letter more none; ours are cut to it', () => {
+  const end = '{"say":"end"}';
+  assert.deepEqual(parseSyncMessage(end.padEnd(TEXT_LETTERS_MAX)), { say: 'end' });
+  assert.equal(parseSyncMessage(end.padEnd(TEXT_LETTERS_MAX + 1)), null);
+  const hello = (letters: number): SyncMessage => {
+    return { say: 'hello', protocol: 1, hash: 'SHA-1', schema: 's'.repeat(letters) };
+  };
+  const failed = (letters: number): SyncMessage => ({ say: 'failed', why: 'w'.repeat(letters) });
+  for (const [message, max] of [
+    [hello, NAME_LETTERS_MAX],
+    [failed, WHY_LETTERS_MAX],
+  ] as const) {
+    assert.deepEqual(parseSyncMessage(JSON.stringify(message(max))), message(max));
+    assert.equal(parseSyncMessage(JSON.stringify(message(max + 1))), null);
+    assert.deepEqual(parseSyncMessage(formatSyncMessage(message(max + 1))), message(max));
+  }
+});
+
+test('a peer that can’t be held back › as much as may wait, then broken', () => {
+  const channel = { pause() {}, resume() {} } as unknown as SyncChannel;
+  const whole = new Uint8Array(BODY_QUEUE_BYTES_BROKEN / 4 - PIECE_COST_BYTES);
+  const body = new BodyQueue(channel);
+  for (let i = 0; i < 4; i++) assert(body.push(whole), 'at the bound');
+  assert(!body.push(new Uint8Array(0)), 'one past it');
 });
 
 test('a body byte by byte, and nobody reads › the peer is held back after some thousand', async () => {
