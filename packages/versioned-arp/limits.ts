@@ -46,7 +46,9 @@ export const recordBytesMax = 512;
 /** Letters of who learned something. */
 export const hostNameMax = 64;
 
-/** Commits of history: at twice as many, all but so many are dropped. */
+/** Commits of a pulled history that are looked at, where it leads to what was cut off here. */
+export const pulledCommitsMax = 10_000;
+/** Commits of history: at twice as many, it ends so that at most so many are left. */
 export const historyCommitsKept = 1_000;
 /** Pushes that lose to another before one gives up. */
 export const pushTriesMax = 5;

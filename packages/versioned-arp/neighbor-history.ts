@@ -10,10 +10,11 @@ import type { ObjectId } from '#git';
 import { formatIpv4Address, parseIpv4Address } from '#net';
 import { formatStoreError, type Repository, type Store, type Tree } from '#store';
 import type { Change, ChangeQueue, RecordPath } from './change-queue.ts';
-import { cutHistory } from './cut-history.ts';
+import { cutHistory, measureHistory } from './cut-history.ts';
 import {
   historyCommitsKept,
   pulledChangesMax,
+  pulledCommitsMax,
   pushTriesMax,
   retryFirst,
   retryMax,
@@ -233,7 +234,13 @@ export class NeighborHistory {
     message: string,
     isPulled: boolean,
   ): Promise<Outcome<void>> {
-    const merged = await this.main.mergeWith(commit, { message, author: this.author });
+    const merge = () => this.main.mergeWith(commit, { message, author: this.author });
+    let merged = await merge();
+    if (!merged.ok && merged.error.kind === 'dangling' && isPulled) {
+      // What it comes from was cut off here, and is half collected.
+      const measured = await measureHistory(this.repository, commit, pulledCommitsMax);
+      if (measured.ok) merged = await merge();
+    }
     if (!merged.ok) return this.failed(formatStoreError(merged.error));
     if (merged.value === null || merged.value === commit) return ok(undefined);
     this.counters.merges += 1;
@@ -262,9 +269,11 @@ export class NeighborHistory {
     if (!merged.ok) return merged;
     const after = await this.main.head();
     if (!before.ok || !after.ok) return this.failed('no head');
-    this.commitCount = 0;
     const adopted = await this.adoptHead(true);
-    return adopted.ok ? ok(before.value !== after.value) : adopted;
+    if (!adopted.ok) return adopted;
+    this.commitCount = 0;
+    const cut = await this.cutWhenLong();
+    return cut.ok ? ok(before.value !== after.value) : cut;
   }
 
   /** Tells the table how the head differs from what it knows. */
@@ -288,6 +297,7 @@ export class NeighborHistory {
       this.options.table.adopt(path.join('/'), content.value ?? null, isPulled);
     }
     this.seen = head.value;
+    this.commitCount = 0;
     return ok(undefined);
   }
 
@@ -300,20 +310,19 @@ export class NeighborHistory {
   private async cutWhenLong(): Promise<Outcome<void>> {
     const { kept, main, repository } = this;
     if (this.commitCount > 0 && this.commitCount < 2 * kept) return ok(undefined);
-    let count = 0;
-    for await (const commit of main.history({ countMax: 2 * kept })) {
-      if (!commit.ok) return this.failed(formatStoreError(commit.error));
-      count += 1;
-    }
-    this.commitCount = count;
-    if (count < 2 * kept) return ok(undefined);
-    const cut = await cutHistory(repository, main, kept);
+    const head = await main.head();
+    if (!head.ok) return this.failed(formatStoreError(head.error));
+    if (head.value === null) return ok(undefined);
+    const measured = await measureHistory(repository, head.value, 2 * kept);
+    if (!measured.ok) return this.failed(measured.error);
+    this.commitCount = measured.value.count;
+    if (measured.value.count < 2 * kept) return ok(undefined);
+    const cut = await cutHistory(repository, measured.value, kept);
     if (!cut.ok) return this.failed(cut.error);
-    assert(cut.value.count <= kept);
+    if (cut.value === null) return ok(undefined);
+    assert(cut.value <= kept);
     this.counters.historyCuts += 1;
-    this.commitCount = cut.value.count;
-    // The tree is as it was.
-    if (this.seen === cut.value.from) this.seen = cut.value.to;
+    this.commitCount = cut.value;
     await this.options.collect?.();
     return ok(undefined);
   }

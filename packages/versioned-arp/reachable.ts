@@ -5,7 +5,9 @@ import { formatBackendError, ID_BYTES, type ObjectId, objectLinks } from '#git';
 import type { Repository, Shape } from '#store';
 import type { Outcome } from './neighbor-store.ts';
 
-/** Every object that a ref leads to. O(objects), each of which is read. */
+/**
+ * Every object that a ref leads to, as far as history goes here. O(objects), each of which is read.
+ */
 export async function reachable<S extends Shape>(
   repository: Repository<S>,
 ): Promise<Outcome<ReadonlySet<ObjectId>>> {
@@ -20,8 +22,9 @@ export async function reachable<S extends Shape>(
     if (object.value === null) return err(`${id} is missing`);
     const links = objectLinks(object.value, ID_BYTES[backend.hash]);
     if (links === null) return err(`${id} is a malformed ${object.value.kind}`);
+    const isEnd = object.value.kind === 'commit' && backend.isShallow?.(id) === true;
     for (const link of links) {
-      if (seen.has(link.id)) continue;
+      if (seen.has(link.id) || (isEnd && link.kind === 'commit')) continue;
       seen.add(link.id);
       stack.push(link.id);
     }

@@ -57,7 +57,10 @@ async function isAt<S extends Shape>(
   return now.ok && now.value === head;
 }
 
-/** Copies a commit and what it needs, but for what is there; parents before children. */
+/**
+ * Copies a commit and what it needs, but for what is there; parents before children. Where history
+ * ends over there it ends here too, unless it goes on here.
+ */
 async function copyHistory<A extends Shape, B extends Shape>(
   from: Repository<A>,
   to: Repository<B>,
@@ -65,6 +68,7 @@ async function copyHistory<A extends Shape, B extends Shape>(
 ): Promise<Outcome<void>> {
   const seen = new Set<ObjectId>([head]);
   const found: NamedObject[] = [];
+  const ends: ObjectId[] = [];
   const stack = [head];
   for (let id = stack.pop(); id !== undefined; id = stack.pop()) {
     const there = await to.backend.hasObject(id);
@@ -77,13 +81,39 @@ async function copyHistory<A extends Shape, B extends Shape>(
     found.push({ id, ...object.value });
     const below = objectLinks(object.value, ID_BYTES[from.backend.hash]);
     if (below === null) return err(`${id} is a malformed ${object.value.kind}`);
+    const isEnd = object.value.kind === 'commit' && from.backend.isShallow?.(id) === true;
+    const parents = below.filter(({ kind }) => kind === 'commit');
+    if (isEnd && !(await areAll(to, parents))) ends.push(id);
     for (const need of below) {
-      if (seen.has(need.id)) continue;
+      if (seen.has(need.id) || (isEnd && need.kind === 'commit')) continue;
       seen.add(need.id);
       stack.push(need.id);
     }
   }
+  const ended = await endAt(to, ends);
+  if (!ended.ok) return ended;
   // In one batch: what is there is whole, or not there.
   const written = await to.backend.writeObjects(found.reverse());
   return written.ok ? ok(undefined) : err(formatBackendError(written.error));
+}
+
+async function areAll<S extends Shape>(
+  { backend }: Repository<S>,
+  links: readonly { readonly id: ObjectId }[],
+): Promise<boolean> {
+  for (const { id } of links) {
+    const there = await backend.hasObject(id);
+    if (!there.ok || !there.value) return false;
+  }
+  return true;
+}
+
+async function endAt<S extends Shape>(
+  { backend }: Repository<S>,
+  add: readonly ObjectId[],
+): Promise<Outcome<void>> {
+  if (add.length === 0) return ok(undefined);
+  if (backend.updateShallow === undefined) return err('a history that ends early has no room here');
+  const updated = await backend.updateShallow({ add, remove: [] });
+  return updated.ok ? ok(undefined) : err(formatBackendError(updated.error));
 }

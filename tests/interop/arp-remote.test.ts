@@ -35,6 +35,20 @@ async function serve({ backend, host }: ArpHost): Promise<string> {
 
 const remoteOf = (url: string) => gitRemote({ url: `${url}/arp`, crypto, zlib });
 
+// Not execFileSync: this process is the server.
+async function git(...words: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(
+    'git',
+    ['-c', 'user.name=Ada', '-c', 'user.email=a@b', ...words],
+    {
+      cwd: directory,
+      env: { ...process.env, HOME: directory, GIT_CONFIG_NOSYSTEM: '1' },
+      timeout: 30_000,
+    },
+  );
+  return stdout;
+}
+
 test('pulled and pushed over HTTP › as in memory; behind › merged first; git pushes too', async () => {
   const net = await Hosts.started(3);
   const [a, b, c] = net.hosts as [ArpHost, ArpHost, ArpHost];
@@ -55,13 +69,6 @@ test('pulled and pushed over HTTP › as in memory; behind › merged first; git
   await net.pass(0.1);
   assert.deepEqual(b.known(), c.known());
 
-  // Not execFileSync: this process is the server.
-  const git = (...words: string[]) =>
-    promisify(execFile)('git', ['-c', 'user.name=Ada', '-c', 'user.email=a@b', ...words], {
-      cwd: directory,
-      env: { ...process.env, HOME: directory, GIT_CONFIG_NOSYSTEM: '1' },
-      timeout: 120_000,
-    });
   await git('clone', '-q', `${atB}/arp`, 'clone');
   await git('-C', 'clone', 'fsck', '--strict');
   const table = 'since 2026-01-01T00:00:00Z\n10.0.0.77 02:00:00:00:00:77 command\n';
@@ -75,6 +82,36 @@ test('pulled and pushed over HTTP › as in memory; behind › merged first; git
   const asked = b.host.net.counters().ipv4Queued;
   b.send('10.0.0.77');
   assert.equal(b.host.net.counters().ipv4Queued, asked, 'nobody is asked');
+});
+
+test('a history that was cut › told to git and to others; names stay, so both go on', async () => {
+  const net = await Hosts.started(2, { commitsKept: 10 });
+  const [a, b] = net.hosts as [ArpHost, ArpHost];
+  const url = await serve(a);
+  let said = 0;
+  const say = async (count: number) => {
+    for (const end = said + count; said < end; said++) {
+      assert(a.arp.setStatic(`10.0.1.${said}`, '02:00:00:00:00:01'));
+      await net.pass(0.1);
+    }
+  };
+  const count = async () => Number(await git('-C', 'cut', 'rev-list', '--count', 'HEAD'));
+  await say(23);
+  assert.equal(a.arp.counters().historyCuts, 1);
+  await git('clone', '-q', `${url}/arp`, 'cut');
+  assert.equal(await git('-C', 'cut', 'rev-parse', '--is-shallow-repository'), 'true\n');
+  assert.equal(await count(), 14);
+  assert.deepEqual(await b.arp.pull(remoteOf(url)), { ok: true, value: true });
+  await say(6);
+  assert.deepEqual([(await a.log()).length, a.arp.counters().historyCuts], [10, 2]);
+  await git('-C', 'cut', 'pull', '-q', '--ff-only');
+  assert.equal(await count(), 20);
+  await git('-C', 'cut', 'fsck', '--strict');
+  assert.deepEqual(await b.arp.pull(remoteOf(url)), { ok: true, value: true });
+  assert.deepEqual(b.known(), a.known());
+  assert.equal(b.known().length, said);
+  assert((await b.arp.push(remoteOf(url))).ok);
+  assert.deepEqual(await a.repository.headOf('main'), await b.repository.headOf('main'));
 });
 
 test('nobody there, no repository there › said, and nothing changes', async () => {

@@ -20,7 +20,7 @@ export const versionedArpConnector: Connector<'net.versionedArp'> = {
     const host = String(args.hostname) || name;
     const [given] = needs as [Repository?];
     const { repository, collect } =
-      given === undefined ? inMemory(clock, entropy, host) : { repository: given };
+      given === undefined ? inMemory(clock, entropy, host) : onDevice(given);
     const arp = new VersionedArp({
       repository,
       timers,
@@ -31,7 +31,7 @@ export const versionedArpConnector: Connector<'net.versionedArp'> = {
       believesUnasked: node.options.believesUnasked === true,
       // What is given at boot counts more.
       static: { ...neighborsOf(String(node.options.static)), ...neighborsOf(String(args.arp)) },
-      ...(collect === undefined ? {} : { collect }),
+      collect,
     });
     inspection?.commands.inspector.section('versionedArp', () => ({ ...arp.counters() }));
     const started = await arp.start();
@@ -50,3 +50,11 @@ function inMemory(clock: Clock, entropy: Entropy, host: string) {
   };
   return { repository, collect };
 }
+
+/** A store that collects what was cut off beside its writer, who doesn't wait for it. */
+const onDevice = (repository: Repository) => ({
+  repository,
+  collect: async (): Promise<void> => {
+    void repository.backend.collect?.({});
+  },
+});

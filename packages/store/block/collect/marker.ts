@@ -158,13 +158,7 @@ export class Marker {
     const hasNoParents = kind === 'commit' && this.#tools.isShallow(id);
     if (isEdge || hasNoParents) this.#edge.push(number);
     for (const link of links) {
-      if (isEdge && link.kind === 'commit') continue;
-      if (hasNoParents && link.kind === 'commit') {
-        // Those that are there stay: it may have been noted by a collection that then didn't end.
-        const parent = await this.#tools.old.find(link.id);
-        if (!parent.ok) return parent;
-        if (parent.value === null) continue;
-      }
+      if ((isEdge || hasNoParents) && link.kind === 'commit') continue;
       const marked = await this.#mark(link);
       if (!marked.ok) return marked;
     }
@@ -185,13 +179,17 @@ export class Marker {
     this.#heldBytes = 0;
   }
 
-  /** Commits that stay and have a parent that doesn't. */
+  /** Commits that stay and have a parent that doesn't, or were shallow before. */
   async shallow(): Promise<Result<ObjectId[], StoreFault>> {
-    const { old, idBytes, read, isFresh } = this.#tools;
+    const { old, idBytes, read, isFresh, isShallow } = this.#tools;
     const ids: ObjectId[] = [];
     for (const number of this.#edge.values) {
       const at = await old.at(number);
       if (!at.ok) return at;
+      if (isShallow(at.value.id)) {
+        ids.push(at.value.id);
+        continue;
+      }
       const object = await read(at.value);
       if (!object.ok) return object;
       for (const { id, kind } of linksOf(object.value, idBytes) ?? []) {
