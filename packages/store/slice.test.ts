@@ -78,6 +78,16 @@ test('depth › exported › a history that ends there', async () => {
   }
 });
 
+test('a history that ends here too › exported › ends there', async () => {
+  const from = await world();
+  const [, , third, fourth] = from.commits;
+  value(await from.repository.backend.updateShallow!({ add: [third!], remove: [] }));
+  const { slice, to, imported } = await moved(from, { max: [fourth!] });
+  assert.deepEqual([...slice.ends], [third]);
+  value(imported);
+  assert.equal(value(await to.backend.hasObject(from.commits[1]!)), false);
+});
+
 test('not full › exported › commits alone', async () => {
   const from = await world();
   const { to, imported } = await moved(from, { full: false });

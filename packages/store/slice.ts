@@ -16,6 +16,7 @@ import {
   packPieces,
   Selection,
   selectObjects,
+  shallowOf,
   type Unpacked,
   unpackObjects,
 } from '#git';
@@ -37,7 +38,7 @@ export interface SliceOptions {
 
 export interface Slice {
   readonly heads: readonly ObjectId[];
-  /** Commits whose parents aren't in it, because of `depth`: a history ends there. */
+  /** Commits whose parents aren't in it, because of `depth`, or here: a history ends there. */
   readonly ends: ReadonlySet<ObjectId>;
   readonly isFull: boolean;
   readonly objects: number;
@@ -62,11 +63,13 @@ export async function exportSlice<S extends Shape>(
   const request = { wants: heads.value, haves: min, ends: ends.value };
   const selected = await selectObjects(backend, request);
   if (!selected.ok) return err({ kind: 'backend', error: selected.error });
+  const cutOff = await shallowOf(backend, selected.value);
+  if (!cutOff.ok) return err({ kind: 'backend', error: cutOff.error });
   const selection = full ? selected.value : onlyCommits(selected.value);
   const options = { ofsDelta: true, thin: false, deltas: null, reuse: true };
   return ok({
     heads: heads.value,
-    ends: ends.value,
+    ends: new Set([...ends.value, ...cutOff.value]),
     isFull: full,
     objects: selection.count,
     pack: packPieces(backend, { crypto, zlib }, selection, options),

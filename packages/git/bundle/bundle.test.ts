@@ -53,6 +53,15 @@ for (const hash of ['SHA-1', 'SHA-256'] as const satisfies readonly ObjectHash[]
     assert.equal(git.lines(clone, ['rev-parse', 'v1'])[0], idOf('v1'));
   });
 
+  test(`${hash} › a history that ends early › refused: nobody could take it`, async () => {
+    const backend = await load(path, hash);
+    must(await backend.updateShallow({ add: [old], remove: [] }));
+    const cutOff = await exportBundle(backend, tools, { refs, without: [] });
+    assert.deepEqual(cutOff, { ok: false, error: { kind: 'cut off', id: old } });
+    const later = { refs: [{ name: 'refs/heads/main', id: main }], without: [old] };
+    assert((await exportBundle(backend, tools, later)).ok);
+  });
+
   test(`${hash} › what was left out › Git needs it, and builds on it`, async () => {
     const backend = await load(path, hash);
     const request = { refs: [{ name: 'refs/heads/main', id: main }], without: [old] };

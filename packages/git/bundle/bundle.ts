@@ -11,7 +11,7 @@ import { ByteSource } from '../pack/byte-source.ts';
 import type { DeltaOptions } from '../pack/find-deltas.ts';
 import { formatPackFault, isPackFault, type PackFault } from '../pack/pack-fault.ts';
 import type { PackBounds, PackTools } from '../pack/pack-stream.ts';
-import { selectObjects } from '../pack/select-objects.ts';
+import { selectObjects, shallowOf } from '../pack/select-objects.ts';
 import { unpackObjects } from '../pack/unpack-objects.ts';
 import { packPieces } from '../pack/write-pack.ts';
 import { isRefName } from '../ref-name.ts';
@@ -33,6 +33,8 @@ export type BundleFault =
   | { readonly kind: 'missing prerequisites'; readonly ids: readonly ObjectId[] }
   /** A ref whose object is neither in it nor here. */
   | { readonly kind: 'dangling'; readonly name: string; readonly id: ObjectId }
+  /** The history ends at this commit here, which a bundle has no way to say. */
+  | { readonly kind: 'cut off'; readonly id: ObjectId }
   /** Nothing is in it: Git makes none such. */
   | { readonly kind: 'empty' }
   | { readonly kind: 'pack'; readonly fault: PackFault }
@@ -49,6 +51,8 @@ export function formatBundleFault(fault: BundleFault): string {
       return `the bundle builds on commits that are not here: ${fault.ids.join(', ')}`;
     case 'dangling':
       return `${fault.name} of the bundle leads to ${fault.id}, which is not there`;
+    case 'cut off':
+      return `the history ends at ${fault.id}, and a bundle can't say so`;
     case 'empty':
       return 'there is nothing to bundle';
     case 'pack':
@@ -90,6 +94,10 @@ export async function exportBundle(
   if (!selected.ok) return backendFault(selected.error);
   const selection = selected.value;
   if (selection.count === 0) return err({ kind: 'empty' });
+  const shallow = await shallowOf(backend, selection);
+  if (!shallow.ok) return backendFault(shallow.error);
+  const [cutOff] = shallow.value;
+  if (cutOff !== undefined) return err({ kind: 'cut off', id: cutOff });
   const prerequisites: BundlePrerequisite[] = [];
   for (const id of new Set(without)) {
     const object = await backend.readObject(id);

@@ -27,7 +27,7 @@ export {
   type StreamedEntry,
 } from './pack-stream.ts';
 export { kindOfRawMode, type RawEntry, readRawEntry } from './raw-tree.ts';
-export { type PackRequest, selectObjects, selectSteps } from './select-objects.ts';
+export { type PackRequest, selectObjects, selectSteps, shallowOf } from './select-objects.ts';
 export { Selection } from './selection.ts';
 export {
   type Unpacked,

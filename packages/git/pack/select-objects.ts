@@ -50,6 +50,16 @@ export async function selectObjects(
   }
 }
 
+/** Of the commits that were selected those whose parents aren't here: histories end there. */
+export async function shallowOf(
+  backend: ObjectBackend,
+  selection: Selection,
+): Promise<Result<readonly ObjectId[], BackendError>> {
+  const listed = (await backend.listShallow?.()) ?? ok(NONE);
+  if (!listed.ok) return listed;
+  return ok([...listed.value].filter((id) => selection.isChosen(selection.table.addId(id))));
+}
+
 /** As `selectObjects`, stopping after every some hundred objects with the count so far. */
 export function selectSteps(
   backend: ObjectBackend,

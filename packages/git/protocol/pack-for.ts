@@ -1,7 +1,7 @@
 /** The pack that answers a fetch. Read first: fetch-v2.ts; ../pack/select-objects.ts. */
 
 import type { ObjectId } from '../object-id.ts';
-import { type PackRequest, selectSteps } from '../pack/select-objects.ts';
+import { type PackRequest, selectSteps, shallowOf } from '../pack/select-objects.ts';
 import type { Selection } from '../pack/selection.ts';
 import { PackStopped, packSteps, type WriteOptions } from '../pack/write-pack.ts';
 import { TAGS } from '../ref-name.ts';
@@ -54,9 +54,7 @@ export async function packFor(
     ...(isQuick ? { level: 0 as const } : {}),
   };
   const known = change?.ends ?? asked.haveEnds;
-  const shallow = [...(await graph.shallow())].filter(
-    (id) => !known.has(id) && selection.isChosen(selection.table.addId(id)),
-  );
+  const shallow = got(await shallowOf(context.backend, selection)).filter((id) => !known.has(id));
   return {
     shallow,
     bytes: piecesOf(context, selection, options),

@@ -115,6 +115,7 @@ function bundleFailed(fault: BundleFault, file: string): Failure {
   const mends = {
     'missing prerequisites': 'import an earlier one first',
     'other hash': 'make a store with the other --object-format',
+    'cut off': 'clone it, or pull from one with all of its history first',
     malformed: 'see "git bundle --help"',
   } as const;
   const mend = mends[fault.kind as keyof typeof mends] ?? '';
