@@ -26,11 +26,11 @@ function open(s: Script): { flow: Flow; ourPort: number; iss: number } {
   });
   const syn = s.out[0]?.repr;
   s.out = [];
-  assert.ok(syn !== undefined, JSON.stringify(why));
+  if (syn === undefined) assert.fail(JSON.stringify(why));
   const ourPort = syn.sourcePort;
   const iss = seqOf(syn.seq - s.firstSeq);
   s.inject('S.', 0, seqOf(iss + 1), { peerPort: 80, ourPort });
-  assert.ok(flow !== null, `${ourPort} ${iss} ${JSON.stringify(s.stack.counters())}`);
+  if (flow === null) assert.fail(`${ourPort} ${iss} ${JSON.stringify(s.stack.counters())}`);
   return { flow, ourPort, iss };
 }
 

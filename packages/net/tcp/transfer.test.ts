@@ -45,7 +45,7 @@ class Sink implements FlowHandler {
 /** An order-sensitive sum that doesn't care how bytes are cut. */
 function mix(sum: number, bytes: Uint8Array): number {
   let s = sum;
-  for (let i = 0; i < bytes.length; i++) s = (s * 31 + bytes[i]!) % 0x7fffffff;
+  for (let i = 0; i < bytes.length; i++) s = Math.imul(s, 31) + bytes[i]!;
   return s;
 }
 
