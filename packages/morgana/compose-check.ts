@@ -2,16 +2,15 @@
 
 import { type Ipv4Address, isPrivateAddress, netmaskOf, parseIpv4Address } from '#net';
 import type { HealthCheck, NetworkSpec, UnikernelSpec } from './compose.ts';
+import {
+  COMPOSE_MILLIS_MAX,
+  COMPOSE_NAMES_CHARACTERS_MAX,
+  COMPOSE_NETWORKS_MAX,
+  COMPOSE_UNIKERNELS_MAX,
+} from './compose-limits.ts';
 
-/** More unikernels than this are refused: a laptop is meant. */
-export const COMPOSE_UNIKERNELS_MAX = 64;
-export const COMPOSE_NETWORKS_MAX = 16;
-/** Of the project's name and another's with a '-' between: it is a name of a host, too. */
-export const COMPOSE_NAMES_CHARACTERS_MAX = 63;
 /** What the DNS of every network calls somebody else than a unikernel. */
 const RESERVED = ['gateway', 'host', 'localhost'];
-/** The longest time that a file may name: an hour. */
-export const COMPOSE_MILLIS_MAX = 3_600_000;
 const MEMORY_MIB_MIN = 3;
 const MEMORY_MIB_MAX = 4_096;
 const PORT_MAX = 65_535;

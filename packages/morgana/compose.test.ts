@@ -5,7 +5,7 @@ import {
   COMPOSE_MILLIS_MAX,
   COMPOSE_NETWORKS_MAX,
   COMPOSE_UNIKERNELS_MAX,
-} from './compose-check.ts';
+} from './compose-limits.ts';
 
 /** As a file without types has it. */
 const define = (

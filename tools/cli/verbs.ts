@@ -1,6 +1,6 @@
 /** The verbs and their flags: the whole surface of the command line. */
 
-import { COMPOSE_UNIKERNELS_MAX } from '../../packages/morgana/compose-check.ts';
+import { COMPOSE_UNIKERNELS_MAX } from '../../packages/morgana/compose-limits.ts';
 import {
   choiceFlag,
   countFlag,
