@@ -184,6 +184,10 @@ export interface ObjectBackend {
   close(): Promise<void>;
 }
 
+const CHECKED_OUT_MEND =
+  'change another branch and merge it there, use a bare repository, or set ' +
+  'receive.denyCurrentBranch to ignore and run "git reset --hard" afterwards';
+
 /** One sentence's end, without a dot. */
 export function formatBackendError(error: BackendError): string {
   switch (error.kind) {
@@ -204,7 +208,7 @@ export function formatBackendError(error: BackendError): string {
     case 'bad name':
       return `"${error.name}" can't be the name of a ref`;
     case 'checked out':
-      return `${error.name} is checked out in ${error.where}`;
+      return `${error.name} is checked out in ${error.where}: ${CHECKED_OUT_MEND}`;
     case 'closed':
       return 'it is closed';
     default:

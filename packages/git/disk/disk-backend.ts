@@ -25,6 +25,7 @@ import type { ObjectHash, ObjectId } from '../object-id.ts';
 import type { PackFault } from '../pack/pack-fault.ts';
 import { isRefName } from '../ref-name.ts';
 import { openAlternates } from './alternates.ts';
+import { checkedOut } from './checked-out.ts';
 import { configBoolean, configValue } from './config.ts';
 import { DirectorySync } from './directories.ts';
 import { damaged, fileFailed } from './file-fault.ts';
@@ -332,14 +333,13 @@ export class DiskBackend implements ObjectBackend {
 
   /** As receive.denyCurrentBranch: the files of a work tree wouldn't follow. */
   #refuseCheckedOut(names: ReadonlySet<string>): BackendError | null {
-    const { isBare, config, head } = this.layout;
-    if (isBare) return null;
-    const policy = configValue(config, 'receive.denyCurrentBranch') ?? 'refuse';
+    const policy = configValue(this.layout.config, 'receive.denyCurrentBranch') ?? 'refuse';
+    // Deviates: updateInstead refuses too.
     if (['ignore', 'warn', 'false', 'no', 'off'].includes(policy.toLowerCase())) return null;
-    const current = this.#reader.loose(HEAD);
-    const branch = current.ok ? current.value?.symbolic : undefined;
-    if (branch === undefined || !names.has(branch)) return null;
-    return { kind: 'checked out', name: branch, where: head.name };
+    for (const { branch, where } of checkedOut(this.layout)) {
+      if (names.has(branch)) return { kind: 'checked out', name: branch, where };
+    }
+    return null;
   }
 
   /** Tries again while another process has a lock, for a while. */

@@ -15,6 +15,7 @@ import { wallTimeOfMillis } from '#core';
 import { nodeCrypto } from '#targets/node/crypto';
 import { NodeFileSystem } from '#targets/node/file-system';
 import { zlib } from '#targets/node/zlib';
+import { formatBackendError } from '../backend.ts';
 import { checkRepository } from '../check.ts';
 import { hashObject, type NamedObject, nameObject } from '../object.ts';
 import type { ObjectHash, ObjectId } from '../object-id.ts';
@@ -334,6 +335,42 @@ test('a branch that is checked out › updated › refused, git status stays cle
   must(await allowed.updateRefs(update, 'test'));
   assert.equal(home.git(path, 'rev-parse', 'main'), id);
   await allowed.close();
+});
+
+test('branches of linked work trees, of a main one, of none › updated › refused as by git', async () => {
+  const path = home.directory();
+  home.git(path, 'init', '-q', '-b', 'main', '.');
+  const unborn = openAt(path);
+  const objects = commitOf('SHA-1', { a: 'a' }, []);
+  must(await unborn.writeObjects(objects));
+  const { id } = objects.at(-1)!;
+  const move = (backend: DiskBackend, name: string, to: ObjectId | null = id) =>
+    backend.updateRefs([{ name, from: 'any', to }], 'test');
+  const isRefused = async (backend: DiskBackend, name: string, where: string) => {
+    const moved = await move(backend, name, null);
+    assert.ok(!moved.ok && moved.error.kind === 'checked out', name);
+    assert.equal(moved.error.where, where);
+    assert.match(formatBackendError(moved.error), /receive\.denyCurrentBranch/);
+  };
+  await isRefused(unborn, MAIN, path);
+  must(await move(unborn, 'refs/heads/side'));
+  await unborn.close();
+  home.git(path, 'commit', '-q', '--allow-empty', '-m', 'first');
+  const linked = `${path}-linked`;
+  home.git(path, 'worktree', 'add', '-q', linked, 'side');
+  for (const at of [path, linked]) {
+    const backend = openAt(at, { elsewhere });
+    await isRefused(backend, MAIN, path);
+    await isRefused(backend, 'refs/heads/side', linked);
+    must(await move(backend, 'refs/heads/other'));
+    await backend.close();
+  }
+  // Bare, with a work tree beside it: the main one's HEAD counts for nothing.
+  home.git(path, 'config', 'core.bare', 'true');
+  const bare = openAt(join(path, '.git'));
+  await isRefused(bare, 'refs/heads/side', linked);
+  must(await move(bare, MAIN));
+  await bare.close();
 });
 
 test('a linked work tree, a clone that borrows › opened › their parts are found', async () => {
