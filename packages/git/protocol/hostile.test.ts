@@ -254,6 +254,24 @@ test('receive-pack › a ref to what never came › missing, the ref is not made
   assert.equal(await replica.tip('refs/heads/x'), null);
 });
 
+test('receive-pack › a branch at a tree or a file › refused; a tag may be', async () => {
+  const replica = await served();
+  const commit = await replica.backend.readObject((await replica.tip('refs/heads/main'))!);
+  assert(commit.ok && commit.value !== null);
+  const tree = Buffer.from(commit.value.bytes).toString().slice(5, 45) as ObjectId;
+  for (const [name, answer] of [
+    ['refs/heads/x', /^ng refs\/heads\/x a branch must be a commit$/],
+    ['refs/tags/x', /^ok refs\/tags\/x$/],
+  ] as const) {
+    const pack = await recordedPush().then(({ request }) => {
+      return request.slice(Buffer.from(request).indexOf('PACK'));
+    });
+    const lines = linesOf(await push(replica, commandsFor(name, null, tree), pack));
+    assert.match(lines[1]!, answer);
+  }
+  assert.equal(await replica.tip('refs/heads/x'), null);
+});
+
 test('receive-pack › the bound of objects, and one below › refused, taken', async () => {
   const { request, tip } = await recordedPush();
   const taken = new Replica({ objectBytesMax: 100_000 });

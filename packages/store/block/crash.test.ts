@@ -5,6 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { type NamedObject, nameObject } from '#git';
 import { nodeCrypto } from '#targets/node/crypto';
 import type { SimBlockDevice } from '#targets/sim/index';
@@ -125,6 +126,30 @@ test('a commit › power lost at any write › the last acknowledged commit is t
       const last = await committed(third, steps);
       assert.ok(last === more || last === more + 1, `${where}; then ${last} of ${more}`);
     }
+  }
+});
+
+test('a process that ends before its flush › reopened, read, power lost › what was read is there', async () => {
+  for (let seed = 1; seed <= 8; seed++) {
+    const disk = simDisk(SMALL);
+    await format(disk);
+    const [first, second] = history(2) as [Step, Step];
+    const store = await reopen(disk);
+    await mustWrite(store, ...first.objects);
+    await mustSet(store, 'refs/heads/main', first.head);
+    const { flush } = disk;
+    // It never comes back: the process is killed meanwhile, the machine goes on.
+    disk.flush = () => new Promise(() => {});
+    await mustWrite(store, ...second.objects);
+    const update = { name: 'refs/heads/main', from: 'any', to: second.head.id } as const;
+    void store.updateRefs([update], 'test');
+    await setImmediate();
+    disk.flush = flush;
+    const seen = await (await reopen(disk)).readRef('refs/heads/main');
+    const after = await reopen(simDisk({ image: disk.crash(seed) }));
+    assert.deepEqual(await after.readRef('refs/heads/main'), seen);
+    assert.deepEqual(seen, { ok: true, value: { id: second.head.id } });
+    for (const object of second.objects) await mustRead(after, object);
   }
 });
 

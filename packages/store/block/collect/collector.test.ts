@@ -213,6 +213,27 @@ test('a new commit names what is old and nobody’s, while it runs › that stay
   for (const object of [old, root, head]) await mustRead(store, object);
 });
 
+test('old and nobody’s, written again or asked for while it runs › that stays', async () => {
+  const { disk, store: first } = await freshStore({ bytes: 4 << 20 });
+  const changes = chain(10, PAD);
+  const [again, asked, other] = [blob('again'), blob('asked'), blob('other')];
+  for (const { objects } of changes) await mustWrite(first, ...objects);
+  await mustWrite(first, again, asked, other);
+  await mustSet(first, 'refs/heads/main', changes[9]!.head);
+  const store = await reopened(first, disk);
+  const running = store.collect();
+  for (let i = 0; i < 100; i++) await Promise.resolve();
+  // It is there: nothing is written, and a commit will name it later.
+  await mustWrite(store, again);
+  assert.deepEqual(await store.hasObject(asked.id), { ok: true, value: true });
+  assert.ok((await running.done).ok);
+  for (const object of [again, asked]) await mustRead(store, object);
+  await gone(store, other);
+  // What is gone is written again, whoever knew that it was there.
+  await mustWrite(store, other);
+  await mustRead(await reopened(store, disk), other);
+});
+
 test('cancelled › everything as before, and its segments free', async () => {
   const { store } = await freshStore({ bytes: 4 << 20 });
   const changes = chain(30, PAD);
