@@ -26,10 +26,10 @@ const APP = path.join(root, 'examples/git-site');
 const SECRET = 'what nobody guesses';
 /** Lines of the large page: each says which version it is of. */
 const LINES = 2_000;
-const SWAPS = 3;
+const SWAPS = 2;
 /** Of a visitor, and between two. */
 const REQUESTS_MAX = 10_000;
-const PAUSE_MS = 5;
+const PAUSE_MS = 20;
 const curl = promisify(execFile);
 
 const days = (count: number): WallTime => wallTimeOfMillis(Date.now() + count * 86_400_000);
