@@ -60,6 +60,7 @@ function edited(before: string | undefined): string {
   return lines.join('\n');
 }
 
+const FILES = 200;
 /** Bytes that one change adds to the pack, roughly. */
 const KINDS: Readonly<Record<string, readonly [FileMaker, number]>> = {
   noise: [noise, 25_000],
@@ -77,13 +78,14 @@ async function makeRepository(folder: string): Promise<void> {
       const head = `commit refs/heads/main\ncommitter A <a@b> ${1_600_000_000 + i} +0000`;
       parts.push(`${head}\ndata 1\nm\n`);
     }
-    const name = `d${i % 97}/f${i % 1_500}`;
+    const file = i % FILES;
+    const name = `d${file % 20}/f${file}`;
     const text = make(files.get(name));
     files.set(name, text);
     parts.push(`M 100644 inline ${name}\ndata ${text.length}\n${text}\n`);
   }
   await git.run(['fast-import', '--quiet'], { cwd: folder, input: parts.join('') });
-  await git.run(['repack', '-adq'], { cwd: folder });
+  await git.run(['repack', '-adfq'], { cwd: folder });
 }
 
 async function timed(what: string, pid: number, job: () => Promise<unknown>): Promise<void> {

@@ -12,6 +12,11 @@ import { CHAIN_LENGTH_MAX, OBJECT_BYTES_MAX, READ_AHEAD_BYTES, SCAN_BYTES } from
 import { SHORT_SUM_BYTES } from './wire/checksum.ts';
 import { isObjectRecord, type ObjectRecord, parseRecord, parseRecordHead } from './wire/record.ts';
 
+interface Delta {
+  readonly place: number;
+  readonly data: Uint8Array;
+}
+
 export class ObjectReader {
   readonly #core: StoreCore;
   readonly #cacheBytesMax: number;
@@ -95,18 +100,22 @@ export class ObjectReader {
 
   /** As `object`, of an object whose id isn't known. */
   async #whole(place: number, known: ObjectRecord | null): Promise<Result<GitObject, StoreFault>> {
-    const deltas: Uint8Array[] = [];
+    const deltas: Delta[] = [];
     let at = place;
     for (;;) {
       const cached = this.#cache.get(at);
-      if (cached !== undefined) return this.#applyAll(cached.kind, cached.bytes, deltas, place);
+      if (cached !== undefined) return this.#applyAll(cached, deltas, place);
       const record = known !== null && at === place ? ok(known) : await this.record(at);
       if (!record.ok) return record;
       const data = this.inflate(record.value);
       if (data === null) return this.#damaged(at, 'a record that does not inflate');
       const { base, kind } = record.value;
-      if (base === null) return this.#applyAll(kind, data, deltas, place);
-      deltas.push(data);
+      if (base === null) {
+        const whole = { kind, bytes: data };
+        this.#remember(at, whole);
+        return this.#applyAll(whole, deltas, place);
+      }
+      deltas.push({ place: at, data });
       if (deltas.length > CHAIN_LENGTH_MAX) return this.#damaged(place, 'a chain of deltas');
       const found = await this.#core.index.find(base);
       if (!found.ok) return found;
@@ -115,20 +124,20 @@ export class ObjectReader {
     }
   }
 
+  /** All that are on the way are remembered: the next one asked for may be upon any of them. */
   #applyAll(
-    kind: GitObject['kind'],
-    base: Uint8Array,
-    deltas: readonly Uint8Array[],
+    base: GitObject,
+    deltas: readonly Delta[],
     place: number,
   ): Result<GitObject, StoreFault> {
-    let bytes = base;
+    let object = base;
     for (let i = deltas.length - 1; i >= 0; i--) {
-      const applied = applyDelta(bytes, deltas[i]!, OBJECT_BYTES_MAX);
+      const { place: at, data } = deltas[i]!;
+      const applied = applyDelta(object.bytes, data, OBJECT_BYTES_MAX);
       if (!applied.ok) return this.#damaged(place, 'a delta that does not fit its base');
-      bytes = applied.value;
+      object = { kind: base.kind, bytes: applied.value };
+      this.#remember(at, object);
     }
-    const object = { kind, bytes };
-    this.#remember(place, object);
     return ok(object);
   }
 

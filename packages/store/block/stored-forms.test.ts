@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Zlib } from '#device';
 import {
   LocalTransport,
   MemoryBackend,
@@ -13,7 +14,7 @@ import {
 } from '#git';
 import { nodeCrypto } from '#targets/node/crypto';
 import { zlib } from '#targets/node/zlib';
-import type { BlockBackend } from './block-backend.ts';
+import { BlockBackend } from './block-backend.ts';
 import { DELTA_DEPTH_MAX } from './limits.ts';
 import {
   blob,
@@ -24,6 +25,7 @@ import {
   mustSet,
   mustWrite,
   open,
+  partsOf,
   simDisk,
   tree,
   upon,
@@ -139,6 +141,34 @@ test('a collection under way › what a delta that comes is upon stays', async (
     assert.ok(check.ok && check.value.problemCount === 0, `step ${step}`);
   }
   assert.ok(kept > 0 && kept < 31, `a delta after ${kept} of the steps`);
+});
+
+test('deltas of new versions upon old ones › collected › each inflated a few times, not its chain', async () => {
+  const { disk, store: first } = await freshStore();
+  const count = DELTA_DEPTH_MAX;
+  const files = Array.from({ length: count }, (_, i) => version(i));
+  await mustWrite(first, whole(files[0]!));
+  for (let i = 1; i < count; i++) await mustWrite(first, upon(files[i - 1]!, files[i]!));
+  // A commit each: the last version is copied first.
+  const heads: NamedObject[] = [];
+  for (const file of files) {
+    heads.push(commit(tree(['f', file]), heads.slice(-1), 'next\n'));
+    await mustWrite(first, tree(['f', file]), heads.at(-1)!);
+  }
+  await mustSet(first, 'refs/heads/main', heads.at(-1)!);
+  await first.close();
+  let inflated = 0;
+  const counting: Zlib = {
+    ...zlib,
+    inflate(input, at, sizeBytesMax) {
+      inflated += 1;
+      return zlib.inflate(input, at, sizeBytesMax);
+    },
+  };
+  const opened = await BlockBackend.open({ ...partsOf(disk), zlib: counting });
+  assert.ok(opened.ok && (await opened.value.collect().done).ok);
+  assert.ok(inflated < 3 * 3 * count, `${inflated} times`);
+  for (const file of files) await mustRead(opened.value, file);
 });
 
 /** A store that is pushed to from a repository with a few versions of a file. */
