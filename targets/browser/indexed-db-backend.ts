@@ -21,6 +21,7 @@ import {
   type RefUpdate,
   type RefValue,
   RefWatchers,
+  type ShallowUpdate,
 } from '#git';
 import { transact, value } from './idb.ts';
 
@@ -73,13 +74,15 @@ export class IndexedDbBackend implements ObjectBackend {
   readonly #database: IDBDatabase;
   readonly #channel: BroadcastChannel;
   readonly #watchers = new RefWatchers();
+  #shallow: ReadonlySet<ObjectId> = new Set();
   #isClosed = false;
 
   private constructor(database: IDBDatabase, hash: ObjectHash) {
     this.#database = database;
     this.hash = hash;
     this.#channel = new BroadcastChannel(database.name);
-    this.#channel.onmessage = () => this.#watchers.changed();
+    // Where histories end is known before anybody looks where they begin.
+    this.#channel.onmessage = () => void this.listShallow().then(() => this.#watchers.changed());
     // A tab with a later version waits for us: it may have it.
     database.onversionchange = () => void this.close();
     database.onclose = () => void this.close();
@@ -99,7 +102,11 @@ export class IndexedDbBackend implements ObjectBackend {
       if (found === undefined) await value(meta.put(hash, 'hash'));
       return ok(found === 'SHA-256' || found === 'SHA-1' ? found : hash);
     });
-    if (kept.ok && kept.value === hash) return ok(new IndexedDbBackend(database, hash));
+    if (kept.ok && kept.value === hash) {
+      const backend = new IndexedDbBackend(database, hash);
+      await backend.listShallow();
+      return ok(backend);
+    }
     database.close();
     if (kept.ok) return err({ kind: 'hash', actual: kept.value });
     return err({ kind: 'device', what: JSON.stringify(kept.error) });
@@ -187,6 +194,33 @@ export class IndexedDbBackend implements ObjectBackend {
     return this.#watchers.add(changed);
   }
 
+  /** As of the last change that was made here, or that another tab told of. */
+  isShallow(commit: ObjectId): boolean {
+    return this.#shallow.has(commit);
+  }
+
+  async listShallow(): Promise<Result<ReadonlySet<ObjectId>, BackendError>> {
+    const read = await this.#do([META], 'readonly', async (transaction) =>
+      ok(await readShallow(transaction)),
+    );
+    if (read.ok) this.#shallow = read.value;
+    return read;
+  }
+
+  async updateShallow({ add, remove }: ShallowUpdate): Promise<Result<void, BackendError>> {
+    const done = await this.#do([META], 'readwrite', async (transaction) => {
+      const ids = await readShallow(transaction);
+      for (const id of remove) ids.delete(id);
+      for (const id of add) ids.add(id);
+      await value(transaction.objectStore(META).put([...ids], 'shallow'));
+      return ok(ids);
+    });
+    if (!done.ok) return done;
+    this.#shallow = done.value;
+    if (!this.#isClosed) this.#channel.postMessage('shallow');
+    return ok(undefined);
+  }
+
   async *objectIds(): AsyncIterable<Result<ObjectId, BackendError>> {
     let last = '';
     for (;;) {
@@ -222,6 +256,11 @@ export class IndexedDbBackend implements ObjectBackend {
   ): Promise<Result<T, E | BackendError>> {
     return this.#isClosed ? CLOSED : transact(this.#database, names, mode, work);
   }
+}
+
+async function readShallow(transaction: IDBTransaction): Promise<Set<ObjectId>> {
+  const found: unknown = await value(transaction.objectStore(META).get('shallow'));
+  return new Set(Array.isArray(found) ? (found as ObjectId[]) : []);
 }
 
 async function readRefs(transaction: IDBTransaction): Promise<RefTable> {

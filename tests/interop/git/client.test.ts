@@ -106,8 +106,7 @@ for (const version of [0, 2] as const) {
     assert.deepEqual(first.shallow, [third]);
     assert(!value(await backend.hasObject((await served('rev-parse', 'main~3')) as never)));
     const all = { ...NO_DEEPENING, depth: DEPTH_INFINITE };
-    const { shallow } = first;
-    const whole = value(await remote.fetch({ refspecs, deepening: all, shallow }));
+    const whole = value(await remote.fetch({ refspecs, deepening: all }));
     assert.deepEqual(whole.shallow, []);
     assert(value(await backend.hasObject((await served('rev-parse', 'main~39')) as never)));
   });

@@ -26,11 +26,6 @@ export interface FetchOptions {
   readonly prune?: boolean;
   /** How much of the history; all unless given. */
   readonly deepening?: Deepening;
-  /**
-   * Where the history here ends, as the last fetch's report said: for backends that don't keep it
-   * (listShallow).
-   */
-  readonly shallow?: readonly ObjectId[];
 }
 
 export interface FetchContext {
@@ -69,7 +64,7 @@ export interface FetchReport {
   readonly head: string | null;
   /** Objects that came. */
   readonly objects: number;
-  /** Where the history here ends now: for the next fetch. */
+  /** Where the history here ends now. */
   readonly shallow: readonly ObjectId[];
 }
 
@@ -119,8 +114,8 @@ class Fetch {
 
   async run(): Promise<FetchReport> {
     const { backend } = this.context;
-    const { shallow: known = [], deepening } = this.options;
-    this.ends = await HistoryEnds.open(backend, known, deepening !== undefined);
+    const isDeepening = this.options.deepening !== undefined;
+    this.ends = await HistoryEnds.open(backend, isDeepening);
     const there = await this.session.refs(this.prefixes());
     const targets = await this.targets(there);
     const local = new Map<string, ObjectId>();

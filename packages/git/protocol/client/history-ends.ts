@@ -23,14 +23,9 @@ export class HistoryEnds {
     this.#ids = ids;
   }
 
-  /** `known`: what a backend that doesn't keep them was told by the last fetch. */
-  static async open(
-    backend: ObjectBackend,
-    known: readonly ObjectId[],
-    isDeepening: boolean,
-  ): Promise<HistoryEnds> {
+  static async open(backend: ObjectBackend, isDeepening: boolean): Promise<HistoryEnds> {
     const listed = backend.listShallow === undefined ? [] : got(await backend.listShallow());
-    return new HistoryEnds(backend, isDeepening, new Set([...listed, ...known]));
+    return new HistoryEnds(backend, isDeepening, new Set(listed));
   }
 
   get ids(): ReadonlySet<ObjectId> {
