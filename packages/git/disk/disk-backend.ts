@@ -242,7 +242,7 @@ export class DiskBackend implements ObjectBackend {
 
   /**
    * Garbage collection, beside whoever writes here and elsewhere. In a repository with work trees
-   * what nobody reaches stays; one that borrows from others is left to `git gc`.
+   * what nobody reaches stays; what is borrowed from others is left there.
    */
   async gc(options: GcOptions): Promise<Result<GcReport, BackendError>> {
     if (this.#isClosed) return CLOSED;
@@ -250,9 +250,6 @@ export class DiskBackend implements ObjectBackend {
     const { crypto, zlib, pause, clock } = this.#options;
     assert(clock !== undefined, 'gc needs a clock');
     if (layout.isPrecious) return err({ kind: 'read only' });
-    if (this.#places.length > 1) {
-      return err({ kind: 'device', what: 'it borrows from other repositories: run git gc' });
-    }
     const flushed = await this.#objects.flush();
     if (!flushed.ok) return flushed;
     const trees = layout.common.stat('worktrees');
@@ -261,6 +258,7 @@ export class DiskBackend implements ObjectBackend {
       lock: { files: layout.common, clock, process: this.#options.process ?? null },
       backend: this,
       place: this.#places[0]!,
+      alternates: this.#places.slice(1),
       packWriter: this.#packWriter,
       looseWriter: this.#looseWriter,
       crypto,
@@ -268,8 +266,8 @@ export class DiskBackend implements ObjectBackend {
       pause,
       packRefs: async () => (this.#packsRefs ? this.packRefs() : ok(0)),
       roots: () => this.#roots(),
-      syncPacks: () => {
-        const synced = this.#objectSync.sync('pack');
+      sync: async (paths: readonly string[]) => {
+        const synced = await this.#objectSync.syncAll([], paths);
         return synced.ok ? synced : fileFailed(synced.error);
       },
     };

@@ -3,9 +3,10 @@ import { existsSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { wallTimeOfMillis } from '#core';
+import { directoryOf, makeDirectories, writeNewFile } from '#device';
 import { nodeCrypto } from '#targets/node/crypto';
 import { NodeFileSystem } from '#targets/node/file-system';
-import { SimCrash, SimRandom } from '#targets/sim/index';
+import { SimCrash, type SimFileSystem, SimRandom } from '#targets/sim/index';
 import { checkRepository } from '../check.ts';
 import type { NamedObject } from '../object.ts';
 import type { ObjectId } from '../object-id.ts';
@@ -115,7 +116,35 @@ test('a work tree › collected › what its index may name stays, however old',
   await backend.close();
 });
 
-test('a git gc under way, a kept pack, a repository that borrows › refused, left, refused', async () => {
+test('a repository that borrows › collected › only its own is packed, as by git', async () => {
+  const { path, files } = home.repository();
+  const lender = openTest(files, 1, { clock, isSynced: false });
+  await commits(lender, 0, 5);
+  must(await lender.gc({ pruneBefore: null }));
+  const loose = await write(lender, 'loose in the lender');
+  await lender.updateRefs([{ name: 'refs/tags/loose', from: null, to: loose.id }], 'test');
+  const own = home.directory();
+  home.git(own, 'clone', '-q', '--shared', '--bare', path, '.');
+  const elsewhere = (to: string) => new NodeFileSystem(to);
+  const options = { clock, isSynced: false, elsewhere };
+  const backend = openTest(new NodeFileSystem(own), 2, options);
+  assert.equal(backend.alternateCount, 1);
+  const empty = must(await backend.gc({ pruneBefore: null }));
+  assert.deepEqual([empty.objects, readdirSync(join(own, 'objects/pack'))], [0, []]);
+  await commits(backend, 5, 3);
+  // Everything is in both.
+  home.git(own, 'repack', '-adq');
+  const report = must(await backend.gc({ pruneBefore: Date.now() + 1_000 }));
+  assert.deepEqual([report.objects, report.packsRemoved, report.unreachableRemoved], [12, 1, 0]);
+  assert.equal(home.git(own, 'fsck', '--full', '--strict', '--no-dangling'), '');
+  assert.equal(home.git(own, 'rev-list', '--count', 'main'), '8');
+  home.git(own, 'repack', '-adlfq');
+  const counted = home.git(own, 'count-objects', '-v');
+  assert.match(counted, /^in-pack: 12$/m, 'git packs as many');
+  for (const each of [lender, backend]) await each.close();
+});
+
+test('a git gc under way, a kept pack, precious objects › refused, left, refused', async () => {
   const { path, files } = home.repository();
   const backend = openTest(files, 1, { clock, isSynced: false });
   await commits(backend, 0, 3);
@@ -140,6 +169,11 @@ test('a git gc under way, a kept pack, a repository that borrows › refused, le
   for (const each of [backend, precious]) await each.close();
 });
 
+const CACHES = ['objects/pack/multi-pack-index', 'objects/info/commit-graph'];
+
+const packsOf = (files: SimFileSystem): string[] =>
+  must(files.list('objects/pack')).flatMap(({ name }) => (name.endsWith('.idx') ? name : []));
+
 test('power lost at every step of a collection › reopened › all that was named is there', async () => {
   const times = { wall: () => wallTimeOfMillis(1_800_000_000_000) };
   for (let step = 0; ; step++) {
@@ -149,6 +183,14 @@ test('power lost at every step of a collection › reopened › all that was nam
     must(await backend.gc({ pruneBefore: null }));
     const last = await commits(backend, 2, 2);
     must(await backend.updateRefs([{ name: 'refs/heads/b', from: null, to: first }], 'test'));
+    const packs = packsOf(files);
+    // Of Git: they tell of packs and commits that go.
+    for (const cache of CACHES) {
+      must(makeDirectories(files, directoryOf(cache)));
+      must(writeNewFile(files, cache, new Uint8Array(1)));
+      must(files.syncDirectory(directoryOf(cache)));
+    }
+    must(files.syncDirectory('objects'));
     files.crashAt = files.steps + step;
     try {
       must(await backend.gc({ pruneBefore: 1_799_999_999_000 }));
@@ -161,6 +203,10 @@ test('power lost at every step of a collection › reopened › all that was nam
     // As whoever finds them does, when nobody is left who could have them.
     for (const { path } of [...back.contents()]) {
       if (/(\.lock|^gc\.pid)$/.test(path)) must(back.remove(path));
+    }
+    const left = packsOf(back);
+    for (const cache of packs.every((name) => left.includes(name)) ? [] : CACHES) {
+      assert.equal(must(back.stat(cache)), null, `step ${step}: ${cache}`);
     }
     const again = openTest(back, 5, { clock: times });
     assert.equal(must(await again.readRef(MAIN))?.id, last);

@@ -9,7 +9,7 @@
  */
 
 import { err, millis, ok, type Result } from '#core';
-import type { CryptoPrimitives, FileSystem, Zlib } from '#device';
+import { type CryptoPrimitives, directoryOf, type FileSystem, type Zlib } from '#device';
 import type { BackendError, ObjectBackend } from '../backend.ts';
 import type { NamedObject } from '../object.ts';
 import type { ObjectId } from '../object-id.ts';
@@ -50,6 +50,8 @@ export interface GcParts {
   readonly lock: GcLockOptions;
   readonly backend: ObjectBackend;
   readonly place: ObjectPlace;
+  /** What is borrowed from: it needn't be here. */
+  readonly alternates: readonly ObjectPlace[];
   readonly packWriter: PackWriter;
   readonly looseWriter: LooseWriter;
   readonly crypto: CryptoPrimitives;
@@ -58,7 +60,8 @@ export interface GcParts {
   readonly packRefs: () => Promise<Result<number, BackendError>>;
   /** Everything to be kept. */
   readonly roots: () => Promise<Result<readonly ObjectId[], BackendError>>;
-  readonly syncPacks: () => Result<void, BackendError>;
+  /** Makes changes of these directories of objects/ last. */
+  readonly sync: (paths: readonly string[]) => Promise<Result<void, BackendError>>;
 }
 
 /** Files of a pack; the index goes first, because without it the pack isn't there. */
@@ -120,6 +123,8 @@ class Collection {
     const old = packs.packs.filter(({ name }) => !kept.value.has(name));
     const roots = await this.parts.roots();
     if (!roots.ok) return roots;
+    const borrowed = this.scanAlternates();
+    if (!borrowed.ok) return borrowed;
     const written = await this.writePack(roots.value);
     if (!written.ok) return written;
     const { name, pack } = written.value;
@@ -131,7 +136,7 @@ class Collection {
     }
     const replaced = old.filter((one) => one.name !== name);
     const stays = [...packs.packs].filter((one) => !replaced.includes(one));
-    const cleared = this.clearCaches();
+    const cleared = await this.clearCaches();
     if (!cleared.ok) return cleared;
     for (const one of replaced) {
       const removed = await this.removePack(one, stays);
@@ -174,7 +179,9 @@ class Collection {
     const begun = packWriter.begin();
     if (!begun.ok) return begun;
     const scratch = begun.value;
-    const steps = compact(backend, { crypto, zlib }, { roots });
+    const only = (id: ObjectId): boolean => !this.isBorrowed(id);
+    const isAlone = this.parts.alternates.length === 0;
+    const steps = compact(backend, { crypto, zlib }, isAlone ? { roots } : { roots, only });
     for (;;) {
       const next = await steps.next();
       if (next.done === true) {
@@ -183,6 +190,10 @@ class Collection {
           return next.value;
         }
         const pack = next.value.value;
+        if (pack.objects === 0) {
+          packWriter.abandon(scratch);
+          return ok({ name: null, pack });
+        }
         const name = await packWriter.finish(scratch, pack.entries, pack.checksum);
         return name.ok ? ok({ name: name.value, pack }) : name;
       }
@@ -198,7 +209,8 @@ class Collection {
   }
 
   /** What Git keeps about packs and commits that may go: it makes them anew. */
-  private clearCaches(): Result<void, BackendError> {
+  private async clearCaches(): Promise<Result<void, BackendError>> {
+    const changed = new Set(['pack']);
     const paths = ['pack/multi-pack-index', 'info/commit-graph'];
     for (const directory of ['info/commit-graphs', 'pack/multi-pack-index.d']) {
       const listed = this.files.list(directory);
@@ -206,10 +218,12 @@ class Collection {
     }
     for (const path of paths) {
       const removed = this.files.remove(path);
+      if (removed.ok) changed.add(directoryOf(path));
       const isGone = removed.ok || removed.error.kind === 'absent';
       if (!isGone) return fileFailed(removed.error);
     }
-    return this.parts.syncPacks();
+    // Before a pack goes that they tell of.
+    return this.parts.sync([...changed]);
   }
 
   /** Young enough to be spared. */
@@ -220,11 +234,30 @@ class Collection {
     return found.ok && found.value !== null && millisOf(found.value.modifiedNanos) >= pruneBefore;
   }
 
+  /** Whether a repository has it that this one borrows from: as `git gc`, it is left there. */
+  private isBorrowed(id: ObjectId): boolean {
+    return this.parts.alternates.some((place) => {
+      const has = place.has(id);
+      return has.ok && has.value;
+    });
+  }
+
+  /** Whether it is there without what is about to go. */
   private isIn(packs: readonly PackFile[], id: ObjectId): boolean {
-    return packs.some((pack) => {
+    const isPacked = packs.some((pack) => {
       const has = pack.has(id);
       return has.ok && has.value === true;
     });
+    return isPacked || this.isBorrowed(id);
+  }
+
+  /** What is borrowed may have been packed anew, or be gone. */
+  private scanAlternates(): Result<void, BackendError> {
+    for (const { packs } of this.parts.alternates) {
+      const scanned = packs.scan();
+      if (!scanned.ok) return scanned;
+    }
+    return ok(undefined);
   }
 
   private async removePack(

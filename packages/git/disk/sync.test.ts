@@ -55,6 +55,13 @@ const CASES: readonly (readonly [string, readonly RefUpdate[], Refs])[] = [
   ],
 ];
 
+/** Two of one directory, tried again together or one by one. */
+const TWINS: readonly RefUpdate[] = [
+  { name: MAIN, from: 'any', to: null },
+  { name: 'refs/heads/twin', from: 'any', to: TWO },
+];
+const TWINS_ARE: Refs = new Map(TWINS.map(({ name, to }) => [name, to]));
+
 async function start(): Promise<{ files: SimFileSystem; backend: DiskBackend }> {
   const files = simRepository(7);
   const backend = openTest(files, 5);
@@ -78,6 +85,23 @@ for (const [name, updates, refs] of CASES) {
       await expectLasting(files, refs, `step ${step}`);
     }
     assert.ok(failures > 3, `${failures} failures`);
+  });
+}
+
+for (const parts of [[TWINS], TWINS.map((update) => [update])]) {
+  test(`two refs, any step failing once › set again in ${parts.length} › they last`, async () => {
+    for (let step = 1; ; step++) {
+      const { files, backend } = await start();
+      must(await backend.writeObjects(commitObjects('two', [ONE])));
+      // Else their directories would be new, and synced with all that they lie in.
+      must(await backend.updateRefs([{ name: MAIN, from: 'any', to: TWO }], 'test'));
+      files.failAt = files.steps + step;
+      const first = await backend.updateRefs(TWINS, 'test');
+      if (files.steps < files.failAt) break;
+      files.failAt = Number.POSITIVE_INFINITY;
+      for (const part of first.ok ? [] : parts) must(await backend.updateRefs(part, 'test'));
+      await expectLasting(files, TWINS_ARE, `step ${step}`);
+    }
   });
 }
 
@@ -105,6 +129,13 @@ test('directories of a ref that others removed › set again, power lost › it 
 test('objects that came as a pack, few or many › a ref names one, power lost › they are there', async () => {
   const { files, backend } = await start();
   const many = Array.from({ length: 2 * PACKED_OBJECTS_MIN }, (_, i) => blobObject(`many ${i}`));
+  const rename = files.rename.bind(files);
+  files.rename = (from, to) => {
+    // Whoever finds an index reads the pack.
+    const isPack = to.endsWith('.idx');
+    if (isPack) assert.ok(must(files.stat(to.replace('.idx', '.pack'))) !== null);
+    return rename(from, to);
+  };
   must(await backend.writeObjects(many));
   const updates = [{ name: 'refs/tags/many', from: null, to: many[0]!.id }];
   must(await backend.updateRefs(updates, 'test'));

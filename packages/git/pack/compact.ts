@@ -23,6 +23,8 @@ export interface CompactOptions {
   /** Copies what is stored as a delta already: faster, as `git gc`; true unless told otherwise. */
   readonly reuse?: boolean;
   readonly level?: ZlibLevel;
+  /** What of it goes into the pack; everything unless told otherwise. */
+  readonly only?: (id: ObjectId) => boolean;
 }
 
 export interface CompactStep {
@@ -53,8 +55,10 @@ export async function* compact(
     selected = await selecting.next();
   }
   if (!selected.value.ok) return selected.value;
-  const { level } = options;
-  const writing = packSteps(backend, tools, selected.value.value, {
+  const { level, only } = options;
+  const whole = selected.value.value;
+  const selection = only === undefined ? whole : whole.only(only);
+  const writing = packSteps(backend, tools, selection, {
     ofsDelta: true,
     thin: false,
     deltas: options.deltas ?? GC_DELTAS,

@@ -67,6 +67,17 @@ export class Selection {
     this.used += 1;
   }
 
+  /** Those that are chosen and for which this holds, in the same order. */
+  only(isWanted: (id: ObjectId) => boolean): Selection {
+    const some = new Selection(this.hash);
+    for (let number = 0; number < this.used; number++) {
+      const id = this.idAt(number);
+      if (!isWanted(id)) continue;
+      some.choose(some.table.addId(id), this.kindAt(number), this.nameHashAt(number));
+    }
+    return some;
+  }
+
   isNew(index: number): boolean {
     return this.table.flagsAt(index) === 0;
   }
