@@ -8,7 +8,7 @@ const host = (number: number, peers: string) => ({
   target: 'process' as const,
   address: `10.90.0.${number}`,
   mac: `02:00:00:00:00:${number}`,
-  args: { peers },
+  args: { 'arp-peers': peers },
   health: { tcp: 80 },
 });
 

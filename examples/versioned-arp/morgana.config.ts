@@ -1,4 +1,4 @@
-import { arg, defineUnikernel, net } from 'morgana/config';
+import { defineUnikernel, net } from 'morgana/config';
 
 // As gullible as many a device on the market; leave it out, and the forger gets nowhere.
 const neighbors = net.versionedArp({ believesUnasked: true });
@@ -7,5 +7,4 @@ export default defineUnikernel({
   name: 'host',
   main: './main.ts',
   devices: { neighbors, stack: net.stack(net.ethernet(), { arp: neighbors }) },
-  args: { peers: arg.string({ doc: 'hosts to learn from, as 10.90.0.12,10.90.0.13' }) },
 });

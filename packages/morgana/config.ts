@@ -225,21 +225,23 @@ export const net = {
    * `net.stack(net.ethernet(), { arp })`. `morgana/arp` serves it by Git's protocol and pulls from
    * others. `store`: on its branch 'main', which is nobody else's; one in memory unless given.
    * `believesUnasked`: also replies and announcements that nobody asked for. `static`: addresses
-   * and their stations, which nothing on the network changes; the boot-time argument --arp adds
-   * some.
+   * and their stations, which nothing on the network changes. `peers`: hosts whose tables are
+   * believed, and no others'. The boot-time arguments --arp and --arp-peers add some.
    */
   versionedArp: ({
     believesUnasked = false,
     static: fixed = {},
+    peers = [],
     store: over,
   }: {
     readonly believesUnasked?: boolean;
     readonly static?: Readonly<Record<string, string>>;
+    readonly peers?: readonly string[];
     readonly store?: DeviceSpec<'store.block' | 'store.memory'>;
   } = {}): DeviceSpec<'net.versionedArp'> =>
     declareDevice(
       'net.versionedArp',
-      { believesUnasked, static: staticEntries(fixed) },
+      { believesUnasked, static: staticEntries(fixed), peers: peers.join() },
       over === undefined ? [] : [over],
       callSite(),
     ),

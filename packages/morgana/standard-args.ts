@@ -188,4 +188,9 @@ export const VERSIONED_ARP_ARGS: ArgSpecs = {
     default: '',
     doc: 'static ARP entries beside those of the image, as 10.0.2.3=52:54:00:00:00:03',
   },
+  'arp-peers': {
+    kind: 'string',
+    default: '',
+    doc: 'hosts whose ARP tables are believed, beside those of the image, as 10.0.2.3,10.0.2.4:8080',
+  },
 };

@@ -32,6 +32,8 @@ export const staticsKeptMax = 16;
 export const conflictsMax = 32;
 /** Records in which a pulled table may differ from ours; more are refused, all of them. */
 export const pulledChangesMax = 4_096;
+/** By how much another's clock may be ahead; entries that end later yet aren't used. */
+export const pulledAheadMax = seconds(60);
 /** A refreshed entry is committed when what is committed ends within this. */
 export const refreshAhead = seconds(15);
 

@@ -13,6 +13,8 @@ export interface Entry {
   readonly macText: string | null;
   readonly reason: Reason;
   readonly host: string;
+  /** A frame told us: others' word doesn't change it, unless it is a later one. */
+  isOwn: boolean;
   until: Instant;
   /** What the store says, or will when the queue is empty. */
   committedUntil: Instant;
@@ -40,6 +42,11 @@ export class EntryTimes {
     const wallMicros = this.clock.wall() * 1_000;
     const expires = Math.round((wallMicros + until - this.timers.now) / MICROS);
     return { mac, reason, host, expires };
+  }
+
+  /** How far in the future it was learned, by our clock; about 0 or less, unless clocks differ. */
+  aheadOf({ expires }: NeighborRecord): Duration {
+    return ((expires * 1_000 - this.clock.wall()) * 1_000 - this.lifetime) as Duration;
   }
 
   /** By our clock, and no later than if we had learned it now: others' clocks may be wrong. */

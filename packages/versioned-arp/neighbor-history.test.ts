@@ -1,4 +1,4 @@
-/** The store behind the table, where what an application brought to it fails. */
+/** The store behind the table: what an application brought fails; a network falls into halves. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -16,4 +16,57 @@ test('collect rejects › said, and what is learned next is committed', async ()
   assert(Number(a.arp.counters().historyCuts) >= 1);
   const log = await a.log();
   assert.equal(log[0], 'set 10.0.1.11 is 02:00:00:00:00:01: static, by command');
+});
+
+const pullFrom = async (sides: readonly (readonly ArpHost[])[]): Promise<void> => {
+  for (const side of sides) {
+    for (const one of side) {
+      for (const other of side) if (one !== other) assert((await one.arp.pull(other.remote)).ok);
+    }
+  }
+};
+
+/** Two halves of a switch, each of which learns its own of one address; what all know at last. */
+async function partitioned(seed: number): Promise<unknown> {
+  const net = await Hosts.started(6, {}, seed);
+  await net.pass(3);
+  const sides = [net.hosts.slice(0, 3), net.hosts.slice(3)] as const;
+  const { network: wire } = net.world;
+  for (const one of sides[0]) {
+    for (const other of sides[1]) wire.cut(one.host.host.device, other.host.host.device);
+  }
+  sides[0][0]!.send(sides[1][0]!.address);
+  for (let round = 0; round < 4; round++) {
+    for (const [i, side] of sides.entries()) {
+      side[round % 3]!.send(side[(round + 1) % 3]!.address);
+      const mac = Uint8Array.of(2, 0, 0, 0, i, round);
+      if (round === 3) side[1]!.forge(1, '10.0.0.77', mac, side[0]!.address);
+      await net.pass(10);
+    }
+    await pullFrom(sides);
+  }
+  assert(wire.counters.cut > 0);
+  const views = net.hosts.map((host) => host.arp.neighbors().get('10.0.0.77'));
+  const [one, two] = ['02:00:00:00:00:03', '02:00:00:00:01:03'];
+  assert.deepEqual(views, [one, one, one, two, two, two]);
+  assert(!sides[0][0]!.known().includes(sides[1][0]!.address));
+  wire.heal();
+  await pullFrom([net.hosts]);
+  await pullFrom([net.hosts]);
+  for (const { arp } of net.hosts) assert.equal(arp.neighbors().get('10.0.0.77'), two);
+  sides[0][0]!.send(sides[1][0]!.address);
+  await net.pass(1);
+  await pullFrom([net.hosts, net.hosts]);
+  assert(net.hosts[1]!.known().includes(sides[1][0]!.address));
+  const tables = new Set(await Promise.all(net.hosts.map((host) => host.committed())));
+  assert.equal(tables.size, 1);
+  const heads = await Promise.all(net.hosts.map((host) => host.repository.headOf('main')));
+  await pullFrom([net.hosts, net.hosts]);
+  const after = await Promise.all(net.hosts.map((host) => host.repository.headOf('main')));
+  assert.deepEqual(after, heads);
+  return heads;
+}
+
+test('a switch in two halves that learn and expire; healed › all know the same, by the seed', async () => {
+  assert.deepEqual(await partitioned(1), await partitioned(1));
 });

@@ -44,6 +44,8 @@ export interface HistoryOptions {
   readonly log: Logger;
   /** Author of commits, as records have it. */
   readonly host: string;
+  /** Names of remotes that may be pulled from; any unless given. */
+  readonly peers?: readonly string[];
   /** Commits that are kept, at least; historyCommitsKept unless given. */
   readonly commitsKept?: number;
   /** Called when history was cut: what nothing names any more can go. */
@@ -250,6 +252,10 @@ export class NeighborHistory {
 
   /** `isWhole`: also when there is nothing new, for whoever wants to push. */
   private async pullNow(remote: NeighborRemote, isWhole = false): Promise<Outcome<boolean>> {
+    const { peers } = this.options;
+    if (peers !== undefined && !peers.includes(remote.name)) {
+      return this.notPulled(`${remote.name}: it is none of our peers`);
+    }
     const fetched = await remote.fetch(this.repository);
     if (!fetched.ok) return this.notPulled(`${remote.name}: ${fetched.error}`);
     if (fetched.value === null) return ok(false);

@@ -38,7 +38,9 @@ class Bench {
     });
     this.queue = new ChangeQueue(() => this.table.records());
     this.table.queue = this.queue;
-    this.table.attach({ reread: (address) => this.rereads.push(address) }, mac(1));
+    const mayHave = (address: Ipv4Address) => address >>> 24 === 10 && address !== ip('10.0.0.1');
+    const reread = (address: Ipv4Address) => void this.rereads.push(address);
+    this.table.attach({ reread, mayHave }, mac(1));
   }
 
   learn(address: Ipv4Address, station: Uint8Array, cause: ArpCause = 'answer'): void {
@@ -327,7 +329,7 @@ test('adopted from a store › answers until it ends, at most a life; the cache 
   const b = new Bench();
   b.table.adopt('neighbors/10.0.0.2', THEIRS, false);
   assert.equal(b.table.find(PEER)?.until, seconds(30));
-  b.table.adopt('neighbors/10.0.0.3', { ...THEIRS, expires: 1_999_999_999 }, false);
+  b.table.adopt('neighbors/10.0.0.3', { ...THEIRS, expires: 1_767_225_600 + 100 }, false);
   assert.equal(b.table.find(ip('10.0.0.3'))?.until, LIFE);
   b.table.adopt('neighbors/10.0.0.4', { ...THEIRS, expires: 1 }, false);
   assert.equal(b.table.find(ip('10.0.0.4')), null);
@@ -353,11 +355,75 @@ test('adopted while our own word waits, or a refresh does › ours stays', () =>
   b.table.adopt('neighbors/10.0.0.2', { ...THEIRS, expires: 1_767_225_600 + 70 }, false);
   assert.deepEqual(b.table.find(PEER)?.mac, mac(2), 'ours ends at 80 s');
   b.table.adopt('neighbors/10.0.0.2', { ...THEIRS, expires: 1_767_225_600 + 80 }, false);
+  assert.deepEqual(b.table.find(PEER)?.mac, mac(2), 'not later than ours');
+  b.wait(1);
+  b.table.adopt('neighbors/10.0.0.2', { ...THEIRS, expires: 1_767_225_600 + 81 }, false);
   assert.deepEqual(b.table.find(PEER)?.mac, mac(9));
   for (const path of ['neighbors/10.0.0', 'neighbors/', 'others/10.0.0.2', 'conflicts/x']) {
     b.table.adopt(path, THEIRS, false);
   }
   assert.equal(b.table.records().size, 1);
+});
+
+test('another says what can’t be › kept for the others, not used, counted', () => {
+  const b = new Bench();
+  const wrong: readonly [string, Partial<NeighborRecord>][] = [
+    ['10.0.0.2', { mac: '01:00:5e:00:00:05' }],
+    ['10.0.0.3', { mac: 'ff:ff:ff:ff:ff:ff' }],
+    ['10.0.0.4', { mac: '00:00:00:00:00:00' }],
+    ['10.0.0.1', {}],
+    ['192.0.2.7', {}],
+    ['10.0.0.5', { expires: 1_767_225_600 + 60 + 61 }],
+  ];
+  for (const [address, what] of wrong) {
+    b.table.adopt(`neighbors/${address}`, { ...THEIRS, ...what }, true);
+    assert.equal(b.table.find(ip(address)), null, address);
+  }
+  assert.equal(b.table.counters.recordsImplausible, wrong.length);
+  assert.equal(b.table.records().size, wrong.length);
+  b.table.adopt('neighbors/10.0.0.6', { ...THEIRS, expires: 1_767_225_600 + 120 }, true);
+  assert.equal(b.table.find(ip('10.0.0.6'))?.until, LIFE, 'a clock may be a minute ahead');
+  b.learn(PEER, mac(2));
+  b.learn(PEER, mac(2));
+  assert.deepEqual(b.table.find(PEER)?.mac, mac(2), 'a frame knows better');
+  b.wait(70);
+  assert.equal(b.table.records().size, 0);
+});
+
+test('another disputes what we learned › a later word counts, one from the future does not', () => {
+  const b = new Bench();
+  const theirs = (after: number) => ({ ...THEIRS, expires: 1_767_225_600 + after });
+  b.wait(10);
+  b.learn(PEER, mac(2));
+  b.told();
+  for (const after of [65, 69, 70, 75, 100]) {
+    b.table.adopt('neighbors/10.0.0.2', theirs(after), true);
+    assert.deepEqual(b.table.find(PEER)?.mac, mac(2), `learned at ${after - 60}`);
+    b.table.adopt('neighbors/10.0.0.2', { ...theirs(after), mac: null }, true);
+    assert.deepEqual(b.table.find(PEER)?.mac, mac(2), `removed at ${after - 60}`);
+  }
+  assert.equal(b.table.counters.recordsDoubted, 10);
+  b.wait(5);
+  b.table.adopt('neighbors/10.0.0.2', theirs(74), true);
+  assert.deepEqual(b.table.find(PEER)?.mac, mac(9));
+  b.table.adopt('neighbors/10.0.0.2', { ...theirs(75), mac: null }, true);
+  assert.equal(b.table.find(PEER), null);
+});
+
+test('full of what others told › one more that we learn evicts one of theirs', () => {
+  const b = new Bench();
+  const at = (i: number): Ipv4Address => ipv4AddressOf(ip('10.1.0.0') + i);
+  b.learn(PEER, mac(2));
+  b.wait(1);
+  for (let i = 1; i < recordsMax; i++) {
+    const theirs = { ...THEIRS, expires: 1_767_225_600 + 61 };
+    b.table.adopt(`neighbors/10.1.${i >> 8}.${i & 255}`, theirs, true);
+  }
+  for (let i = 1; i < recordsMax; i++) b.learn(ipv4AddressOf(ip('10.2.0.0') + i), mac(i));
+  assert.deepEqual(b.table.find(PEER)?.mac, mac(2));
+  assert.equal(b.table.find(at(1)), null);
+  b.learn(at(1), mac(1));
+  assert.equal(b.table.find(PEER), null, 'the one of ours that ends first');
 });
 
 test('adopted when full › refused, and it leaves the store; ours stay', () => {
@@ -369,7 +435,8 @@ test('adopted when full › refused, and it leaves the store; ours stay', () => 
   assert.equal(b.table.find(PEER), null);
   assert.equal(b.queue.first?.writes.get('neighbors/10.0.0.2'), null);
   assert.deepEqual(b.told(), ['forget 10.0.0.2: no room for what others know']);
-  b.table.adopt('neighbors/10.1.0.7', { ...THEIRS, expires: 1_767_225_600 + 60 }, false);
+  b.wait(1);
+  b.table.adopt('neighbors/10.1.0.7', { ...THEIRS, expires: 1_767_225_600 + 61 }, false);
   assert.deepEqual(b.table.find(at(7))?.mac, mac(9), 'one that is known has its place');
   for (let i = 0; i < conflictsMax; i++) b.table.conflict(at(i), mac(66));
   b.told();

@@ -29,6 +29,7 @@ import { formatMac, isStationMac } from '#net/wire';
 import type { ChangeQueue, Contents, RecordPath } from './change-queue.ts';
 import {
   conflictsMax,
+  pulledAheadMax,
   recordsMax,
   refreshAhead,
   staticsKeptMax,
@@ -77,6 +78,7 @@ export class NeighborTable implements ArpTable {
     recordsRefused: 0,
     recordsAdopted: 0,
     recordsImplausible: 0,
+    recordsDoubted: 0,
     conflictsNoted: 0,
     staticsRefused: 0,
     staticsKept: 0,
@@ -128,6 +130,7 @@ export class NeighborTable implements ArpTable {
     const isSame = known?.macText === macText && known.mac !== null;
     if (isSame && known.until > this.timers.now) {
       this.counters.recordsRefreshed += 1;
+      known.isOwn = true;
       if (until > known.until) known.until = until;
       return;
     }
@@ -168,7 +171,8 @@ export class NeighborTable implements ArpTable {
     }
     this.counters.conflictsNoted += 1;
     const { host } = this.options;
-    const entry = { mac: mac.slice(), macText, reason: 'conflict' as const, host, until };
+    const reason = 'conflict' as const;
+    const entry = { mac: mac.slice(), macText, reason, host, isOwn: true, until };
     this.conflicts.set(address, { ...entry, committedUntil: until });
     this.arm();
     const text = formatIpv4Address(address);
@@ -296,7 +300,7 @@ export class NeighborTable implements ArpTable {
     }
     const until = this.times.untilOf(record);
     const known = entries.get(address);
-    if (known !== undefined && known.until > until && known.until > known.committedUntil) return;
+    if (known !== undefined && this.isLater(known, record, until)) return;
     if (known === undefined && entries.size >= (isConflict ? conflictsMax : recordsMax)) {
       // Others' knowledge must not push out ours; nobody would ever sweep it from the store.
       this.counters.recordsRefused += 1;
@@ -305,12 +309,31 @@ export class NeighborTable implements ArpTable {
     }
     this.counters.recordsAdopted += 1;
     const { mac: macText, reason, host } = record;
-    const bytes = macText === null ? null : macBytes(macText);
-    const mac = bytes !== null && isStationMac(bytes) ? bytes : null;
-    if (bytes !== null && mac === null) this.counters.recordsImplausible += 1;
-    entries.set(address, { mac, macText, reason, host, until, committedUntil: until });
+    const mac = this.stationOf(record, isConflict ? null : address);
+    const isOwn = known?.isOwn === true && known.macText === macText;
+    entries.set(address, { mac, macText, reason, host, isOwn, until, committedUntil: until });
     this.arm();
     if (!isConflict) this.cache?.reread(address);
+  }
+
+  /** Whether what we know counts more: it was learned later, or theirs can't be from then. */
+  private isLater(known: Entry, record: NeighborRecord, until: Instant): boolean {
+    if (known.until > until && known.until > known.committedUntil) return true;
+    const isDisputed = known.isOwn && known.mac !== null && known.macText !== record.mac;
+    if (!isDisputed || known.until <= this.timers.now) return false;
+    if (known.until < until && this.times.aheadOf(record) <= MICROS) return false;
+    this.counters.recordsDoubted += 1;
+    return true;
+  }
+
+  /** Null: it isn't to be used. `address`: null for a note of a conflict. */
+  private stationOf(record: NeighborRecord, address: Ipv4Address | null): Uint8Array | null {
+    if (record.mac === null) return null;
+    const mac = macBytes(record.mac);
+    const isPlaced = address === null || (this.cache?.mayHave(address) ?? true);
+    if (isPlaced && isStationMac(mac) && this.times.aheadOf(record) <= pulledAheadMax) return mac;
+    this.counters.recordsImplausible += 1;
+    return null;
   }
 
   private adoptStatics(host: string, table: StaticTable | null, isPulled: boolean): void {
@@ -361,7 +384,7 @@ export class NeighborTable implements ArpTable {
     const { host } = this.options;
     const { macText, until } = made;
     const mac = macText === null ? null : macBytes(macText);
-    this.entries.set(address, { ...made, mac, host, committedUntil: until });
+    this.entries.set(address, { ...made, mac, host, isOwn: true, committedUntil: until });
     this.arm();
   }
 
@@ -400,8 +423,11 @@ export class NeighborTable implements ArpTable {
     if (this.entries.size < recordsMax) return;
     let victim: Ipv4Address | null = null;
     let soonest = FOREVER;
-    for (const [address, { until }] of this.entries) {
-      if (until < soonest) [victim, soonest] = [address, until];
+    let isOwn = true;
+    for (const [address, entry] of this.entries) {
+      // What others told goes before what we learned ourselves.
+      if (entry.isOwn === isOwn ? entry.until >= soonest : entry.isOwn) continue;
+      [victim, soonest, isOwn] = [address, entry.until, entry.isOwn];
     }
     assert(victim !== null);
     this.counters.recordsEvicted += 1;

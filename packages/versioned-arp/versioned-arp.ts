@@ -33,6 +33,8 @@ export interface VersionedArpOptions {
   readonly believesUnasked?: boolean;
   /** Static entries as `setStatic` takes them; what was here at the last boot and isn't goes. */
   readonly static?: Readonly<Record<string, string>>;
+  /** Names of remotes ("10.0.0.2") that may seed this host; any that is pulled unless given. */
+  readonly peers?: readonly string[];
   /** See HistoryOptions. */
   readonly commitsKept?: number;
   readonly collect?: () => Promise<unknown>;
@@ -46,6 +48,8 @@ export class VersionedArp {
   readonly policy: ArpPolicy;
   /** The program's, for who serves the store to others. */
   readonly timers: TimerQueue;
+  /** Who may seed this host; null: any that is pulled. */
+  readonly peers: readonly string[] | null;
   private readonly table: NeighborTable;
   private readonly configured: Readonly<Record<string, string>>;
 
@@ -53,6 +57,7 @@ export class VersionedArp {
     const { timers, clock, entropy, repository, log, times, believesUnasked = false } = options;
     this.timers = timers;
     this.configured = options.static ?? {};
+    this.peers = options.peers ?? null;
     const host = hostOf(options.host);
     const kept = { freshTime, staleTime, requestInterval, requestsMax, ...times };
     const lifetime = (kept.freshTime + kept.staleTime) as Duration;
@@ -60,7 +65,7 @@ export class VersionedArp {
     this.queue = new ChangeQueue(() => this.table.records());
     this.table.queue = this.queue;
     this.policy = { ...kept, table: this.table, believesUnasked };
-    const { branch, commitsKept, collect } = options;
+    const { branch, peers, commitsKept, collect } = options;
     this.history = new NeighborHistory({
       repository,
       table: this.table,
@@ -69,6 +74,7 @@ export class VersionedArp {
       log,
       host,
       ...(branch === undefined ? {} : { branch }),
+      ...(peers === undefined ? {} : { peers }),
       ...(commitsKept === undefined ? {} : { commitsKept }),
       ...(collect === undefined ? {} : { collect }),
     });

@@ -76,7 +76,8 @@ test('dot › snapshot', (t) => t.assert.snapshot(formatDot(SITE)));
 test('diff › snapshot', (t) => t.assert.snapshot(formatDiff(diffDescriptions(SITE, SLIM))));
 
 test('static ARP entries of a configuration › told, with the argument for more', () => {
-  const neighbors = net.versionedArp({ static: { '10.0.0.3': '52:54:00:00:00:03' } });
+  const fixed = { '10.0.0.3': '52:54:00:00:00:03' };
+  const neighbors = net.versionedArp({ static: fixed, peers: ['10.0.0.4', '10.0.0.5:8080'] });
   const devices = deviceOrder({ stack: net.stack(net.ethernet(), { arp: neighbors }) });
   const app = { name: 'a', kind: 'devices', args: {}, ca: null, devices } as unknown as App;
   const output = { bytes: 0, inputs: {}, imports: [], exports: [] };
@@ -89,6 +90,7 @@ test('static ARP entries of a configuration › told, with the argument for more
   assert.deepEqual(capabilities.network, [
     'Ethernet interface 0',
     'static ARP entry: 10.0.0.3 is at 52:54:00:00:00:03',
+    'believes ARP tables of 10.0.0.4, 10.0.0.5:8080',
   ]);
   assert.equal(args.arp?.kind, 'neighbors');
 });

@@ -123,6 +123,10 @@ function networkOf(app: App, platform: Platform): string[] {
     if (kind === 'net.ethernet') return [`Ethernet interface ${options.index}`];
     if (kind !== 'net.versionedArp') return [];
     const fixed = Object.entries(neighborsOf(String(options.static)) ?? {});
-    return fixed.map(([address, mac]) => `static ARP entry: ${address} is at ${mac}`);
+    const peers = String(options.peers ?? '');
+    return [
+      ...fixed.map(([address, mac]) => `static ARP entry: ${address} is at ${mac}`),
+      ...(peers === '' ? [] : [`believes ARP tables of ${peers.replaceAll(',', ', ')}`]),
+    ];
   });
 }

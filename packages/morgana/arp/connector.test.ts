@@ -19,14 +19,19 @@ function machineWith() {
   const author = { name: 'app', email: '' };
   const backend = new MemoryBackend();
   const repository = Repository.open({ backend, crypto: nodeCrypto, clock, author, entropy });
-  const connect = (hostname: string, fixed: Readonly<Record<string, string>> = {}, arp = '') => {
-    const device = net.versionedArp({ store: store.memory(), static: fixed });
+  const connect = (
+    hostname: string,
+    fixed: Readonly<Record<string, string>> = {},
+    arp = '',
+    more = '',
+  ) => {
+    const device = net.versionedArp({ store: store.memory(), static: fixed, peers: ['10.0.0.2'] });
     const node = deviceOrder({ arp: device }).at(-1)!;
     return versionedArpConnector.connect({
       machine: { timers, clock, entropy } as unknown as Machine,
       node,
       needs: [repository],
-      args: { hostname, arp },
+      args: { hostname, arp, 'arp-peers': more },
       log: new Log(() => {}, 'info'),
       name: 'app',
       inspection: null,
@@ -79,4 +84,19 @@ test('a store that has something else on main › one sentence, at boot', async 
   const device = await connect('ann');
   assert('lacks' in device);
   assert.match(device.lacks, /neighbors\/10\.0\.0\.5 isn't neighbor/);
+});
+
+test('peers of configuration and boot › they may seed this host, and nobody else', async () => {
+  const { connect } = machineWith();
+  const arp = (await connect('ann', {}, '', '10.0.0.3')) as VersionedArp;
+  assert.deepEqual(arp.peers, ['10.0.0.2', '10.0.0.3']);
+  const remote = {
+    fetch: async () => ({ ok: true, value: null }) as const,
+    push: async () => ({ ok: true, value: 'behind' }) as const,
+  };
+  assert.deepEqual(await arp.pull({ name: '10.0.0.3', ...remote }), { ok: true, value: false });
+  const refused = { ok: false, error: '10.0.0.4: it is none of our peers' };
+  assert.deepEqual(await arp.pull({ name: '10.0.0.4', ...remote }), refused);
+  assert.deepEqual(await arp.push({ name: '10.0.0.4', ...remote }), refused);
+  assert.equal(arp.counters().pullFailures, 2);
 });

@@ -31,6 +31,7 @@ export const versionedArpConnector: Connector<'net.versionedArp'> = {
       believesUnasked: node.options.believesUnasked === true,
       // What is given at boot counts more.
       static: { ...neighborsOf(String(node.options.static)), ...neighborsOf(String(args.arp)) },
+      peers: [...listOf(node.options.peers), ...listOf(args['arp-peers'])],
       collect,
     });
     inspection?.commands.inspector.section('versionedArp', () => ({ ...arp.counters() }));
@@ -38,6 +39,9 @@ export const versionedArpConnector: Connector<'net.versionedArp'> = {
     return started.ok ? arp : { lacks: started.error };
   },
 };
+
+/** "10.0.2.3,10.0.2.4", or nothing. */
+const listOf = (text: unknown): string[] => (text ? String(text).split(',') : []);
 
 /** A store that forgets what was cut off its history; its own memory is all that it takes. */
 function inMemory(clock: Clock, entropy: Entropy, host: string) {

@@ -169,3 +169,14 @@ test('other times and counts of requests › kept to', () => {
   link.wait(10_000);
   assert.equal(sent(link)[1], 1);
 });
+
+test('who may be a neighbour › hosts on our link that we are not; any while we have no address', () => {
+  const table = new Told();
+  const link = linkWith(table);
+  const mayHave = (text: string) => table.entries!.mayHave(ip(text));
+  assert(mayHave('10.0.2.9') && mayHave(formatIpv4Address(PEER)));
+  const none = [formatIpv4Address(OURS), '10.0.2.255', '192.0.2.1', '255.255.255.255', '0.0.0.0'];
+  for (const text of [...none, '127.0.0.1', '224.0.0.1']) assert(!mayHave(text), text);
+  link.stack.configure(null);
+  assert(mayHave('192.0.2.1') && mayHave(formatIpv4Address(OURS)) && !mayHave('224.0.0.1'));
+});

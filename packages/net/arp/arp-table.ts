@@ -33,6 +33,8 @@ export interface ArpRecord {
 export interface ArpEntries {
   /** What the table knows of `address` changed: waiting packets leave, or its next use looks. */
   reread(address: Ipv4Address): void;
+  /** Whether a neighbour can have it: a host's, on our link and not ours; any until we have one. */
+  mayHave(address: Ipv4Address): boolean;
 }
 
 /** Nothing may be awaited inside, and nothing thrown: the cache calls while a frame is handled. */

@@ -152,6 +152,13 @@ export class NeighborCache implements ArpEntries {
     else if (entry.isUsable) this.remove(entry);
   }
 
+  mayHave(address: Ipv4Address): boolean {
+    const { addresses } = this;
+    if (addresses.primary === IPV4_ANY) return isHostAddress(address);
+    const isHost = isHostAddress(address) && !addresses.isBroadcast(address);
+    return isHost && addresses.isOnLink(address) && !addresses.isOurs(address);
+  }
+
   /**
    * Whether `entry.mac` may be used. Sends nothing now, so that memory from `reserve` stays the
    * caller's.
