@@ -70,3 +70,21 @@ async function partitioned(seed: number): Promise<unknown> {
 test('a switch in two halves that learn and expire; healed › all know the same, by the seed', async () => {
   assert.deepEqual(await partitioned(1), await partitioned(1));
 });
+
+test('nobody answers › four requests a second and a half apart, given up after six', async () => {
+  const net = await Hosts.started(2);
+  const [a] = net.hosts as [ArpHost];
+  await net.pass(3);
+  const carried = net.world.network.counters.carried;
+  a.send('10.0.0.50');
+  await net.pass(5.9);
+  assert.equal(a.host.net.counters().arpGaveUp, 0);
+  assert.equal(net.world.network.counters.carried - carried, 4);
+  await net.pass(0.2);
+  assert.equal(a.host.net.counters().arpGaveUp, 1);
+  assert.deepEqual(
+    await a.log(),
+    ['begin: an empty cache'],
+    'what was never known is not forgotten',
+  );
+});
