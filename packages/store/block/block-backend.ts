@@ -25,7 +25,7 @@ import { Checkpoints } from './checkpoint.ts';
 import { type Collected, Collection, type CollectOptions } from './collect/collector.ts';
 import type { StoreCore, StoreCounters } from './core.ts';
 import { backendError, type StoreFault } from './fault.ts';
-import { OBJECT_BYTES_MAX, PAGE_BYTES } from './limits.ts';
+import { OBJECT_BYTES_MAX, PAGE_BYTES, READER_CACHE_BYTES } from './limits.ts';
 import { Log } from './log.ts';
 import { ObjectReader } from './object-reader.ts';
 import {
@@ -96,7 +96,7 @@ export class BlockBackend implements ObjectBackend {
     const { disk, taker, crypto } = core;
     const writer = new StreamWriter(disk, taker, crypto, { use: 'log', isTemporary: false, end });
     this.#log = new Log(core, writer, refs);
-    this.#reader = new ObjectReader(core);
+    this.#reader = new ObjectReader(core, READER_CACHE_BYTES);
     this.#checkpoints = new Checkpoints(core, this.#log);
     this.#forms = new StoredForms(core, this.#log, this.#reader);
     this.#scanned = scanned;
@@ -303,7 +303,9 @@ export class BlockBackend implements ObjectBackend {
     options: { readonly repair?: boolean; readonly removeRefs?: boolean } = {},
   ): Promise<Result<CheckReport, BackendError>> {
     if (this.#isClosed) return CLOSED;
-    const checker = new Checker(this.#core, this.#reader, this.#scanned.droppedBytes);
+    // From the device, not from what was read before.
+    const reader = new ObjectReader(this.#core, READER_CACHE_BYTES);
+    const checker = new Checker(this.#core, reader, this.#scanned.droppedBytes);
     const checked = await this.#checkAll(checker);
     if (!checked.ok) return this.#tell(checked.error, null);
     if (options.repair === true && checker.count > 0) {

@@ -35,6 +35,8 @@ export const CHAIN_LENGTH_MAX = 4_095;
 export const DELTA_DEPTH_MAX = 50;
 /** Depths of objects that are remembered while packs come; then it is looked again. */
 export const DEPTHS_KNOWN_MAX = 8_192;
+/** Objects that were read last, since the next one may be a delta upon them; an older one goes. */
+export const READER_CACHE_BYTES = 1_024 * 1_024;
 /** Objects that were written last stay through a collection, whoever has yet to name them. */
 export const RECENT_OBJECTS = 1_024;
 /** What is read first of a record, when its length isn't known. */

@@ -23,8 +23,10 @@ export class ObjectReader {
   /** By place: what deltas may be upon. */
   readonly #cache = new Map<number, GitObject>();
   #cacheBytes = 0;
+  /** Of the store, when the cache was filled: later a place may have something else. */
+  #epoch = 0;
 
-  /** `cacheBytesMax`: of objects held for deltas upon them; only while segments stay. */
+  /** `cacheBytesMax`: of objects held for deltas upon them. */
   constructor(core: StoreCore, cacheBytesMax = 0) {
     this.#core = core;
     this.#cacheBytesMax = cacheBytesMax;
@@ -100,11 +102,13 @@ export class ObjectReader {
 
   /** As `object`, of an object whose id isn't known. */
   async #whole(place: number, known: ObjectRecord | null): Promise<Result<GitObject, StoreFault>> {
+    const { epoch } = this.#core;
+    if (epoch !== this.#epoch) this.#forget(epoch);
     const deltas: Delta[] = [];
     let at = place;
     for (;;) {
       const cached = this.#cache.get(at);
-      if (cached !== undefined) return this.#applyAll(cached, deltas, place);
+      if (cached !== undefined) return this.#applyAll(cached, deltas, epoch);
       const record = known !== null && at === place ? ok(known) : await this.record(at);
       if (!record.ok) return record;
       const data = this.inflate(record.value);
@@ -112,8 +116,8 @@ export class ObjectReader {
       const { base, kind } = record.value;
       if (base === null) {
         const whole = { kind, bytes: data };
-        this.#remember(at, whole);
-        return this.#applyAll(whole, deltas, place);
+        this.#remember(at, whole, epoch);
+        return this.#applyAll(whole, deltas, epoch);
       }
       deltas.push({ place: at, data });
       if (deltas.length > CHAIN_LENGTH_MAX) return this.#damaged(place, 'a chain of deltas');
@@ -128,21 +132,29 @@ export class ObjectReader {
   #applyAll(
     base: GitObject,
     deltas: readonly Delta[],
-    place: number,
+    epoch: number,
   ): Result<GitObject, StoreFault> {
     let object = base;
     for (let i = deltas.length - 1; i >= 0; i--) {
       const { place: at, data } = deltas[i]!;
       const applied = applyDelta(object.bytes, data, OBJECT_BYTES_MAX);
-      if (!applied.ok) return this.#damaged(place, 'a delta that does not fit its base');
+      if (!applied.ok) return this.#damaged(at, 'a delta that does not fit its base');
       object = { kind: base.kind, bytes: applied.value };
-      this.#remember(at, object);
+      this.#remember(at, object, epoch);
     }
     return ok(object);
   }
 
-  #remember(place: number, object: GitObject): void {
+  #forget(epoch: number): void {
+    this.#epoch = epoch;
+    this.#cache.clear();
+    this.#cacheBytes = 0;
+  }
+
+  /** Unless segments were given back while it was read. */
+  #remember(place: number, object: GitObject, epoch: number): void {
     const { length } = object.bytes;
+    if (epoch !== this.#core.epoch || epoch !== this.#epoch) return;
     if (4 * length > this.#cacheBytesMax || this.#cache.has(place)) return;
     this.#cache.set(place, object);
     this.#cacheBytes += length;
