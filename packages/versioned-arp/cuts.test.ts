@@ -210,6 +210,6 @@ test('any hosts that learn, remove, pull and are cut, then all from all › as t
         }
       },
     ),
-    { numRuns: 15 },
+    { numRuns: 8 },
   );
 });
