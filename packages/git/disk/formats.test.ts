@@ -119,6 +119,21 @@ test('shallow › cut, no id, a line too many, none › refused, but for none', 
   assert.equal(parseShallowFile(lines(most + 1), 'SHA-256').ok, false);
 });
 
+test('shallow › as many as are read again, one more › written, refused and as it was', async () => {
+  const files = simRepository(6);
+  const backend = openTest(files, 6);
+  const most = Math.floor(SHALLOW_FILE_BYTES_MAX / 41);
+  const add = Array.from({ length: most }, (_, i) => i.toString(16).padStart(40, '0') as ObjectId);
+  must(await backend.updateShallow({ add, remove: [] }));
+  const refused = await backend.updateShallow({ add: [A], remove: [] });
+  assert.equal(!refused.ok && refused.error.kind, 'too big');
+  assert.equal(must(files.stat('shallow.lock')), null);
+  assert.equal(must(await backend.listShallow()).size, most);
+  must(await backend.updateShallow({ add: [A], remove: [add[0]!] }));
+  assert.equal(must(await backend.listShallow()).has(A), true);
+  await backend.close();
+});
+
 test('shallow › written by others, locked, malformed › read anew, busy, told', async () => {
   const files = simRepository(5);
   const backend = openTest(files, 5);

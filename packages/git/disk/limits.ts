@@ -4,7 +4,7 @@
 export const CONFIG_BYTES_MAX = 1_048_576;
 /** Of packed-refs, about two million refs; a longer one is refused. */
 export const PACKED_REFS_BYTES_MAX = 0x1000_0000;
-/** Of the file "shallow", 65,536 commits of SHA-256; a longer one is malformed. */
+/** Of the file "shallow", 65,536 commits of SHA-256; a longer one isn't read, nor written. */
 export const SHALLOW_FILE_BYTES_MAX = 65_536 * 65;
 /** Of a loose ref, HEAD, a gitdir file: a path or a ref's name; a longer one is malformed. */
 export const REF_FILE_BYTES_MAX = 4_200;

@@ -77,9 +77,9 @@ export class ShallowFile {
     return ok(this.#keep(new Set(parsed.value), this.#settled(before.value)));
   }
 
-  /** Changed and synced, under Git's lock. 'busy': somebody else has it. */
+  /** Changed and synced, under Git's lock. 'busy': somebody has it; 'too big': they don't fit. */
   async update({ add, remove }: ShallowUpdate): Promise<Result<void, BackendError>> {
-    const { files, clock, directories, isSynced } = this.#options;
+    const { files, hash, clock, directories, isSynced } = this.#options;
     const taken = LockFile.take(files, SHALLOW);
     if (!taken.ok) {
       const isHeld = taken.error.kind === 'exists';
@@ -94,6 +94,12 @@ export class ShallowFile {
     const ids = new Set(read.value);
     for (const id of remove) ids.delete(id);
     for (const id of add) ids.add(id);
+    const sizeBytes = ids.size * (2 * ID_BYTES[hash] + 1);
+    // Nobody could read it again.
+    if (sizeBytes > SHALLOW_FILE_BYTES_MAX) {
+      lock.drop();
+      return err({ kind: 'too big', sizeBytes, bytesMax: SHALLOW_FILE_BYTES_MAX });
+    }
     const written = this.#write(lock, ids);
     lock.drop();
     this.#stat = undefined;
