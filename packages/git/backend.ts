@@ -77,6 +77,7 @@ export interface StagedPack {
 /** What a pack may have, and lack. */
 export interface StageBounds {
   readonly packBytesMax: number;
+  readonly objectsMax: number;
   /** Commits whose parents it lacks. */
   readonly shallow: ReadonlySet<ObjectId>;
 }

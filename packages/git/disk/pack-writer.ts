@@ -99,7 +99,7 @@ export class PackWriter {
   async stage(
     pieces: AsyncIterable<Uint8Array>,
     backend: ObjectBackend,
-    { packBytesMax, shallow }: StageBounds,
+    bounds: StageBounds,
   ): Promise<Result<StagedPack, PackFault | BackendError>> {
     const { files, crypto, zlib, hash } = this.#options;
     const begun = this.begin();
@@ -107,7 +107,7 @@ export class PackWriter {
     const scratch = begun.value;
     let isIn = false;
     try {
-      const options = { check: 'objects', packBytesMax, shallow } as const;
+      const options = { check: 'objects', ...bounds } as const;
       const indexed = await indexPack(pieces, scratch, backend, { crypto, zlib }, options);
       if (!indexed.ok) return indexed;
       isIn = true;

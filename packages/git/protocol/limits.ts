@@ -48,7 +48,8 @@ export const PUSH_WALK_COMMITS_MAX = 10 * WALK_COMMITS_MAX;
 export const UNSTAGED_PACK_BYTES_MAX = 1_048_576;
 /**
  * Of a push's objects without compression, where they wait in memory (a backend without
- * `stagePack`, a short pack); more: refused.
+ * `stagePack`, a short pack), and 200 for each; more: refused. Of a long pack that waits as it is
+ * only those 200 count, for what is known of each object: 1.3 million objects.
  */
 export const PUSH_OBJECT_BYTES_MAX = 268_435_456;
 /** Prefixes that a client names; with more it asks for all refs. */

@@ -75,13 +75,15 @@ export class Quarantine implements UnpackTarget {
     return this.#backend.stagePack !== undefined;
   }
 
-  /** All of the push as one pack, which takes no memory here. */
+  /** All of the push as one pack, which takes no memory here but for what each object costs. */
   async stage(
     pack: AsyncIterable<Uint8Array>,
     packBytesMax: number,
   ): Promise<Result<StagedPack, PackFault | BackendError>> {
     assert(this.#staged === null && this.#objects.size === 0);
-    const staged = await this.#backend.stagePack!(pack, { packBytesMax, shallow: this.shallow });
+    const { shallow } = this;
+    const objectsMax = Math.floor(this.#bytesMax / OBJECT_COST_BYTES);
+    const staged = await this.#backend.stagePack!(pack, { packBytesMax, objectsMax, shallow });
     if (staged.ok) this.#staged = staged.value;
     return staged;
   }
@@ -117,12 +119,14 @@ export class Quarantine implements UnpackTarget {
   }
 
   /**
-   * Gives these objects to the backend for good (of a pack that waits as one all of them), in the
-   * order in which they came: what an entry is upon before it. Throws Stop when it fails.
+   * Gives these objects to the backend for good (of a pack that waits as one all of them, unless
+   * some aren't whole), in the order in which they came: what an entry is upon before it. Throws
+   * Stop when it fails.
    */
   async release(ids: ReadonlySet<ObjectId>): Promise<void> {
     if (this.#staged !== null && ids.size > 0) {
-      got(await this.#staged.keep());
+      if (this.#isWhole(this.#staged, ids)) got(await this.#staged.keep());
+      else await this.#releaseFrom(this.#staged, ids);
       return;
     }
     let batch: NewObject[] = [];
@@ -139,6 +143,30 @@ export class Quarantine implements UnpackTarget {
       bytes = 0;
     }
     assert(left === 0, 'objects of the push');
+    if (batch.length > 0) got(await this.#backend.writeObjects(batch));
+  }
+
+  /** A pack is looked through when it comes, but for the parents of shallow commits. */
+  #isWhole(staged: StagedPack, ids: ReadonlySet<ObjectId>): boolean {
+    for (const id of this.shallow)
+      if (!ids.has(id) && got(staged.kindOf(id)) !== null) return false;
+    return true;
+  }
+
+  /** Without the others: whoever names one of them later would be believed that it is whole. */
+  async #releaseFrom(staged: StagedPack, ids: ReadonlySet<ObjectId>): Promise<void> {
+    let batch: NewObject[] = [];
+    let bytes = 0;
+    for (const id of ids) {
+      const object = got(staged.read(id));
+      assert(object !== null, 'objects of the push');
+      batch.push({ id, ...object });
+      bytes += object.bytes.length;
+      if (bytes < RELEASE_BYTES) continue;
+      got(await this.#backend.writeObjects(batch));
+      batch = [];
+      bytes = 0;
+    }
     if (batch.length > 0) got(await this.#backend.writeObjects(batch));
   }
 }

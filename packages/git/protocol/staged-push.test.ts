@@ -7,15 +7,18 @@ import { SimRandom } from '#targets/sim/index';
 import { checkRepository } from '../check.ts';
 import type { DiskBackend } from '../disk/disk-backend.ts';
 import { openTest, simRepository } from '../disk/test-repository.ts';
+import type { ObjectId } from '../object-id.ts';
 import { selectObjects } from '../pack/select-objects.ts';
 import { tools } from '../pack/test-git.ts';
 import { packSteps } from '../pack/write-pack.ts';
 import { must } from '../test-must.ts';
+import { markBytes } from '../wire/pkt-line.ts';
+import { pktLines } from '../wire/pkt-text.ts';
 import { UNSTAGED_PACK_BYTES_MAX } from './limits.ts';
 import { LocalTransport } from './local-transport.ts';
 import { Quarantine } from './quarantine.ts';
 import { ReceivePack, type ReceivePackOptions } from './receive-pack.ts';
-import { piecesOf, Replica } from './test-replica.ts';
+import { bytesFrom, piecesOf, Replica } from './test-replica.ts';
 import { takePush } from './unpack.ts';
 import { UploadPack } from './upload-pack.ts';
 
@@ -125,11 +128,65 @@ test('a long push › accepted › one pack, whole; thin upon it, another one', 
   await backend.close();
 });
 
+/** What a server says to raw lines and a pack. */
+async function said(server: ReceivePack, lines: readonly string[], pack: Uint8Array) {
+  const request = piecesOf(pktLines(lines), markBytes('flush'), pack);
+  const report = await bytesFrom(server.serve(request, undefined));
+  return Buffer.from(report)
+    .toString('latin1')
+    .replaceAll(/[\da-f]{4}(?=ok|ng|un)|\n|0000$/g, ';');
+}
+
+const ZERO = '0'.repeat(40);
+
+test('a long push with a cut history that is refused beside one that is not › it stays out', async () => {
+  const { backend, receivePack: server } = pusher();
+  const good = (await from.tip(MAIN))!;
+  const cut = await from.commit('cut', [await from.commit('never sent', [])]);
+  const pack = await packOf(from, [good, cut], new Set([cut]));
+  const first = [`shallow ${cut}`, `${ZERO} ${good} ${MAIN}\0report-status`];
+  const lines = [...first, `${ZERO} ${cut} refs/heads/cut`];
+  const report = await said(server, lines, pack);
+  assert.match(report, /ok refs\/heads\/main;.*ng refs\/heads\/cut shallow update not allowed/);
+  // It was refused, so it isn't here to be named with an empty pack.
+  const again = [`${ZERO} ${cut} refs/heads/cut\0report-status`];
+  const nothing = await said(server, again, await packOf(from, []));
+  assert.match(nothing, /ng refs\/heads\/cut missing necessary objects/);
+  assert(await isWhole(backend));
+  await backend.close();
+});
+
+test('a long push of as many objects as may be known, one more › taken, refused', async () => {
+  const files = simRepository(9);
+  const backend = openTest(files, 9);
+  const replica = new Replica();
+  await replica.grow('main', first);
+  const pack = await packFrom(replica);
+  for (const [bytesMax, isTaken] of [
+    [600, true],
+    [599, false],
+  ] as const) {
+    const quarantine = new Quarantine(backend, bytesMax);
+    const taken = await takePush(quarantine, piecesOf(pack), tools, pack.length);
+    assert.equal(taken.ok, isTaken, JSON.stringify(taken));
+    quarantine.drop();
+  }
+  assert.deepEqual(filesBelow(files, 'objects'), []);
+  await backend.close();
+});
+
 /** Of all of its main branch. */
 async function packFrom(replica: Replica): Promise<Uint8Array> {
-  const { backend } = replica;
-  const wants = [(await replica.tip(MAIN))!];
-  const selection = must(await selectObjects(backend, { wants, haves: [] }));
+  return packOf(replica, [(await replica.tip(MAIN))!]);
+}
+
+/** Without what is behind `ends`. */
+async function packOf(
+  { backend }: Replica,
+  wants: readonly ObjectId[],
+  ends: ReadonlySet<ObjectId> = new Set(),
+): Promise<Uint8Array> {
+  const selection = must(await selectObjects(backend, { wants, haves: [], ends }));
   const options = { ofsDelta: true, thin: false, deltas: null, reuse: true };
   const parts: Uint8Array[] = [];
   for await (const { bytes } of packSteps(backend, tools, selection, options)) {
