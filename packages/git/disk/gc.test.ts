@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { wallTimeOfMillis } from '#core';
@@ -142,6 +151,24 @@ test('a repository that borrows › collected › only its own is packed, as by 
   const counted = home.git(own, 'count-objects', '-v');
   assert.match(counted, /^in-pack: 12$/m, 'git packs as many');
   for (const each of [lender, backend]) await each.close();
+});
+
+test('a repository that borrows from itself by a link › collected › nothing is lost', async () => {
+  const { path, files } = home.repository();
+  const objects = join(path, 'objects');
+  renameSync(objects, join(path, 'linked'));
+  symlinkSync('linked', objects);
+  mkdirSync(join(objects, 'info'), { recursive: true });
+  writeFileSync(join(objects, 'info/alternates'), `${join(path, 'linked')}\n`);
+  const elsewhere = (to: string) => new NodeFileSystem(to);
+  const backend = openTest(files, 1, { clock, isSynced: false, elsewhere });
+  assert.equal(backend.alternateCount, 1);
+  await commits(backend, 0, 3);
+  for (let i = 0; i < 2; i++) must(await backend.gc({ pruneBefore: Date.now() + 1_000 }));
+  rmSync(join(objects, 'info/alternates'));
+  assert.equal(home.git(path, 'fsck', '--full', '--strict', '--no-dangling'), '');
+  assert.equal(home.git(path, 'rev-list', '--count', 'main'), '3');
+  await backend.close();
 });
 
 test('a git gc under way, a kept pack, precious objects › refused, left, refused', async () => {

@@ -92,6 +92,8 @@ class Collection {
   private readonly parts: GcParts;
   private readonly options: GcOptions;
   private readonly files: FileSystem;
+  /** Of the alternates, but for this place itself. */
+  private readonly lenders: ObjectPlace[] = [];
   private looseRemoved = 0;
   private unreachableKept = 0;
   private unreachableRemoved = 0;
@@ -180,7 +182,7 @@ class Collection {
     if (!begun.ok) return begun;
     const scratch = begun.value;
     const only = (id: ObjectId): boolean => !this.isBorrowed(id);
-    const isAlone = this.parts.alternates.length === 0;
+    const isAlone = this.lenders.length === 0;
     const steps = compact(backend, { crypto, zlib }, isAlone ? { roots } : { roots, only });
     for (;;) {
       const next = await steps.next();
@@ -236,7 +238,7 @@ class Collection {
 
   /** Whether a repository has it that this one borrows from: as `git gc`, it is left there. */
   private isBorrowed(id: ObjectId): boolean {
-    return this.parts.alternates.some((place) => {
+    return this.lenders.some((place) => {
       const has = place.has(id);
       return has.ok && has.value;
     });
@@ -251,9 +253,22 @@ class Collection {
     return isPacked || this.isBorrowed(id);
   }
 
-  /** What is borrowed may have been packed anew, or be gone. */
+  /**
+   * What is borrowed may have been packed anew, or be gone. By a link or a mount this place may be
+   * an alternate of itself, in which everything would be borrowed: a file made here tells.
+   */
   private scanAlternates(): Result<void, BackendError> {
-    for (const { packs } of this.parts.alternates) {
+    const { alternates, packWriter } = this.parts;
+    if (alternates.length === 0) return ok(undefined);
+    const begun = packWriter.begin();
+    if (!begun.ok) return begun;
+    const { path } = begun.value;
+    for (const place of alternates) {
+      const found = place.files.stat(path);
+      if (found.ok && found.value === null) this.lenders.push(place);
+    }
+    packWriter.abandon(begun.value);
+    for (const { packs } of this.lenders) {
       const scanned = packs.scan();
       if (!scanned.ok) return scanned;
     }
