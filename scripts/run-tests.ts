@@ -39,18 +39,25 @@ function filesOf(room: string): string[] {
 /** A file with the tests of all `parts`. */
 function batchOf(parts: readonly string[]): string {
   const file = `${root}.cache/tests/${parts[0]!.replaceAll('/', '-')}`;
-  const imports = ['scripts/test-batch.ts', ...parts].map((part) => `import '../../${part}';\n`);
+  const imports = parts.map((part) => `import '../../${part}';\n`);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, imports.join(''));
   return file;
 }
+
 // Hundreds of processes load the same modules: each file is stripped of types and compiled once.
 process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('../.cache/node', import.meta.url));
 // Told to end, it ends the files under way first, and shows its count.
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
-const options = { cwd: root, files, concurrency: 3, timeout: 240_000, signal: stop.signal };
-const running = run(options);
+const running = run({
+  cwd: root,
+  files,
+  concurrency: 3,
+  timeout: 240_000,
+  signal: stop.signal,
+  execArgv: ['--import', new URL('test-process.ts', import.meta.url).href],
+});
 running.on('test:summary', ({ success }) => {
   if (!success) process.exitCode = 1;
 });
