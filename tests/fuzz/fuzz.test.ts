@@ -31,7 +31,7 @@ for (const bug of bugs) {
 test('hostile network › headers rewritten, checksums mended › nothing throws', () => {
   let opened = 0;
   let rewritten = 0;
-  for (let seed = 1; seed <= 30; seed++) {
+  for (let seed = 1; seed <= 12; seed++) {
     try {
       const tally = runHostile(seed, 20);
       opened += tally.opened;
@@ -40,7 +40,7 @@ test('hostile network › headers rewritten, checksums mended › nothing throws
       throw new Error(`seed ${seed}`, { cause: error });
     }
   }
-  assert(rewritten > 1_000 && opened > 250, `${rewritten} rewritten, ${opened} opened`);
+  assert(rewritten > 400 && opened > 100, `${rewritten} rewritten, ${opened} opened`);
 });
 
 test('hostile guest of a gateway › headers rewritten › nothing throws, nothing stays', async () => {
