@@ -92,6 +92,37 @@ test('upload-pack › garbage and broken lines › one line says so', async () =
   }
 });
 
+test('upload-pack › deepened from ends that no want leads to, or that are nowhere › those stay', async () => {
+  const replica = await served();
+  const tip = (await replica.tip('refs/heads/main'))!;
+  const hidden = await replica.commit('hidden', []);
+  const child = await replica.commit('its child', [hidden]);
+  const parent = Buffer.from(must(await replica.backend.readObject(tip))!.bytes);
+  const end = parent.toString('latin1', 53, 93);
+  const deepen = ['deepen 1', 'deepen-relative'];
+  for (const version of [2, 0] as const) {
+    const rest = [`shallow ${child}`, `shallow ${ABSENT}`, `shallow ${end}`];
+    const request =
+      version === 2
+        ? fetchOf(`want ${tip}`, ...rest, ...deepen, 'done')
+        : written([
+            payloadOf(`want ${tip} side-band-64k deepen-relative`),
+            ...[...rest, 'deepen 1'].map(payloadOf),
+            'flush',
+            payloadOf('done'),
+          ]);
+    const lines = linesOf(await ask(replica, version, request));
+    assert.deepEqual(
+      lines.filter((line) => line.startsWith('unshallow ')),
+      [`unshallow ${end}`],
+    );
+    assert(
+      lines.some((line) => line.includes('9 objects')),
+      lines.join('; '),
+    );
+  }
+});
+
 test('upload-pack › wants that no ref has › refused, whether they are here or not', async () => {
   const replica = await served();
   const hidden = await replica.commit('hidden', []);

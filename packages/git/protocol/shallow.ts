@@ -67,7 +67,7 @@ async function byDepth(
   const seen = new Set<ObjectId>();
   const ends = new Set<ObjectId>();
   let left = (depth ?? DEPTH_INFINITE) + (isFromEnds ? 1 : 0);
-  let level = new Set(isFromEnds ? has : wants);
+  let level = isFromEnds ? await endsBehind(graph, wants, has) : new Set(wants);
   while (level.size > 0) {
     const next = new Set<ObjectId>();
     left--;
@@ -80,6 +80,26 @@ async function byDepth(
     level = next;
   }
   return { seen, ends };
+}
+
+/**
+ * Of the client's ends those that its wants lead to: others may not be here, or not be for it, nor
+ * what is behind them.
+ */
+async function endsBehind(
+  graph: CommitGraph,
+  wants: readonly ObjectId[],
+  has: ReadonlySet<ObjectId>,
+): Promise<Set<ObjectId>> {
+  const found = new Set<ObjectId>();
+  const seen = new Set(wants);
+  // It grows while it is walked.
+  for (const id of seen) {
+    if (found.size === has.size) break;
+    if (has.has(id)) found.add(id);
+    for (const parent of (await graph.need(id)).parents) seen.add(parent);
+  }
+  return found;
 }
 
 /**
