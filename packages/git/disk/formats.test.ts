@@ -284,3 +284,20 @@ test('objects that wait, at the bounds › in memory; one more › written; few 
   }
   await backend.close();
 });
+
+test('a full disk › more is written all the same › refused, and not held in memory', async () => {
+  const files = simRepository(6);
+  const backend = openTest(files, 1, { isSynced: false });
+  files.capacityBytes = 0;
+  const much = Array.from({ length: PENDING_OBJECTS_MAX + 1 }, (_, i) => blobObject(`${i}`));
+  const more = Array.from({ length: 3 }, (_, i) => blobObject(`more ${i}`));
+  for (const objects of [much, more]) {
+    const refused = await backend.writeObjects(objects);
+    assert.ok(!refused.ok && refused.error.kind === 'full');
+  }
+  for (const { id } of more) assert.equal(must(await backend.hasObject(id)), false);
+  files.capacityBytes = Number.POSITIVE_INFINITY;
+  must(await backend.writeObjects(more));
+  for (const { id } of [...much, ...more]) assert.ok(must(await backend.hasObject(id)));
+  await backend.close();
+});

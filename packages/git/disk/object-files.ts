@@ -74,14 +74,21 @@ export class ObjectFiles {
   }
 
   async write(objects: readonly NamedObject[]): Promise<Result<void, BackendError>> {
+    if (this.#isMuch) {
+      // What couldn't be written waits: nothing joins it until it could.
+      const flushed = await this.flush();
+      if (!flushed.ok) return flushed;
+    }
     for (const object of objects) {
       if (this.#isWaiting(object.id)) continue;
       this.#pending.set(object.id, object);
       this.#pendingBytes += object.bytes.length;
     }
-    const isMuch =
-      this.#pending.size > PENDING_OBJECTS_MAX || this.#pendingBytes > PENDING_BYTES_MAX;
-    return isMuch ? this.flush() : ok(undefined);
+    return this.#isMuch ? this.flush() : ok(undefined);
+  }
+
+  get #isMuch(): boolean {
+    return this.#pending.size > PENDING_OBJECTS_MAX || this.#pendingBytes > PENDING_BYTES_MAX;
   }
 
   /** Everything that was written before lasts when it resolves. One at a time, in turn. */
