@@ -271,7 +271,9 @@ export class DiskBackend implements ObjectBackend {
         return synced.ok ? synced : fileFailed(synced.error);
       },
     };
-    return collectGarbage(parts, hasIndex ? { ...options, pruneBefore: null } : options);
+    if (!hasIndex) return collectGarbage(parts, options);
+    const temporaryBefore = options.pruneBefore;
+    return collectGarbage(parts, { temporaryBefore, ...options, pruneBefore: null });
   }
 
   /** Puts all refs into one file, as `git pack-refs --all`; how many had files of their own. */

@@ -119,7 +119,14 @@ test('a work tree › collected › what its index may name stays, however old',
   writeFileSync(join(path, 'staged'), 'staged');
   home.git(path, 'add', 'staged');
   const backend = openTest(new NodeFileSystem(path), 1, { clock, isSynced: false });
+  // What a push leaves that was killed.
+  const left = join(path, '.git/objects/pack/tmp_pack_left');
+  writeFileSync(left, 'x');
+  must(await backend.gc({ pruneBefore: null }));
+  must(await backend.gc({ pruneBefore: Date.now() - TWO_WEEKS_MILLIS }));
+  assert.ok(existsSync(left));
   must(await backend.gc({ pruneBefore: Date.now() + 1_000 }));
+  assert.equal(existsSync(left), false);
   home.git(path, 'commit', '-qm', 'second');
   assert.equal(home.git(path, 'fsck', '--full', '--strict', '--no-dangling'), '');
   await backend.close();

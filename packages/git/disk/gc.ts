@@ -30,6 +30,8 @@ export interface GcOptions {
    * files. Null: it stays.
    */
   readonly pruneBefore: number | null;
+  /** What others left half written goes when it is older; `pruneBefore` unless given. */
+  readonly temporaryBefore?: number | null;
   readonly progress?: (phase: string, done: number, total: number | null) => void;
 }
 
@@ -229,11 +231,10 @@ class Collection {
   }
 
   /** Young enough to be spared. */
-  private isYoung(path: string): boolean {
-    const { pruneBefore } = this.options;
-    if (pruneBefore === null) return true;
+  private isYoung(path: string, before = this.options.pruneBefore): boolean {
+    if (before === null) return true;
     const found = this.files.stat(path);
-    return found.ok && found.value !== null && millisOf(found.value.modifiedNanos) >= pruneBefore;
+    return found.ok && found.value !== null && millisOf(found.value.modifiedNanos) >= before;
   }
 
   /** Whether a repository has it that this one borrows from: as `git gc`, it is left there. */
@@ -346,13 +347,13 @@ class Collection {
 
   /** What others left when they died, long ago. */
   private removeTemporary(): void {
+    const { pruneBefore, temporaryBefore = pruneBefore } = this.options;
     const directories = ['pack', ...Array.from({ length: 256 }, (_, i) => hex(i))];
     for (const directory of directories) {
       const listed = this.files.list(directory);
       for (const { name } of listed.ok ? listed.value : []) {
         const path = `${directory}/${name}`;
-        const isLeft = TEMPORARY.test(name) && this.options.pruneBefore !== null;
-        if (isLeft && !this.isYoung(path)) this.files.remove(path);
+        if (TEMPORARY.test(name) && !this.isYoung(path, temporaryBefore)) this.files.remove(path);
       }
       if (directory !== 'pack' && listed.ok) this.files.removeDirectory(directory);
     }
