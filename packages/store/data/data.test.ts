@@ -310,6 +310,17 @@ test('shared JSON › any JSON › what was written is read, also from its bytes
   );
 });
 
+test('shared JSON › keys that are no places, however long › malformed, never thrown', () => {
+  const decode = (key: string) => sharedJson.fromJson({ [key]: { t: 1 } });
+  for (const good of ['', '/', '/a', '[V.t', '/~0~1~2', '/'.repeat(JSON_DEPTH_MAX)]) {
+    assert.ok(decode(good).ok, good);
+  }
+  for (const bad of ['a', '/~', '/~3', '[', '[x', '/'.repeat(JSON_DEPTH_MAX + 1)]) {
+    assert.ok(!decode(bad).ok, bad);
+  }
+  assert.ok(!decode('/'.repeat(8_388_608)).ok);
+});
+
 test('shared JSON › of any places, as another program may write it › shown, changed, settled', () => {
   const keys = fc.constantFrom(
     '',

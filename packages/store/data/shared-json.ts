@@ -32,7 +32,6 @@ export type SharedJson = TaggedMap<Json>;
 export const emptyJson: SharedJson = new Map();
 
 const STEP = /([/[])([^/[]*)/g;
-const KEY = /^(?:[/[][^/[]*)*$/;
 
 const memberKey = (key: string, name: string): string =>
   `${key}/${name.replaceAll('~', '~0').replaceAll('/', '~1').replaceAll('[', '~2')}`;
@@ -45,14 +44,14 @@ const isEmpty = (json: Json): boolean =>
 const isScalar = (json: Json): boolean => typeof json !== 'object' || json === null;
 
 function isKey(key: string): boolean {
-  if (!KEY.test(key)) return false;
-  const steps = [...key.matchAll(STEP)];
-  return (
-    steps.length <= JSON_DEPTH_MAX &&
-    steps.every(([, sort, step]) =>
-      sort === '[' ? isPosition(step!) : memberKey('', nameOf(step!)) === `/${step}`,
-    )
-  );
+  if (key !== '' && key[0] !== '/' && key[0] !== '[') return false;
+  let depth = 0;
+  for (const [, sort, step] of key.matchAll(STEP)) {
+    if (++depth > JSON_DEPTH_MAX) return false;
+    const isStep = sort === '[' ? isPosition(step!) : memberKey('', nameOf(step!)) === `/${step}`;
+    if (!isStep) return false;
+  }
+  return true;
 }
 
 const values = taggedMap(anything);
