@@ -93,17 +93,17 @@ async function movesOf(
   mine: ReadonlyMap<string, TreeChange>,
   others: ReadonlyMap<string, TreeChange>,
 ): Promise<Result<Move[], ReadFault>> {
-  const sources = new Map<string, Path[]>();
+  // Empty files are alike without being the same.
+  const emptyBlob = draft.addBlob(new Uint8Array(0));
+  const sources = new Sources();
   for (const { path, before, after } of mine.values()) {
-    if (before === null || after !== null || !isMovable(draft, before)) continue;
-    sources.set(sortOf(before), [...(sources.get(sortOf(before)) ?? []), path]);
+    if (before === null || after !== null) continue;
+    if (before.mode !== MODE_SUBMODULE && before.id !== emptyBlob) sources.add(before, path);
   }
   const moves: Move[] = [];
-  for (const { path: to, before, after } of sources.size === 0 ? [] : mine.values()) {
-    const left = before === null ? sources.get(sortOf(after!)) : undefined;
-    if (left === undefined || left.length === 0) continue;
-    const sameName = left.findIndex((path) => path.at(-1) === to.at(-1));
-    const [from] = left.splice(Math.max(0, sameName), 1) as [Path];
+  for (const { path: to, before, after } of mine.values()) {
+    const from = before === null ? sources.take(after!, to) : undefined;
+    if (from === undefined) continue;
     const changed = others.get(keyOf(from));
     if (changed?.kind !== 'updated') continue;
     const [isFree, isFreeThere] = [await isRoom(draft, base, to), await isRoom(draft, other, to)];
@@ -115,11 +115,39 @@ async function movesOf(
   return ok(moves);
 }
 
-/** Empty files are alike without being the same. */
-const isMovable = (draft: ObjectDraft, { id, mode }: DiffSide): boolean =>
-  mode !== MODE_SUBMODULE && id !== draft.addBlob(new Uint8Array(0));
+/** Where contents were that are gone there; equal ones in order. Each look takes no time. */
+class Sources {
+  /** By what they are, and by that and their name. */
+  private readonly queues = new Map<string, { readonly paths: Path[]; next: number }>();
+  private readonly taken = new Set<Path>();
 
-const sortOf = ({ id, mode }: DiffSide): string => `${id} ${mode === MODE_LINK ? 'link' : 'file'}`;
+  add(side: DiffSide, path: Path): void {
+    for (const key of keysOf(side, path)) {
+      const queue = this.queues.get(key);
+      if (queue === undefined) this.queues.set(key, { paths: [path], next: 0 });
+      else queue.paths.push(path);
+    }
+  }
+
+  /** Where `to` came from, which nothing else did: of the same name if there is one. */
+  take(side: DiffSide, to: Path): Path | undefined {
+    for (const key of keysOf(side, to)) {
+      const queue = this.queues.get(key);
+      if (queue === undefined) continue;
+      while (this.taken.has(queue.paths[queue.next]!)) queue.next++;
+      const path = queue.paths[queue.next];
+      if (path === undefined) continue;
+      this.taken.add(path);
+      return path;
+    }
+    return undefined;
+  }
+}
+
+function keysOf({ id, mode }: DiffSide, path: Path): readonly [string, string] {
+  const sort = `${id} ${mode === MODE_LINK ? 'link' : 'file'}`;
+  return [`${sort} ${path.at(-1)}`, sort];
+}
 
 /** Whether nothing is at a path, nor contents on the way there. */
 async function isRoom(
@@ -151,7 +179,11 @@ async function edited(
   for (const { path, entry } of edits) {
     const [name, ...rest] = path as [string, ...string[]];
     if (rest.length === 0) here.push({ name, entry });
-    else below.set(name, [...(below.get(name) ?? []), { path: rest, entry }]);
+    else {
+      const inner = below.get(name) ?? [];
+      inner.push({ path: rest, entry });
+      below.set(name, inner);
+    }
   }
   for (const [name, inner] of below) {
     const entry = table.value.get(name);
