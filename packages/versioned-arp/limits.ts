@@ -26,7 +26,10 @@ export const staticTableBytesMax = 32 + staticsMax * 48;
 export const staticHostsMax = 32;
 /** Others' static entries that are used; those of further hosts, by name, aren't. */
 export const heardStaticsMax = 1_024;
-/** Times a boot that we write our static entries again after somebody else did. */
+/**
+ * Times a boot that we write our static entries again after somebody else did; later a table that
+ * has others isn't pulled.
+ */
 export const staticsKeptMax = 16;
 /** Notes of stations that use our addresses; the oldest leaves. */
 export const conflictsMax = 32;

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ArpHost, Hosts } from './test-hosts.ts';
+import { staticsKeptMax } from './limits.ts';
+import { ArpHost, Hosts } from './test-hosts.ts';
 
 test('collect rejects › said, and what is learned next is committed', async () => {
   const collect = () => Promise.reject(new Error('no room'));
@@ -87,4 +88,27 @@ test('nobody answers › four requests a second and a half apart, given up after
     ['begin: an empty cache'],
     'what was never known is not forgotten',
   );
+});
+
+test('a peer changes our static entries again and again › no more is pulled, ours are there at the next boot', async () => {
+  const net = await Hosts.started(2);
+  const [a, b] = net.hosts as [ArpHost, ArpHost];
+  const [mac, forged] = ['02:00:00:00:00:77', '02:00:00:00:00:66'];
+  assert(a.arp.setStatic('10.0.0.77', mac));
+  await net.pass(1);
+  const entries = new Map([['10.0.0.77', { mac: forged, origin: 'command' } as const]]);
+  for (let i = 0; i <= staticsKeptMax; i++) {
+    assert((await b.arp.pull(a.remote)).ok);
+    const since = 253_402_300_799;
+    assert((await b.arp.repository.branch('main').set(['static', a.name], { since, entries })).ok);
+    assert.equal((await a.arp.pull(b.remote)).ok, i < staticsKeptMax);
+    await net.pass(1);
+  }
+  assert(a.lines.some((line) => line.includes('static/host-1 is ours')));
+  assert.equal(a.arp.neighbors().get('10.0.0.77'), mac);
+  const again = new ArpHost(net.world, 1, {}, a.backend);
+  assert((await again.arp.start()).ok);
+  assert.equal(again.arp.neighbors().get('10.0.0.77'), mac);
+  assert((await b.arp.pull(a.remote)).ok);
+  assert((await again.arp.pull(b.remote)).ok, 'once it has what we say');
 });

@@ -18,6 +18,7 @@ import {
   pushTriesMax,
   retryFirst,
   retryMax,
+  staticsKeptMax,
 } from './limits.ts';
 import {
   type Content,
@@ -262,7 +263,10 @@ export class NeighborHistory {
     const [ours, theirs] = [await this.main.tree(), await this.repository.at(fetched.value).tree()];
     if (!ours.ok) return this.failed(formatStoreError(ours.error));
     if (!theirs.ok) return this.notPulled(`${remote.name}: ${formatStoreError(theirs.error)}`);
-    const refused = await refusal(ours.value, theirs.value);
+    const { table, host } = this.options;
+    // Written again too often, what others make of our static entries must not stay for a boot.
+    const guarded = table.counters.staticsKept < staticsKeptMax ? null : host;
+    const refused = await refusal(ours.value, theirs.value, guarded);
     if (refused !== null) return this.notPulled(`${remote.name}: ${refused}`);
     const [ourHash, theirHash] = [await ours.value.hash(), await theirs.value.hash()];
     const isSame = ourHash.ok && theirHash.ok && ourHash.value === theirHash.value;
@@ -363,8 +367,15 @@ function withContent(tree: NeighborTree, path: RecordPath, content: Content | nu
   return tree.set([kind, name], content as NeighborRecord);
 }
 
-/** Why `theirs` can't be merged into `ours`; null: it can. Looks at what differs. */
-async function refusal(ours: NeighborTree, theirs: NeighborTree): Promise<string | null> {
+/**
+ * Why `theirs` can't be merged into `ours`; null: it can. Looks at what differs. `guarded`: the
+ * host whose static entries mayn't; null: nobody's.
+ */
+async function refusal(
+  ours: NeighborTree,
+  theirs: NeighborTree,
+  guarded: string | null,
+): Promise<string | null> {
   const deep = await notFlat(theirs);
   if (deep !== null) return deep;
   let changes = 0;
@@ -373,8 +384,11 @@ async function refusal(ours: NeighborTree, theirs: NeighborTree): Promise<string
     changes += 1;
     if (changes > pulledChangesMax) return `it differs in more than ${pulledChangesMax} records`;
     const { after: now, path } = change.value;
-    if (now === null) continue;
     const steps = pathOf(path);
+    if (guarded !== null && steps?.[0] === 'static' && steps[1] === guarded) {
+      return `static/${guarded} is ours, and others changed it ${staticsKeptMax} times`;
+    }
+    if (now === null) continue;
     if (steps === null || !isName(steps)) return `${path.join('/')} is no neighbour's`;
     const record = await theirs.find(steps);
     if (!record.ok) return formatStoreError(record.error);
