@@ -47,6 +47,8 @@ export interface SyncLinkEvents {
   said(message: SyncMessage): void;
   /** Once. */
   gone(reason: string): void;
+  /** The peer said what it mustn't; before `gone`. */
+  broken?(why: string): void;
   /** A body begins to wait for the peer to read, or goes on. */
   stalled?(isStalled: boolean): void;
 }
@@ -103,6 +105,7 @@ export class SyncLink implements SyncChannelHandler {
 
   /** The peer said what it mustn't. */
   break(why: string): void {
+    if (!this.isGone) this.events.broken?.(why);
     this.end(CLOSE_BROKEN, why);
   }
 

@@ -99,6 +99,10 @@ class Served {
         this.unwatch();
         server.counters.channels -= 1;
       },
+      broken: (why) => {
+        server.counters.broken += 1;
+        server.options.log.debug(`sync with ${peer}: ${why}`);
+      },
       stalled: (isStalled) => {
         if (isStalled) timers.arm(this.stall, after(timers.now, STALL_WAIT));
         else timers.stop(this.stall);
@@ -109,18 +113,12 @@ class Served {
   private said(message: SyncMessage): void {
     if (!this.isGreeted) {
       if (message.say === 'hello') this.greet(message);
-      else this.break('no hello');
+      else this.link.break('no hello');
       return;
     }
-    if (message.say !== 'ask') this.break(`${message.say} from a client`);
-    else if (this.isBusy) this.break('two questions at once');
+    if (message.say !== 'ask') this.link.break(`${message.say} from a client`);
+    else if (this.isBusy) this.link.break('two questions at once');
     else void this.answer(message);
-  }
-
-  private break(why: string): void {
-    this.server.counters.broken += 1;
-    this.server.options.log.debug(`sync with ${this.peer}: ${why}`);
-    this.link.break(why);
   }
 
   private refuse(why: string): void {

@@ -183,6 +183,7 @@ for (const [what, messages, close] of HOSTILE) {
     await net.until(() => peer.closes.length > 0);
     assert.deepEqual(peer.closes, [close]);
     assert.equal(net.server.counters.channels, 0);
+    assert.equal(net.server.counters.broken, 1);
   });
 }
 
