@@ -163,8 +163,11 @@ export interface ObjectBackend {
   };
   /** Every object that is here, once, in any order; those written meanwhile may be among them. */
   objectIds?(): AsyncIterable<Result<ObjectId, BackendError>>;
-  /** The object as a pack would keep it, where it is kept so; null elsewhere. */
-  readEntry?(id: ObjectId): Promise<Result<PackEntry | null, BackendError>>;
+  /**
+   * The object as a pack would keep it, where it is kept so; null elsewhere. `isChecked`: 'damaged'
+   * when it isn't what was stored, as far as a checksum tells.
+   */
+  readEntry?(id: ObjectId, isChecked?: boolean): Promise<Result<PackEntry | null, BackendError>>;
   /**
    * Keeps a whole pack, which needs no object but its own; of the `shallow` commits not even the
    * parents. Without it packs are unpacked.

@@ -222,8 +222,11 @@ export class DiskBackend implements ObjectBackend {
     else yield* this.#objects.ids();
   }
 
-  async readEntry(id: ObjectId): Promise<Result<PackEntry | null, BackendError>> {
-    return this.#isClosed ? CLOSED : this.#objects.readEntry(id);
+  async readEntry(
+    id: ObjectId,
+    isChecked = false,
+  ): Promise<Result<PackEntry | null, BackendError>> {
+    return this.#isClosed ? CLOSED : this.#objects.readEntry(id, isChecked);
   }
 
   async addPack(

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -11,13 +13,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { deflateSync } from 'node:zlib';
 import { wallTimeOfMillis } from '#core';
 import { directoryOf, makeDirectories, writeNewFile } from '#device';
 import { nodeCrypto } from '#targets/node/crypto';
 import { NodeFileSystem } from '#targets/node/file-system';
 import { SimCrash, type SimFileSystem, SimRandom } from '#targets/sim/index';
 import { checkRepository } from '../check.ts';
-import type { NamedObject } from '../object.ts';
+import { type NamedObject, nameObject } from '../object.ts';
 import type { ObjectId } from '../object-id.ts';
 import { must } from '../test-must.ts';
 import type { DiskBackend } from './disk-backend.ts';
@@ -176,6 +179,54 @@ test('a repository that borrows from itself by a link › collected › nothing 
   assert.equal(home.git(path, 'fsck', '--full', '--strict', '--no-dangling'), '');
   assert.equal(home.git(path, 'rev-list', '--count', 'main'), '3');
   await backend.close();
+});
+
+test('a packed file rotten, loose beside it › collected › damaged, and nothing is gone', async () => {
+  const { path, files } = home.repository();
+  const backend = openTest(files, 1, { clock, isSynced: false });
+  // So big that what Git packed together isn't read to be compared again.
+  const random = new SimRandom(3);
+  const blobs = Array.from({ length: 2 }, () => {
+    const noise = new Uint8Array(70_000);
+    random.fill(noise);
+    return nameObject(nodeCrypto, 'SHA-1', 'blob', noise);
+  });
+  must(await backend.writeObjects(blobs));
+  // Written when a ref is.
+  must(await backend.updateRefs([{ name: 'refs/tags/t', from: null, to: blobs[0]!.id }], 'test'));
+  must(await backend.updateRefs([{ name: 'refs/tags/t', from: 'any', to: null }], 'test'));
+  const lines = blobs.map(({ id }, i) => `100644 blob ${id}\tf${i}\n`).join('');
+  const tree = home.gitWith(path, lines, ['mktree']);
+  home.git(path, 'update-ref', MAIN, home.git(path, 'commit-tree', '-m', 'noise', tree));
+  home.git(path, 'gc', '-q');
+  const { id } = blobs[0]!;
+  const directory = join(path, 'objects/pack');
+  const name = readdirSync(directory).find((one) => one.endsWith('.pack'))!;
+  const verified = home.git(path, 'verify-pack', '-v', join(directory, name));
+  const [, , , , at] = verified
+    .split('\n')
+    .find((line) => line.startsWith(id))!
+    .split(/ +/);
+  const content = home.bytesOf(path, '', ['cat-file', 'blob', id]);
+  rmSync(join(directory, name.replace('.pack', '.rev')), { force: true });
+  const bytes = readFileSync(join(directory, name));
+  bytes[Number(at) + 8]! ^= 1;
+  chmodSync(join(directory, name), 0o644);
+  writeFileSync(join(directory, name), bytes);
+  // Its only copy that is whole.
+  const loose = join(path, 'objects', id.slice(0, 2), id.slice(2));
+  mkdirSync(join(loose, '..'), { recursive: true });
+  writeFileSync(
+    loose,
+    deflateSync(Buffer.concat([Buffer.from(`blob ${content.length}\0`), content])),
+  );
+  const again = openTest(files, 2, { clock, isSynced: false });
+  const refused = await again.gc({ pruneBefore: null });
+  assert.ok(!refused.ok && refused.error.kind === 'damaged', JSON.stringify(refused));
+  assert.match(refused.error.what, /has another entry at \d+ than its index says/);
+  assert.ok(existsSync(loose) && existsSync(join(directory, name)));
+  assert.ok(!readdirSync(directory).some((one) => one.startsWith('tmp_')));
+  for (const each of [backend, again]) await each.close();
 });
 
 test('a git gc under way, a kept pack, precious objects › refused, left, refused', async () => {

@@ -56,9 +56,9 @@ export class ObjectFiles {
     return waiting === undefined ? this.#look((place) => place.read(id)) : ok(waiting);
   }
 
-  readEntry(id: ObjectId): Result<PackEntry | null, BackendError> {
+  readEntry(id: ObjectId, isChecked: boolean): Result<PackEntry | null, BackendError> {
     for (const place of this.#places) {
-      const found = place.readEntry(id);
+      const found = place.readEntry(id, isChecked);
       if (!found.ok || found.value !== null) return found;
     }
     return ok(null);

@@ -29,8 +29,8 @@ export class ObjectPlace {
     return !packed.ok || packed.value !== null ? packed : this.readLoose(id);
   }
 
-  readEntry(id: ObjectId): Result<PackEntry | null, BackendError> {
-    return this.packs.find((pack) => pack.readEntry(id));
+  readEntry(id: ObjectId, isChecked: boolean): Result<PackEntry | null, BackendError> {
+    return this.packs.find((pack) => pack.readEntry(id, isChecked));
   }
 
   has(id: ObjectId): Result<boolean, BackendError> {

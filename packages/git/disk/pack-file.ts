@@ -9,6 +9,7 @@ import type { FileSystem, OpenFile, Zlib } from '#device';
 import type { BackendError, PackEntry } from '../backend.ts';
 import { type GitObject, OBJECT_KINDS, type ObjectKind } from '../object.ts';
 import { ID_BYTES, type ObjectHash, type ObjectId } from '../object-id.ts';
+import { crc32 } from '../pack/crc32.ts';
 import { applyDelta } from '../pack/delta.ts';
 import { ENTRY_HEAD_BYTES_MAX, type EntryHead, parseEntryHead } from '../pack/entry-head.ts';
 import { DELTA_CHAIN_MAX } from '../pack/limits.ts';
@@ -132,8 +133,8 @@ export class PackFile {
     return at.ok && at.value !== null ? this.#kindOf(at.value, id) : (at as Found<ObjectKind>);
   }
 
-  /** As it is stored; null also when it isn't in this pack. */
-  readEntry(id: ObjectId): Found<PackEntry> {
+  /** As it is stored, by the index's checksum if asked; null also when it isn't in this pack. */
+  readEntry(id: ObjectId, isChecked: boolean): Found<PackEntry> {
     const at = this.#find(id);
     if (!at.ok || at.value === null) return at as Found<PackEntry>;
     const entry = this.#entryAt(at.value, id);
@@ -150,11 +151,21 @@ export class PackFile {
       if (base === null) return damaged(`${this.path}: a delta of nothing at ${at.value}`, id);
     }
     if (end === null) return damaged(`${this.path}: the index has no entry at ${at.value}`, id);
-    const deflated = this.#view(streamAt, end - streamAt);
-    if (!deflated.ok) return deflated;
+    const whole = this.#view(at.value, end - at.value);
+    if (!whole.ok) return whole;
+    if (isChecked && !this.#isAsIndexed(id, whole.value)) {
+      return damaged(`${this.path} has another entry at ${at.value} than its index says`, id);
+    }
     const { sizeBytes } = head;
     const pack = this.#cacheAt / PACK_STEP;
-    return ok({ kind: kind.value, sizeBytes, base, deflated: deflated.value, pack });
+    const deflated = whole.value.subarray(streamAt - at.value);
+    return ok({ kind: kind.value, sizeBytes, base, deflated, pack });
+  }
+
+  #isAsIndexed(id: ObjectId, entry: Uint8Array): boolean {
+    const index = this.#index!;
+    const crc = index.crcAt(index.find(id));
+    return crc === null || crc === crc32(0, entry, 0, entry.length);
   }
 
   /** The pack's own file; null when it is gone. Stays this one's to close. */

@@ -233,7 +233,8 @@ class Writing {
       const deflated = found.deflated ?? (await this.deltaAgain(number, base));
       return { number, kind, sizeBytes, base, deflated, isReused: false };
     }
-    const stored = options.reuse ? await this.storedOf(number) : null;
+    // What goes into a pack to be kept takes the place of others that may be whole: looked at.
+    const stored = options.reuse ? await this.storedOf(number, options.indexed) : null;
     if (stored !== null && (typeof stored.base !== 'number' || !inChain.has(stored.base))) {
       const { sizeBytes, deflated } = stored.entry;
       return { number, kind, sizeBytes, base: stored.base, deflated, isReused: true };
@@ -246,10 +247,11 @@ class Writing {
   /** A stored entry that can be copied, and what its base is here. */
   private async storedOf(
     number: number,
+    isChecked = false,
   ): Promise<{ entry: PackEntry; base: number | ObjectId | null } | null> {
     const { selection, backend } = this;
     if (backend.readEntry === undefined) return null;
-    const entry = await backend.readEntry(selection.idAt(number));
+    const entry = await backend.readEntry(selection.idAt(number), isChecked);
     if (!entry.ok) throw new PackStopped(entry.error);
     if (entry.value === null) return null;
     const { base } = entry.value;
