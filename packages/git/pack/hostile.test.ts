@@ -2,15 +2,18 @@
 
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { deflateSync } from 'node:zlib';
 import { SeededRandom } from '#core';
 import { MemoryBackend } from '../memory-backend.ts';
 import { hashObject } from '../object.ts';
 import type { ObjectHash, ObjectId } from '../object-id.ts';
 import { must } from '../test-must.ts';
 import { indexPack } from './index-pack.ts';
-import { DELTA_CHAIN_MAX, WAITING_BYTES_MAX } from './limits.ts';
+import { DELTA_CHAIN_MAX, ENTRY_EXCESS_BYTES, WAITING_BYTES_MAX } from './limits.ts';
 import { MemoryPackStore } from './memory-pack-store.ts';
 import type { PackFault } from './pack-fault.ts';
+import { packHead } from './pack-head.ts';
+import { PackStream } from './pack-stream.ts';
 import { idsOf, piecesOf, TestGit, tools } from './test-git.ts';
 import { deltaOf, packOf, resealed, sealed } from './test-pack.ts';
 import { type UnpackOptions, unpackObjects } from './unpack-objects.ts';
@@ -236,4 +239,38 @@ test('random bytes behind a right head › a fault', async () => {
     head[11] = 1 + random.below(3);
     assert.notEqual(await faultOf(sealed(new Uint8Array([...head, ...body]))), null);
   }
+});
+
+/** A blob's entry in a pack, its stream padded with so many blocks of nothing. */
+function padded(content: Uint8Array, blocks: number): { pack: Uint8Array; streamBytes: number } {
+  const stream = deflateSync(content);
+  const empty = Buffer.from('000000ffff', 'hex');
+  const head = Buffer.from([0x30 | (content.length & 15) | 0x80, content.length >> 4]);
+  const parts = [stream.subarray(0, 2), ...Array(blocks).fill(empty), stream.subarray(2)];
+  const body = Buffer.concat([packHead(1), head, ...parts]);
+  return { pack: sealed(body), streamBytes: stream.length + 5 * blocks };
+}
+
+test('a stream padded to the bound › comes as it is; past it, and endless › not, nor is it held', async () => {
+  const read = async (pack: Uint8Array) => {
+    const options = { ...tools, hash: 'SHA-1', entries: true } as const;
+    const stream = new PackStream(piecesOf(pack, 1 << 16), options);
+    must(await stream.open());
+    return must(await stream.next())!;
+  };
+  const seen = new Set<number>();
+  for (let bytes = 40; bytes < 50; bytes++) {
+    for (let blocks = 17; blocks < 20; blocks++) {
+      const { pack, streamBytes } = padded(new Uint8Array(bytes), blocks);
+      const past = streamBytes - bytes - ENTRY_EXCESS_BYTES;
+      seen.add(past);
+      const entry = await read(pack);
+      assert.equal(entry.bytes.length, bytes);
+      assert.equal(entry.deflated?.length, past <= 0 ? streamBytes : undefined, `${past} past`);
+    }
+  }
+  assert(seen.has(0) && seen.has(1));
+  const long = await read(padded(new Uint8Array(40), 50_000).pack);
+  assert.equal(long.deflated, null);
+  assert.equal(long.bytes.length, 40);
 });

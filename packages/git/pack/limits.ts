@@ -36,3 +36,9 @@ export const WINDOW_BYTES_MAX = 64 * 1024 ** 2;
 export const FOUND_BYTES_MAX = 64 * 1024 ** 2;
 /** Objects of one pack aren't compared with each other again from this size on. */
 export const COMPARED_BYTES_MIN = 65_536;
+/**
+ * What a deflated entry may have more than what it inflates to, and one part of that in so many:
+ * deflate itself needs 5 bytes for each 16 KiB, and 11. A longer one isn't kept as it came.
+ */
+export const ENTRY_EXCESS_BYTES = 64;
+export const ENTRY_EXCESS_PART = 1_024;

@@ -15,7 +15,13 @@ import { InflateStream, withSmall } from '../zlib/index.ts';
 import { ByteSource } from './byte-source.ts';
 import { crc32 } from './crc32.ts';
 import { ENTRY_HEAD_BYTES_MAX, type EntryHead, parseEntryHead } from './entry-head.ts';
-import { PACK_BYTES_MAX, PACK_OBJECT_BYTES_MAX, PACK_OBJECTS_MAX } from './limits.ts';
+import {
+  ENTRY_EXCESS_BYTES,
+  ENTRY_EXCESS_PART,
+  PACK_BYTES_MAX,
+  PACK_OBJECT_BYTES_MAX,
+  PACK_OBJECTS_MAX,
+} from './limits.ts';
 import type { PackFault } from './pack-fault.ts';
 import { PACK_HEAD_BYTES, parsePackHead } from './pack-head.ts';
 
@@ -58,7 +64,10 @@ export interface StreamedEntry extends EntryHead {
   readonly id: ObjectId | null;
   /** What was inflated. */
   readonly bytes: Uint8Array;
-  /** The stream that it was inflated from, where that was asked for; fresh. */
+  /**
+   * The stream that it was inflated from, where that was asked for; fresh. Null also where it is
+   * longer than ENTRY_EXCESS_BYTES allow.
+   */
   readonly deflated: Uint8Array | null;
 }
 
@@ -80,8 +89,9 @@ export class PackStream {
   private crc = 0;
   /** What is here and taken, but not hashed, begins there. */
   private freshAt = 0;
-  /** Copies of the bytes that are taken; null: they aren't wanted. */
+  /** Copies of the bytes that are taken; null: they aren't wanted, or too many. */
   private taken: Uint8Array[] | null = null;
+  private takenLeft = 0;
   private isOpen = false;
 
   constructor(pieces: AsyncIterable<Uint8Array>, options: PackStreamOptions) {
@@ -123,7 +133,10 @@ export class PackStream {
       return fail({ kind: 'bad entry', offset, what: 'a base before the pack' });
     }
     this.takeBytes(head.value.headBytes);
-    if (this.options.entries === true) this.taken = [];
+    if (this.options.entries === true) {
+      this.taken = [];
+      this.takenLeft = entryBytesMax(head.value.sizeBytes);
+    }
     const body = await this.readBody(head.value, offset);
     if (!body.ok) return body;
     const streamBytes = this.offset - offset - head.value.headBytes;
@@ -245,6 +258,8 @@ export class PackStream {
     if (this.options.sums === true) {
       this.crc = crc32(this.crc, source.bytes, source.at, source.at + count);
     }
+    this.takenLeft -= count;
+    if (this.takenLeft < 0) this.taken = null;
     this.taken?.push(source.bytes.slice(source.at, source.at + count));
     source.at += count;
     this.offset += count;
@@ -276,6 +291,10 @@ export class PackStream {
     this.freshAt = source.at;
   }
 }
+
+/** Of the stream of so many bytes: no packer's is longer, but one may be padded without end. */
+const entryBytesMax = (sizeBytes: number): number =>
+  sizeBytes + Math.floor(sizeBytes / ENTRY_EXCESS_PART) + ENTRY_EXCESS_BYTES;
 
 function joinPieces(pieces: readonly Uint8Array[], sizeBytes: number): Uint8Array {
   if (pieces.length === 1) return pieces[0]!;
