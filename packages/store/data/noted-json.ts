@@ -43,7 +43,8 @@ function mergeNoted(
 
 /**
  * In JSON the object, and its notes under the name "conflicts" when there are any. A note's field
- * is the way there, as in "/a/b" (RFC 6901).
+ * is the way there, as in "/a/b" (RFC 6901). That name at the top is never the object's own: with
+ * anything else there it can be written, and is malformed when it is read.
  */
 export const notedJson: ContentType<Noted<JsonObject>> = {
   name: 'noted-json',
