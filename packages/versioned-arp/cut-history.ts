@@ -5,7 +5,7 @@
  */
 
 import { err, ok } from '#core';
-import { formatBackendError, type ObjectId } from '#git';
+import { formatBackendError, type ObjectBackend, type ObjectId } from '#git';
 import { formatStoreError, type Repository } from '#store';
 import type { NeighborShape, Outcome } from './neighbor-store.ts';
 
@@ -46,7 +46,7 @@ export async function measureHistory(
     }
     level = next;
   }
-  const noted = broken.length === 0 ? ok(undefined) : await endAt(repository, broken);
+  const noted = broken.length === 0 ? ok(undefined) : await endAt(repository.backend, broken);
   return noted.ok ? ok({ levels, count: seen.size }) : noted;
 }
 
@@ -73,7 +73,7 @@ export async function cutHistory(
     if (!parents.ok) return parents;
     if (parents.value === null || parents.value.length > 0) ends.push(id);
   }
-  const noted = await endAt(repository, ends);
+  const noted = await endAt(repository.backend, ends);
   return noted.ok ? ok(count) : noted;
 }
 
@@ -94,10 +94,16 @@ async function parentsOf(
   return ok(read.value.parents);
 }
 
-/** Former ends go when their commits have gone: until then a walk may come upon them. */
-async function endAt({ backend }: Neighbors, add: readonly ObjectId[]): Promise<Outcome<void>> {
+/**
+ * Lets history end at `add` too. Former ends go when their commits have gone: until then a walk may
+ * come upon them.
+ */
+export async function endAt(
+  backend: ObjectBackend,
+  add: readonly ObjectId[],
+): Promise<Outcome<void>> {
   const listed = await backend.listShallow?.();
-  if (listed === undefined) return err('its history is not whole');
+  if (listed === undefined) return err('a history that ends early has no room here');
   if (!listed.ok) return err(formatBackendError(listed.error));
   const remove: ObjectId[] = [];
   for (const id of listed.value) {

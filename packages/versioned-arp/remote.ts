@@ -6,6 +6,7 @@
 import { err, ok } from '#core';
 import { formatBackendError, ID_BYTES, type NamedObject, type ObjectId, objectLinks } from '#git';
 import { formatStoreError, type Repository, type Shape } from '#store';
+import { endAt } from './cut-history.ts';
 import { copyObjectsMax } from './limits.ts';
 import type { NeighborShape, Outcome } from './neighbor-store.ts';
 
@@ -90,7 +91,7 @@ async function copyHistory<A extends Shape, B extends Shape>(
       stack.push(need.id);
     }
   }
-  const ended = await endAt(to, ends);
+  const ended = ends.length === 0 ? ok(undefined) : await endAt(to.backend, ends);
   if (!ended.ok) return ended;
   // In one batch: what is there is whole, or not there.
   const written = await to.backend.writeObjects(found.reverse());
@@ -106,14 +107,4 @@ async function areAll<S extends Shape>(
     if (!there.ok || !there.value) return false;
   }
   return true;
-}
-
-async function endAt<S extends Shape>(
-  { backend }: Repository<S>,
-  add: readonly ObjectId[],
-): Promise<Outcome<void>> {
-  if (add.length === 0) return ok(undefined);
-  if (backend.updateShallow === undefined) return err('a history that ends early has no room here');
-  const updated = await backend.updateShallow({ add, remove: [] });
-  return updated.ok ? ok(undefined) : err(formatBackendError(updated.error));
 }
