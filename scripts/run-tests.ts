@@ -1,5 +1,5 @@
 /**
- * Runs every test file under node's own runner, three at a time: files named on the command line,
+ * Runs every test file under node's own runner, four at a time: files named on the command line,
  * else all. Many wait for machines and for lost packets, so two would leave two cores idle. Ends
  * with the runner's own count.
  */
@@ -53,7 +53,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 const running = run({
   cwd: root,
   files,
-  concurrency: 3,
+  concurrency: 4,
   timeout: 240_000,
   signal: stop.signal,
   execArgv: ['--import', new URL('test-process.ts', import.meta.url).href],
