@@ -1,7 +1,7 @@
 /**
  * Whether a push brings all that its refs lead to. What came is followed down to objects that are
- * here already; those are whole, as nothing is kept that isn't. Objects that nothing leads to are
- * left out.
+ * here already, which are taken for whole: Git goes on to what its refs reach, so that it isn't
+ * taken in by what a broken fetch left. Objects that nothing leads to are left out.
  */
 
 import { assert } from '#core';

@@ -126,24 +126,20 @@ export class Quarantine implements UnpackTarget {
   async release(ids: ReadonlySet<ObjectId>): Promise<void> {
     if (this.#staged !== null && ids.size > 0) {
       if (this.#isWhole(this.#staged, ids)) got(await this.#staged.keep());
-      else await this.#releaseFrom(this.#staged, ids);
+      else await this.#writeAll(chosenFrom(this.#staged, ids));
       return;
     }
-    let batch: NewObject[] = [];
-    let bytes = 0;
+    await this.#writeAll(this.#chosen(ids));
+  }
+
+  *#chosen(ids: ReadonlySet<ObjectId>): Generator<NewObject> {
     let left = ids.size;
     for (const [id, object] of this.#objects) {
       if (!ids.has(id)) continue;
       left -= 1;
-      batch.push({ id, ...object });
-      bytes += object.bytes.length;
-      if (bytes < RELEASE_BYTES) continue;
-      got(await this.#backend.writeObjects(batch));
-      batch = [];
-      bytes = 0;
+      yield { id, ...object };
     }
     assert(left === 0, 'objects of the push');
-    if (batch.length > 0) got(await this.#backend.writeObjects(batch));
   }
 
   /** A pack is looked through when it comes, but for the parents of shallow commits. */
@@ -153,14 +149,11 @@ export class Quarantine implements UnpackTarget {
     return true;
   }
 
-  /** Without the others: whoever names one of them later would be believed that it is whole. */
-  async #releaseFrom(staged: StagedPack, ids: ReadonlySet<ObjectId>): Promise<void> {
+  async #writeAll(objects: Iterable<NewObject>): Promise<void> {
     let batch: NewObject[] = [];
     let bytes = 0;
-    for (const id of ids) {
-      const object = got(staged.read(id));
-      assert(object !== null, 'objects of the push');
-      batch.push({ id, ...object });
+    for (const object of objects) {
+      batch.push(object);
       bytes += object.bytes.length;
       if (bytes < RELEASE_BYTES) continue;
       got(await this.#backend.writeObjects(batch));
@@ -168,6 +161,15 @@ export class Quarantine implements UnpackTarget {
       bytes = 0;
     }
     if (batch.length > 0) got(await this.#backend.writeObjects(batch));
+  }
+}
+
+/** Without the others: whoever names one of them later would be believed that it is whole. */
+function* chosenFrom(staged: StagedPack, ids: ReadonlySet<ObjectId>): Generator<NewObject> {
+  for (const id of ids) {
+    const object = got(staged.read(id));
+    assert(object !== null, 'objects of the push');
+    yield { id, ...object };
   }
 }
 
