@@ -6,8 +6,8 @@
  * without a base it comes for what is left of its time.
  */
 
-import { hot, ok, type Result } from '#core';
-import { encodeRecord, type NeighborRecord, sameRecord } from './record.ts';
+import { ok, type Result } from '#core';
+import { encodeRecord, lesserText, type NeighborRecord, sameRecord } from './record.ts';
 
 type Known = NeighborRecord | undefined;
 
@@ -15,7 +15,7 @@ type Known = NeighborRecord | undefined;
 function laterOf(a: NeighborRecord, b: NeighborRecord): NeighborRecord {
   if (a.expires !== b.expires) return a.expires > b.expires ? a : b;
   if ((a.mac === null) !== (b.mac === null)) return a.mac === null ? a : b;
-  return textOf(a) <= textOf(b) ? a : b;
+  return lesserText(a, b, encodeRecord);
 }
 
 /** Shaped as a content type's merge; a base that can't be had is none. */
@@ -30,9 +30,4 @@ export function mergeRecords(
   const before = base();
   const isUnchanged = before.ok && before.value !== undefined && sameRecord(before.value, kept);
   return ok(isUnchanged ? undefined : kept);
-}
-
-function textOf(record: NeighborRecord): string {
-  const bytes = encodeRecord(record);
-  return hot.latin1(bytes, 0, bytes.length);
 }

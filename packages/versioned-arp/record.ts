@@ -91,3 +91,12 @@ export function hostOf(name: string): string {
 
 export const sameRecord = (a: NeighborRecord, b: NeighborRecord): boolean =>
   a.mac === b.mac && a.expires === b.expires && a.reason === b.reason && a.host === b.host;
+
+/** Of two that nothing else tells apart the one whose text is less, whoever's it is. */
+export function lesserText<T>(a: T, b: T, encode: (value: T) => Uint8Array): T {
+  const textOf = (value: T): string => {
+    const bytes = encode(value);
+    return hot.latin1(bytes, 0, bytes.length);
+  };
+  return textOf(a) <= textOf(b) ? a : b;
+}

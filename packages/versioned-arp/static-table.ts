@@ -10,7 +10,7 @@
 
 import { err, hot, ok, type Result } from '#core';
 import { staticsMax, staticTableBytesMax } from './limits.ts';
-import { formatSeconds, parseSeconds, type RecordFault } from './record.ts';
+import { formatSeconds, lesserText, parseSeconds, type RecordFault } from './record.ts';
 
 /** Whether the configuration has it, which may have it no longer at the next boot. */
 export type StaticOrigin = 'configuration' | 'command';
@@ -78,16 +78,14 @@ export function mergeStatics(
   const kept = ours ?? theirs;
   const before = kept === undefined ? null : base();
   const isUnchanged =
-    before?.ok === true && before.value !== undefined && textOf(before.value) === textOf(kept!);
+    before?.ok === true && before.value !== undefined && sameTable(before.value, kept!);
   return ok(isUnchanged ? undefined : kept);
 }
 
+const sameTable = (a: StaticTable, b: StaticTable): boolean =>
+  a.since === b.since && sameStatics(a.entries, b.entries);
+
 function laterOf(a: StaticTable, b: StaticTable): StaticTable {
   if (a.since !== b.since) return a.since > b.since ? a : b;
-  return textOf(a) <= textOf(b) ? a : b;
-}
-
-function textOf(table: StaticTable): string {
-  const bytes = encodeStatics(table);
-  return hot.latin1(bytes, 0, bytes.length);
+  return lesserText(a, b, encodeStatics);
 }
